@@ -1,0 +1,147 @@
+"""A whole configuration: data sets, runs, protocols, studies; what belongs together is checked together."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mast.config.base import Count, Name, StrictModel, nearest
+from mast.config.data import ClassificationData, DataSpec, DetectionData
+from mast.config.evaluate import ProtocolSpec
+from mast.config.pretrain import PretrainSpec
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+class RunSpec(PretrainSpec):
+    """A named run: settings that differ from `pretrain`, and its own seeds if it has them."""
+
+    seeds: Seeds | None = None
+    """Overrides the configuration's `seeds`."""
+    label: str | None = None
+    """How tables and figures call the run (default: its name)."""
+
+
+class Study(StrictModel):
+    """Runs × tasks under one protocol: one table, and one target of the workflow."""
+
+    title: str
+    caption: str = ""
+    """One or two sentences under the table: what is compared, and under which protocol."""
+    protocol: Name
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Names of data sets to evaluate on; each label of a data set is a column of its own."""
+    runs: Annotated[tuple[Name, ...], Field(min_length=1)]
+    settings: tuple[str, ...] = ()
+    """Dotted keys of the runs' settings shown as columns before the results, e.g. `policy.augmentations`."""
+
+
+class Figures(StrictModel):
+    """Which runs the figures show."""
+
+    losses: tuple[Name, ...] = ()
+    """Loss terms over training."""
+    masks: tuple[Name, ...] = ()
+    """Learned masks and their overlap between augmentations."""
+    uncertainty: tuple[Name, ...] = ()
+    """Predicted uncertainty against augmentation strength."""
+
+
+class Resources(StrictModel):
+    """What one job of a stage needs."""
+
+    threads: Count = 1
+    mem_mb: Count = 2000
+    """Memory, MB."""
+    runtime: Count = 30
+    """Time limit, minutes."""
+    gpus: Annotated[int, Field(ge=0)] = 0
+
+
+class Stages(StrictModel):
+    """Resources per stage of the workflow."""
+
+    prepare: Resources = Resources()
+    pretrain: Resources = Resources(runtime=120)
+    features: Resources = Resources()
+    evaluate: Resources = Resources()
+    detection: Resources = Resources(runtime=120, mem_mb=3000)
+    analyze: Resources = Resources()
+    report: Resources = Resources()
+
+
+class Experiment(StrictModel):
+    """A validated configuration file."""
+
+    name: Name
+    """Shown in the report."""
+    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
+    """Directory of all outputs."""
+    datasets: Annotated[dict[Name, DataSpec], Field(min_length=1)]
+    pretrain: dict[str, Any] = {}
+    """Settings shared by all runs; `runs` holds what differs."""
+    seeds: Seeds = (0, 1)
+    """Seeds of every run that does not name its own."""
+    runs: Annotated[dict[Name, RunSpec], Field(min_length=1)]
+    protocols: Annotated[dict[Name, ProtocolSpec], Field(min_length=1)]
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+    figures: Figures = Figures()
+    resources: Stages = Stages()
+
+    def run_seeds(self, run: str) -> tuple[int, ...]:
+        """The seeds with which a run is pretrained."""
+        return self.runs[run].seeds or self.seeds
+
+    def pretrain_spec(self, run: str) -> PretrainSpec:
+        """The resolved settings of one run: shared ones, its own, and none that its method does not read."""
+        fields = {name: getattr(self.runs[run], name) for name in PretrainSpec.model_fields}
+        return PretrainSpec.model_construct(**fields).resolved()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _merge_shared_settings(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        shared, runs = values.get("pretrain") or {}, values.get("runs")
+        if not isinstance(shared, dict) or not isinstance(runs, dict):
+            return values
+        merged = {name: merge(shared, run or {}) if isinstance(run, dict | None) else run for name, run in runs.items()}
+        return {**values, "pretrain": shared, "runs": merged}
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        for name, run in self.runs.items():
+            dataset = self._known("datasets", run.dataset, f"runs.{name}.dataset")
+            if not isinstance(dataset, ClassificationData):
+                raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
+        for name, study in self.studies.items():
+            protocol = self._known("protocols", study.protocol, f"studies.{name}.protocol")
+            wanted = DetectionData if protocol.kind == "detection" else ClassificationData
+            for task in study.tasks:
+                if not isinstance(self._known("datasets", task, f"studies.{name}.tasks"), wanted):
+                    raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")
+            for run in study.runs:
+                self._known("runs", run, f"studies.{name}.runs")
+        for figure in Figures.model_fields:
+            for run in getattr(self.figures, figure):
+                self._known("runs", run, f"figures.{figure}")
+        return self
+
+    def _known(self, section: Literal["datasets", "runs", "protocols"], name: str, where: str) -> Any:
+        if name not in getattr(self, section):
+            raise ValueError(f"{where}: {name!r} is not in {section}; {nearest(name, getattr(self, section))}")
+        return getattr(self, section)[name]
+
+
+_REPLACED = {"mixture", "subset_probability"}
+"""Mappings that a run replaces as a whole, since their keys are values and not settings."""
+
+
+def merge(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """`shared` with the keys of `own` laid over it, mappings within mappings likewise; lists are replaced."""
+    merged = dict(shared)
+    for key, value in own.items():
+        if isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in _REPLACED:
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged

@@ -1,0 +1,150 @@
+"""Pretraining: encoder, projector, objective, optimiser, schedule."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from mast.config.augment import PairingSpec, PolicySpec
+from mast.config.base import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel
+
+Method = Literal["untrained", "supervised", "vicreg", "mast"]
+
+
+class EncoderSpec(StrictModel):
+    """The backbone whose weights are the product of pretraining."""
+
+    name: Annotated[str, Field(min_length=1)] = "resnet18"
+    """`resnet-narrow`, a torchvision ResNet (`resnet18`, `resnet50`, …) or `timm/<model>` with layer1…layer4."""
+    stem: Literal["imagenet", "small"] = "imagenet"
+    """`imagenet`: 7×7 stride 2 and max-pool. `small`: 3×3 stride 1, no max-pool, for images of 64 px or less."""
+    widths: tuple[Count, Count, Count, Count] = (24, 48, 96, 192)
+    """`resnet-narrow` only: channels of the four stages."""
+    zero_init_residual: bool = True
+    """Start each residual branch at zero (the last batch norm's weight)."""
+
+
+class ProjectorSpec(StrictModel):
+    """Linear–BN–ReLU blocks, then a linear layer without bias; used in pretraining only."""
+
+    hidden: Count = 2048
+    output: Annotated[int, Field(ge=2)] = 2048
+    """d, the number of embedding dimensions."""
+    layers: Annotated[int, Field(ge=1, le=6)] = 3
+
+
+class ObjectiveSpec(StrictModel):
+    """Weights of VICReg's terms (facebookresearch/vicreg, main_vicreg.py)."""
+
+    invariance: NonNegative = 25.0
+    variance: NonNegative = 25.0
+    covariance: NonNegative = 1.0
+
+
+class MaskSpec(StrictModel):
+    """The learnable masks M ∈ [0,1]^{K×d}, one row per augmentation."""
+
+    kind: Literal["none", "sigmoid", "topk"] = "topk"
+    """`none`: M ≡ 1. `sigmoid`: free. `topk`: soft top-k, each row's mean held at `keep` exactly."""
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    """`topk`: mean of each mask. `sigmoid`: mean of each mask at the start."""
+    temperature: Positive = 1.0
+    """Softness of the selection."""
+    init_std: NonNegative = 1.0
+    """Standard deviation of the mask logits at the start."""
+    sparsity: NonNegative = 0.0
+    """Weight α of ‖M‖₁/(Kd) in the loss (`sigmoid` only: `topk` fixes it)."""
+    lr_factor: Positive = 10.0
+    """The mask logits' learning rate, as a multiple of the schedule's."""
+    covariance: Literal["full", "masked"] = "full"
+    """Covariance term on the whole embedding, or on each masked embedding, averaged."""
+    variance: Literal["full", "masked"] = "full"
+    """Variance hinge on the whole embedding, or on each masked embedding, averaged."""
+    normalize: bool = True
+    """Divide each pair's dimension weights by their mean, so that masking does not shrink the invariance term."""
+
+
+class UncertaintySpec(StrictModel):
+    """Predicted uncertainty of each view, used to re-weight ambiguous pairs."""
+
+    kind: Literal["none", "isotropic", "diagonal"] = "isotropic"
+    """One variance per image, or one per embedding dimension."""
+    form: Literal["relative", "likelihood"] = "relative"
+    """`relative`: the head learns from detached differences and the encoder sees precisions normalised to mean 1.
+    `likelihood`: the Gaussian negative log-likelihood acts on the encoder itself."""
+    weight: NonNegative = 1.0
+    """Weight of the head's own loss (`relative` only)."""
+    min_variance: Positive = 0.01
+    """Lower bound of a view's variance."""
+    max_weight: Annotated[float, Field(ge=1)] = 4.0
+    """`relative`: a pair's weight is clipped to [1/max_weight, max_weight] before normalisation."""
+
+
+class MastSpec(StrictModel):
+    """What MAST adds to VICReg."""
+
+    pairing: PairingSpec = PairingSpec()
+    masks: MaskSpec = MaskSpec()
+    uncertainty: UncertaintySpec = UncertaintySpec()
+
+
+class OptimizerSpec(StrictModel):
+    """Optimiser and learning-rate schedule: linear warm-up, then cosine, stepped every iteration."""
+
+    name: Literal["lars", "sgd", "adamw"] = "lars"
+    lr: Positive = 0.3
+    """Peak learning rate at a batch of 256; scaled in proportion to the batch for `lars` and `sgd`."""
+    weight_decay: NonNegative = 1e-6
+    """Not applied to biases and normalisation parameters."""
+    momentum: Probability = 0.9
+    """`lars` and `sgd`."""
+    trust: Positive = 0.001
+    """`lars`: trust coefficient."""
+    warmup_epochs: NonNegative = 10.0
+    final_lr: NonNegative = 0.001
+    """Last learning rate, as a share of the peak."""
+
+
+class PretrainSpec(StrictModel):
+    """One pretraining run, all settings resolved."""
+
+    method: Method = "vicreg"
+    dataset: Name
+    """Name of the data set (in `datasets`) to pretrain on."""
+    encoder: EncoderSpec = EncoderSpec()
+    policy: PolicySpec | None = PolicySpec()
+    projector: ProjectorSpec | None = ProjectorSpec()
+    objective: ObjectiveSpec | None = ObjectiveSpec()
+    mast: MastSpec | None = MastSpec()
+    optimizer: OptimizerSpec | None = OptimizerSpec()
+    epochs: Count | None = 100
+    batch_size: Annotated[int, Field(ge=2)] | None = 256
+    """Images per step; each gives two views. The last short batch of an epoch is dropped."""
+    precision: Precision | None = "fp32"
+    """Autocast type of encoder and projector; the loss is always computed in float32."""
+    log_every: Count | None = 10
+    """Steps between two lines of metrics.jsonl."""
+    checkpoint_minutes: Positive | None = 10.0
+    """Minutes between two checkpoints."""
+
+    def resolved(self) -> "PretrainSpec":
+        """The same run without the sections that its method does not read (set to None).
+
+        So a change of MAST's masks leaves the spec, and with it the results, of a VICReg run alone.
+        """
+        unread = {
+            "untrained": ("policy", "projector", "objective", "mast", "optimizer", "epochs", "batch_size")
+            + ("precision", "log_every", "checkpoint_minutes"),
+            "supervised": ("projector", "objective", "mast"),
+            "vicreg": ("mast",),
+            "mast": (),
+        }[self.method]
+        update: dict[str, object] = dict.fromkeys(unread)
+        if self.policy is not None and "policy" not in unread:
+            update["policy"] = self.policy.pruned()
+        return self.model_copy(update=update)
+
+    @model_validator(mode="after")
+    def _augmentations_to_mask(self) -> Self:
+        if self.method in ("vicreg", "mast") and self.policy is not None and not self.policy.names:
+            raise ValueError("policy.augmentations: a self-supervised run needs at least one augmentation")
+        return self
