@@ -178,7 +178,9 @@ class PolicySpec(StrictModel):
     def _settings_of_used(self) -> Self:
         for name in self.names:
             if getattr(self, name) is None:
-                raise ValueError(f"'{name}' is in the set but its settings are null; leave the key out or give settings")
+                raise ValueError(
+                    f"'{name}' is in the set but its settings are null; leave the key out or give settings"
+                )
         return self
 
 

@@ -57,7 +57,9 @@ def _one_line(error: ValidationError, values: Any) -> str:
     first = max(error.errors(), key=lambda entry: len(entry["loc"]))  # in a union, the branch that got furthest
     message = first["msg"].removeprefix("Value error, ")
     where = ".".join(_keys(first["loc"], values, first["type"] == "missing"))
-    shown = "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
+    shown = (
+        "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
+    )
     return (f"{where}: " if where else "") + message + shown
 
 
