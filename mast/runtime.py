@@ -1,0 +1,32 @@
+"""How a process that computes is set up: threads and memory allocation. Call it before numpy or torch is imported."""
+
+import ctypes
+import os
+import sys
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc, malloc.h
+_KEEP_BYTES = 2**30
+
+
+def set_up_process(threads: int) -> None:
+    """Let numerical libraries use `threads` threads, and keep freed memory in the process.
+
+    glibc returns blocks above 128 KiB to the kernel as soon as they are freed, so that each training step on a CPU
+    faults its activations in anew; with thresholds of 1 GiB the blocks are reused.
+    """
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        if mallopt is not None:  # absent from C libraries other than glibc
+            mallopt(_M_MMAP_THRESHOLD, _KEEP_BYTES)
+            mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)
+
+
+def choose_device(gpus: int | None) -> str:
+    """The torch device for a number of GPUs: `cpu` for 0, `cuda` for more, whichever there is for None."""
+    if gpus is None:
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if gpus else "cpu"
