@@ -1,0 +1,1 @@
+"""Numbers behind the figures: masks and uncertainty."""

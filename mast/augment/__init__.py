@@ -1,0 +1,1 @@
+"""Batched augmentations with explicit parameters, policies, and the pairing of views."""

@@ -190,7 +190,7 @@ PairingName = Literal["composed", "single", "crop_plus_one", "leave_one_out", "s
 class PairingSpec(StrictModel):
     """Which augmentations are redrawn for view b; all others keep view a's parameters exactly."""
 
-    mixture: Annotated[dict[PairingName, Positive], Field(min_length=1)] = {"composed": 1.0}
+    mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"composed": 1.0})]
     """Weights with which each image of a batch draws its kind of pair.
 
     `composed`: all are redrawn (plain VICReg). `single`: one is. `crop_plus_one`: crop and one other.

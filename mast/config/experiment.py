@@ -8,6 +8,7 @@ from mast.config.base import Count, Name, StrictModel, nearest
 from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
 from mast.config.pretrain import PretrainSpec
+from mast.config.report import TableSpec, check_setting, table_row
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
@@ -77,7 +78,7 @@ class Experiment(StrictModel):
     results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
     """Directory of all outputs."""
     datasets: Annotated[dict[Name, DataSpec], Field(min_length=1)]
-    pretrain: dict[str, Any] = {}
+    pretrain: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Settings shared by all runs; `runs` holds what differs."""
     seeds: Seeds = (0, 1)
     """Seeds of every run that does not name its own."""
@@ -95,6 +96,21 @@ class Experiment(StrictModel):
         """The resolved settings of one run: shared ones, its own, and none that its method does not read."""
         fields = {name: getattr(self.runs[run], name) for name in PretrainSpec.model_fields}
         return PretrainSpec.model_construct(**fields).resolved()
+
+    def table_spec(self, study: str) -> TableSpec:
+        """What the table of a study needs to know."""
+        spec = self.studies[study]
+        return TableSpec(
+            name=study,
+            title=spec.title,
+            caption=spec.caption,
+            protocol=spec.protocol,
+            kind=self.protocols[spec.protocol].kind,
+            tasks=spec.tasks,
+            rows=tuple(
+                table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
+            ),
+        )
 
     @model_validator(mode="before")
     @classmethod
@@ -121,6 +137,11 @@ class Experiment(StrictModel):
                     raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")
             for run in study.runs:
                 self._known("runs", run, f"studies.{name}.runs")
+            for key in study.settings:
+                try:
+                    check_setting(key)
+                except ValueError as error:
+                    raise ValueError(f"studies.{name}.settings: {error}") from None
         for figure in Figures.model_fields:
             for run in getattr(self.figures, figure):
                 self._known("runs", run, f"figures.{figure}")

@@ -67,9 +67,7 @@ def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[s
     """The parts of a pydantic location that are keys of the input: tags of unions are left out."""
     keys = []
     for depth, part in enumerate(location):
-        if isinstance(values, dict) and part in values:
-            values = values[part]
-        elif isinstance(values, list) and isinstance(part, int):
+        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
             values = values[part]
         elif not (missing and depth == len(location) - 1):
             continue

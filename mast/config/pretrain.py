@@ -71,8 +71,8 @@ class UncertaintySpec(StrictModel):
     form: Literal["relative", "likelihood"] = "relative"
     """`relative`: the head learns from detached differences and the encoder sees precisions normalised to mean 1.
     `likelihood`: the Gaussian negative log-likelihood acts on the encoder itself."""
-    weight: NonNegative = 1.0
-    """Weight of the head's own loss (`relative` only)."""
+    hidden: Count = 128
+    """Width of the head's hidden layer."""
     min_variance: Positive = 0.01
     """Lower bound of a view's variance."""
     max_weight: Annotated[float, Field(ge=1)] = 4.0
@@ -131,12 +131,12 @@ class PretrainSpec(StrictModel):
 
         So a change of MAST's masks leaves the spec, and with it the results, of a VICReg run alone.
         """
+        not_trained = set(PretrainSpec.model_fields) - {"method", "dataset", "encoder"}
         unread = {
-            "untrained": ("policy", "projector", "objective", "mast", "optimizer", "epochs", "batch_size")
-            + ("precision", "log_every", "checkpoint_minutes"),
-            "supervised": ("projector", "objective", "mast"),
-            "vicreg": ("mast",),
-            "mast": (),
+            "untrained": not_trained,
+            "supervised": {"projector", "objective", "mast"},
+            "vicreg": {"mast"},
+            "mast": set(),
         }[self.method]
         update: dict[str, object] = dict.fromkeys(unread)
         if self.policy is not None and "policy" not in unread:

@@ -1,0 +1,1 @@
+"""Encoder, projector, masks and uncertainty head."""

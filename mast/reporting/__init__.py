@@ -1,0 +1,1 @@
+"""Metrics files to tables and figures; imports no torch."""

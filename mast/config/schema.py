@@ -1,0 +1,108 @@
+"""The configuration's JSON schema (for editors) and its reference in Markdown (config/README.md)."""
+
+import json
+from typing import Any
+
+from mast.config.experiment import Experiment
+from mast.config.pretrain import PretrainSpec
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of a configuration file as written: shared settings in `pretrain`, differences in `runs`.
+
+    Names that must be defined elsewhere in the same file (a study's runs, a run's data set) are checked only by
+    `mast validate`; a JSON schema cannot express them.
+    """
+    schema = Experiment.model_json_schema()
+    definitions = schema["$defs"] | PretrainSpec.model_json_schema(ref_template="#/$defs/{model}")["$defs"]
+    run = definitions["RunSpec"]
+    run.pop("required")  # what all runs share may stand in `pretrain`
+    shared = {key: value for key, value in run["properties"].items() if key in PretrainSpec.model_fields}
+    pretrain = schema["properties"]["pretrain"]
+    pretrain.update(properties=shared, additionalProperties=False)
+    runs = schema["properties"]["runs"]
+    runs["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/RunSpec"}, {"type": "null"}]}
+    return {"$schema": DIALECT, **schema, "$defs": definitions}
+
+
+def markdown() -> str:
+    """One table of keys for each model, in the order in which a reader meets them."""
+    schema = json_schema()
+    definitions = schema.pop("$defs")
+    sections = [_section("The file", schema)]
+    seen: set[str] = set()
+    waiting = _references(schema)
+    while waiting:
+        name = waiting.pop(0)
+        if name not in seen:
+            seen.add(name)
+            sections.append(_section(name, definitions[name]))
+            waiting = _references(definitions[name]) + waiting
+    return "\n".join(sections)
+
+
+def _section(title: str, model: dict[str, Any]) -> str:
+    required = model.get("required", ())
+    rows = [
+        f"| `{key}` | {_kind(value)} | {_default(key, value, required)} | {_sentence(value.get('description', ''))} |"
+        for key, value in model["properties"].items()
+    ]
+    head = f"### {title}\n\n{_sentence(model.get('description', ''))}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _default(key: str, value: dict[str, Any], required: Any) -> str:
+    if key in required:
+        return "**required**"
+    default = value.get("default")
+    if isinstance(default, dict) and default and "$ref" in str(value):
+        return "see there"
+    return f"`{json.dumps(default, ensure_ascii=False)}`"
+
+
+def _kind(value: dict[str, Any]) -> str:
+    """A short description of the values that a JSON schema node allows."""
+    if "$ref" in value:
+        name = value["$ref"].rsplit("/", 1)[-1]
+        return f"[{name}](#{name.lower()})"
+    for union in ("anyOf", "oneOf"):
+        if union in value:
+            return " or ".join(dict.fromkeys(_kind(branch) for branch in value[union]))
+    if "const" in value:
+        return f"`{value['const']}`"
+    if "enum" in value:
+        return ", ".join(f"`{choice}`" for choice in value["enum"])
+    if value.get("type") == "array":
+        return _array(value)
+    if value.get("type") == "object":
+        inner = value.get("additionalProperties")
+        return f"mapping of {_kind(inner)}" if isinstance(inner, dict) else "mapping"
+    return f"{value.get('type', 'any')}{_bounds(value)}"
+
+
+def _array(value: dict[str, Any]) -> str:
+    if "prefixItems" in value:
+        kinds = [_kind(item) for item in value["prefixItems"]]
+        return f"{len(kinds)} × {kinds[0]}" if len(set(kinds)) == 1 else f"[{', '.join(kinds)}]"
+    return f"list of {_kind(value['items'])}"
+
+
+def _bounds(value: dict[str, Any]) -> str:
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    return "".join(f" {sign} {value[bound]:g}" for bound, sign in signs.items() if bound in value)
+
+
+def _references(node: Any) -> list[str]:
+    """Names of the models that a schema node mentions, in order."""
+    if isinstance(node, dict):
+        own = [node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else []
+        return own + [name for key, value in node.items() if key != "default" for name in _references(value)]
+    if isinstance(node, list):
+        return [name for value in node for name in _references(value)]
+    return []

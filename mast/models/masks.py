@@ -1,0 +1,62 @@
+"""The learnable masks that select each augmentation's subspace."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from mast.config import MaskSpec
+
+BISECTIONS = 40
+"""Halvings of the bracket around the threshold of the soft top-k; float32 is exhausted before."""
+
+
+class Masks(nn.Module):
+    """M ∈ [0, 1]^{K×d}, one row per augmentation."""
+
+    def __init__(self, augmentations: int, dimensions: int, spec: MaskSpec) -> None:
+        """Draw the logits from N(0, init_std²); for `sigmoid` shifted so that the masks start near `keep`."""
+        super().__init__()
+        self.spec = spec
+        start = math.log(spec.keep / (1 - spec.keep)) * spec.temperature if spec.kind == "sigmoid" else 0.0
+        logits = start + spec.init_std * torch.randn(augmentations, dimensions)
+        self.logits = nn.Parameter(logits, requires_grad=spec.kind != "none")
+
+    def forward(self) -> Tensor:
+        """The masks, float32 [K, d]."""
+        if self.spec.kind == "none":
+            return torch.ones_like(self.logits)
+        if self.spec.kind == "sigmoid":
+            return (self.logits / self.spec.temperature).sigmoid()
+        return soft_top_k(self.logits, self.spec.keep, self.spec.temperature)
+
+
+def soft_top_k(logits: Tensor, keep: float, temperature: float) -> Tensor:
+    """m = sigmoid((θ − τ)/T) with the threshold τ of each row such that its mean is `keep`.
+
+    τ is found by bisection; its gradient is that of the implicit function, ∂τ/∂θ_j = g_j / Σg with g = m(1 − m), so
+    that the gradient with respect to θ sums to zero in each row: dimensions compete for the row's budget.
+
+    Args:
+        logits: θ, [K, d].
+        keep: mean of each row of the result, in (0, 1).
+        temperature: T > 0.
+
+    Returns:
+        [K, d] in [0, 1].
+    """
+    fixed = logits.detach()
+    with torch.no_grad():
+        margin = temperature * (abs(math.log(keep / (1 - keep))) + 1)
+        low = fixed.amin(dim=1, keepdim=True) - margin
+        high = fixed.amax(dim=1, keepdim=True) + margin
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            too_open = ((fixed - middle) / temperature).sigmoid().mean(dim=1, keepdim=True) > keep
+            low, high = torch.where(too_open, middle, low), torch.where(too_open, high, middle)
+        threshold = (low + high) / 2
+        selected = ((fixed - threshold) / temperature).sigmoid()
+        slope = selected * (1 - selected)
+        share = slope / slope.sum(dim=1, keepdim=True).clamp(min=torch.finfo(slope.dtype).tiny)
+    implicit = threshold + (share * (logits - fixed)).sum(dim=1, keepdim=True)
+    return ((logits - implicit) / temperature).sigmoid()

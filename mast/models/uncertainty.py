@@ -1,0 +1,49 @@
+"""The head that predicts how uncertain a view's embedding is."""
+
+import math
+from pathlib import Path
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mast.config import UncertaintySpec, parse_spec
+from mast.models.encoder import read_weights
+
+START = 0.5
+"""Variance that every view starts with, so that the variance of a difference starts at 1 (docs/method.md)."""
+
+PREFIX = "uncertainty."
+
+
+class UncertaintyHead(nn.Module):
+    """Features [N, D] → variance [N, 1] (isotropic) or [N, d] (diagonal), never below `min_variance`."""
+
+    def __init__(self, features: int, embedding: int, spec: UncertaintySpec) -> None:
+        """The last layer starts at zero, so that all variances start at `START`."""
+        super().__init__()
+        self.min_variance = spec.min_variance
+        self.hidden = nn.Linear(features, spec.hidden)
+        self.output = nn.Linear(spec.hidden, 1 if spec.kind == "isotropic" else embedding)
+        nn.init.zeros_(self.output.weight)
+        nn.init.constant_(self.output.bias, math.log(math.expm1(max(START - spec.min_variance, 1e-3))))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The predicted variance σ² of each view, float32."""
+        hidden = self.hidden(features.float()).relu()
+        return self.min_variance + functional.softplus(self.output(hidden))
+
+
+def load_uncertainty_head(heads_file: Path) -> UncertaintyHead | None:
+    """Read the head from a run's `heads.safetensors`; None where the run has no uncertainty.
+
+    Raises:
+        MastError: the file is missing or damaged.
+    """
+    weights, metadata = read_weights(heads_file)
+    own = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items() if name.startswith(PREFIX)}
+    if not own:
+        return None
+    spec = parse_spec(UncertaintySpec, metadata["uncertainty"])
+    head = UncertaintyHead(own["hidden.weight"].shape[1], own["output.weight"].shape[0], spec)
+    head.load_state_dict(own, strict=True)
+    return head.eval()

@@ -1,0 +1,121 @@
+"""MAST: VICReg's terms in one masked subspace per augmentation, with pairs re-weighted by predicted uncertainty.
+
+The paper's abstract states the ingredients; the formulas here are this project's definition (docs/method.md).
+With M ≡ 1, composed pairs and no uncertainty every term equals VICReg's.
+"""
+
+from torch import Tensor
+
+from mast.config import MastSpec
+from mast.objectives.vicreg import covariance_energy, covariance_matrix, standard_deviation, variance_hinge
+
+MIN_MASK = 1e-6
+"""Masks are bounded below by this inside the logarithm of their product."""
+
+
+def mast_terms(
+    z_a: Tensor,
+    z_b: Tensor,
+    masks: Tensor,
+    active: Tensor,
+    spec: MastSpec,
+    variance_a: Tensor | None = None,
+    variance_b: Tensor | None = None,
+) -> dict[str, Tensor]:
+    """The unweighted terms of one batch of pairs; scalars, float32.
+
+    Args:
+        z_a: embeddings of view a, [N, d], N ≥ 2.
+        z_b: embeddings of view b, [N, d].
+        masks: M, [K, d] in [0, 1], one row per augmentation.
+        active: bool [N, K]; True where the pair's views differ in that augmentation.
+        spec: which terms act on masked embeddings, and the form of the uncertainty.
+        variance_a: predicted variance of view a, [N, 1] or [N, d], positive; None without uncertainty.
+        variance_b: the same for view b.
+    """
+    z_a, z_b = z_a.float(), z_b.float()
+    weights = pair_weights(masks, active, spec.masks.normalize)
+    squared = (z_a - z_b).square()
+    if variance_a is None or variance_b is None:
+        terms = {"invariance": (weights * squared).mean()}
+    elif spec.uncertainty.form == "likelihood":
+        terms = {"invariance": 2 * gaussian_nll(squared, weights, variance_a + variance_b)}
+    else:
+        total = variance_a + variance_b
+        trust = relative_precision(total.detach(), spec.uncertainty.max_weight)
+        terms = {
+            "invariance": (weights * trust * squared).mean(),
+            "uncertainty": gaussian_nll(squared.detach(), weights.detach(), total),
+        }
+    terms["variance"] = (_variance(z_a, masks, spec) + _variance(z_b, masks, spec)) / 2
+    terms["covariance"] = _covariance(z_a, masks, spec) + _covariance(z_b, masks, spec)
+    if spec.masks.kind == "sigmoid" and spec.masks.sparsity:
+        terms["sparsity"] = spec.masks.sparsity * masks.mean()
+    return terms
+
+
+def pair_weights(masks: Tensor, active: Tensor, normalize: bool) -> Tensor:
+    """W_ij = Π_{k ∈ A_i} m_kj: what must be invariant to every augmentation in which the views of pair i differ.
+
+    Args:
+        masks: [K, d] in [0, 1].
+        active: bool [N, K].
+        normalize: divide each row by its mean, so that masking does not shrink the invariance term.
+
+    Returns:
+        [N, d], non-negative; exactly 1 where no augmentation is active or all masks are 1.
+    """
+    weights = (active.to(masks.dtype) @ masks.clamp(min=MIN_MASK).log()).exp()
+    return weights / weights.mean(dim=1, keepdim=True) if normalize else weights
+
+
+def gaussian_nll(squared: Tensor, weights: Tensor, variance: Tensor) -> Tensor:
+    """mean_ij W_ij · ½ [δ²_ij / s_ij + log s_ij]: the negative log-likelihood of differences δ ~ N(0, s).
+
+    Mutual likelihood score of Shi & Jain 2019, heteroscedastic regression of Kendall & Gal 2017 (up to a constant).
+
+    Args:
+        squared: δ², [N, d].
+        weights: W, [N, d].
+        variance: s = σ² + σ′², [N, 1] or [N, d], positive.
+    """
+    return (weights * (squared / variance + variance.log())).mean() / 2
+
+
+def relative_precision(variance: Tensor, max_weight: float) -> Tensor:
+    """Precisions 1/s clipped to [1/max_weight, max_weight] times their batch mean, then scaled to mean 1.
+
+    Being relative, they re-weight pairs and cannot raise or lower the invariance term as a whole, so that shrinking
+    all variances gains nothing.
+
+    Args:
+        variance: s, [N, 1] or [N, d], positive.
+        max_weight: ≥ 1.
+    """
+    precision = variance.reciprocal()
+    relative = (precision / precision.mean()).clamp(1 / max_weight, max_weight)
+    return relative / relative.mean()
+
+
+def masked_variance_hinge(z: Tensor, masks: Tensor) -> Tensor:
+    """VICReg's variance term of each m_k ⊙ Z, averaged over k; uses sd(m ⊙ Z) = m · sd(Z). [N, d], [K, d] → scalar."""
+    return (1 - masks * standard_deviation(z)).relu().mean()
+
+
+def masked_covariance_energy(z: Tensor, masks: Tensor) -> Tensor:
+    """VICReg's covariance term of each m_k ⊙ Z, averaged over k. [N, d], [K, d] → scalar.
+
+    Σ_{i≠j} (m_ki m_kj C_ij)² for all k needs C once: Σ_ij C_ij² G_ij with G = (M∘M)ᵀ(M∘M)/K, zero on the diagonal.
+    """
+    covariance = covariance_matrix(z - z.mean(dim=0))
+    squared_masks = masks.square()
+    shared = (squared_masks.T @ squared_masks / len(masks)).fill_diagonal_(0)
+    return (covariance.square() * shared).sum() / z.shape[1]
+
+
+def _variance(z: Tensor, masks: Tensor, spec: MastSpec) -> Tensor:
+    return masked_variance_hinge(z, masks) if spec.masks.variance == "masked" else variance_hinge(z)
+
+
+def _covariance(z: Tensor, masks: Tensor, spec: MastSpec) -> Tensor:
+    return masked_covariance_energy(z, masks) if spec.masks.covariance == "masked" else covariance_energy(z)
