@@ -1,0 +1,58 @@
+"""Deterministic training batches: which images form step s of epoch e depends on (seed, e, s) alone."""
+
+import numpy as np
+import torch
+
+from mast.errors import MastError
+
+
+class TrainingBatches:
+    """Shuffled batches of images that are held in memory (or mapped); the last short batch of an epoch is dropped.
+
+    Raises:
+        MastError: there are fewer images than one batch needs.
+    """
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray | None, batch_size: int, seed: int, pin_memory: bool = False
+    ) -> None:
+        """Serve batches of `images`, uint8 [M, H, W, 3], and of `labels`, int64 [M, …], if there are any.
+
+        `pin_memory` puts each batch into page-locked memory, for asynchronous copies to a GPU.
+        """
+        if len(images) < batch_size:
+            raise MastError(
+                f"batch_size: {batch_size} is more than the {len(images)} training images; "
+                f"set batch_size to {len(images)} or less, or give more images"
+            )
+        self._images, self._labels = images, labels
+        self._batch_size, self._seed, self._pin_memory = batch_size, seed, pin_memory
+        self._epoch, self._order = -1, np.empty(0, np.int64)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of whole batches in an epoch."""
+        return len(self._images) // self._batch_size
+
+    def indices(self, epoch: int, step: int) -> np.ndarray:
+        """Positions of a batch's images, int64 [batch_size]; each occurs at most once in an epoch.
+
+        Raises:
+            IndexError: `step` is not in 0 … steps_per_epoch − 1.
+        """
+        if not 0 <= step < self.steps_per_epoch:
+            raise IndexError(f"step {step} of {self.steps_per_epoch}")
+        if epoch != self._epoch:
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
+            self._epoch = epoch
+        return self._order[step * self._batch_size : (step + 1) * self._batch_size]
+
+    def batch(self, epoch: int, step: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Images uint8 [batch_size, 3, H, W] in channels_last memory, and labels int64 [batch_size, …] or None."""
+        rows = self.indices(epoch, step)
+        images = self._tensor(self._images[rows]).permute(0, 3, 1, 2)
+        return images, None if self._labels is None else self._tensor(self._labels[rows])
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        return tensor.pin_memory() if self._pin_memory else tensor

@@ -1,0 +1,150 @@
+"""Drawing glyphs: eight chunky letters and flags, filled in one of four textures, on grey backgrounds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_DRAWINGS = {
+    "L": "##.... ##.... ##.... ##.... ###### ######",
+    "F": "###### ###### ##.... #####. #####. ##....",
+    "P": "###### ##..## ##..## ###### ##.... ##....",
+    "S": "####.. ####.. ..##.. ..##.. ..#### ..####",
+    "7": "###### ###### ...### ..###. .###.. .##...",
+    "h": "##.... ##.... ###### ###### ##..## ##..##",
+    "flag": "####.. ###### ####.. ##.... ##.... ##....",
+    "G": "###### ###### ##.... ##..## ##..## ######",
+}
+GLYPHS: tuple[str, ...] = tuple(_DRAWINGS)
+"""Names of the glyphs. None is its own mirror image, nor the mirror image of another."""
+
+BITMAPS: np.ndarray = np.array([[list(row) for row in drawing.split()] for drawing in _DRAWINGS.values()]) == "#"
+"""bool [8, 6, 6]: the cells that each glyph fills, top row first."""
+
+TEXTURES: tuple[str, ...] = ("plain", "rows", "columns", "checks")
+"""A texture is drawn in two tones of one colour; `plain` has the bright one only."""
+
+_DARK_TONE = 0.35
+_SUPERSAMPLING = 3
+_CHUNK_SAMPLES = 2_000_000
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """N glyphs, one per canvas; every field is an array [N]. Lengths and positions are in pixels."""
+
+    shape: np.ndarray
+    """int, index into GLYPHS"""
+    texture: np.ndarray
+    """int, index into TEXTURES"""
+    mirrored: np.ndarray
+    """bool"""
+    side: np.ndarray
+    """float, side of the square that the glyph fills"""
+    angle: np.ndarray
+    """float, radians"""
+    x: np.ndarray
+    """float, centre, from the left edge of the canvas"""
+    y: np.ndarray
+    """float, centre, from the top edge of the canvas"""
+    phase: np.ndarray
+    """float in [0, 1), shift of the texture, periods"""
+
+    def __getitem__(self, rows: slice) -> "Glyphs":
+        """The glyphs of some rows."""
+        return Glyphs(**{name: values[rows] for name, values in vars(self).items()})
+
+
+def coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, np.ndarray]:
+    """The share of each pixel that a glyph covers in its bright tone, and in its dark tone.
+
+    Args:
+        glyphs: N glyphs.
+        canvas: side of the square canvases, pixels.
+        period: of the textures, pixels.
+
+    Returns:
+        Two float32 arrays [N, canvas, canvas] in [0, 1], whose sum is at most 1.
+    """
+    count = len(glyphs.shape)
+    bright, dark = np.empty((2, count, canvas, canvas), np.float32)
+    step = max(1, _CHUNK_SAMPLES // (canvas * _SUPERSAMPLING) ** 2)
+    for start in range(0, count, step):
+        rows = slice(start, start + step)
+        bright[rows], dark[rows] = _coverage(glyphs[rows], canvas, period)
+    return bright, dark
+
+
+def _coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, np.ndarray]:
+    def per_canvas(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, np.float32)[:, None, None]
+
+    samples = (np.arange(canvas * _SUPERSAMPLING, dtype=np.float32) + 0.5) / _SUPERSAMPLING
+    across, down = samples - per_canvas(glyphs.x), samples[:, None] - per_canvas(glyphs.y)
+    cos, sin = per_canvas(np.cos(glyphs.angle)), per_canvas(np.sin(glyphs.angle))
+    across, down = cos * across + sin * down, cos * down - sin * across
+    across *= per_canvas(np.where(glyphs.mirrored, -1, 1))
+
+    cells = BITMAPS.shape[1]
+    column, row = (np.floor((axis / per_canvas(glyphs.side) + 0.5) * cells) for axis in (across, down))
+    padded = np.pad(BITMAPS, ((0, 0), (1, 1), (1, 1)))
+    column, row = (np.clip(index, -1, cells).astype(np.intp) + 1 for index in (column, row))
+    inside = padded[np.asarray(glyphs.shape)[:, None, None], row, column]
+
+    phase, texture = per_canvas(glyphs.phase), np.asarray(glyphs.texture)[:, None, None]
+    dark_row, dark_column = (np.floor(2 * (axis / period + phase)).astype(np.int32) & 1 for axis in (down, across))
+    dark = inside & (((dark_row & (texture & 1)) ^ (dark_column & (texture >> 1))) == 1)
+    return _pool(inside & ~dark), _pool(dark)
+
+
+def _pool(samples: np.ndarray) -> np.ndarray:
+    """Mean over the samples of each pixel."""
+    count, side, _ = samples.shape
+    pixels = side // _SUPERSAMPLING
+    total = samples.reshape(count, pixels, _SUPERSAMPLING, pixels, _SUPERSAMPLING).sum((2, 4), dtype=np.float32)
+    return total / _SUPERSAMPLING**2
+
+
+def paint(images: np.ndarray, bright: np.ndarray, dark: np.ndarray, colour: np.ndarray) -> None:
+    """Draw covered pixels over float images [N, H, W, 3], in place, in a colour [N, 3] and its dark tone."""
+    images *= (1 - bright - dark)[..., None]
+    images += (bright + _DARK_TONE * dark)[..., None] * colour[:, None, None, :].astype(images.dtype)
+
+
+def colours(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """HSV in [0, 1], each [N] (hue is taken modulo 1) → RGB in [0, 1], float [N, 3]."""
+    offsets = (np.asarray(hue)[:, None] * 6 + np.array([5, 3, 1])) % 6
+    return value[:, None] * (1 - saturation[:, None] * np.clip(np.minimum(offsets, 4 - offsets), 0, 1))
+
+
+def backgrounds(draws: np.ndarray, canvas: int) -> np.ndarray:
+    """Nearly grey gradients: an HSV saturation of 0.05 at most, so that colour says nothing about the instance.
+
+    Args:
+        draws: float [N, 5], uniform in [0, 1): grey levels at the two ends, direction, hue and strength of the tint.
+        canvas: side of the square images, pixels.
+
+    Returns:
+        float32 [N, canvas, canvas, 3] in [0, 1].
+    """
+    first, second, turn, hue, tint = draws.T
+    axis = (np.arange(canvas) + 0.5) / canvas - 0.5
+    along = np.cos(2 * np.pi * turn)[:, None, None] * axis + np.sin(2 * np.pi * turn)[:, None, None] * axis[:, None]
+    low, high = 0.25 + 0.6 * first, 0.25 + 0.6 * second
+    level = (low + high)[:, None, None] / 2 + (high - low)[:, None, None] * along / np.sqrt(2)
+    tinted = colours(hue, 0.05 * tint, np.ones_like(hue))
+    return (level[..., None] * tinted[:, None, None, :]).astype(np.float32)
+
+
+def finish(images: np.ndarray, noise: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Add grey noise in proportion to brightness, and round.
+
+    Args:
+        images: float [N, H, W, 3] in [0, 1].
+        noise: float [N, H, W], uniform in [0, 1).
+        strength: float [N], greatest relative change of a pixel.
+
+    Returns:
+        uint8 [N, H, W, 3].
+    """
+    gain = 1 + strength[:, None, None] * (2 * noise - 1)
+    return np.rint(255 * np.clip(images * gain[..., None].astype(images.dtype), 0, 1)).astype(np.uint8)
