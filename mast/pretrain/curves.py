@@ -1,0 +1,32 @@
+"""metrics.jsonl: one line per logged step, readable while the run goes on."""
+
+import json
+from pathlib import Path
+
+from mast.files import write_text
+
+Record = dict[str, float | int | list[float]]
+
+
+class Curves:
+    """The logged lines of one run, on disk and in memory."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is written at `restart` and grows with every `add`."""
+        self.path = path
+        self.records: list[Record] = []
+
+    def restart(self, records: list[Record]) -> None:
+        """Begin with `records`: none, or those of the checkpoint from which the run goes on."""
+        self.records = list(records)
+        write_text(self.path, "".join(_line(record) for record in self.records))
+
+    def add(self, record: Record) -> None:
+        """Append one line."""
+        self.records.append(record)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(_line(record))
+
+
+def _line(record: Record) -> str:
+    return json.dumps(record, allow_nan=False) + "\n"

@@ -1,0 +1,150 @@
+"""The training loop: every step is a pure function of the weights, the seed and the step's number."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from mast.config import PretrainSpec
+from mast.data.batches import TrainingBatches
+from mast.errors import MastError
+from mast.pretrain.checkpoint import Checkpoints
+from mast.pretrain.curves import Curves, Record
+from mast.pretrain.indicators import effective_rank, embedding_std
+from mast.pretrain.learners import Learner, Outcome
+from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rate
+from mast.progress import progress
+
+
+class Interrupted(Exception):
+    """A signal asked the run to stop; its state is saved."""
+
+
+def train(
+    learner: Learner,
+    batches: TrainingBatches,
+    spec: PretrainSpec,
+    seed: int,
+    device: torch.device,
+    checkpoints: Checkpoints,
+    curves: Curves,
+) -> None:
+    """Train to the end, from the newest checkpoint if there is one.
+
+    Args:
+        learner: the model, on `device`.
+        batches: deterministic batches.
+        spec: resolved settings.
+        seed: decides augmentations; with `batches` and the initial weights it decides everything.
+        device: where to train.
+        checkpoints: where to save, and resume from.
+        curves: where a line is added every `log_every` steps.
+
+    Raises:
+        MastError: the loss is not finite.
+        Interrupted: SIGTERM or SIGUSR1/2 arrived; a checkpoint was written first.
+    """
+    fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
+    optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
+    scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
+    start = 0
+    if (state := checkpoints.load(device)) is not None:
+        learner.load_state_dict(state["learner"])
+        optimizer.load_state_dict(state["optimizer"])
+        scaler.load_state_dict(state["scaler"])
+        start = state["step"]
+    curves.restart(state["records"] if state else [])
+
+    def save(step: int) -> None:
+        states = {"learner": learner.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
+        checkpoints.save(step, {**states, "records": curves.records})
+
+    learner.train()
+    generator = torch.Generator()
+    total = spec.epochs * batches.steps_per_epoch
+    window = _Window()
+    saved_at = time.monotonic()
+    steps = range(start, total)
+    with _signals() as stop_requested:
+        for step in progress(steps, label=spec.method, total=len(steps), images_per_item=spec.batch_size):
+            rate = learning_rate(spec.optimizer, step, batches.steps_per_epoch, spec.epochs, spec.batch_size)
+            set_learning_rate(optimizer, rate)
+            images, labels = batches.batch(*divmod(step, batches.steps_per_epoch))
+            images = images.to(device, non_blocking=True)
+            labels = labels.to(device, non_blocking=True) if labels is not None else None
+            outcome = learner(images, labels, generator.manual_seed(step_seed(seed, step)))
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(outcome.loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            window.add(outcome, len(images))
+            done = step + 1
+            if done % spec.log_every == 0 or done == total:
+                line = {"step": done, "epoch": done / batches.steps_per_epoch, "lr": rate}
+                curves.add({**line, **window.close(done), **learner.indicators()})
+            if stop_requested():
+                save(done)
+                raise Interrupted(f"stopped by a signal after step {done} of {total}; run again to go on from there")
+            if time.monotonic() - saved_at > 60 * spec.checkpoint_minutes:
+                save(done)
+                saved_at = time.monotonic()
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of the augmentations of one step: distinct for every (seed < 2³¹, step < 2³²)."""
+    return (seed << 32) + step
+
+
+class _Window:
+    """Means of the terms since the last logged line, without a device synchronisation per step."""
+
+    def __init__(self) -> None:
+        self._terms: list[Tensor] = []
+        self._names: list[str] = []
+        self._embedding: Tensor | None = None
+        self._images = 0
+        self._since = time.monotonic()
+
+    def add(self, outcome: Outcome, images: int) -> None:
+        self._names = ["loss", *outcome.terms]
+        self._terms.append(torch.stack([outcome.loss, *outcome.terms.values()]).detach())
+        self._embedding = outcome.embedding
+        self._images += images
+
+    def close(self, step: int) -> Record:
+        """The window's line; starts the next window.
+
+        Raises:
+            MastError: a term is not finite.
+        """
+        values = torch.stack(self._terms).cpu()
+        for name, column in zip(self._names, values.T, strict=True):
+            if not torch.isfinite(column).all():
+                bad = step - len(values) + 1 + int((~torch.isfinite(column)).nonzero()[0])
+                raise MastError(
+                    f"training diverged: {name} is not finite at step {bad}; lower optimizer.lr or use fp32"
+                )
+        means = dict(zip(self._names, values.mean(dim=0).tolist(), strict=True))
+        indicators = {
+            "embedding_std": float(embedding_std(self._embedding)),
+            "effective_rank": float(effective_rank(self._embedding)),
+        }
+        speed = {"images_per_second": round(self._images / max(time.monotonic() - self._since, 1e-9), 1)}
+        self.__init__()
+        return {**means, **indicators, **speed}
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Within the block, SIGTERM and SIGUSR1/2 only set a flag, which the yielded function reads."""
+    received: list[int] = []
+    caught = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+    before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in caught}
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

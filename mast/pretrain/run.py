@@ -1,0 +1,98 @@
+"""One pretraining run, from prepared data to its four files."""
+
+import json
+import time
+from pathlib import Path
+
+import torch
+
+from mast.config import PretrainSpec
+from mast.data.batches import TrainingBatches
+from mast.data.store import PreparedData, open_prepared
+from mast.errors import MastError
+from mast.files import sha256_file, sha256_json, write_json
+from mast.models.encoder import save_encoder, save_weights
+from mast.pretrain.checkpoint import Checkpoints
+from mast.pretrain.curves import Curves
+from mast.pretrain.learners import Learner, Mast, Supervised, Untrained, Vicreg
+from mast.pretrain.loop import train
+from mast.pretrain.provenance import provenance
+
+
+def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, device: str, threads: int) -> None:
+    """Pretrain an encoder and write encoder, heads, metrics.jsonl and run.json (docs/design.md) to `output`.
+
+    The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
+    its last checkpoint.
+
+    Args:
+        spec: resolved settings.
+        run: the run's name.
+        seed: initial weights, order of images, augmentations; < 2³¹.
+        data: directory of the prepared data set.
+        output: directory of the run's files.
+        device: `cpu`, `cuda`, `cuda:1`, …
+        threads: recorded in run.json; set for the process by the caller.
+
+    Raises:
+        MastError: the data do not fit the run, or training diverged.
+        Interrupted: a signal stopped the run; its checkpoint is saved.
+    """
+    started = time.monotonic()
+    spec, target = spec.resolved(), torch.device(device)
+    prepared = open_prepared(data)
+    torch.manual_seed(seed)
+    learner = build_learner(spec, prepared).to(target, memory_format=torch.channels_last)
+    identity = {"spec": sha256_json(spec.model_dump(mode="json")), "data": prepared.sha256, "seed": seed}
+    checkpoints = Checkpoints(output / "checkpoints", identity)
+    curves = Curves(output / "metrics.jsonl")
+    if spec.method == "untrained":
+        curves.restart([])
+    else:
+        train(learner, _batches(spec, prepared, seed), spec, seed, target, checkpoints, curves)
+    shared = {"run": run, "dataset": spec.dataset, "seed": str(seed)}
+    metadata = {
+        **shared,
+        "encoder": spec.encoder.model_dump_json(),
+        "mean": json.dumps(prepared.mean),
+        "std": json.dumps(prepared.std),
+        "spec_sha256": identity["spec"],
+        "data_sha256": prepared.sha256,
+    }
+    heads, heads_metadata = learner.heads()
+    save_weights(output / "heads.safetensors", heads, {"format": "mast-heads-1", **shared, **heads_metadata})
+    save_encoder(output / "encoder.safetensors", learner.encoder, metadata)
+    write_json(
+        output / "run.json",
+        {
+            **shared,
+            "seed": seed,
+            "spec": spec.model_dump(mode="json", exclude_none=True),
+            "spec_sha256": identity["spec"],
+            "data_sha256": prepared.sha256,
+            "encoder_sha256": sha256_file(output / "encoder.safetensors"),
+            "wall_seconds": round(time.monotonic() - started, 1),
+            **provenance(target, threads),
+        },
+    )
+    checkpoints.clear()
+
+
+def build_learner(spec: PretrainSpec, prepared: PreparedData) -> Learner:
+    """The model of a run's method for a data set.
+
+    Raises:
+        MastError: a supervised run on data without labels.
+    """
+    image_size = prepared.images("train").shape[1]
+    arguments = (spec, image_size, prepared.mean, prepared.std)
+    if spec.method == "supervised":
+        if prepared.labels("train") is None:
+            raise MastError(f"runs: a supervised run needs labels, and data set {prepared.name!r} has none")
+        return Supervised(*arguments, [len(classes) for classes in prepared.targets.values()])
+    return {"untrained": Untrained, "vicreg": Vicreg, "mast": Mast}[spec.method](*arguments)
+
+
+def _batches(spec: PretrainSpec, prepared: PreparedData, seed: int) -> TrainingBatches:
+    labels = prepared.labels("train") if spec.method == "supervised" else None
+    return TrainingBatches(prepared.images("train"), labels, spec.batch_size, seed)

@@ -1,0 +1,135 @@
+"""MAST's terms against VICReg's, against explicit loops over subspaces, and against hand-written densities."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mast.config import MaskSpec, MastSpec, UncertaintySpec
+from mast.objectives.mast import (
+    gaussian_nll,
+    masked_covariance_energy,
+    masked_variance_hinge,
+    mast_terms,
+    pair_weights,
+    relative_precision,
+)
+from mast.objectives.vicreg import vicreg_terms
+
+PLAIN = MastSpec(uncertainty=UncertaintySpec(kind="none"))
+
+
+def embeddings(count: int, dims: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    z = torch.randn(2, count, dims, generator=torch.Generator().manual_seed(seed))
+    return (0.7 * z[0]).requires_grad_(), (0.7 * z[0] + 0.3 * z[1]).requires_grad_()
+
+
+@pytest.mark.parametrize(("count", "dims"), [(16, 5), (16, 40), (9, 1)])
+@pytest.mark.parametrize("where", ["full", "masked"])
+def test_open_masks_and_composed_pairs_give_vicreg(count: int, dims: int, where: str) -> None:
+    z = embeddings(count, dims)
+    masks, active = torch.ones(5, dims), torch.ones(count, 5, dtype=torch.bool)
+    spec = MastSpec(masks=MaskSpec(covariance=where, variance=where), uncertainty=UncertaintySpec(kind="none"))
+    ours, reference = mast_terms(*z, masks, active, spec), vicreg_terms(*z)
+    assert ours.keys() == reference.keys()
+    for name in reference:
+        torch.testing.assert_close(ours[name], reference[name], rtol=1e-6, atol=1e-9)
+    total = [sum(25 * term for term in terms.values()) for terms in (ours, reference)]
+    for ours_gradient, gradient in zip(*(torch.autograd.grad(value, z) for value in total), strict=True):
+        torch.testing.assert_close(ours_gradient, gradient, rtol=1e-6, atol=1e-6 * float(gradient.abs().max()))
+
+
+@pytest.mark.parametrize("kind", ["isotropic", "diagonal"])
+@pytest.mark.parametrize("form", ["relative", "likelihood"])
+def test_uncertainty_at_its_start_leaves_the_invariance_term_as_it_is(kind: str, form: str) -> None:
+    z = embeddings(12, 6)
+    half = torch.full((12, 1 if kind == "isotropic" else 6), 0.5)
+    spec = MastSpec(uncertainty=UncertaintySpec(kind=kind, form=form))
+    terms = mast_terms(*z, torch.ones(3, 6), torch.ones(12, 3, dtype=torch.bool), spec, half, half)
+    torch.testing.assert_close(terms["invariance"], vicreg_terms(*z)["invariance"])
+
+
+def test_pair_weights_multiply_the_masks_of_the_active_augmentations() -> None:
+    masks = torch.tensor([[0.5, 1.0, 0.2], [0.1, 0.4, 1.0]], dtype=torch.float64)
+    active = torch.tensor([[True, True], [True, False], [False, False]])
+    expected = torch.tensor([[0.05, 0.4, 0.2], [0.5, 1.0, 0.2], [1, 1, 1]], dtype=torch.float64)
+    torch.testing.assert_close(pair_weights(masks, active, normalize=False), expected)
+    normalized = pair_weights(masks, active, normalize=True)
+    torch.testing.assert_close(normalized, expected / expected.mean(dim=1, keepdim=True))
+
+
+@given(st.integers(1, 6), st.integers(2, 24), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_masked_terms_equal_vicreg_on_each_masked_embedding(augmentations: int, dims: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(10, dims, dtype=torch.float64, generator=generator)
+    masks = torch.rand(augmentations, dims, dtype=torch.float64, generator=generator)
+    hinge, energy = [], []
+    for mask in masks:
+        covariance = torch.cov((mask * z).T).reshape(dims, dims)
+        energy.append((covariance.square().sum() - covariance.diagonal().square().sum()) / dims)
+        hinge.append((1 - mask * (z.var(dim=0) + 1e-4).sqrt()).relu().mean())
+    torch.testing.assert_close(masked_covariance_energy(z, masks), torch.stack(energy).mean(), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(masked_variance_hinge(z, masks), torch.stack(hinge).mean())
+
+
+def test_masked_covariance_gradient_reaches_embeddings_and_masks() -> None:
+    z = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
+    masks = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(masked_covariance_energy, (z, masks))
+
+
+@pytest.mark.parametrize("columns", [1, 5])
+def test_gaussian_nll_equals_the_normal_density(columns: int) -> None:
+    rng = np.random.default_rng(0)
+    difference, variance = rng.normal(0, 1, (7, 5)), rng.uniform(0.1, 3, (7, columns))
+    density = np.exp(-(difference**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)
+    expected = -np.log(density).mean() - 0.5 * np.log(2 * np.pi)
+    ours = gaussian_nll(torch.tensor(difference**2), torch.ones(7, 5, dtype=torch.float64), torch.tensor(variance))
+    assert float(ours) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(1e-4, 1e4), min_size=1, max_size=20), st.floats(1, 10))
+@settings(deadline=None)
+def test_relative_precision_has_mean_one_and_bounded_ratio(variances: list[float], bound: float) -> None:
+    weights = relative_precision(torch.tensor(variances, dtype=torch.float64)[:, None], bound)
+    assert float(weights.mean()) == pytest.approx(1)
+    assert float(weights.max() / weights.min()) <= bound**2 * (1 + 1e-9)
+
+
+def test_relative_uncertainty_gives_the_encoder_no_reward_for_small_variances() -> None:
+    z = embeddings(8, 4)
+    spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic"))
+    arguments = (torch.ones(2, 4), torch.ones(8, 2, dtype=torch.bool), spec)
+    small, large = (
+        mast_terms(*z, *arguments, torch.full((8, 1), v), torch.full((8, 1), v))["invariance"] for v in (1e-3, 10.0)
+    )
+    torch.testing.assert_close(small, large)
+
+
+def test_uncertainty_head_loss_does_not_reach_the_embeddings() -> None:
+    z = embeddings(8, 4)
+    variance = torch.full((8, 1), 0.5, requires_grad=True)
+    spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic"))
+    active = torch.ones(8, 2, dtype=torch.bool)
+    term = mast_terms(*z, torch.ones(2, 4), active, spec, variance, variance)["uncertainty"]
+    gradients = torch.autograd.grad(term, (*z, variance), allow_unused=True)
+    assert gradients[0] is None and gradients[1] is None and gradients[2].abs().sum() > 0
+
+
+def test_ambiguous_pairs_weigh_less() -> None:
+    z_a = torch.zeros(2, 3, requires_grad=True)
+    z_b = torch.ones(2, 3)
+    variance = torch.tensor([[0.5], [2.0]])
+    spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic"))
+    active = torch.ones(2, 1, dtype=torch.bool)
+    terms = mast_terms(z_a, z_b, torch.ones(1, 3), active, spec, variance, variance)
+    (gradient,) = torch.autograd.grad(terms["invariance"], z_a)
+    assert gradient[0, 0] / gradient[1, 0] == pytest.approx(4.0)
+
+
+def test_plain_spec_needs_no_variances() -> None:
+    z = embeddings(8, 4)
+    terms = mast_terms(*z, torch.rand(2, 4), torch.ones(8, 2, dtype=torch.bool), PLAIN)
+    assert set(terms) == {"invariance", "variance", "covariance"}
