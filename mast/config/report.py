@@ -23,7 +23,7 @@ class TableRow(StrictModel):
     """The data set of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
-    settings: dict[str, str] = {}
+    settings: Annotated[dict[str, str], Field(default_factory=dict)]
     """Dotted key of a setting → its value as shown."""
 
 
@@ -123,7 +123,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_shown(item)}" for key, item in value.items())
     if isinstance(value, tuple):
-        joint = ", " if any(isinstance(item, tuple) for item in value) else "+"
+        joint = ", " if not all(isinstance(item, str) for item in value) else "+"
         return joint.join(_shown(item) for item in value)
     return str(value)
 

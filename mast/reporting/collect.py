@@ -1,0 +1,125 @@
+"""From metrics files to one tidy frame, refusing to mix what cannot be compared."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from mast.config import parse
+from mast.config.report import TableSpec
+from mast.errors import MastError
+from mast.files import read_json, sha256_json
+
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+COLUMNS = (
+    *("protocol", "kind", "version", "task", "target", "metric", "dataset", "run", "seed", "value"),
+    *("train_count", "test_count", "settings_sha256", "spec_sha256", "data_sha256", "task_sha256"),
+    *("encoder_sha256", "seconds", "file"),
+)
+"""Columns of the tidy frame: one row per metric of one target in one metrics file."""
+
+MUST_AGREE = (
+    (("protocol", "task"), ("kind", "version", "settings_sha256", "task_sha256")),
+    (("dataset", "run"), ("spec_sha256", "data_sha256")),
+    (("dataset", "run", "seed"), ("encoder_sha256",)),
+)
+"""(columns that name a group, columns that hold one value within it)."""
+
+
+class MetricsFile(BaseModel):
+    """A metrics file (docs/design.md, *Metrics file*)."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    format: Literal[1]
+    protocol: str
+    kind: str
+    version: int
+    settings: dict[str, Any]
+    task: str
+    dataset: str
+    run: str
+    seed: int
+    metrics: dict[str, dict[str, Percent | None]]
+    counts: dict[str, int]
+    spec_sha256: str
+    data_sha256: str
+    task_sha256: str
+    encoder_sha256: str
+    seconds: float
+
+
+def collect(files: Iterable[Path]) -> pd.DataFrame:
+    """Read metrics files into one tidy frame with columns `COLUMNS`; a null metric becomes NaN.
+
+    Raises:
+        MastError: a file is missing, damaged or has a wrong value; two files stand for the same run, task and seed; or
+            two files that belong together differ in protocol settings or version, run settings, data or encoder.
+    """
+    records = [record for file in files for record in _records(Path(file))]
+    frame = pd.DataFrame(records, columns=list(COLUMNS))
+    frame["value"] = frame["value"].astype(float)
+    for group, columns in MUST_AGREE:
+        for column in columns:
+            _require_agreement(frame, list(group), column)
+    _require_one_file(frame)
+    return frame
+
+
+def require_fit(frame: pd.DataFrame, spec: TableSpec) -> None:
+    """Refuse metrics that are not those of the table.
+
+    Raises:
+        MastError: a file is of another protocol, task or run than the table's, or a task of the table has no file.
+    """
+    allowed = {
+        "protocol": {spec.protocol},
+        "kind": {spec.kind},
+        "task": set(spec.tasks),
+        "run": {row.run for row in spec.rows},
+    }
+    for column, values in allowed.items():
+        for record in frame[~frame[column].isin(values)].itertuples():
+            found, wanted = getattr(record, column), ", ".join(sorted(values))
+            raise MastError(f"{record.file}: {column} {found!r} is not in table {spec.name!r} (it shows {wanted})")
+    for task in spec.tasks:
+        if task not in set(frame["task"]):
+            raise MastError(f"table {spec.name!r}: no metrics file of task {task!r}; evaluate it first")
+
+
+def _records(file: Path) -> Iterable[dict[str, Any]]:
+    content = parse(MetricsFile, read_json(file), str(file))
+    shared = content.model_dump(exclude={"format", "metrics", "counts", "settings"})
+    shared |= {
+        "train_count": content.counts.get("train"),
+        "test_count": content.counts.get("test"),
+        "settings_sha256": sha256_json(content.settings),
+        "file": str(file),
+    }
+    for target, metrics in content.metrics.items():
+        for metric, value in metrics.items():
+            yield {**shared, "target": target, "metric": metric, "value": value}
+
+
+def _require_agreement(frame: pd.DataFrame, group: list[str], column: str) -> None:
+    for names, part in frame.groupby(group, sort=False):
+        different = part[part[column] != part[column].iloc[0]]
+        if len(different):
+            what = ", ".join(f"{key} {name!r}" for key, name in zip(group, names, strict=True))
+            raise MastError(
+                f"{part['file'].iloc[0]} and {different['file'].iloc[0]}: different {column} for {what}; "
+                "delete the older file and rerun the rule that makes it"
+            )
+
+
+def _require_one_file(frame: pd.DataFrame) -> None:
+    for (protocol, task, run, seed), part in frame.groupby(["protocol", "task", "run", "seed"], sort=False):
+        files = part["file"].unique()
+        if len(files) > 1:
+            raise MastError(
+                f"{files[0]} and {files[1]}: both hold {protocol} of run {run!r}, seed {seed} on {task!r}; "
+                "pass each file once"
+            )

@@ -1,0 +1,41 @@
+"""Mean and 95 % interval over seeds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds."""
+
+    mean: float
+    """NaN where n = 0."""
+    interval: float
+    """Half width of the 95 % confidence interval of the mean; NaN where n < 2."""
+    n: int
+    """Number of seeds."""
+
+
+def estimate(values: pd.Series) -> Estimate:
+    """Mean of one value per seed and the half width t(0.975, n − 1) · s / √n of its interval (Student 1908).
+
+    s is the standard deviation with n − 1 in the denominator. NaN values are left out and not counted.
+    """
+    known = values.dropna().to_numpy(dtype=float)
+    n = len(known)
+    mean = float(known.mean()) if n else float("nan")
+    interval = float(stdtrit(n - 1, 0.975) * known.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+    return Estimate(mean, interval, n)
+
+
+def mean_per_seed(frame: pd.DataFrame, columns: list[tuple[str, str, str]]) -> pd.Series:
+    """Mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of them.
+
+    Returns:
+        Float series indexed by seed. Averaging within each seed first keeps what the columns of a seed share.
+    """
+    wide = frame.pivot(index="seed", columns=["task", "target", "metric"], values="value")
+    return wide.reindex(columns=pd.MultiIndex.from_tuples(columns)).dropna().mean(axis=1)

@@ -1,0 +1,236 @@
+"""Metrics files → one table as CSV, Markdown, LaTeX and HTML."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mast.config.report import PublishedValue, TableRow, TableSpec
+from mast.files import write_text
+from mast.reporting.collect import collect, require_fit
+from mast.reporting.formats import html_page, latex, markdown
+from mast.reporting.layout import Cell, Layout, Row, setting_titles, shown, shown_published
+from mast.reporting.published import find_published, read_published
+from mast.reporting.statistics import Estimate, estimate, mean_per_seed
+
+Column = tuple[str, str, str]
+"""(task, target, metric)"""
+
+MEAN: Column = ("all", "mean", "top1")
+
+SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75")}
+CLASSIFICATION_METRICS = ("top1",)
+
+DETECTION_NOTE = (
+    "The detector is torchvision's Faster R-CNN with FPN: a deviation from the R50-C4 protocol of published values."
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run in one column."""
+
+    row: TableRow
+    column: Column
+    estimate: Estimate
+    seeds: tuple[int, ...]
+    published: PublishedValue | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus the published value, percentage points; None where either is missing."""
+        if self.published is None or self.published.value is None or self.estimate.n == 0:
+            return None
+        return self.estimate.mean - self.published.value
+
+
+def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, output_stem: Path) -> None:
+    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html` from metrics files and published values.
+
+    The CSV holds every metric at full precision, one line per run and column; the others show top-1 accuracy, or AP,
+    AP50 and AP75, as mean ± half width of the 95 % interval over seeds.
+
+    Raises:
+        MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
+    """
+    frame = collect(metrics)
+    require_fit(frame, spec)
+    values = read_published(published)
+    every = _columns(frame, spec)
+    results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
+    visible = [column for column in every if column[2] in SHOWN_METRICS.get(spec.kind, CLASSIFICATION_METRICS)]
+    if spec.kind != "detection" and len(visible) > 1:
+        results |= {(row.run, MEAN): _mean_result(frame, row, visible) for row in spec.rows}
+        visible.append(MEAN)
+    layout = _layout(spec, visible, results)
+    write_text(output_stem.with_name(output_stem.name + ".csv"), _csv(spec, results))
+    for suffix, write in ((".md", markdown), (".tex", latex), (".html", html_page)):
+        write_text(output_stem.with_name(output_stem.name + suffix), write(layout))
+
+
+def _columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
+    """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
+    return [column for task in spec.tasks for column in found if column[0] == task]
+
+
+def _result(
+    frame: pd.DataFrame, spec: TableSpec, row: TableRow, column: Column, values: tuple[PublishedValue, ...]
+) -> Result:
+    task, target, metric = column
+    mask = (frame["run"] == row.run) & (frame["task"] == task)
+    part = frame[mask & (frame["target"] == target) & (frame["metric"] == metric)].dropna(subset="value")
+    seeds = tuple(sorted(part["seed"]))
+    return Result(row, column, estimate(part["value"]), seeds, find_published(values, spec, column, row))
+
+
+def _mean_result(frame: pd.DataFrame, row: TableRow, columns: list[Column]) -> Result:
+    means = mean_per_seed(frame[frame["run"] == row.run], columns)
+    return Result(row, MEAN, estimate(means), tuple(sorted(means.index)), None)
+
+
+def _layout(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> Layout:
+    keys = tuple(spec.rows[0].settings)
+    counts = sorted({result.estimate.n for (_, column), result in results.items() if column in columns})
+    count_column = len(counts) > 1
+    best = _best(spec, columns, results)
+    rows: list[Row] = []
+    for row in spec.rows:
+        own = [results[row.run, column] for column in columns]
+        cells = [Cell(row.label), *(Cell(row.settings[key]) for key in keys)]
+        cells += [Cell(shown(result.estimate), (row.run, result.column) in best) for result in own]
+        if count_column:
+            cells.append(Cell(_count(own)))
+        rows.append(Row(tuple(cells)))
+        if any(result.published for result in own):
+            rows.append(_published_row(own, len(keys), count_column))
+    return Layout(
+        name=spec.name,
+        title=spec.title,
+        caption=spec.caption,
+        groups=_groups(columns, 1 + len(keys), count_column),
+        columns=("run", *setting_titles(keys), *_titles(columns), *(("n",) if count_column else ())),
+        text_columns=1 + len(keys),
+        rows=tuple(rows),
+        notes=tuple(_notes(spec, columns, results, counts)),
+    )
+
+
+def _published_row(own: list[Result], settings: int, count_column: bool) -> Row:
+    texts = [
+        "" if result.published is None else shown_published(result.published.value, result.difference) for result in own
+    ]
+    padding = [""] if count_column else []
+    return Row(tuple(Cell(text) for text in ["published", *[""] * settings, *texts, *padding]), published=True)
+
+
+def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> set[tuple[str, Column]]:
+    """(run, column) of the highest mean as printed, among two or more runs that are not trained with labels."""
+    best = set()
+    for column in columns:
+        means = {
+            row.run: round(results[row.run, column].estimate.mean, 1)
+            for row in spec.rows
+            if row.method != "supervised" and results[row.run, column].estimate.n
+        }
+        if len(means) > 1:
+            best |= {(run, column) for run, mean in means.items() if mean == max(means.values())}
+    return best
+
+
+def _count(results: list[Result]) -> str:
+    counts = sorted({result.estimate.n for result in results})
+    return "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
+
+
+def _is_single(column: Column, columns: list[Column]) -> bool:
+    return sum(other[0] == column[0] for other in columns) == 1
+
+
+def _titles(columns: list[Column]) -> list[str]:
+    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task."""
+    titles = []
+    for column in columns:
+        task, target, metric = column
+        several_metrics = sum(other[:2] == column[:2] for other in columns) > 1
+        short = metric if several_metrics else target
+        titles.append(task if column != MEAN and _is_single(column, columns) else short)
+    return [
+        f"{column[0]} {title}" if titles.count(title) > 1 else title
+        for column, title in zip(columns, titles, strict=True)
+    ]
+
+
+def _groups(columns: list[Column], text_columns: int, count_column: bool) -> tuple[tuple[str, int], ...]:
+    groups = [("", text_columns)]
+    for task in dict.fromkeys(column[0] for column in columns):
+        span = sum(column[0] == task for column in columns)
+        groups.append((task if span > 1 else "", span))
+    return (*groups, *((("", 1),) if count_column else ()))
+
+
+def _notes(
+    spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], counts: list[int]
+) -> list[str]:
+    unit = "Average precision, percent" if spec.kind == "detection" else "Top-1 accuracy, percent"
+    notes = [f"{unit}: {_interval_note(counts)}"]
+    if spec.kind == "detection":
+        notes.append(DETECTION_NOTE)
+    if any(row.method == "supervised" for row in spec.rows):
+        notes.append("Best per column in bold, runs trained with labels left out.")
+    else:
+        notes.append("Best per column in bold.")
+    published = [results[row.run, column].published for row in spec.rows for column in columns]
+    sources = dict.fromkeys(_source(value) for value in published if value is not None and value.value is not None)
+    if sources:
+        notes.append("Published values, in brackets ours minus published: " + "; ".join(sources) + ".")
+    if any(value is not None and value.value is None for value in published):
+        notes.append("n/a: the published value is not available here.")
+    return notes
+
+
+def _interval_note(counts: list[int]) -> str:
+    if counts == [1]:
+        return "n = 1 seed, so no interval."
+    mean = "mean ± half width of the 95 % interval over seeds (Student t), "
+    if len(counts) == 1:
+        return mean + f"n = {counts[0]} seeds."
+    return mean + "n seeds; no interval where n = 1."
+
+
+def _source(value: PublishedValue) -> str:
+    note = f" ({value.note})" if value.note else ""
+    return f"{value.value:.6g}: {value.source}{note}"
+
+
+def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
+    return pd.DataFrame([_record(spec, result) for result in results.values()]).to_csv(index=False, lineterminator="\n")
+
+
+def _record(spec: TableSpec, result: Result) -> dict[str, object]:
+    row, published = result.row, result.published
+    task, target, metric = result.column
+    return {
+        "table": spec.name,
+        "protocol": spec.protocol,
+        "kind": spec.kind,
+        "task": task,
+        "target": target,
+        "metric": metric,
+        "run": row.run,
+        "label": row.label,
+        "method": row.method,
+        "encoder": row.encoder,
+        "dataset": row.dataset,
+        **row.settings,
+        "mean": result.estimate.mean,
+        "interval": result.estimate.interval,
+        "n": result.estimate.n,
+        "seeds": " ".join(str(seed) for seed in result.seeds),
+        "published": published.value if published else np.nan,
+        "difference": result.difference,
+        "source": published.source if published else None,
+        "note": published.note if published else None,
+    }
