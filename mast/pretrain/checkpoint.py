@@ -29,7 +29,7 @@ class Checkpoints:
             old.unlink()
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest readable checkpoint of this run; None if there is none. Damaged or foreign ones are passed over."""
+        """The newest readable checkpoint of this run, or None; damaged and foreign ones are passed over."""
         for path in self._newest_first():
             try:
                 state = torch.load(path, map_location=device, weights_only=True)

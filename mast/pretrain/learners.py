@@ -46,9 +46,13 @@ class Learner(nn.Module):
         """Parameters with a learning rate of their own."""
         return []
 
-    def heads(self) -> tuple[dict[str, Tensor], dict[str, str]]:
-        """Tensors and metadata of `heads.safetensors`."""
-        return {}, {"augmentations": json.dumps(self.policy.names if self.policy else [])}
+    def heads(self) -> dict[str, Tensor]:
+        """Tensors of `heads.safetensors`: all that is trained and is not the encoder."""
+        return {}
+
+    def heads_metadata(self) -> dict[str, str]:
+        """Metadata of `heads.safetensors`."""
+        return {"augmentations": json.dumps(self.policy.names if self.policy else [])}
 
     def indicators(self) -> dict[str, float | list[float]]:
         """What the method adds to a logged line."""
@@ -83,10 +87,9 @@ class Vicreg(Learner):
         _, z_b = self._embed(self._view(images, pair.b))
         return self._weighted(vicreg_terms(z_a, z_b), z_a)
 
-    def heads(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def heads(self) -> dict[str, Tensor]:
         """The projector."""
-        tensors, metadata = super().heads()
-        return {f"projector.{name}": tensor for name, tensor in self.projector.state_dict().items()}, metadata
+        return _prefixed("projector", self.projector)
 
     def _embed(self, view: Tensor) -> tuple[Tensor, Tensor]:
         with self._autocast(view.device):
@@ -124,14 +127,15 @@ class Mast(Vicreg):
         """The mask logits."""
         return list(self.masks.parameters())
 
-    def heads(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def heads(self) -> dict[str, Tensor]:
         """Projector, evaluated masks and their logits, uncertainty head."""
-        tensors, metadata = super().heads()
-        tensors["masks"] = self.masks().detach()
-        tensors["mask_logits"] = self.masks.logits.detach()
-        if self.uncertainty is not None:
-            tensors |= {f"uncertainty.{name}": tensor for name, tensor in self.uncertainty.state_dict().items()}
-        return tensors, metadata | {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
+        uncertainty = _prefixed("uncertainty", self.uncertainty) if self.uncertainty is not None else {}
+        masks = {"masks": self.masks().detach(), "mask_logits": self.masks.logits.detach()}
+        return super().heads() | masks | uncertainty
+
+    def heads_metadata(self) -> dict[str, str]:
+        """Adds the settings from which the uncertainty head is rebuilt."""
+        return super().heads_metadata() | {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
 
     def indicators(self) -> dict[str, float | list[float]]:
         """Mean and minimum of each mask."""
@@ -165,7 +169,10 @@ class Supervised(Learner):
         loss = torch.stack(losses).mean()
         return Outcome(loss, {"cross_entropy": loss}, features.detach())
 
-    def heads(self) -> tuple[dict[str, Tensor], dict[str, str]]:
+    def heads(self) -> dict[str, Tensor]:
         """The classifiers."""
-        tensors, metadata = super().heads()
-        return {f"classifiers.{name}": tensor for name, tensor in self.classifiers.state_dict().items()}, metadata
+        return _prefixed("classifiers", self.classifiers)
+
+
+def _prefixed(prefix: str, module: nn.Module) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}

@@ -19,7 +19,7 @@ from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rat
 from mast.progress import progress
 
 
-class Interrupted(Exception):
+class StoppedBySignalError(MastError):
     """A signal asked the run to stop; its state is saved."""
 
 
@@ -45,7 +45,7 @@ def train(
 
     Raises:
         MastError: the loss is not finite.
-        Interrupted: SIGTERM or SIGUSR1/2 arrived; a checkpoint was written first.
+        StoppedBySignalError: SIGTERM or SIGUSR1/2 arrived; a checkpoint was written first.
     """
     fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
     optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
@@ -87,7 +87,7 @@ def train(
                 curves.add({**line, **window.close(done), **learner.indicators()})
             if stop_requested():
                 save(done)
-                raise Interrupted(f"stopped by a signal after step {done} of {total}; run again to go on from there")
+                raise StoppedBySignalError(f"stopped by a signal after step {done} of {total}; run again to go on")
             if time.monotonic() - saved_at > 60 * spec.checkpoint_minutes:
                 save(done)
                 saved_at = time.monotonic()

@@ -36,7 +36,7 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
 
     Raises:
         MastError: the data do not fit the run, or training diverged.
-        Interrupted: a signal stopped the run; its checkpoint is saved.
+        StoppedBySignalError: a signal stopped the run; its checkpoint is saved.
     """
     started = time.monotonic()
     spec, target = spec.resolved(), torch.device(device)
@@ -59,8 +59,8 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         "spec_sha256": identity["spec"],
         "data_sha256": prepared.sha256,
     }
-    heads, heads_metadata = learner.heads()
-    save_weights(output / "heads.safetensors", heads, {"format": "mast-heads-1", **shared, **heads_metadata})
+    heads_metadata = {"format": "mast-heads-1", **shared, **learner.heads_metadata()}
+    save_weights(output / "heads.safetensors", learner.heads(), heads_metadata)
     save_encoder(output / "encoder.safetensors", learner.encoder, metadata)
     write_json(
         output / "run.json",
