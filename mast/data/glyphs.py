@@ -25,7 +25,7 @@ TEXTURES: tuple[str, ...] = ("plain", "rows", "columns", "checks")
 
 _DARK_TONE = 0.35
 _SUPERSAMPLING = 3
-_CHUNK_SAMPLES = 2_000_000
+_CHUNK_SAMPLES = 200_000
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,9 @@ def _coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, n
 
 def _pool(samples: np.ndarray) -> np.ndarray:
     """Mean over the samples of each pixel."""
-    count, side, _ = samples.shape
-    pixels = side // _SUPERSAMPLING
-    total = samples.reshape(count, pixels, _SUPERSAMPLING, pixels, _SUPERSAMPLING).sum((2, 4), dtype=np.float32)
-    return total / _SUPERSAMPLING**2
+    steps = range(_SUPERSAMPLING)
+    total = sum(samples[:, i::_SUPERSAMPLING, j::_SUPERSAMPLING].view(np.uint8) for i in steps for j in steps)
+    return total.astype(np.float32) / _SUPERSAMPLING**2
 
 
 def paint(images: np.ndarray, bright: np.ndarray, dark: np.ndarray, colour: np.ndarray) -> None:
@@ -127,12 +126,19 @@ def backgrounds(draws: np.ndarray, canvas: int) -> np.ndarray:
         float32 [N, canvas, canvas, 3] in [0, 1].
     """
     first, second, turn, hue, tint = draws.T
-    axis = (np.arange(canvas) + 0.5) / canvas - 0.5
-    along = np.cos(2 * np.pi * turn)[:, None, None] * axis + np.sin(2 * np.pi * turn)[:, None, None] * axis[:, None]
     low, high = 0.25 + 0.6 * first, 0.25 + 0.6 * second
-    level = (low + high)[:, None, None] / 2 + (high - low)[:, None, None] * along / np.sqrt(2)
-    tinted = colours(hue, 0.05 * tint, np.ones_like(hue))
-    return (level[..., None] * tinted[:, None, None, :]).astype(np.float32)
+    middle, across, down = (
+        values.astype(np.float32)[:, None, None]
+        for values in (
+            (low + high) / 2,
+            (high - low) / np.sqrt(2) * np.cos(2 * np.pi * turn),
+            (high - low) / np.sqrt(2) * np.sin(2 * np.pi * turn),
+        )
+    )
+    axis = (np.arange(canvas, dtype=np.float32) + 0.5) / canvas - 0.5
+    level = middle + across * axis + down * axis[:, None]
+    tinted = colours(hue, 0.05 * tint, np.ones_like(hue)).astype(np.float32)
+    return level[..., None] * tinted[:, None, None, :]
 
 
 def finish(images: np.ndarray, noise: np.ndarray, strength: np.ndarray) -> np.ndarray:
