@@ -1,0 +1,78 @@
+"""Pairing: which augmentations differ between the two views of an image, and which are shared exactly."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from mast.augment.policy import Params, Policy
+from mast.config import PairingSpec
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Parameters of two views of each of N images."""
+
+    a: Params
+    b: Params
+    active: Tensor
+    """bool [N, K] on the CPU: True where the two views' parameters of augmentation k differ."""
+
+
+def draw_pair(policy: Policy, spec: PairingSpec, count: int, generator: Generator) -> Pair:
+    """Draw both views of `count` images from a CPU generator.
+
+    Each image draws its kind of pair from `spec.mixture`; the augmentations that the kind chooses are redrawn for view
+    b with view b's probabilities, all others keep view a's parameters.
+    """
+    a, fresh = policy.sample(count, 0, generator), policy.sample(count, 1, generator)
+    chosen = choose_redrawn(policy.names, spec, count, generator)
+    b = {name: torch.where(chosen[:, k : k + 1], fresh[name], a[name]) for k, name in enumerate(policy.names)}
+    differ = [(a[name] != b[name]).any(dim=1) for name in policy.names]
+    return Pair(a, b, torch.stack(differ, dim=1) if differ else chosen)
+
+
+def choose_redrawn(names: Sequence[str], spec: PairingSpec, count: int, generator: Generator) -> Tensor:
+    """Which of the augmentations `names` are redrawn in each of `count` pairs, bool [count, K].
+
+    Groups are reduced to the augmentations in use. Without crop, `crop_plus_one` is `single`; with nothing but crop's
+    group it is that group.
+    """
+    if not names:
+        return torch.zeros(count, 0, dtype=torch.bool)
+    units = _units(names, spec.groups)
+    kinds = list(spec.mixture)
+    kind = torch.multinomial(torch.tensor(list(spec.mixture.values())), count, replacement=True, generator=generator)
+    one = units[torch.randint(len(units), (count,), generator=generator)]
+    choice = {
+        "composed": torch.ones_like(one),
+        "single": one,
+        "crop_plus_one": _crop_plus_one(names, units, count, generator),
+        "leave_one_out": ~one,
+        "subset": torch.rand(one.shape, generator=generator) < _subset_probabilities(names, spec),
+    }
+    return torch.stack([choice[name] for name in kinds])[kind, torch.arange(count)]
+
+
+def _units(names: Sequence[str], groups: Sequence[Sequence[str]]) -> Tensor:
+    """The augmentations that move together, bool [units, K]: the groups, and each remaining augmentation alone."""
+    grouped = {name for group in groups for name in group}
+    members = [*groups, *([name] for name in names if name not in grouped)]
+    units = torch.tensor([[name in unit for name in names] for unit in members])
+    return units[units.any(dim=1)]
+
+
+def _crop_plus_one(names: Sequence[str], units: Tensor, count: int, generator: Generator) -> Tensor:
+    is_crop = torch.tensor([name == "crop" for name in names])
+    with_crop = (units & is_crop).any(dim=1)
+    others = units[~with_crop]
+    crop = units[with_crop].any(dim=0).expand(count, -1)
+    if len(others) == 0:
+        return crop
+    return crop | others[torch.randint(len(others), (count,), generator=generator)]
+
+
+def _subset_probabilities(names: Sequence[str], spec: PairingSpec) -> Tensor:
+    given = spec.subset_probability
+    return torch.tensor([given.get(name, 0.5) if isinstance(given, dict) else given for name in names])

@@ -1,0 +1,139 @@
+"""Photometric augmentations of float32 images [N, 3, H, W] in [0, 1], each with its own strength per image.
+
+Every function is pure, keeps shape and range, takes its parameters as tensors [N] on the images' device and never waits
+for the device. Results equal those of the function of the same name in `torchvision.transforms.v2.functional`, applied
+image by image, unless the docstring says otherwise.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+LUMA = (0.2989, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601, rounded as torchvision's `rgb_to_grayscale` does)."""
+
+
+def jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
+    """Colour jitter in the fixed order of its arguments; torchvision's `ColorJitter` draws the order at random."""
+    images = adjust_brightness(images, brightness)
+    images = adjust_contrast(images, contrast)
+    images = adjust_saturation(images, saturation)
+    return adjust_hue(images, hue)
+
+
+def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
+    """Multiply by a factor ≥ 0."""
+    return images.mul(_per_image(factor)).clamp_(max=1)
+
+
+def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the image's mean luma; factor ≥ 0, 1 is the image."""
+    mean = images.mean(dim=(2, 3)) @ images.new_tensor(LUMA)
+    return images.mul(_per_image(factor)).add_(_per_image((1 - factor) * mean)).clamp_(0, 1)
+
+
+def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the luma of each pixel; factor ≥ 0, 1 is the image."""
+    gray = _luma(images).mul_((1 - factor).view(-1, 1, 1))
+    return images.mul(_per_image(factor)).add_(gray.unsqueeze(1)).clamp_(0, 1)
+
+
+def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
+    """Turn the hue (of HSV) by a share of the colour circle, -0.5…0.5."""
+    red, green, blue = images.unbind(1)
+    value = torch.maximum(torch.maximum(red, green), blue)
+    chroma = value - torch.minimum(torch.minimum(red, green), blue)
+    sector = torch.where(
+        value == red, green - blue, torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma)
+    )
+    sector = sector.div_(chroma.clamp(min=1e-12)).add_(6 * shift.view(-1, 1, 1))
+    sector -= sector.div(6).floor_().mul_(6)
+    hue = torch.stack(((sector - 3).abs_() - 1, 2 - (sector - 2).abs_(), 2 - (sector - 4).abs_()), dim=1)
+    return hue.clamp_(0, 1).sub_(1).mul_(chroma.unsqueeze(1)).add_(value.unsqueeze(1))
+
+
+def grayscale(images: Tensor) -> Tensor:
+    """Luma in all three channels."""
+    return _luma(images).unsqueeze(1).expand_as(images).contiguous()
+
+
+def posterize(images: Tensor, bits: Tensor) -> Tensor:
+    """Keep the `bits` (1…8) high bits of each channel's 8-bit value, as torchvision does to uint8 images."""
+    step = _per_image(2.0 ** (8 - bits))
+    return _to_levels(images).div_(step).floor_().mul_(step).div_(255)
+
+
+def solarize(images: Tensor, threshold: Tensor) -> Tensor:
+    """Invert the values at or above a threshold in [0, 1]."""
+    return torch.where(images >= _per_image(threshold), 1 - images, images)
+
+
+def equalize(images: Tensor) -> Tensor:
+    """Equalise the histogram of each channel's 8-bit values, as torchvision (and Pillow) does to uint8 images."""
+    levels = _to_levels(images).flatten(2).long()
+    histogram = torch.zeros(*levels.shape[:2], 256, dtype=torch.long, device=images.device)
+    histogram.scatter_add_(2, levels, torch.ones_like(levels))
+    brightest = histogram.gather(2, levels.amax(dim=2, keepdim=True))
+    step = (levels.shape[2] - brightest) // 255
+    below = histogram.cumsum(dim=2) - histogram
+    table = ((below + step // 2) // step.clamp(min=1)).clamp_(max=255)
+    equalized = table.gather(2, levels).float().div_(255).view_as(images)
+    return torch.where(step.unsqueeze(3) == 0, images, equalized)
+
+
+def autocontrast(images: Tensor) -> Tensor:
+    """Stretch each channel to the full range; a constant channel stays."""
+    low = images.amin(dim=(2, 3), keepdim=True)
+    span = images.amax(dim=(2, 3), keepdim=True) - low
+    constant = span == 0
+    return images.sub(low.masked_fill(constant, 0)).div_(span.masked_fill(constant, 1)).clamp_(0, 1)
+
+
+def sharpness(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with a copy smoothed by (1 1 1, 1 5 1, 1 1 1) / 13; factor 0 is the copy, 1 the image, 2 sharpened.
+
+    The outermost pixels stay. torchvision's `adjust_sharpness`.
+    """
+    if min(images.shape[2:]) < 3:
+        return images.clone()
+    inner = images[:, :, 1:-1, 1:-1]
+    smooth = functional.avg_pool2d(images, 3, stride=1).mul_(9 / 13).add_(inner, alpha=4 / 13)
+    result = images.clone()
+    result[:, :, 1:-1, 1:-1] += (smooth - inner).mul_(1 - _per_image(factor))
+    return result.clamp_(0, 1)
+
+
+def blur(images: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur; `sigma` ≥ 0 in pixels, the kernel cut off at 4 sigma, the image mirrored at its edges.
+
+    torchvision's `gaussian_blur` with kernel size 2 * floor(4 sigma + 0.5) + 1.
+    """
+    rows, columns = (_blur_matrices(size, sigma).unsqueeze(1) for size in images.shape[2:])
+    return (rows @ images @ columns.transpose(2, 3)).clamp_(0, 1)
+
+
+def _blur_matrices(size: int, sigma: Tensor) -> Tensor:
+    """The blur of a line of pixels as matrices [N, size, size]: direct taps and those from both mirror images."""
+    position = torch.arange(size, device=sigma.device)
+    source, target = position, position.unsqueeze(1)
+    mirrored_low = torch.where(source > 0, source + target, 2 * size)
+    mirrored_high = torch.where(source < size - 1, 2 * (size - 1) - source - target, 2 * size)
+    distance = torch.arange(2 * size + 1, device=sigma.device, dtype=torch.float32)
+    sigma = sigma.clamp(min=1e-3).unsqueeze(1)
+    taps = torch.exp(-0.5 * (distance / sigma) ** 2) * (distance <= torch.floor(4 * sigma + 0.5))
+    taps[:, -1] = 0
+    matrices = taps[:, (source - target).abs()] + taps[:, mirrored_low] + taps[:, mirrored_high]
+    return matrices / matrices.sum(dim=2, keepdim=True)
+
+
+def _luma(images: Tensor) -> Tensor:
+    red, green, blue = images.unbind(1)
+    return (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+
+
+def _to_levels(images: Tensor) -> Tensor:
+    return images.mul(255).round_()
+
+
+def _per_image(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)

@@ -1,0 +1,138 @@
+"""A policy: augmentations in a fixed order, their parameters drawn for a whole batch, and their application."""
+
+from functools import reduce
+
+import torch
+from torch import Generator, Tensor
+
+from mast.augment import geometric, photometric
+from mast.augment.parameters import parameters_of
+from mast.config import PolicySpec
+
+Params = dict[str, Tensor]
+"""For each augmentation float32 [N, 1 + P] on the CPU: whether it is applied (0 or 1), then its P values.
+
+Two rows of an augmentation are equal if and only if they have the same effect: a row that is not applied, or whose
+values do nothing, is 0 followed by the values of the identity.
+"""
+
+GEOMETRIC = {
+    "crop": geometric.crop,
+    "flip": geometric.flip,
+    "rotate": geometric.rotate,
+    "shear_x": geometric.shear_x,
+    "shear_y": geometric.shear_y,
+    "translate_x": geometric.translate_x,
+    "translate_y": geometric.translate_y,
+}
+PHOTOMETRIC = {
+    "jitter": photometric.jitter,
+    "grayscale": photometric.grayscale,
+    "posterize": photometric.posterize,
+    "solarize": photometric.solarize,
+    "equalize": photometric.equalize,
+    "autocontrast": photometric.autocontrast,
+    "sharpness": photometric.sharpness,
+    "blur": photometric.blur,
+}
+
+
+class Policy:
+    """The augmentations of `spec` for square images of `image_size` pixels.
+
+    Attributes:
+        names: the K augmentations, in the order of application.
+    """
+
+    def __init__(self, spec: PolicySpec, image_size: int) -> None:
+        """Read the settings of the augmentations in use."""
+        self.names = spec.names
+        self.image_size = image_size
+        self._parameters = {name: parameters_of(name, spec, image_size) for name in self.names}
+        self._probability = {name: _per_view(getattr(spec, name).probability) for name in self.names}
+
+    def sample(self, count: int, view: int, generator: Generator) -> Params:
+        """Draw the parameters of `count` images for view 0 (a) or 1 (b) from a CPU generator."""
+        params = {}
+        for name, parameters in self._parameters.items():
+            applied = torch.rand(count, generator=generator) < self._probability[name][view]
+            params[name] = _rows(applied, parameters.draw(count, generator), parameters.identity)
+        return params
+
+    def identity(self, count: int) -> Params:
+        """Parameters with which nothing is applied."""
+        off = torch.zeros(count, dtype=torch.bool)
+        return {
+            name: _rows(off, torch.tensor([parameters.identity]).expand(count, -1), parameters.identity)
+            for name, parameters in self._parameters.items()
+        }
+
+    def at_strength(self, name: str, level: float, count: int, generator: Generator) -> Params:
+        """Parameters with which augmentation `name` alone is applied, at strength `level` in [0, 1]."""
+        parameters = self._parameters[name]
+        applied = torch.full((count,), level > 0)
+        rows = _rows(applied, parameters.at(level, count, generator), parameters.identity)
+        return self.identity(count) | {name: rows}
+
+    def strength(self, name: str, params: Params) -> Tensor:
+        """Strength of augmentation `name`, float32 [N] in [0, 1]: 0 is the identity, 1 the strongest allowed."""
+        rows = params[name]
+        return rows[:, 0] * self._parameters[name].strength(rows[:, 1:])
+
+    def apply(self, images: Tensor, params: Params) -> Tensor:
+        """Augment images [N, 3, S, S], uint8 or float in [0, 1], on any device; float32 [N, 3, S, S] in [0, 1].
+
+        A pure function of both arguments. Which images an augmentation touches is read from `params` on the CPU, so
+        that it costs no more than those images need and never waits for the images' device.
+        """
+        if images.shape[1:] != (3, self.image_size, self.image_size):
+            raise ValueError(f"images of shape {tuple(images.shape)}, but the policy is for {self.image_size} pixels")
+        images = _to_unit_float(images)
+        images = self._warp(images, params)
+        for name in self.names:
+            if name in PHOTOMETRIC:
+                images = _on_rows(PHOTOMETRIC[name], images, params[name][:, 0] > 0, params[name][:, 1:].unbind(1))
+        return images
+
+    def _warp(self, images: Tensor, params: Params) -> Tensor:
+        rows = {name: params[name] for name in self.names if name in GEOMETRIC}
+        if not rows:
+            return images
+        moved = torch.stack([row[:, 0] for row in rows.values()]).amax(dim=0) > 0
+        maps = reduce(torch.matmul, [_map(name, row) for name, row in rows.items()])
+        return _on_rows(geometric.warp, images, moved, (maps,))
+
+
+def _map(name: str, rows: Tensor) -> Tensor:
+    return GEOMETRIC[name](*(rows if name == "flip" else rows[:, 1:]).unbind(1))
+
+
+def _on_rows(function, images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
+    """`function(images, *arguments)` for the chosen rows (bool [N] on the CPU), the others as they are."""
+    rows = chosen.nonzero().squeeze(1)
+    if len(rows) == 0:
+        return images
+    arguments = [argument[rows].to(images.device, non_blocking=True) for argument in arguments]
+    if len(rows) == len(images):
+        return function(images, *arguments)
+    rows = rows.to(images.device, non_blocking=True)
+    return images.index_copy_(0, rows, function(images.index_select(0, rows), *arguments))
+
+
+def _to_unit_float(images: Tensor) -> Tensor:
+    """A new float32 tensor in [0, 1], channel planes contiguous."""
+    result = images.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+    return result if images.is_floating_point() else result.div_(255)
+
+
+def _rows(applied: Tensor, values: Tensor, identity: tuple[float, ...]) -> Tensor:
+    """Parameter rows [N, 1 + P]; values that do nothing count as not applied."""
+    neutral = torch.tensor(identity)
+    if identity:
+        applied = applied & (values != neutral).any(dim=1)
+    applied = applied.unsqueeze(1)
+    return torch.cat((applied.float(), torch.where(applied, values, neutral)), dim=1)
+
+
+def _per_view(probability: float | tuple[float, float]) -> tuple[float, float]:
+    return probability if isinstance(probability, tuple) else (probability, probability)
