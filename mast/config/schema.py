@@ -21,9 +21,9 @@ def json_schema() -> dict[str, Any]:
     run.pop("required")  # what all runs share may stand in `pretrain`
     shared = {key: value for key, value in run["properties"].items() if key in PretrainSpec.model_fields}
     pretrain = schema["properties"]["pretrain"]
-    pretrain.update(properties=shared, additionalProperties=False)
-    runs = schema["properties"]["runs"]
-    runs["additionalProperties"] = {"anyOf": [{"$ref": "#/$defs/RunSpec"}, {"type": "null"}]}
+    pretrain.update(properties=shared, additionalProperties=False, default={})
+    runs = schema["properties"]["runs"]["patternProperties"]
+    runs.update({name: {"anyOf": [run_as_written, {"type": "null"}]} for name, run_as_written in runs.items()})
     return {"$schema": DIALECT, **schema, "$defs": definitions}
 
 
@@ -49,8 +49,9 @@ def _section(title: str, model: dict[str, Any]) -> str:
         f"| `{key}` | {_kind(value)} | {_default(key, value, required)} | {_sentence(value.get('description', ''))} |"
         for key, value in model["properties"].items()
     ]
-    head = f"### {title}\n\n{_sentence(model.get('description', ''))}\n\n| key | value | default | meaning |\n|---|---|---|---|\n"
-    return head + "\n".join(rows) + "\n"
+    description = _sentence(model.get("description", ""))
+    head = (f"### {title}", "", description, "", "| key | value | default | meaning |", "|---|---|---|---|")
+    return "\n".join((*head, *rows, ""))
 
 
 def _sentence(text: str) -> str:
@@ -81,8 +82,8 @@ def _kind(value: dict[str, Any]) -> str:
     if value.get("type") == "array":
         return _array(value)
     if value.get("type") == "object":
-        inner = value.get("additionalProperties")
-        return f"mapping of {_kind(inner)}" if isinstance(inner, dict) else "mapping"
+        values = [*value.get("patternProperties", {}).values(), value.get("additionalProperties")]
+        return f"mapping of {_kind(values[0])}" if isinstance(values[0], dict) else "mapping"
     return f"{value.get('type', 'any')}{_bounds(value)}"
 
 

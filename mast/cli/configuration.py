@@ -1,0 +1,29 @@
+"""`mast validate` and `mast schema`: check a configuration, describe what it may say."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mast.config import load_experiment
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    validate = commands.add_parser("validate", help="check a configuration file")
+    validate.add_argument("config", type=Path, metavar="YAML")
+    validate.set_defaults(run=_validate)
+    schema = commands.add_parser("schema", help="print the configuration's JSON schema")
+    schema.add_argument("--markdown", action="store_true", help="print a reference of every key instead")
+    schema.set_defaults(run=_schema)
+
+
+def _validate(arguments: argparse.Namespace) -> None:
+    experiment = load_experiment(arguments.config)
+    trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)
+    print(f"{arguments.config}: ok ({trainings} trainings of {len(experiment.runs)} runs)")
+
+
+def _schema(arguments: argparse.Namespace) -> None:
+    from mast.config.schema import json_schema, markdown
+
+    print(markdown() if arguments.markdown else json.dumps(json_schema(), indent=1, ensure_ascii=False))

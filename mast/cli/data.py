@@ -1,0 +1,30 @@
+"""`mast prepare`: make a data set's fixed-size arrays and splits."""
+
+import argparse
+
+from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
+from mast.config import DataSpec, parse_spec
+from mast.paths import DATA
+from mast.runtime import set_up_process
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser("prepare", help="prepare a data set")
+    add_config_or_spec(parser)
+    add_names(parser, "task", required=True)
+    add_paths(parser, output="directory of the prepared data")
+    add_process(parser, gpus=False)
+    parser.set_defaults(run=_prepare)
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    if arguments.spec is None:
+        spec = known(experiment(arguments).datasets, "task", arguments.task)
+    else:
+        spec = parse_spec(DataSpec, arguments.spec)
+    output = path(arguments, "output", DATA)
+    set_up_process(arguments.threads)
+    from mast.data.prepare import prepare
+
+    prepare(arguments.task, spec, output)

@@ -1,0 +1,32 @@
+"""The `mast` program: reads the command line, runs one command, turns errors of the user into one line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import mast
+from mast.cli import analyze, configuration, data, evaluate, pretrain, report, transfer
+from mast.errors import MastError
+
+EXIT_ERROR = 2
+_COMMANDS = (configuration, data, pretrain, evaluate, transfer, analyze, report)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 2 after an error that the user can put right (one line on standard error)."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except MastError as error:
+        print(f"mast: error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="mast", description=mast.__doc__)
+    parser.add_argument("--version", action="version", version=f"mast {mast.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
+    for module in _COMMANDS:
+        module.add_commands(commands)
+    return parser

@@ -1,0 +1,110 @@
+"""Options that commands share, and how settings and paths follow from them.
+
+Every command takes its settings and paths either from `--config` and names (`--run`, `--seed`, …), or from `--spec`
+and explicit paths, as the workflow's rules give them. An explicit path wins over the configuration's.
+"""
+
+import argparse
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mast.config import Experiment, load_experiment, parse_spec
+from mast.config.base import nearest
+from mast.errors import MastError
+
+Spec = TypeVar("Spec")
+Entry = TypeVar("Entry")
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`, for commands without settings of their own."""
+    parser.add_argument("--config", type=Path, metavar="YAML", help="take paths (and settings) from this configuration")
+
+
+def add_config_or_spec(parser: argparse.ArgumentParser) -> None:
+    """Add `--config` and `--spec`, of which exactly one must be given."""
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--config", type=Path, metavar="YAML", help="take settings and paths from this configuration")
+    source.add_argument("--spec", metavar="JSON", help="the resolved settings; paths are then given one by one")
+
+
+def add_names(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:
+    """Add options that name things of the configuration: `run`, `seed`, `task`, `protocol`, …"""
+    for name in names:
+        parser.add_argument(f"--{name}", type=int if name == "seed" else str, required=required)
+
+
+def add_paths(parser: argparse.ArgumentParser, **helps: str) -> None:
+    """Add one path option for each keyword; its default follows from `--config`."""
+    for name, text in helps.items():
+        parser.add_argument(f"--{name}", type=Path, metavar="PATH", help=f"{text} (default: as in the workflow)")
+
+
+def add_process(parser: argparse.ArgumentParser, gpus: bool = True) -> None:
+    """Add `--threads`, and `--gpus` for commands that can use them."""
+    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="CPU threads (default: 1)")
+    if gpus:
+        parser.add_argument("--gpus", type=int, metavar="N", help="0: CPU; default: a GPU if there is one")
+
+
+def experiment(arguments: argparse.Namespace) -> Experiment:
+    """The configuration that `--config` names, read once."""
+    if getattr(arguments, "experiment", None) is None:
+        arguments.experiment = load_experiment(arguments.config)
+    return arguments.experiment
+
+
+def known(entries: Mapping[str, Entry], option: str, name: str | None) -> Entry:
+    """The entry that an option names.
+
+    Raises:
+        MastError: the option is missing, or no entry has this name.
+    """
+    if name is None:
+        raise MastError(f"--{option}: required with --config; {nearest('', entries)}")
+    if name not in entries:
+        raise MastError(f"--{option}: {name!r} is not in the configuration; {nearest(name, entries)}")
+    return entries[name]
+
+
+def protocol_spec(arguments: argparse.Namespace, kind: type[Spec]) -> Spec:
+    """The settings of `--protocol`, which must be of the given kind."""
+    if arguments.spec is not None:
+        return parse_spec(kind, arguments.spec)
+    spec = known(experiment(arguments).protocols, "protocol", arguments.protocol)
+    if not isinstance(spec, kind):
+        raise MastError(
+            f"--protocol: {arguments.protocol!r} is of kind {spec.kind!r}; this command runs {kind.__name__}"
+        )
+    return spec
+
+
+def path(arguments: argparse.Namespace, option: str, pattern: str) -> Path:
+    """The path given by an option, or the workflow's: `pattern` (of mast.paths) filled in below `results`.
+
+    Raises:
+        MastError: neither the path nor `--config` with the names in the pattern was given.
+    """
+    given = getattr(arguments, option)
+    if given is not None:
+        return given
+    if arguments.config is None:
+        raise MastError(f"--{option}: required without --config")
+    names = {field: _name(arguments, field) for _, field, _, _ in string.Formatter().parse(pattern) if field}
+    return Path(experiment(arguments).results) / pattern.format(**names)
+
+
+def _name(arguments: argparse.Namespace, field: str) -> Any:
+    if field == "dataset":
+        return known(experiment(arguments).runs, "run", arguments.run).dataset
+    if getattr(arguments, field) is None:
+        raise MastError(f"--{field}: required with --config")
+    return getattr(arguments, field)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)

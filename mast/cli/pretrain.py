@@ -1,0 +1,33 @@
+"""`mast pretrain`: train one run with one seed."""
+
+import argparse
+
+from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
+from mast.config import PretrainSpec, parse_spec
+from mast.paths import DATA, RUN
+from mast.runtime import choose_device, set_up_process
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser("pretrain", help="pretrain an encoder")
+    add_config_or_spec(parser)
+    add_names(parser, "run", "seed", required=True)
+    add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
+    add_process(parser)
+    parser.set_defaults(run=_pretrain)
+
+
+def _pretrain(arguments: argparse.Namespace) -> None:
+    if arguments.spec is None:
+        known(experiment(arguments).runs, "run", arguments.run)
+        spec = experiment(arguments).pretrain_spec(arguments.run)
+    else:
+        spec = parse_spec(PretrainSpec, arguments.spec)
+    arguments.task = spec.dataset
+    data, output = path(arguments, "data", DATA), path(arguments, "output", RUN)
+    threads, device = arguments.threads, choose_device(arguments.gpus)
+    set_up_process(threads)
+    from mast.pretrain.run import pretrain
+
+    pretrain(spec, arguments.run, arguments.seed, data, output, device, threads)

@@ -1,0 +1,32 @@
+"""`mast table` and `mast figure`: from metrics files, training logs and analyses to what a reader sees."""
+
+import argparse
+from pathlib import Path
+
+from mast.cli.options import add_config_or_spec, add_names, add_paths, experiment, known, path
+from mast.config import parse_spec
+from mast.config.report import TableSpec
+from mast.paths import TABLE, study_metrics
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    table = commands.add_parser("table", help="write a table as CSV, Markdown, LaTeX and HTML")
+    add_config_or_spec(table)
+    add_names(table, "study")
+    add_paths(table, output="path of the table without its suffix")
+    table.add_argument("--published", type=Path, default=Path("config/published.yaml"), metavar="YAML")
+    table.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
+    table.set_defaults(run=_table)
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    if arguments.spec is None:
+        known(experiment(arguments).studies, "study", arguments.study)
+        spec = experiment(arguments).table_spec(arguments.study)
+    else:
+        spec = parse_spec(TableSpec, arguments.spec)
+    metrics = arguments.metrics or [Path(file) for file in study_metrics(experiment(arguments), arguments.study)]
+    from mast.reporting.tables import write_table
+
+    write_table(spec, metrics, arguments.published, path(arguments, "output", TABLE))

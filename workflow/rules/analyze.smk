@@ -1,0 +1,21 @@
+rule analyze_run:
+    input:
+        heads=f"{RESULTS}/{RUN}/heads.safetensors",
+        encoder=f"{RESULTS}/{ENCODER}",
+        data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
+    output:
+        masks=f"{RESULTS}/{ANALYSIS}/masks.csv",
+        overlap=f"{RESULTS}/{ANALYSIS}/overlap.csv",
+        uncertainty=f"{RESULTS}/{ANALYSIS}/uncertainty.csv",
+    log:
+        f"{RESULTS}/logs/{ANALYSIS}.log",
+    threads: stage_threads("analyze")
+    resources:
+        **stage_resources("analyze"),
+    params:
+        pretrained=subpath(input.heads, parent=True),
+        data=subpath(input.data, parent=True),
+        output=subpath(output.masks, parent=True),
+    shell:
+        "mast analyze --pretrained {params.pretrained:q} --data {params.data:q} --output {params.output:q}"
+        " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

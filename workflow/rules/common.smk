@@ -1,0 +1,61 @@
+"""The validated configuration, and the files that follow from it."""
+
+import mast.config
+from mast.config.experiment import Figures
+from mast.errors import MastError
+from mast.paths import ANALYSIS, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, RUN, TABLE, of_runs, study_metrics
+from snakemake.exceptions import WorkflowError
+
+try:
+    experiment = mast.config.parse(mast.config.Experiment, config, workflow.configfiles[-1])
+except MastError as error:
+    raise WorkflowError(str(error)) from None
+
+RESULTS = experiment.results
+MANIFEST = f"{DATA}/manifest.json"
+
+
+def one_of(names):
+    """A wildcard constraint: one of these names, or nothing at all where there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=one_of(experiment.datasets),
+    task=one_of(experiment.datasets),
+    run=one_of(experiment.runs),
+    seed=r"\d+",
+    protocol=one_of(experiment.protocols),
+    study=one_of(experiment.studies),
+    figure=one_of(Figures.model_fields),
+
+
+def protocols(kind):
+    """A wildcard constraint: the protocols of one kind."""
+    return one_of(name for name, spec in experiment.protocols.items() if spec.kind == kind)
+
+
+def protocol_json(wildcards):
+    """The settings of the job's protocol."""
+    return experiment.protocols[wildcards.protocol].model_dump_json()
+
+
+def stage_resources(stage):
+    """What one job of a stage needs, as the configuration says."""
+    return getattr(experiment.resources, stage).model_dump(exclude={"threads"})
+
+
+def stage_threads(stage):
+    return getattr(experiment.resources, stage).threads
+
+
+def metrics_of(*kinds):
+    """The metrics files of all studies under protocols of these kinds."""
+    return sorted(
+        {
+            file
+            for name, study in experiment.studies.items()
+            if experiment.protocols[study.protocol].kind in kinds
+            for file in study_metrics(experiment, name)
+        }
+    )

@@ -1,0 +1,15 @@
+rule prepare_data:
+    output:
+        update(f"{RESULTS}/{MANIFEST}"),
+    log:
+        f"{RESULTS}/logs/{DATA}.log",
+    priority: 10  # bad data are found before training starts
+    threads: stage_threads("prepare")
+    resources:
+        **stage_resources("prepare"),
+    params:
+        spec=lambda wildcards: experiment.datasets[wildcards.task].model_dump_json(),
+        output=subpath(output[0], parent=True),
+    shell:
+        "mast prepare --spec {params.spec:q} --task {wildcards.task} --output {params.output:q}"
+        " --threads {threads} > {log:q} 2>&1"

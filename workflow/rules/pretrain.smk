@@ -1,0 +1,23 @@
+rule pretrain_run:
+    input:
+        data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
+    output:
+        update(f"{RESULTS}/{ENCODER}"),
+        update(f"{RESULTS}/{RUN}/heads.safetensors"),
+        update(f"{RESULTS}/{RUN}/metrics.jsonl"),
+        update(f"{RESULTS}/{RUN}/run.json"),
+    log:
+        f"{RESULTS}/logs/{RUN}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/{RUN}.tsv"
+    threads: stage_threads("pretrain")
+    resources:
+        **stage_resources("pretrain"),
+    params:
+        spec=lambda wildcards: experiment.pretrain_spec(wildcards.run).model_dump_json(),
+        data=subpath(input.data, parent=True),
+        output=subpath(output[0], parent=True),
+    shell:
+        "mast pretrain --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
+        " --data {params.data:q} --output {params.output:q}"
+        " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
