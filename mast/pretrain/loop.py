@@ -16,7 +16,7 @@ from mast.pretrain.curves import Curves, Record
 from mast.pretrain.indicators import effective_rank, embedding_std
 from mast.pretrain.learners import Learner, Outcome
 from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rate
-from mast.progress import progress
+from mast.progress import Progress
 
 
 class StoppedBySignalError(MastError):
@@ -67,9 +67,8 @@ def train(
     total = spec.epochs * batches.steps_per_epoch
     window = _Window()
     saved_at = time.monotonic()
-    steps = range(start, total)
-    with _signals() as stop_requested:
-        for step in progress(steps, label=spec.method, total=len(steps), images_per_item=spec.batch_size):
+    with _signals() as stop_requested, Progress(f"pretrain {spec.method}", (total - start) * spec.batch_size) as progress:
+        for step in range(start, total):
             rate = learning_rate(spec.optimizer, step, batches.steps_per_epoch, spec.epochs, spec.batch_size)
             set_learning_rate(optimizer, rate)
             images, labels = batches.batch(*divmod(step, batches.steps_per_epoch))
@@ -81,6 +80,7 @@ def train(
             scaler.step(optimizer)
             scaler.update()
             window.add(outcome, len(images))
+            progress.update(len(images))
             done = step + 1
             if done % spec.log_every == 0 or done == total:
                 line = {"step": done, "epoch": done / batches.steps_per_epoch, "lr": rate}
