@@ -1,1 +1,5 @@
-"""Numbers behind the figures: masks and uncertainty."""
+"""Numbers behind the figures: learned masks, their overlap, predicted uncertainty."""
+
+from mast.analysis.run import analyze
+
+__all__ = ["analyze"]

@@ -1,0 +1,71 @@
+"""How predicted uncertainty grows with the strength of an augmentation."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from mast.augment.policy import Params, Policy
+from mast.models.encoder import normalise
+
+UNCERTAINTY_COLUMNS = ("augmentation", "strength", "uncertainty", "spread", "count")
+
+LEVELS = (0.2, 0.4, 0.6, 0.8, 1.0)
+"""Strengths at which each augmentation is applied, beside the identity (0); 1 is the strongest that the policy allows.
+An augmentation that is only on or off has strength 1 at all of them and is measured once."""
+
+BATCH = 256
+SEED = 0
+"""Of the augmentations' remaining parameters (position of a crop, sign of a rotation): the same at every strength."""
+
+
+@torch.inference_mode()
+def measure_uncertainty(
+    encoder: nn.Module, head: nn.Module, policy: Policy, images: Tensor, normalisation: tuple[Tensor, Tensor]
+) -> pd.DataFrame:
+    """Predicted uncertainty of images under one augmentation at a time, at growing strength.
+
+    Args:
+        encoder: images [N, 3, S, S] → features [N, D], in eval mode.
+        head: features → variance [N, 1] or [N, d].
+        policy: for images of S pixels.
+        images: uint8 [N, 3, S, S].
+        normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
+
+    Returns:
+        A frame with `UNCERTAINTY_COLUMNS`, a row for each augmentation and strength: mean over images of the predicted
+        standard deviation σ (averaged over embedding dimensions), the standard deviation of that over images, and the
+        number of images.
+    """
+    device = next(head.parameters()).device
+    mean, std = (statistic.to(device) for statistic in normalisation)
+
+    def sigma(params: Params) -> Tensor:
+        batches = []
+        for start in range(0, len(images), BATCH):
+            rows = slice(start, start + BATCH)
+            view = policy.apply(images[rows].to(device), {name: values[rows] for name, values in params.items()})
+            batches.append(head(encoder(normalise(view, mean, std))).sqrt().mean(dim=1).double().cpu())
+        return torch.cat(batches)
+
+    plain = sigma(policy.identity(len(images)))
+    rows = []
+    for name in policy.names:
+        rows.append((name, 0.0, *_summary(plain)))
+        rows += [(name, strength, *_summary(sigma(params))) for strength, params in _steps(policy, name, len(images))]
+    return pd.DataFrame(rows, columns=list(UNCERTAINTY_COLUMNS))
+
+
+def _steps(policy: Policy, name: str, count: int) -> Iterator[tuple[float, Params]]:
+    """Mean strength and parameters at each level that differs from the one before."""
+    before = None
+    for level in LEVELS:
+        params = policy.at_strength(name, level, count, torch.Generator().manual_seed(SEED))
+        if before is None or not torch.equal(params[name], before):
+            yield round(policy.strength(name, params).mean().item(), 4), params
+        before = params[name]
+
+
+def _summary(sigma: Tensor) -> tuple[float, float, int]:
+    return sigma.mean().item(), sigma.std().item(), len(sigma)
