@@ -1,0 +1,66 @@
+"""Reading what runs leave for the figures, and averaging it over seeds."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from mast.errors import MastError
+
+Runs = dict[str, Sequence[Path]]
+"""Label of a run → its files, one per seed. The order is that of the figure."""
+
+
+def read_metrics_log(path: Path) -> pd.DataFrame:
+    """Read a `metrics.jsonl`: a row per logged step. A last line cut short by a stopped run is left out.
+
+    Raises:
+        MastError: the file is missing, or a line that is not the last is not a JSON object.
+    """
+    lines = _read_text(path).splitlines()
+    records = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(dict(json.loads(line)))
+        except (ValueError, TypeError):
+            if number < len(lines):
+                raise MastError(
+                    f"{path}: line {number} is not a JSON object; delete the file and pretrain again"
+                ) from None
+    return pd.DataFrame(records)
+
+
+def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
+    """Read a CSV file of the analysis.
+
+    Raises:
+        MastError: the file is missing, damaged, or lacks one of `columns`.
+    """
+    try:
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise MastError(f"{path}: cannot be read ({' '.join(str(error).split())}); analyze the run again") from None
+    for column in columns:
+        if column not in table:
+            raise MastError(f"{path}: no column {column!r}; delete it and analyze the run again")
+    return table
+
+
+def over_seeds(frames: Sequence[pd.DataFrame], x: str, y: str) -> pd.DataFrame:
+    """Mean, minimum and maximum over seeds of column `y` at each value of `x` that all seeds have.
+
+    Returns:
+        Columns `mean`, `min`, `max`, indexed by `x` in ascending order; empty where a seed has no such column.
+    """
+    series = [frame.set_index(x)[y].rename(seed) for seed, frame in enumerate(frames) if {x, y} <= set(frame)]
+    if len(series) < len(frames) or not series:
+        return pd.DataFrame(columns=["mean", "min", "max"])
+    return pd.concat(series, axis=1, join="inner").sort_index().agg(["mean", "min", "max"], axis=1)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MastError(f"{path}: cannot be read ({error})") from None

@@ -1,0 +1,19 @@
+"""All figures by name."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mast.reporting.curves import Runs
+from mast.reporting.figure_losses import draw_losses
+from mast.reporting.figure_masks import draw_masks
+from mast.reporting.figure_overlap import draw_overlap
+from mast.reporting.figure_uncertainty import draw_uncertainty
+
+FIGURES: dict[str, Callable[[Runs, Path], None]] = {
+    "losses": draw_losses,
+    "masks": draw_masks,
+    "overlap": draw_overlap,
+    "uncertainty": draw_uncertainty,
+}
+"""Name of a figure → the function that draws it from files by run label; they read, in this order, `metrics.jsonl`,
+`masks.csv`, `overlap.csv` and `uncertainty.csv`."""

@@ -1,0 +1,68 @@
+"""How all figures look, and how they are saved: the same input gives the same bytes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle, islice
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from mast.files import atomic_path
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe & Ito (2008), told apart by colour-blind readers; their yellow, too faint for lines on white, left out."""
+
+DASHES = ("-", "--", ":", "-.")
+
+WIDTH = 8.0
+"""Inches; at `DPI` 1,280 px, for a README that shows a figure at 800 px."""
+
+DPI = 160
+
+_SETTINGS = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "figure.constrained_layout.use": True,
+    "font.size": 9,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "mast",
+}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """matplotlib's defaults with the project's settings over them, whatever the user's own file says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_SETTINGS)
+        yield
+
+
+def line_styles(count: int) -> list[dict[str, str]]:
+    """Colour and dash pattern of `count` lines, all different up to 28."""
+    pairs = [{"color": colour, "linestyle": dash} for dash in DASHES for colour in COLOURS]
+    return list(islice(cycle(pairs), count))
+
+
+def save_figure(figure: Figure, output_stem: Path) -> None:
+    """Write `<output_stem>.svg` and `.png`, atomically and without date or version of the software."""
+    for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
+        with atomic_path(output_stem.with_name(output_stem.name + suffix)) as temporary:
+            figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=metadata)
+
+
+def empty_figure(message: str) -> Figure:
+    """A figure that says why there is nothing to show."""
+    figure = Figure(figsize=(WIDTH, 1.5))
+    figure.text(0.5, 0.5, message, ha="center", va="center")
+    return figure
