@@ -23,19 +23,19 @@ def prepare_digits(name: str, spec: DigitsData, output: Path) -> None:
     labels = bunch.target.astype(np.int64)[:, None]
     train, test = stratified_split(labels[:, 0], spec.test_fraction, spec.split_seed)
 
-    writer = Writer(output)
-    writer.split("train", images[train], labels[train])
-    writer.split("test", images[test], labels[test])
     validation = stratified_split(labels[train, 0], spec.validation_fraction, spec.split_seed)[1]
-    writer.array("val_indices.npy", validation)
-    writer.finish(
-        name,
-        spec.model_dump(mode="json"),
-        SOURCE,
-        LICENCE,
-        {"digit": [str(digit) for digit in bunch.target_names]},
-        *channel_statistics(images[train]),
-    )
+    with Writer(output) as writer:
+        writer.split("train", images[train], labels[train])
+        writer.split("test", images[test], labels[test])
+        writer.array("val_indices.npy", validation)
+        writer.finish(
+            name,
+            spec.model_dump(mode="json"),
+            SOURCE,
+            LICENCE,
+            {"digit": [str(digit) for digit in bunch.target_names]},
+            *channel_statistics(images[train]),
+        )
 
 
 def enlarge(image: np.ndarray, size: int) -> np.ndarray:

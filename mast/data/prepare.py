@@ -1,23 +1,38 @@
 """One entry for every kind of data set: from its spec to the prepared directory."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from mast.config import DataSpec
+from mast.config import CocoData, DataSpec, DigitsData, FolderData, ScenesData, ShapesData
+from mast.data.coco import prepare_coco
 from mast.data.digits import prepare_digits
+from mast.data.folder import prepare_folder
+from mast.data.scenes import prepare_scenes
 from mast.data.shapes import prepare_shapes
 
-_PREPARE: dict[str, Callable[[str, Any, Path], None]] = {
-    "shapes": prepare_shapes,
-    "digits": prepare_digits,
-}
 
-
-def prepare(name: str, spec: DataSpec, output: Path) -> None:
+def prepare(name: str, spec: DataSpec, output: Path, threads: int = 1) -> None:
     """Write the prepared form of a data set into the directory `output` (see docs/design.md).
+
+    Either the whole data set is replaced, or, if anything goes wrong, what was there before stays.
+
+    Args:
+        name: recorded in the manifest.
+        spec: what to prepare.
+        output: directory of the prepared data.
+        threads: for decoding image files.
 
     Raises:
         MastError: the source is missing, damaged or not what the spec says.
     """
-    _PREPARE[spec.kind](name, spec, Path(output))
+    output = Path(output)
+    match spec:
+        case ShapesData():
+            prepare_shapes(name, spec, output)
+        case ScenesData():
+            prepare_scenes(name, spec, output)
+        case DigitsData():
+            prepare_digits(name, spec, output)
+        case FolderData():
+            prepare_folder(name, spec, output, threads)
+        case CocoData():
+            prepare_coco(name, spec, output, threads)

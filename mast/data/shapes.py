@@ -95,11 +95,11 @@ def uniform_draws(seed: int, stream: int, items: range, scalars: int, size: int)
 
 def prepare_shapes(name: str, spec: ShapesData, output: Path) -> None:
     """Render both splits and write the prepared form."""
-    writer = Writer(output)
     train, labels = render_shapes(spec.train, spec.size, spec.seed, "train")
-    writer.split("train", train, labels)
-    writer.split("test", *render_shapes(spec.test, spec.size, spec.seed, "test"))
-    writer.array("val_indices.npy", random_split(spec.train, spec.validation_fraction, spec.split_seed)[1])
     targets = {target: list(names) for target, names in TARGETS.items()}
     source = f"rendered by mast.data.shapes, generator version {VERSION}"
-    writer.finish(name, spec.model_dump(mode="json"), source, "MIT", targets, *channel_statistics(train))
+    with Writer(output) as writer:
+        writer.split("train", train, labels)
+        writer.split("test", *render_shapes(spec.test, spec.size, spec.seed, "test"))
+        writer.array("val_indices.npy", random_split(spec.train, spec.validation_fraction, spec.split_seed)[1])
+        writer.finish(name, spec.model_dump(mode="json"), source, "MIT", targets, *channel_statistics(train))

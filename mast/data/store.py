@@ -1,8 +1,10 @@
 """Prepared data: uint8 arrays and a manifest in one directory (see docs/design.md, "Prepared data")."""
 
+import shutil
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -11,6 +13,9 @@ from mast.files import atomic_path, read_json, sha256_file, sha256_json, write_j
 
 FORMAT = 1
 """Version of the prepared format."""
+
+BOX_TARGET = "box"
+"""The target of a detection data set; its classes are the categories 1…C of the annotations, in order."""
 
 _MANIFEST = "manifest.json"
 _KEYS = ("format", "name", "spec", "source", "licence", "targets", "splits", "mean", "std", "files", "sha256")
@@ -100,14 +105,23 @@ class PreparedData:
         return read_json(self.path / file)
 
     def verify(self) -> None:
-        """Compare the content of every file with its recorded hash.
+        """Compare the content of every file, and of images that stay in place, with its recorded hash.
 
         Raises:
             MastError: a file has changed since it was prepared.
         """
         for file, recorded in self.manifest["files"].items():
-            if sha256_file(self.path / file) != recorded:
-                raise MastError(f"{self.path / file}: has changed since it was prepared; {self._remedy}")
+            self._compare(self.path / file, recorded)
+            if file.endswith("_annotations.json"):
+                self._verify_in_place(read_json(self.path / file))
+
+    def _verify_in_place(self, coco: dict[str, Any]) -> None:
+        for image in coco["images"] if "images_root" in coco else ():
+            self._compare(Path(coco["images_root"]) / image["file_name"], image["sha256"])
+
+    def _compare(self, file: Path, recorded: str) -> None:
+        if not file.is_file() or sha256_file(file) != recorded:
+            raise MastError(f"{file}: has changed since it was prepared; {self._remedy}")
 
     @property
     def _remedy(self) -> str:
@@ -160,27 +174,55 @@ def open_prepared(path: Path) -> PreparedData:
 
 
 class Writer:
-    """Writes a prepared data set: first the files, then the manifest that says they are complete.
+    """Writes a prepared data set, all of it or nothing: a context manager.
 
-    An old manifest in the directory is removed before anything else, so that it never describes other files.
+    Files are collected in a folder of their own. `finish` removes the old manifest, if there is one, moves the files
+    into place and writes the new manifest last, so that a manifest never describes other files. If the block fails,
+    what was there before is untouched.
     """
 
     def __init__(self, path: Path) -> None:
         """Begin, in a new directory or over an old data set."""
         self.path = Path(path)
+        self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
         self._splits: dict[str, dict[str, int]] = {}
+
+    def __enter__(self) -> Self:
+        """Make the folder in which files are collected."""
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / _MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(self._partial, ignore_errors=True)
+            self._partial.mkdir(parents=True)
         except OSError as error:
             raise MastError(f"{self.path}: cannot be written ({error.strerror})") from None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Remove what was collected and not finished."""
+        shutil.rmtree(self._partial, ignore_errors=True)
 
     def array(self, file: str, values: np.ndarray) -> None:
         """Write one `.npy` file."""
-        with atomic_path(self.path / file) as temporary:
+        with atomic_path(self._partial / file) as temporary:
             np.save(temporary, np.ascontiguousarray(values))
-        self._files[file] = sha256_file(self.path / file)
+        self._files[file] = sha256_file(self._partial / file)
+
+    def stream(self, file: str, rows: Iterable[np.ndarray], shape: tuple[int, ...]) -> int:
+        """Write one uint8 `.npy` file row by row, each of the given shape; return the number of rows."""
+        count = 0
+        with atomic_path(self._partial / file) as temporary, temporary.open("wb") as array:
+            _write_header(array, (0, *shape))
+            for row in rows:
+                array.write(np.ascontiguousarray(row, np.uint8).tobytes())
+                count += 1
+            array.seek(0)
+            _write_header(array, (count, *shape))
+        self._files[file] = sha256_file(self._partial / file)
+        return count
+
+    def load(self, file: str) -> np.ndarray:
+        """Map an array that was written before."""
+        return np.load(self._partial / file, mmap_mode="r")
 
     def split(self, split: str, images: np.ndarray, labels: np.ndarray | None, skipped: int = 0) -> None:
         """Write the images, uint8 [N, H, W, 3], and labels, int64 [N, T], of one split."""
@@ -192,8 +234,8 @@ class Writer:
     def annotations(self, split: str, coco: dict[str, Any]) -> None:
         """Write the COCO instances of one split."""
         file = f"{split}_annotations.json"
-        write_json(self.path / file, coco)
-        self._files[file] = sha256_file(self.path / file)
+        write_json(self._partial / file, coco)
+        self._files[file] = sha256_file(self._partial / file)
 
     def count(self, split: str, count: int, skipped: int = 0) -> None:
         """Record how many images a split holds, and how many unreadable ones were left out."""
@@ -209,11 +251,12 @@ class Writer:
         mean: list[float],
         std: list[float],
     ) -> None:
-        """Remove files of an older data set, and write the manifest."""
-        for pattern in ("*.npy", "*_annotations.json"):
-            for file in self.path.glob(pattern):
-                if file.name not in self._files:
-                    file.unlink()
+        """Put the files into place, remove those of an older data set, and write the manifest."""
+        (self.path / _MANIFEST).unlink(missing_ok=True)
+        for old in (*self.path.glob("*.npy"), *self.path.glob("*_annotations.json")):
+            old.unlink()
+        for file in self._files:
+            (self._partial / file).replace(self.path / file)
         manifest = {
             "format": FORMAT,
             "name": name,
@@ -230,16 +273,23 @@ class Writer:
         write_json(self.path / _MANIFEST, manifest)
 
 
-def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation over all pixels of uint8 images [N, H, W, 3], per channel, on the [0, 1] scale.
+def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:
+    """numpy pads the header so that it has the same length for any number of rows."""
+    np.lib.format.write_array_header_1_0(array, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
-    Computed from exact integer histograms, so that they do not depend on the order of summation.
-    """
+
+def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation over all pixels of uint8 images [N, H, W, 3], per channel, on the [0, 1] scale."""
     histograms = np.zeros((3, 256), np.int64)
     for start in range(0, len(images), 1024):
         chunk = images[start : start + 1024]
         histograms += [np.bincount(chunk[..., channel].ravel(), minlength=256) for channel in range(3)]
-    levels = np.arange(256) / 255
-    mean = histograms @ levels / histograms.sum(1)
-    variance = (histograms * (levels - mean[:, None]) ** 2).sum(1) / histograms.sum(1)
+    return histogram_statistics(histograms)
+
+
+def histogram_statistics(histograms: np.ndarray) -> tuple[list[float], list[float]]:
+    """The same from histograms int [3, 256] of the levels 0…255: exact, whatever the order of the images."""
+    levels, pixels = np.arange(256) / 255, histograms.sum(1)
+    mean = histograms @ levels / pixels
+    variance = (histograms * (levels - mean[:, None]) ** 2).sum(1) / pixels
     return mean.round(6).tolist(), np.sqrt(variance).round(6).tolist()

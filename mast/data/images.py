@@ -1,0 +1,75 @@
+"""Image files → RGB, whatever their format, mode and size."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mast.errors import MastError
+
+SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+"""File names that count as images, in lower case."""
+
+MAX_PIXELS = 89_000_000
+"""Largest image that is decoded (about 9,400 × 9,400): just below the size at which Pillow warns of a bomb."""
+
+_BATCH = 64
+
+Result = TypeVar("Result")
+
+
+class UnreadableImageError(MastError):
+    """A file that should be an image and cannot be decoded."""
+
+
+def decode(path: Path, upright: bool = True) -> Image.Image:
+    """Read the first frame of an image file as RGB.
+
+    Transparent pixels are laid over white; 16-bit grey is scaled to 8 bits; CMYK is converted without colour profile.
+
+    Args:
+        path: the file.
+        upright: turn the image as its EXIF orientation says. Annotated boxes refer to the pixels as they are stored.
+
+    Raises:
+        UnreadableImageError: the file is damaged, cut off, not an image, larger than MAX_PIXELS, or of a mode
+            (floating point, Lab) without a plain meaning in RGB.
+    """
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} × {image.height} pixels, more than {MAX_PIXELS:,}")
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
+    except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
+        reason = " ".join(str(error).replace(str(path), "").split()).strip("':") or type(error).__name__
+        raise UnreadableImageError(f"{path}: cannot be read as an image ({reason})") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):
+        wide = np.clip(np.asarray(image, np.int64), 0, 65535)
+        image = Image.fromarray(np.rint(wide / 257).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("floating-point pixels; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
+def square(image: Image.Image, size: int) -> np.ndarray:
+    """Crop the central square and resize it (bicubic, antialiased) to uint8 [size, size, 3]."""
+    return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
+
+
+def map_files(read: Callable[[Path], Result], files: Iterable[Path], threads: int) -> Iterator[Result]:
+    """Apply `read` to each file, several at a time, in order, holding few results in memory."""
+    pending = iter(files)
+    with ThreadPoolExecutor(threads) as pool:
+        while batch := list(itertools.islice(pending, _BATCH)):
+            yield from pool.map(read, batch)
