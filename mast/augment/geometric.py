@@ -3,7 +3,8 @@
 Each function below gives the map that *undoes* one augmentation: it takes the normalised coordinates of an output
 pixel (x to the right, y down, [-1, 1] over the whole square image) to where its value is found in the input. The maps
 of augmentations applied in the order 1, 2, …, K compose to `M1 @ M2 @ … @ MK`. All take and return float32 tensors on
-one device: parameters [N], maps [N, 3, 3].
+one device: parameters [N], maps [N, 3, 3]. Directions are those of `torchvision.transforms.v2.functional`; shears keep
+the centre in place, where torchvision's RandAugment keeps the upper left corner.
 """
 
 import torch
@@ -35,7 +36,7 @@ def rotate(degrees: Tensor) -> Tensor:
 
 
 def shear_x(factor: Tensor) -> Tensor:
-    """Map of a shear along x about the centre; `factor` is the tangent, positive moves the upper half to the right."""
+    """Map of a shear along x about the centre; `factor` is the tangent, positive moves the upper half right."""
     zero, one = torch.zeros_like(factor), torch.ones_like(factor)
     return _matrix((one, factor, zero), (zero, one, zero), (zero, zero, one))
 
@@ -61,14 +62,16 @@ def translate_y(fraction: Tensor) -> Tensor:
 def warp(images: Tensor, maps: Tensor) -> Tensor:
     """Sample float images [N, 3, S, S] bilinearly at the places that `maps` [N, 3, 3] name; black beyond the image.
 
-    What lies beyond a crop's box but within the image is seen, where torchvision's separate steps show black or repeat
-    the box's edge. A crop never shrinks, since box and result have the image's size at most and at least, so that there
-    is nothing to antialias: torchvision's `resized_crop` to the same size gives the same with and without `antialias`.
+    Crops are sampled bilinearly too, where VICReg's are bicubic. What lies beyond a crop's box but within the image is
+    seen, where torchvision's separate steps show black or repeat the box's edge. A crop never shrinks, for its box fits
+    into the image, so there is nothing to antialias: torchvision's `resized_crop` to the image's size gives the same
+    with and without `antialias`.
     """
     grid = functional.affine_grid(maps[:, :2], list(images.shape), align_corners=False)
     sampled = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    inside = grid.abs_().amax(dim=-1) <= 1 + 1e-5
-    return sampled.mul_(inside.unsqueeze(1))
+    x, y = grid.abs_().unbind(-1)
+    inside = (x <= 1 + 1e-5) & (y <= 1 + 1e-5)
+    return sampled.mul_(inside.unsqueeze(1)).clamp_(max=1)
 
 
 def _matrix(*rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

@@ -34,11 +34,7 @@ def draw_pair(policy: Policy, spec: PairingSpec, count: int, generator: Generato
 
 
 def choose_redrawn(names: Sequence[str], spec: PairingSpec, count: int, generator: Generator) -> Tensor:
-    """Which of the augmentations `names` are redrawn in each of `count` pairs, bool [count, K].
-
-    Groups are reduced to the augmentations in use. Without crop, `crop_plus_one` is `single`; with nothing but crop's
-    group it is that group.
-    """
+    """Which of the augmentations `names` are redrawn in each of `count` pairs, bool [count, K]; see PairingSpec."""
     if not names:
         return torch.zeros(count, 0, dtype=torch.bool)
     units = _units(names, spec.groups)

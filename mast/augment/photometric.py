@@ -7,7 +7,6 @@ image by image, unless the docstring says otherwise.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 LUMA = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue (ITU-R BT.601, rounded as torchvision's `rgb_to_grayscale` does)."""
@@ -43,9 +42,11 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     red, green, blue = images.unbind(1)
     value = torch.maximum(torch.maximum(red, green), blue)
     chroma = value - torch.minimum(torch.minimum(red, green), blue)
-    sector = torch.where(
-        value == red, green - blue, torch.where(value == green, blue - red + 2 * chroma, red - green + 4 * chroma)
-    )
+    reddest = value == red
+    greenest = (value == green) & ~reddest
+    sector = (green - blue).mul_(reddest)
+    sector += (blue - red).add_(chroma, alpha=2).mul_(greenest)
+    sector += (red - green).add_(chroma, alpha=4).mul_(~(reddest | greenest))
     sector = sector.div_(chroma.clamp(min=1e-12)).add_(6 * shift.view(-1, 1, 1))
     sector -= sector.div(6).floor_().mul_(6)
     hue = torch.stack(((sector - 3).abs_() - 1, 2 - (sector - 2).abs_(), 2 - (sector - 4).abs_()), dim=1)
@@ -65,7 +66,7 @@ def posterize(images: Tensor, bits: Tensor) -> Tensor:
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
     """Invert the values at or above a threshold in [0, 1]."""
-    return torch.where(images >= _per_image(threshold), 1 - images, images)
+    return images.sub((images >= _per_image(threshold)).float()).abs_()
 
 
 def equalize(images: Tensor) -> Tensor:
@@ -97,9 +98,9 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     if min(images.shape[2:]) < 3:
         return images.clone()
     inner = images[:, :, 1:-1, 1:-1]
-    smooth = functional.avg_pool2d(images, 3, stride=1).mul_(9 / 13).add_(inner, alpha=4 / 13)
+    smooth_minus_inner = _three_wide(_three_wide(images, 2), 3).sub_(inner, alpha=9).div_(13)
     result = images.clone()
-    result[:, :, 1:-1, 1:-1] += (smooth - inner).mul_(1 - _per_image(factor))
+    result[:, :, 1:-1, 1:-1] += smooth_minus_inner.mul_(1 - _per_image(factor))
     return result.clamp_(0, 1)
 
 
@@ -109,21 +110,31 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     torchvision's `gaussian_blur` with kernel size 2 * floor(4 sigma + 0.5) + 1.
     """
     rows, columns = (_blur_matrices(size, sigma).unsqueeze(1) for size in images.shape[2:])
-    return (rows @ images @ columns.transpose(2, 3)).clamp_(0, 1)
+    return (rows @ (images @ columns.transpose(2, 3))).clamp_(0, 1)
 
 
 def _blur_matrices(size: int, sigma: Tensor) -> Tensor:
     """The blur of a line of pixels as matrices [N, size, size]: direct taps and those from both mirror images."""
-    position = torch.arange(size, device=sigma.device)
-    source, target = position, position.unsqueeze(1)
-    mirrored_low = torch.where(source > 0, source + target, 2 * size)
-    mirrored_high = torch.where(source < size - 1, 2 * (size - 1) - source - target, 2 * size)
-    distance = torch.arange(2 * size + 1, device=sigma.device, dtype=torch.float32)
+    distance = torch.arange(2 * size, device=sigma.device, dtype=torch.float32)
     sigma = sigma.clamp(min=1e-3).unsqueeze(1)
     taps = torch.exp(-0.5 * (distance / sigma) ** 2) * (distance <= torch.floor(4 * sigma + 0.5))
-    taps[:, -1] = 0
-    matrices = taps[:, (source - target).abs()] + taps[:, mirrored_low] + taps[:, mirrored_high]
-    return matrices / matrices.sum(dim=2, keepdim=True)
+    never = 2 * size - 1
+    taps[:, never] = 0
+    source = torch.arange(size, device=sigma.device)
+    target = source.unsqueeze(1)
+    first_mirror = torch.where(source > 0, source + target, never)
+    last_mirror = torch.where(source < size - 1, 2 * (size - 1) - source - target, never)
+    matrices = taps.index_select(1, (source - target).abs().flatten())
+    for mirror in (first_mirror, last_mirror):
+        matrices += taps.index_select(1, mirror.flatten())
+    matrices = matrices.view(-1, size, size)
+    return matrices.div_(matrices.sum(dim=2, keepdim=True))
+
+
+def _three_wide(images: Tensor, dim: int) -> Tensor:
+    """Sums of three neighbours along a dimension, which gets shorter by two."""
+    size = images.shape[dim] - 2
+    return images.narrow(dim, 0, size).add(images.narrow(dim, 1, size)).add_(images.narrow(dim, 2, size))
 
 
 def _luma(images: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """A policy: augmentations in a fixed order, their parameters drawn for a whole batch, and their application."""
 
+from collections.abc import Callable
 from functools import reduce
 
 import torch
@@ -12,8 +13,8 @@ from mast.config import PolicySpec
 Params = dict[str, Tensor]
 """For each augmentation float32 [N, 1 + P] on the CPU: whether it is applied (0 or 1), then its P values.
 
-Two rows of an augmentation are equal if and only if they have the same effect: a row that is not applied, or whose
-values do nothing, is 0 followed by the values of the identity.
+A row that is not applied, or whose values are the identity's, is 0 followed by the identity's values: so two rows of an
+augmentation are equal exactly where it does the same to both images.
 """
 
 GEOMETRIC = {
@@ -107,7 +108,7 @@ def _map(name: str, rows: Tensor) -> Tensor:
     return GEOMETRIC[name](*(rows if name == "flip" else rows[:, 1:]).unbind(1))
 
 
-def _on_rows(function, images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
+def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
     """`function(images, *arguments)` for the chosen rows (bool [N] on the CPU), the others as they are."""
     rows = chosen.nonzero().squeeze(1)
     if len(rows) == 0:

@@ -6,7 +6,7 @@ Strengths follow VICReg's `augmentations.py` and torchvision's RandAugment magni
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mast.config.base import NonNegative, Positive, Probability, StrictModel
 
@@ -42,13 +42,24 @@ SETS: dict[str, tuple[str, ...]] = {
 ViewProbability = Probability | tuple[Probability, Probability]
 
 
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if bounds[0] > bounds[1]:
+        raise ValueError("the range's lower end comes first")
+    return bounds
+
+
+Ordered = AfterValidator(_ordered)
+Bits = Annotated[int, Field(ge=1, le=8)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
 class Crop(StrictModel):
     """Random resized crop (torchvision `RandomResizedCrop`)."""
 
     probability: ViewProbability = 1.0
-    scale: tuple[Positive, Positive] = (0.08, 1.0)
+    scale: Annotated[tuple[Share, Share], Ordered] = (0.08, 1.0)
     """Range of the crop's area, as a share of the image's."""
-    ratio: tuple[Positive, Positive] = (3 / 4, 4 / 3)
+    ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
     """Range of the crop's aspect ratio, log-uniform."""
 
 
@@ -78,7 +89,7 @@ class Blur(StrictModel):
     """Gaussian blur."""
 
     probability: ViewProbability = 0.5
-    sigma: tuple[Positive, Positive] = (0.1, 2.0)
+    sigma: Annotated[tuple[Positive, Positive], Ordered] = (0.1, 2.0)
     """Range of the standard deviation, pixels at `reference_size`."""
     reference_size: Positive = 224
     """Image side for which `sigma` is stated; scaled in proportion to the actual side."""
@@ -88,7 +99,7 @@ class Solarize(StrictModel):
     """Invert the values at or above a threshold."""
 
     probability: ViewProbability = 0.2
-    threshold: tuple[Probability, Probability] = (0.5, 0.5)
+    threshold: Annotated[tuple[Probability, Probability], Ordered] = (0.5, 0.5)
     """Range of the threshold on the [0, 1] scale."""
 
 
@@ -96,7 +107,7 @@ class Posterize(StrictModel):
     """Keep the high bits of each channel."""
 
     probability: ViewProbability = 0.2
-    bits: tuple[Annotated[int, Field(ge=1, le=8)], Annotated[int, Field(ge=1, le=8)]] = (4, 7)
+    bits: Annotated[tuple[Bits, Bits], Ordered] = (4, 7)
     """Range of the number of bits kept, inclusive."""
 
 
@@ -116,7 +127,7 @@ class Sharpness(StrictModel):
     """Blend with a smoothed copy: factor 0 is smooth, 1 the image, 2 sharpened."""
 
     probability: ViewProbability = 0.2
-    factor: tuple[NonNegative, NonNegative] = (0.1, 1.9)
+    factor: Annotated[tuple[NonNegative, NonNegative], Ordered] = (0.1, 1.9)
 
 
 class Rotate(StrictModel):
@@ -188,7 +199,12 @@ PairingName = Literal["composed", "single", "crop_plus_one", "leave_one_out", "s
 
 
 class PairingSpec(StrictModel):
-    """Which augmentations are redrawn for view b; all others keep view a's parameters exactly."""
+    """Which augmentations are redrawn for view b; all others keep view a's parameters exactly.
+
+    Augmentations named here that a run's policy does not use are ignored. Without crop in the policy, `crop_plus_one`
+    is `single`; where crop's group is all there is, it is that group. `leave_one_out` leaves one group out, so that a
+    policy of a single augmentation or group gives it two equal views.
+    """
 
     mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"composed": 1.0})]
     """Weights with which each image of a batch draws its kind of pair.
@@ -200,3 +216,11 @@ class PairingSpec(StrictModel):
     """Augmentations that `single`, `crop_plus_one` and `leave_one_out` treat as one; those not named stand alone."""
     subset_probability: Probability | dict[AugmentationName, Probability] = 0.5
     """For `subset`: probability of being redrawn, one for all or per augmentation (others: 0.5)."""
+
+    @model_validator(mode="after")
+    def _groups_are_disjoint(self) -> Self:
+        members = [name for group in self.groups for name in group]
+        for name in members:
+            if members.count(name) > 1:
+                raise ValueError(f"groups: '{name}' stands in more than one place; name it once")
+        return self
