@@ -48,7 +48,7 @@ def markdown(layout: Layout) -> str:
     lines += [[_markdown_cell(cell) for cell in row.cells] for row in layout.rows]
     table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     heading = " ".join(filter(None, (f"**{_markdown_text(layout.title)}.**", _markdown_text(layout.caption))))
-    notes = "  \n".join(_markdown_text(note) for note in layout.notes)
+    notes = "\n".join(f"- {_markdown_text(note)}" for note in layout.notes)
     return "\n\n".join(filter(None, (heading, table, notes))) + "\n"
 
 

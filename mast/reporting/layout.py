@@ -48,12 +48,11 @@ def shown(estimate: Estimate) -> str:
 
 
 def shown_published(value: float | None, difference: float | None) -> str:
-    """`73.2 (−0.4)`: the published value and, in brackets, ours minus it; `n/a` where it is not available."""
+    """`73.2 (−0.4)`: the value as published and, in brackets, ours minus it; `n/a` where it is not available."""
     if value is None:
         return NOT_AVAILABLE
-    if difference is None:
-        return f"{value:.1f}"
-    return f"{value:.1f} ({difference:+.1f})".replace("-", "−")
+    digits = f"{value:.1f}" if value == round(value, 1) else f"{value:.6g}"
+    return digits if difference is None else f"{digits} ({difference:+.1f})".replace("-", "−")
 
 
 def setting_titles(keys: tuple[str, ...]) -> list[str]:

@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from mast.analysis import analyze
+from mast.analysis.uncertainty import measure_uncertainty
+from mast.augment.policy import Policy
+from mast.config import EncoderSpec, PolicySpec, PretrainSpec, UncertaintySpec
+from mast.data.store import Writer
+from mast.errors import MastError
+from mast.models.encoder import build_encoder, save_encoder, save_weights
+from mast.models.uncertainty import UncertaintyHead
+
+HEADERS = {
+    "masks": "augmentation,dimension,weight",
+    "overlap": "first,second,cosine,soft_iou",
+    "uncertainty": "augmentation,strength,uncertainty,spread,count",
+}
+ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 8, 8))
+NAMES = ["crop", "flip", "jitter", "grayscale", "blur"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+    writer = Writer(tmp_path / "data")
+    writer.split("train", images, None)
+    writer.finish("tiny", {}, "random", "none", {}, [0.5] * 3, [0.25] * 3)
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def run_directory(tmp_path):
+    """Writes what pretraining writes, with the given heads."""
+
+    def write(masks=None, head=None):
+        torch.manual_seed(0)
+        folder = tmp_path / "run"
+        encoder = build_encoder(ENCODER)
+        weights = {} if masks is None else {"masks": masks}
+        weights |= {f"uncertainty.{name}": tensor for name, tensor in head.state_dict().items()} if head else {}
+        metadata = {"augmentations": json.dumps(NAMES), "uncertainty": UncertaintySpec(hidden=4).model_dump_json()}
+        save_weights(folder / "heads.safetensors", weights, metadata)
+        normalisation = {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}
+        save_encoder(folder / "encoder.safetensors", encoder, {"encoder": ENCODER.model_dump_json(), **normalisation})
+        spec = PretrainSpec(method="mast", dataset="tiny", encoder=ENCODER)
+        (folder / "run.json").write_text(json.dumps({"spec": spec.model_dump(mode="json", exclude_none=True)}))
+        return folder
+
+    return write
+
+
+@pytest.mark.parametrize("masks", [None, torch.ones(5, 6)])
+def test_run_without_masks_or_uncertainty_writes_headers(run_directory, data, tmp_path, masks):
+    analyze(run_directory(masks), data, tmp_path / "out")
+    for name, header in HEADERS.items():
+        assert (tmp_path / "out" / f"{name}.csv").read_text() == header + "\n"
+
+
+def test_all_files_of_a_full_run(run_directory, data, tmp_path):
+    masks = torch.rand(5, 6)
+    head = UncertaintyHead(8, 6, UncertaintySpec(hidden=4))
+    nn.init.normal_(head.output.weight)
+    folder = run_directory(masks, head)
+    analyze(folder, data, tmp_path / "out")
+    read = {name: pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in HEADERS}
+    assert {name: ",".join(table.columns) for name, table in read.items()} == HEADERS
+    assert read["masks"]["weight"].to_numpy() == pytest.approx(masks.flatten().numpy(), rel=1e-5)
+    assert len(read["overlap"]) == 25
+    uncertainty = read["uncertainty"]
+    assert uncertainty["augmentation"].unique().tolist() == NAMES
+    assert (uncertainty["count"] == 20).all()
+    assert uncertainty[uncertainty["strength"] == 0]["uncertainty"].nunique() == 1
+    before = (tmp_path / "out" / "uncertainty.csv").read_bytes()
+    analyze(folder, data, tmp_path / "out")
+    assert (tmp_path / "out" / "uncertainty.csv").read_bytes() == before
+
+
+def test_masks_that_do_not_fit_the_augmentations_are_refused(run_directory, data, tmp_path):
+    with pytest.raises(MastError, match=r"heads\.safetensors: 3 masks for 5 augmentations"):
+        analyze(run_directory(torch.rand(3, 6)), data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+class _Variance(nn.Module):
+    """Variance of two dimensions: b² and 9 b², b the mean brightness; so σ is 2b on average."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor([1.0, 9.0]))
+
+    def forward(self, features):
+        return features**2 * self.scale
+
+
+class _Brightness(nn.Module):
+    def forward(self, images):
+        return images.mean(dim=(1, 2, 3)).unsqueeze(1)
+
+
+def test_uncertainty_by_hand():
+    images = torch.zeros(300, 3, 8, 8, dtype=torch.uint8)
+    images[:100] = 255
+    policy = Policy(PolicySpec(augmentations=("flip", "solarize")), 8)
+    plain = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+    table = measure_uncertainty(_Brightness(), _Variance(), policy, images, plain)
+    rows = table.set_index(["augmentation", "strength"])
+    sigma = np.array([2.0] * 100 + [0.0] * 200)
+    for key in (("flip", 0.0), ("flip", 1.0)):  # a flip leaves the brightness
+        assert rows.loc[key].tolist() == pytest.approx([sigma.mean(), sigma.std(ddof=1), 300])
+    assert len(rows.loc["flip"]) == 2
+    assert rows.loc[("solarize", 1.0), "uncertainty"] == pytest.approx(0.0, abs=1e-6)  # white becomes black

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import torch
+
+from mast.analysis.masks import mask_overlap, mask_weights
+
+
+def test_overlap_by_hand():
+    masks = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
+    table = mask_overlap(masks, ["crop", "flip", "blur"]).set_index(["first", "second"])
+    assert table.loc["crop", "flip"].tolist() == pytest.approx([0.5, 1 / 3])  # one shared of three used
+    assert table.loc["crop", "blur"].tolist() == [0, 0]
+    assert table.loc["flip", "flip"].tolist() == pytest.approx([1, 1])
+    assert len(table) == 9
+
+
+def test_overlap_agrees_with_loops_and_is_symmetric():
+    masks = torch.rand(4, 33, generator=torch.Generator().manual_seed(0))
+    names = list("abcd")
+    table = mask_overlap(masks, names).set_index(["first", "second"])
+    values = masks.double().numpy()
+    for i, first in enumerate(names):
+        for j, second in enumerate(names):
+            cosine = values[i] @ values[j] / np.sqrt((values[i] ** 2).sum() * (values[j] ** 2).sum())
+            shared = sum(min(a, b) for a, b in zip(values[i], values[j], strict=True))
+            either = sum(max(a, b) for a, b in zip(values[i], values[j], strict=True))
+            assert table.loc[first, second].tolist() == pytest.approx([cosine, shared / either], rel=1e-12)
+            assert table.loc[first, second].tolist() == pytest.approx(table.loc[second, first].tolist())
+
+
+def test_empty_mask_overlaps_nothing():
+    table = mask_overlap(torch.zeros(2, 5), ["a", "b"])
+    assert (table[["cosine", "soft_iou"]] == 0).all(axis=None)
+
+
+def test_weights_are_tidy():
+    masks = torch.tensor([[0.0, 0.25], [0.5, 1.0]])
+    assert mask_weights(masks, ["crop", "flip"]).to_numpy().tolist() == [
+        ["crop", 0, 0.0],
+        ["crop", 1, 0.25],
+        ["flip", 0, 0.5],
+        ["flip", 1, 1.0],
+    ]

@@ -1,0 +1,36 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def metrics_file(tmp_path):
+    """Writes one metrics file as docs/design.md states it; keyword arguments replace its values."""
+
+    def write(run="vicreg", seed=0, task="shapes", metrics=None, **changed):
+        content = {
+            "format": 1,
+            "protocol": "linear",
+            "kind": "linear-lbfgs",
+            "version": 1,
+            "settings": {"strengths": 45},
+            "task": task,
+            "dataset": "shapes",
+            "run": run,
+            "seed": seed,
+            "metrics": metrics or {"hue": {"top1": 50.0}},
+            "counts": {"train": 6000, "test": 2000},
+            "spec_sha256": f"spec-{run}",
+            "data_sha256": "data",
+            "task_sha256": f"task-{task}",
+            "encoder_sha256": f"encoder-{run}-{seed}",
+            "seconds": 1.5,
+        } | changed
+        path = tmp_path / "metrics" / content["protocol"] / task / run / f"seed{seed}{changed.get('version', '')}.json"
+        while path.exists():
+            path = path.with_name("other-" + path.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+        return path
+
+    return write

@@ -1,0 +1,120 @@
+import json
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from mast.errors import MastError
+from mast.reporting.curves import over_seeds, read_metrics_log
+from mast.reporting.figure_masks import sorted_dimensions
+from mast.reporting.figures import FIGURES
+from mast.reporting.style import line_styles
+
+AUGMENTATIONS = ("crop", "flip", "jitter")
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """Figure name → label → files of two seeds."""
+    rng = np.random.default_rng(0)
+    files = {name: {"MAST": [], "VICReg": []} for name in FIGURES}
+    for label in ("MAST", "VICReg"):
+        for seed in (0, 1):
+            folder = tmp_path / label / str(seed)
+            folder.mkdir(parents=True)
+            masks = rng.random((3, 20))
+            cosine = np.corrcoef(masks)
+            tables = {
+                "masks": [(a, j, masks[k, j]) for k, a in enumerate(AUGMENTATIONS) for j in range(20)],
+                "overlap": [
+                    (a, b, abs(cosine[i, j]), abs(cosine[i, j]) / 2)
+                    for i, a in enumerate(AUGMENTATIONS)
+                    for j, b in enumerate(AUGMENTATIONS)
+                ],
+                "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
+            }
+            columns = {
+                "masks": ("augmentation", "dimension", "weight"),
+                "overlap": ("first", "second", "cosine", "soft_iou"),
+                "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
+            }
+            for name, rows in tables.items():
+                frame = pd.DataFrame(rows if label == "MAST" else [], columns=list(columns[name]))
+                frame.to_csv(folder / f"{name}.csv", index=False)
+                files[name][label].append(folder / f"{name}.csv")
+            lines = [{"step": step, "loss": 9 / (step + 1), "invariance": rng.random()} for step in range(0, 50, 10)]
+            (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            files["losses"][label].append(folder / "metrics.jsonl")
+    return files
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_written_and_reproducible(name, inputs, tmp_path):
+    first, second = tmp_path / "first" / name, tmp_path / "second" / name
+    FIGURES[name](inputs[name], first)
+    with mpl.rc_context({"font.size": 30, "svg.hashsalt": "another"}):  # a user's own settings change nothing
+        FIGURES[name](inputs[name], second)
+    for suffix in (".svg", ".png"):
+        assert first.with_suffix(suffix).read_bytes() == second.with_suffix(suffix).read_bytes()
+    assert "<svg" in first.with_suffix(".svg").read_text()
+    assert "<dc:date>" not in first.with_suffix(".svg").read_text()
+    with Image.open(first.with_suffix(".png")) as image:
+        assert image.width == 1280
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 10
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_without_data_says_so(name, inputs, tmp_path):
+    runs = {"VICReg": inputs[name]["VICReg"]}
+    if name == "losses":
+        for path in runs["VICReg"]:
+            path.write_text("")
+    FIGURES[name](runs, tmp_path / name)
+    assert (tmp_path / f"{name}.svg").stat().st_size > 0
+    with Image.open(tmp_path / f"{name}.png") as image:
+        assert image.height < 300
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_missing_file_is_named(name, tmp_path):
+    with pytest.raises(MastError, match=r"absent\.file"):
+        FIGURES[name]({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
+
+
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses"}))
+def test_missing_column_is_named(name, tmp_path):
+    path = tmp_path / "wrong.csv"
+    path.write_text("x,y\n1,2\n")
+    with pytest.raises(MastError, match=r"wrong\.csv: no column"):
+        FIGURES[name]({"a": [path]}, tmp_path / "f")
+
+
+def test_log_cut_short_is_read_and_damaged_one_named(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"step": 0, "loss": 2.0}\n{"step": 10, "loss": 1.0}\n{"step": 20, "lo')
+    assert read_metrics_log(path)["step"].tolist() == [0, 10]
+    path.write_text('{"step": 0}\nrubbish\n{"step": 20}\n')
+    with pytest.raises(MastError, match="line 2"):
+        read_metrics_log(path)
+
+
+def test_average_over_seeds_by_hand():
+    frames = [
+        pd.DataFrame({"step": [0, 10, 20], "loss": [4.0, 3.0, 2.0]}),
+        pd.DataFrame({"step": [0, 10], "loss": [2.0, 5.0]}),
+    ]
+    curve = over_seeds(frames, "step", "loss")
+    assert curve.index.tolist() == [0, 10]
+    assert curve.to_numpy().tolist() == [[3.0, 2.0, 4.0], [4.0, 3.0, 5.0]]
+    assert len(over_seeds(frames, "step", "absent")) == 0
+
+
+def test_dimensions_are_sorted_by_the_mask_that_closes_them():
+    weights = np.array([[0.9, 0.1, 0.9, 0.5], [0.2, 0.8, 0.6, 0.9]])
+    assert sorted_dimensions(weights).tolist() == [[0.5, 0.1, 0.9, 0.9], [0.9, 0.8, 0.6, 0.2]]
+
+
+def test_lines_differ():
+    assert len({tuple(style.values()) for style in line_styles(28)}) == 28

@@ -1,0 +1,50 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mast.reporting.statistics import estimate, mean_per_seed
+
+
+def test_two_seeds_by_hand():
+    # mean 71; s = √2; s/√n = 1; t(0.975, 1) = tan(0.475 π) = 12.7062
+    result = estimate(pd.Series([70.0, 72.0]))
+    assert (result.mean, result.n) == (71.0, 2)
+    assert result.interval == pytest.approx(12.7062, abs=1e-4)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 30])
+def test_interval_is_scipys(n):
+    values = np.random.default_rng(n).normal(60, 3, n)
+    low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
+    result = estimate(pd.Series(values))
+    assert result.mean - result.interval == pytest.approx(low, rel=1e-12)
+    assert result.mean + result.interval == pytest.approx(high, rel=1e-12)
+
+
+def test_one_seed_has_no_interval_and_none_no_mean():
+    one, none = estimate(pd.Series([50.0])), estimate(pd.Series([np.nan]))
+    assert (one.mean, one.n) == (50.0, 1)
+    assert np.isnan(one.interval)
+    assert none.n == 0
+    assert np.isnan(none.mean)
+
+
+def test_missing_values_are_not_counted():
+    assert estimate(pd.Series([1.0, np.nan, 3.0])) == estimate(pd.Series([1.0, 3.0]))
+
+
+def test_mean_over_tasks_is_taken_within_each_seed():
+    columns = [("shapes", "hue", "top1"), ("digits", "digit", "top1")]
+    # The two tasks move against each other, so the mean hardly varies over seeds though each task does.
+    values = {0: (40.0, 80.0), 1: (60.0, 61.0), 2: (50.0, np.nan)}
+    frame = pd.DataFrame(
+        [
+            dict(zip(("task", "target", "metric"), column, strict=True), seed=seed, value=value)
+            for seed, row in values.items()
+            for column, value in zip(columns, row, strict=True)
+        ]
+    )
+    means = mean_per_seed(frame, columns)
+    assert means.to_dict() == {0: 60.0, 1: 60.5}  # seed 2 lacks a task
+    assert estimate(means).interval < 5 < estimate(pd.Series([40.0, 60.0])).interval

@@ -1,0 +1,78 @@
+import copy
+
+import pytest
+
+from mast.config import Experiment, parse
+from mast.config.report import TableSpec, shown_setting
+from mast.errors import MastError
+
+CONFIG = {
+    "name": "test",
+    "datasets": {"shapes": {"kind": "shapes"}, "digits": {"kind": "digits"}},
+    "pretrain": {"dataset": "shapes", "optimizer": {"lr": 0.005}},
+    "runs": {
+        "untrained": {"method": "untrained", "label": "random init"},
+        "vicreg": {"policy": {"augmentations": ["jitter", "crop"]}, "epochs": 7},
+        "mast": {"method": "mast", "mast": {"pairing": {"mixture": {"composed": 0.75, "single": 0.25}}}},
+    },
+    "protocols": {"linear": {"kind": "linear-lbfgs"}},
+    "studies": {
+        "linear": {
+            "title": "Linear",
+            "caption": "c",
+            "protocol": "linear",
+            "tasks": ["shapes", "digits"],
+            "runs": ["mast", "vicreg", "untrained"],
+            "settings": ["policy.augmentations", "mast.pairing.mixture", "optimizer.lr"],
+        }
+    },
+}
+
+
+def _experiment(**study):
+    config = copy.deepcopy(CONFIG)
+    config["studies"]["linear"] |= study
+    return parse(Experiment, config, "config.yaml")
+
+
+def test_rows_are_the_runs_of_the_study_in_order():
+    spec = _experiment().table_spec("linear")
+    assert (spec.name, spec.protocol, spec.kind, spec.tasks) == (
+        "linear",
+        "linear",
+        "linear-lbfgs",
+        ("shapes", "digits"),
+    )
+    assert [row.label for row in spec.rows] == ["mast", "vicreg", "random init"]
+    assert [row.epochs for row in spec.rows] == [100, 7, None]
+    assert [list(row.settings.values()) for row in spec.rows] == [
+        ["mast5", "composed 0.75, single 0.25", "0.005"],
+        ["jitter+crop", "–", "0.005"],
+        ["–", "–", "–"],
+    ]
+
+
+def test_passes_through_json():
+    spec = _experiment().table_spec("linear")
+    assert TableSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize("key", ["policy.augmentation", "policy", "mast.masks.kind.x", ""])
+def test_unknown_setting_is_an_error_of_the_configuration(key):
+    with pytest.raises(MastError, match=r"studies.linear.settings: .* is not a setting of a run") as error:
+        _experiment(settings=[key])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("encoder.zero_init_residual", "yes"),
+        ("optimizer.weight_decay", "1e-06"),
+        ("policy.crop.scale", "0.08, 1"),
+        ("mast.pairing.groups", "–"),
+        ("epochs", "100"),
+    ],
+)
+def test_shown_values(key, shown):
+    assert shown_setting(_experiment().pretrain_spec("mast"), key) == shown
