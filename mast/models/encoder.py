@@ -23,6 +23,9 @@ STAGES = ("layer1", "layer2", "layer3", "layer4")
 
 NARROW = "resnet-narrow"
 
+METADATA = "mast"
+"""The one key of a weight file's safetensors metadata; its value is a JSON object of strings."""
+
 
 def build_encoder(spec: EncoderSpec) -> nn.Module:
     """Build a backbone that maps images [N, 3, H, W] to pooled features [N, D]; D is its `num_features`.
@@ -53,10 +56,13 @@ def save_encoder(path: Path, encoder: nn.Module, metadata: Mapping[str, str]) ->
 
 
 def save_weights(path: Path, weights: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to a safetensors file atomically."""
+    """Write tensors to a safetensors file atomically; the same content gives the same bytes.
+
+    The metadata become one JSON string, since safetensors writes several strings in no particular order.
+    """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, dict(metadata))
+        save_file(tensors, temporary, {METADATA: json.dumps(dict(metadata), sort_keys=True)})
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -67,7 +73,8 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, json.loads((file.metadata() or {}).get(METADATA, "{}"))
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:

@@ -67,7 +67,8 @@ def train(
     total = spec.epochs * batches.steps_per_epoch
     window = _Window()
     saved_at = time.monotonic()
-    with _signals() as stop_requested, Progress(f"pretrain {spec.method}", (total - start) * spec.batch_size) as progress:
+    images_left = (total - start) * spec.batch_size
+    with _signals() as stop_requested, Progress(f"pretrain {spec.method}", images_left) as progress:
         for step in range(start, total):
             rate = learning_rate(spec.optimizer, step, batches.steps_per_epoch, spec.epochs, spec.batch_size)
             set_learning_rate(optimizer, rate)
