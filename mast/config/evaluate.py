@@ -20,6 +20,9 @@ class LinearProtocol(_Protocol):
     """Number of regularisation strengths, log-spaced, tried on the validation images."""
     strength_range: tuple[Positive, Positive] = (1e-6, 1e5)
     max_iterations: Count = 5000
+    """Of L-BFGS, for each fit."""
+    tolerance: Positive = 1e-9
+    """A fit ends when a step lowers the objective by less than this, nats per image."""
 
 
 class KnnProtocol(_Protocol):

@@ -1,0 +1,72 @@
+"""The metrics file (docs/design.md, *Metrics file*): the only thing that tables read."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mast.config import DetectionProtocol, KnnProtocol, LinearProtocol
+from mast.errors import MastError
+from mast.files import write_json
+
+Metrics = Mapping[str, Mapping[str, float | None]]
+"""Target → metric → percent in [0, 100], or None where a metric is undefined."""
+
+
+def percentage(correct: np.ndarray) -> float:
+    """Percentage of true values in bool [N]."""
+    return 100 * int(correct.sum()) / len(correct)
+
+
+def write_metrics(
+    output: Path,
+    *,
+    protocol: str,
+    spec: LinearProtocol | KnnProtocol | DetectionProtocol,
+    version: int,
+    metadata: Mapping[str, str],
+    metrics: Metrics,
+    counts: Mapping[str, int],
+    seconds: float,
+) -> None:
+    """Write one evaluation's metrics file, atomically.
+
+    Args:
+        output: path of the file.
+        protocol: the protocol's name in the configuration.
+        spec: its settings.
+        version: version of the protocol's implementation; results of two versions are not comparable.
+        metadata: the encoder file's metadata, and `encoder_sha256`, `task`, `task_sha256`.
+        metrics: percentages.
+        counts: images in `train` and `test`.
+        seconds: wall time of the evaluation.
+
+    Raises:
+        MastError: a metric is neither None nor a percentage; nothing is written.
+    """
+    for target, values in metrics.items():
+        for metric, value in values.items():
+            if value is not None and not (math.isfinite(value) and 0 <= value <= 100):
+                raise MastError(f"{output}: {target} {metric} is {value}, not a percentage in [0, 100]")
+    write_json(
+        output,
+        {
+            "format": 1,
+            "protocol": protocol,
+            "kind": spec.kind,
+            "version": version,
+            "settings": spec.model_dump(mode="json", exclude={"kind"}),
+            "task": metadata["task"],
+            "dataset": metadata["dataset"],
+            "run": metadata["run"],
+            "seed": int(metadata["seed"]),
+            "metrics": metrics,
+            "counts": dict(counts),
+            "spec_sha256": metadata["spec_sha256"],
+            "data_sha256": metadata["data_sha256"],
+            "task_sha256": metadata["task_sha256"],
+            "encoder_sha256": metadata["encoder_sha256"],
+            "seconds": round(seconds, 3),
+        },
+    )
