@@ -146,6 +146,21 @@ def test_an_image_is_augmented_alone_as_it_is_in_the_batch(seed, size, view):
         assert ((alone[0] - result[k]).abs() < 1e-5).float().mean() > 0.99
 
 
+@pytest.mark.parametrize(
+    "names",
+    [("crop", "flip"), ("flip", "jitter", "grayscale", "posterize", "solarize", "equalize", "sharpness", "blur")],
+)
+def test_augmentations_are_applied_one_after_the_other(names):
+    size = 64  # large enough for equalize and blur to act
+    every = {name: {"probability": 1.0} for name in names}
+    together, batch = policy(names, size, **every), images(6, size)
+    params = together.sample(6, 0, generator())
+    step_by_step = batch
+    for name in names:
+        step_by_step = policy((name,), size, **every).apply(step_by_step, {name: params[name]})
+    torch.testing.assert_close(together.apply(batch, params), step_by_step, rtol=0, atol=1e-4)
+
+
 def test_apply_does_not_change_its_arguments():
     drawn = policy()
     params = drawn.sample(5, 0, generator())
