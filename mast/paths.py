@@ -3,6 +3,7 @@
 The patterns are relative to the results directory; `dataset` is the one of pretraining, `task` the one at hand.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 
 from mast.config import Experiment
@@ -16,6 +17,13 @@ METRICS = "metrics/{protocol}/{task}/{dataset}/{run}/seed{seed}.json"
 ANALYSIS = "analysis/{dataset}/{run}/seed{seed}"
 TABLE = "tables/{study}"
 FIGURE = "figures/{figure}"
+FIGURE_SOURCES = {
+    "losses": ("losses", CURVES),
+    "masks": ("masks", f"{ANALYSIS}/masks.csv"),
+    "overlap": ("masks", f"{ANALYSIS}/overlap.csv"),
+    "uncertainty": ("uncertainty", f"{ANALYSIS}/uncertainty.csv"),
+}
+"""Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows."""
 
 
 def of_runs(experiment: Experiment, pattern: str, runs: Iterable[str], **names: str) -> list[str]:
@@ -35,3 +43,15 @@ def study_metrics(experiment: Experiment, name: str) -> list[str]:
         for task in study.tasks
         for file in of_runs(experiment, METRICS, study.runs, protocol=study.protocol, task=task)
     ]
+
+
+def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
+    """Label of each run that a figure shows → the files that it is drawn from, one per seed."""
+    key, pattern = FIGURE_SOURCES[figure]
+    runs = getattr(experiment.figures, key)
+    labels = {run: experiment.runs[run].label or run for run in runs}
+    times = Counter(labels.values())
+    return {
+        labels[run] if times[labels[run]] == 1 else f"{labels[run]} ({run})": of_runs(experiment, pattern, [run])
+        for run in runs
+    }

@@ -16,7 +16,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         parser, pretrained="directory that pretrain wrote", data="directory of the prepared data", output="directory"
     )
     add_process(parser)
-    parser.set_defaults(run=_analyze)
+    parser.set_defaults(execute=_analyze)
 
 
 def _analyze(arguments: argparse.Namespace) -> None:

@@ -11,10 +11,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
     validate = commands.add_parser("validate", help="check a configuration file")
     validate.add_argument("config", type=Path, metavar="YAML")
-    validate.set_defaults(run=_validate)
+    validate.set_defaults(execute=_validate)
     schema = commands.add_parser("schema", help="print the configuration's JSON schema")
     schema.add_argument("--markdown", action="store_true", help="print a reference of every key instead")
-    schema.set_defaults(run=_schema)
+    schema.set_defaults(execute=_schema)
 
 
 def _validate(arguments: argparse.Namespace) -> None:

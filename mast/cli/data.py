@@ -15,7 +15,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_names(parser, "task", required=True)
     add_paths(parser, output="directory of the prepared data")
     add_process(parser, gpus=False)
-    parser.set_defaults(run=_prepare)
+    parser.set_defaults(execute=_prepare)
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

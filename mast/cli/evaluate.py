@@ -15,8 +15,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_names(features, "run", "seed", "task")
     add_paths(features, encoder="encoder file", data="directory of the prepared data", output="features file")
     add_process(features)
-    features.set_defaults(run=_features)
-    for name, text, run in (
+    features.set_defaults(execute=_features)
+    for name, text, execute in (
         ("linear", "fit linear classifiers on features", _linear),
         ("knn", "classify features by their nearest neighbours", _knn),
     ):
@@ -26,7 +26,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         add_names(parser, "run", "seed", "task")
         add_paths(parser, features="features file", output="metrics file")
         add_process(parser, gpus=False)
-        parser.set_defaults(run=run)
+        parser.set_defaults(execute=execute)
 
 
 def _features(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 2 after an error that the user can put right (one line on standard error)."""
     chosen = _parser().parse_args(arguments)
     try:
-        chosen.run(chosen)
+        chosen.execute(chosen)
     except MastError as error:
         print(f"mast: error: {error}", file=sys.stderr)
         return EXIT_ERROR

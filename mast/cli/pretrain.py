@@ -15,7 +15,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_names(parser, "run", "seed", required=True)
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
     add_process(parser)
-    parser.set_defaults(run=_pretrain)
+    parser.set_defaults(execute=_pretrain)
 
 
 def _pretrain(arguments: argparse.Namespace) -> None:

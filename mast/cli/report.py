@@ -6,7 +6,7 @@ from pathlib import Path
 from mast.cli.options import add_config_or_spec, add_names, add_paths, experiment, known, path
 from mast.config import parse_spec
 from mast.config.report import TableSpec
-from mast.paths import TABLE, study_metrics
+from mast.paths import FIGURE, FIGURE_SOURCES, TABLE, figure_files, study_metrics
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -17,7 +17,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(table, output="path of the table without its suffix")
     table.add_argument("--published", type=Path, default=Path("config/published.yaml"), metavar="YAML")
     table.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
-    table.set_defaults(run=_table)
+    table.set_defaults(execute=_table)
+    figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
+    figure.add_argument("figure", choices=FIGURE_SOURCES, metavar="NAME", help=", ".join(FIGURE_SOURCES))
+    add_config_or_spec(figure)
+    add_paths(figure, output="path of the figure without its suffix")
+    figure.set_defaults(execute=_figure)
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -26,7 +31,20 @@ def _table(arguments: argparse.Namespace) -> None:
         spec = experiment(arguments).table_spec(arguments.study)
     else:
         spec = parse_spec(TableSpec, arguments.spec)
-    metrics = arguments.metrics or [Path(file) for file in study_metrics(experiment(arguments), arguments.study)]
+    metrics = arguments.metrics
+    if arguments.config is not None and not metrics:
+        metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study)]
     from mast.reporting.tables import write_table
 
     write_table(spec, metrics, arguments.published, path(arguments, "output", TABLE))
+
+
+def _figure(arguments: argparse.Namespace) -> None:
+    if arguments.spec is None:
+        files = figure_files(experiment(arguments), arguments.figure)
+    else:
+        files = parse_spec(dict[str, list[Path]], arguments.spec)
+    from mast.reporting.figures import FIGURES
+
+    runs = {label: [Path(file) for file in own] for label, own in files.items()}
+    FIGURES[arguments.figure](runs, path(arguments, "output", FIGURE))

@@ -16,7 +16,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_names(parser, "run", "task")
     add_paths(parser, encoder="encoder file", data="directory of the prepared data", output="metrics file")
     add_process(parser)
-    parser.set_defaults(run=_detect)
+    parser.set_defaults(execute=_detect)
 
 
 def _detect(arguments: argparse.Namespace) -> None:

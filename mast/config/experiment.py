@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from mast.config.base import Count, Name, StrictModel, nearest
 from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
+from mast.config.messages import one_line
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import TableSpec, check_setting, table_row
 
@@ -120,6 +121,7 @@ class Experiment(StrictModel):
         shared, runs = values.get("pretrain") or {}, values.get("runs")
         if not isinstance(shared, dict) or not isinstance(runs, dict):
             return values
+        _check_shared(shared)
         merged = {name: merge(shared, run or {}) if isinstance(run, dict | None) else run for name, run in runs.items()}
         return {**values, "pretrain": shared, "runs": merged}
 
@@ -151,6 +153,20 @@ class Experiment(StrictModel):
         if name not in getattr(self, section):
             raise ValueError(f"{where}: {name!r} is not in {section}; {nearest(name, getattr(self, section))}")
         return getattr(self, section)[name]
+
+
+def _check_shared(shared: dict[str, Any]) -> None:
+    """Report what no run could take as a mistake in `pretrain`, where the user made it."""
+    try:
+        PretrainSpec.model_validate({"dataset": "any", **shared})
+    except ValidationError as error:
+        never_right = [
+            {**entry, "loc": ("pretrain", *entry["loc"])}
+            for entry in error.errors()
+            if entry["type"] != "value_error" or "unknown key" in entry["msg"]
+        ]
+        if never_right:
+            raise ValueError(one_line(never_right, {"pretrain": shared})) from None
 
 
 _REPLACED = {"mixture", "subset_probability"}

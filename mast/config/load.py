@@ -8,6 +8,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from mast.config.experiment import Experiment
+from mast.config.messages import one_line
 from mast.errors import MastError
 
 Spec = TypeVar("Spec")
@@ -50,26 +51,4 @@ def parse(kind: type[Spec], values: Any, source: str) -> Spec:
     try:
         return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise MastError(f"{source}: {_one_line(error, values)}") from None
-
-
-def _one_line(error: ValidationError, values: Any) -> str:
-    first = max(error.errors(), key=lambda entry: len(entry["loc"]))  # in a union, the branch that got furthest
-    message = first["msg"].removeprefix("Value error, ")
-    where = ".".join(_keys(first["loc"], values, first["type"] == "missing"))
-    shown = (
-        "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
-    )
-    return (f"{where}: " if where else "") + message + shown
-
-
-def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[str]:
-    """The parts of a pydantic location that are keys of the input: tags of unions are left out."""
-    keys = []
-    for depth, part in enumerate(location):
-        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
-            values = values[part]
-        elif not (missing and depth == len(location) - 1):
-            continue
-        keys.append(str(part))
-    return keys
+        raise MastError(f"{source}: {one_line(error.errors(), values)}") from None

@@ -2,6 +2,7 @@ rule analyze_run:
     input:
         heads=f"{RESULTS}/{RUN}/heads.safetensors",
         encoder=f"{RESULTS}/{ENCODER}",
+        run=f"{RESULTS}/{RUN}/run.json",
         data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
     output:
         masks=f"{RESULTS}/{ANALYSIS}/masks.csv",

@@ -1,9 +1,9 @@
 """The validated configuration, and the files that follow from it."""
 
 import mast.config
-from mast.config.experiment import Figures
 from mast.errors import MastError
-from mast.paths import ANALYSIS, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, RUN, TABLE, of_runs, study_metrics
+from mast.paths import ANALYSIS, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, RUN, TABLE
+from mast.paths import FIGURE_SOURCES, figure_files, of_runs, study_metrics
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -26,8 +26,6 @@ wildcard_constraints:
     run=one_of(experiment.runs),
     seed=r"\d+",
     protocol=one_of(experiment.protocols),
-    study=one_of(experiment.studies),
-    figure=one_of(Figures.model_fields),
 
 
 def protocols(kind):

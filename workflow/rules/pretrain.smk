@@ -4,7 +4,7 @@ rule pretrain_run:
     output:
         update(f"{RESULTS}/{ENCODER}"),
         update(f"{RESULTS}/{RUN}/heads.safetensors"),
-        update(f"{RESULTS}/{RUN}/metrics.jsonl"),
+        update(f"{RESULTS}/{CURVES}"),
         update(f"{RESULTS}/{RUN}/run.json"),
     log:
         f"{RESULTS}/logs/{RUN}.log",

@@ -1,42 +1,98 @@
+import json
 import sys
-
-import yaml
+from pathlib import Path
 
 PUBLISHED = "config/published.yaml"
-TABLE_FORMATS = ("csv", "md", "tex", "html")
-FIGURES = []
+SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
 
 
 def study_tables(study):
     """The table of a study, in every format."""
-    return [f"{RESULTS}/{TABLE}.{suffix}".format(study=study) for suffix in TABLE_FORMATS]
+    return [f"{RESULTS}/{TABLE}.{suffix}".format(study=study) for suffix in ("csv", "md", "tex", "html")]
+
+
+def drawn(figure):
+    """A figure, in every format."""
+    return [f"{RESULTS}/{FIGURE}.{suffix}".format(figure=figure) for suffix in ("svg", "png")]
+
+
+def caption(name):
+    """The caption of a table or figure; studies without one of their own share one."""
+    own = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), f"../report/{name}.rst")
+    return f"../report/{name}.rst" if own.exists() else "../report/table.rst"
 
 
 TABLES = [table for study in experiment.studies for table in study_tables(study)]
+FIGURES = [file for figure in SHOWN for file in drawn(figure)]
+REPORT = f"{RESULTS}/report.html"
+
+for study in experiment.studies:
+    *texts, html = study_tables(study)
+
+    rule:
+        name:
+            f"table_{study}"
+        input:
+            metrics=study_metrics(experiment, study),
+            published=PUBLISHED,
+        output:
+            texts,
+            report(html, caption=caption(study), category="Tables", labels={"table": experiment.studies[study].title}),
+        log:
+            f"{RESULTS}/logs/{TABLE}.log".format(study=study),
+        threads: stage_threads("report")
+        resources:
+            **stage_resources("report"),
+        params:
+            spec=experiment.table_spec(study).model_dump_json(),
+            output=f"{RESULTS}/{TABLE}".format(study=study),
+        shell:
+            "mast table --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
+            " {input.metrics:q} > {log:q} 2>&1"
 
 
-rule make_table:
+for figure in SHOWN:
+    svg, png = drawn(figure)
+
+    rule:
+        name:
+            f"figure_{figure}"
+        input:
+            [file for files in figure_files(experiment, figure).values() for file in files],
+        output:
+            report(svg, caption=caption(figure), category="Figures", labels={"figure": figure}),
+            png,
+        log:
+            f"{RESULTS}/logs/{FIGURE}.log".format(figure=figure),
+        threads: stage_threads("report")
+        resources:
+            **stage_resources("report"),
+        params:
+            spec=json.dumps(figure_files(experiment, figure)),
+            figure=figure,
+            output=f"{RESULTS}/{FIGURE}".format(figure=figure),
+        shell:
+            "mast figure {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+
+
+rule make_report:
     input:
-        metrics=lambda wildcards: study_metrics(experiment, wildcards.study),
-        published=PUBLISHED,
+        TABLES,
+        FIGURES,
     output:
-        f"{RESULTS}/{TABLE}.csv",
-        f"{RESULTS}/{TABLE}.md",
-        f"{RESULTS}/{TABLE}.tex",
-        report(
-            f"{RESULTS}/{TABLE}.html",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{study}"},
-        ),
+        report=REPORT,
+        config=f"{RESULTS}/config.json",
     log:
-        f"{RESULTS}/logs/{TABLE}.log",
+        f"{RESULTS}/logs/report.log",
+    localrule: True
     threads: stage_threads("report")
     resources:
         **stage_resources("report"),
     params:
-        spec=lambda wildcards: experiment.table_spec(wildcards.study).model_dump_json(),
-        stem=subpath(output[0], strip_suffix=".csv"),
+        config=json.dumps(config),
+        python=sys.executable,
+        snakefile=workflow.main_snakefile,
     shell:
-        "mast table --spec {params.spec:q} --published {input.published:q} --output {params.stem:q} {input.metrics:q}"
-        " > {log:q} 2>&1"
+        "( printf '%s\n' {params.config:q} > {output.config:q} ;"
+        " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {output.config:q}"
+        " --profile none --workflow-profile none --nolock --report {output.report:q} tables figures ) > {log:q} 2>&1"

@@ -7,6 +7,7 @@ TARGETS = {
     "detection": metrics_of("detection"),
     "tables": TABLES,
     "figures": FIGURES,
+    "report": [REPORT],
 }
 for study in experiment.studies:
     TARGETS[study] = TARGETS.get(study, []) + study_tables(study)
@@ -17,6 +18,7 @@ rule all:
     input:
         TABLES,
         FIGURES,
+        REPORT,
 
 
 for target, files in TARGETS.items():

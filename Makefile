@@ -1,0 +1,44 @@
+# make demo   install into .venv, run the embedded experiment, say where the results are
+# make test   install test extras too, then lint and test
+# make schema rewrite what is generated from mast/config
+# make clean  remove the environment and caches; results stay
+PYTHON ?= python3
+SHELL := /bin/bash
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+
+.PHONY: demo test lint schema clean
+
+demo: .venv/installed
+	@$(RUN) snakemake --profile profiles/default all
+	@echo
+	@echo "Tables   results/tables/   (csv, md, tex, html)"
+	@echo "Figures  results/figures/  (svg, png)"
+	@echo "Report   results/report.html"
+
+test: lint
+	$(RUN) pytest -n 2
+
+lint: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) install --requirement requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/tested: .venv/installed requirements-test.lock
+	$(PIP) install --requirement requirements-test.lock
+	touch $@
+
+# What is generated from the models of mast/config.
+schema: .venv/installed
+	$(RUN) mast schema > workflow/schemas/config.schema.json
+	sed -i '/^## Every key$$/,$$d' config/README.md
+	( echo "## Every key"; echo; $(RUN) mast schema --markdown ) >> config/README.md
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info

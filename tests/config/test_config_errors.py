@@ -1,0 +1,95 @@
+"""Every mistake in a configuration is one line that names the key and what would be right."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mast.config import Experiment, load_experiment, parse
+from mast.errors import MastError
+
+CONFIG = Path(__file__).parents[2] / "config"
+
+
+def smoke() -> dict[str, Any]:
+    return yaml.safe_load((CONFIG / "smoke.yaml").read_text(encoding="utf-8"))
+
+
+def changed(keys: str, value: Any) -> dict[str, Any]:
+    values = copy.deepcopy(smoke())
+    *path, last = keys.split("/")
+    inner = values
+    for key in path:
+        inner = inner[key]
+    inner[last] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "named"),
+    [
+        ("pretrian", {}, ["'pretrian'", "'pretrain'"]),
+        ("pretrain/optimiser", {}, ["optimiser", "'optimizer'"]),
+        ("runs/mast/mast", {"maks": {}}, ["runs.mast.mast", "'maks'", "'masks'"]),
+        ("pretrain/epochs", "many", ["epochs", "integer", "'many'"]),
+        ("pretrain/batch_size", 1, ["batch_size", "2", "got 1"]),
+        ("pretrain/optimizer/lr", -1, ["optimizer.lr", "greater than 0"]),
+        ("pretrain/policy/augmentations", ["crop", "flop"], ["policy.augmentations", "'flop'"]),
+        ("pretrain/dataset", "shape", ["dataset", "'shape'", "'shapes'"]),
+        ("pretrain/dataset", "scenes", ["dataset", "'scenes'", "detection"]),
+        ("datasets/shapes/kind", "shape", ["datasets.shapes", "'shape'", "'shapes'"]),
+        ("datasets/shapes/trian", 3, ["datasets.shapes", "'trian'", "'train'"]),
+        ("runs/mast/method", "mst", ["runs.mast.method", "'mst'", "'mast'"]),
+        ("runs/mast/seeds", [-1], ["runs.mast.seeds", "-1"]),
+        ("studies/linear/runs", ["mats"], ["studies.linear.runs", "'mats'", "'mast'"]),
+        ("studies/linear/protocol", "liner", ["studies.linear.protocol", "'liner'", "'linear'"]),
+        ("studies/linear/tasks", ["scenes"], ["studies.linear.tasks", "'scenes'", "'linear'"]),
+        ("studies/linear/settings", ["policy.augmentation"], ["settings", "'policy.augmentations'"]),
+        ("figures/masks", ["mats"], ["figures.masks", "'mats'", "'mast'"]),
+        ("protocols/knn/k", 0, ["protocols.knn", "k", "1"]),
+        ("resources/pretrain/threads", 0, ["resources.pretrain.threads", "1"]),
+        ("runs/bad name", {}, ["runs", "bad name"]),
+        ("results", "/tmp/{x}", ["results", "{x}"]),
+    ],
+)
+def test_mistake_is_one_line_that_names_the_key(keys: str, value: Any, named: list[str]) -> None:
+    with pytest.raises(MastError) as error:
+        parse(Experiment, changed(keys, value), "config.yaml")
+    message = str(error.value)
+    assert message.startswith("config.yaml: ")
+    assert "\n" not in message
+    for word in named:
+        assert word in message
+
+
+@pytest.mark.parametrize("key", ["name", "datasets", "runs", "protocols", "studies"])
+def test_missing_section_is_named(key: str) -> None:
+    values = smoke()
+    del values[key]
+    with pytest.raises(MastError, match=rf"^c: {key}: Field required$"):
+        parse(Experiment, values, "c")
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (b"runs: [", "not valid YAML"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"", "dictionary"),
+        (b"- a\n- b\n", "dictionary"),
+    ],
+)
+def test_file_that_is_no_mapping(tmp_path: Path, content: bytes, named: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_bytes(content)
+    with pytest.raises(MastError, match=named) as error:
+        load_experiment(file)
+    assert str(file) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MastError, match=r"absent\.yaml: cannot be read"):
+        load_experiment(tmp_path / "absent.yaml")

@@ -1,0 +1,96 @@
+"""What a run takes from the shared settings, and what reaches its job."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mast.config import Experiment, PretrainSpec, load_experiment, parse, parse_spec
+from mast.config.experiment import merge
+
+CONFIG = Path(__file__).parents[2] / "config"
+MAPPINGS = st.recursive(
+    st.dictionaries(st.sampled_from("abc"), st.integers()),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), st.integers() | inner),
+)
+
+
+@pytest.fixture
+def smoke() -> dict[str, Any]:
+    return yaml.safe_load((CONFIG / "smoke.yaml").read_text(encoding="utf-8"))
+
+
+def specs(values: dict[str, Any]) -> dict[str, str]:
+    experiment = parse(Experiment, values, "config")
+    return {run: experiment.pretrain_spec(run).model_dump_json() for run in experiment.runs}
+
+
+@given(MAPPINGS)
+def test_merge_with_nothing_changes_nothing(values: dict) -> None:
+    assert merge(values, {}) == merge({}, values) == values
+
+
+@given(MAPPINGS, MAPPINGS)
+def test_own_settings_win_and_shared_ones_stay(shared: dict, own: dict) -> None:
+    merged = merge(shared, own)
+    assert set(merged) == set(shared) | set(own)
+    for key in merged:
+        if key not in own:
+            assert merged[key] == shared[key]
+        elif not isinstance(own[key], dict) or not isinstance(shared.get(key), dict):
+            assert merged[key] == own[key]
+        else:
+            assert merged[key] == merge(shared[key], own[key])
+
+
+def test_lists_and_mixtures_are_replaced_as_a_whole() -> None:
+    shared = {"policy": {"augmentations": ["crop", "flip"]}, "pairing": {"mixture": {"composed": 1.0}}}
+    own = {"policy": {"augmentations": ["blur"]}, "pairing": {"mixture": {"single": 1.0}}}
+    assert merge(shared, own) == own
+
+
+def test_a_run_takes_shared_settings_and_its_own(smoke: dict[str, Any]) -> None:
+    spec = parse(Experiment, smoke, "config").pretrain_spec("mast-no-masks")
+    assert (spec.epochs, spec.batch_size, spec.projector.output) == (2, 64, 32)
+    assert spec.mast.masks.kind == "none"
+    assert spec.mast.uncertainty.kind == "isotropic"
+
+
+def test_masks_of_all_runs_do_not_touch_runs_without_masks(smoke: dict[str, Any]) -> None:
+    before = specs(smoke)
+    smoke["pretrain"]["mast"] = {"masks": {"temperature": 0.123}}
+    after = specs(smoke)
+    unchanged = {run for run in before if before[run] == after[run]}
+    assert unchanged == {"untrained", "supervised", "vicreg"}
+
+
+def test_one_key_of_one_run_changes_that_run_alone(smoke: dict[str, Any]) -> None:
+    before = specs(smoke)
+    smoke["runs"]["mast-no-masks"]["epochs"] = 3
+    after = specs(smoke)
+    assert {run for run in before if before[run] != after[run]} == {"mast-no-masks"}
+
+
+def test_settings_of_unused_augmentations_do_not_matter(smoke: dict[str, Any]) -> None:
+    before = specs(smoke)
+    smoke["pretrain"]["policy"]["blur"] = {"probability": 0.9}
+    after = specs(smoke)
+    unchanged = {run for run in before if before[run] == after[run]}
+    assert unchanged == {"untrained", "mast-crop-flip"}
+
+
+def test_labels_and_seeds_are_no_settings_of_training(smoke: dict[str, Any]) -> None:
+    before = specs(smoke)
+    smoke["runs"]["mast"].update(label="Ours", seeds=[5, 6, 7])
+    assert specs(smoke) == before
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "smoke.yaml"])
+def test_spec_survives_the_command_line(name: str) -> None:
+    experiment = load_experiment(CONFIG / name)
+    for run in experiment.runs:
+        spec = experiment.pretrain_spec(run)
+        assert parse_spec(PretrainSpec, spec.model_dump_json()) == spec
