@@ -1,6 +1,7 @@
 """`coco`: a detection data set of the user's own, annotated in COCO's instances format. Images stay in place."""
 
 import hashlib
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from mast.config.data import CocoSplit
 from mast.data.images import UnreadableImageError, decode, map_files
 from mast.data.store import BOX_TARGET, Writer, histogram_statistics
 from mast.errors import MastError
-from mast.files import read_json
 from mast.progress import Progress
 
 TOLERANCE = 1.0
@@ -59,8 +59,9 @@ def prepare_coco(name: str, spec: CocoData, output: Path, threads: int = 1) -> N
         for key, split in splits.items():
             total = len(split.images)
             histograms[key] = _add_image_facts(split, spec.unreadable, threads)
-            writer.annotations(key, _cleaned(split, classes, spec.unreadable))
-            writer.count(key, len(split.images), skipped=total - len(split.images))
+            cleaned, left_out = _cleaned(split, classes, spec.unreadable)
+            writer.annotations(key, cleaned)
+            writer.count(key, len(split.images), skipped=total - len(split.images), skipped_annotations=left_out)
         source = f"COCO instances {spec.train.annotations} and {spec.test.annotations}"
         statistics = histogram_statistics(histograms["train"])
         writer.finish(name, spec.model_dump(mode="json"), source, spec.licence, {BOX_TARGET: classes}, *statistics)
@@ -74,9 +75,9 @@ def _read(spec: CocoSplit) -> _Split:
     if not file.is_file():
         raise MastError(f"{file}: no such file; set annotations to a COCO instances JSON")
     try:
-        values = read_json(file)
-    except (MastError, OSError):
-        raise MastError(f"{file}: not valid JSON; a COCO instances JSON is needed") from None
+        values = json.loads(file.read_bytes(), parse_constant=_refuse)
+    except (OSError, ValueError) as error:
+        raise MastError(f"{file}: not valid JSON ({error}); a COCO instances JSON is needed") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(values, dict) or not isinstance(values.get(key), list):
             raise MastError(f"{file}: no list {key!r}; a COCO instances JSON has images, annotations and categories")
@@ -100,6 +101,10 @@ def _read(spec: CocoSplit) -> _Split:
         if not (root / image["file_name"]).is_file():
             raise MastError(f"{file}: image {key} names {image['file_name']!r}, which is not in {root}")
     return _Split(file, root, names, images, annotations)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _by_id(file: Path, kind: str, entries: list[Any], needed: dict[str, type]) -> dict[int, dict[str, Any]]:
@@ -170,9 +175,9 @@ def _reader(unreadable: str) -> Callable[[Path], _Decoded | None]:
     return read
 
 
-def _cleaned(split: _Split, classes: list[str], unreadable: str) -> dict[str, Any]:
-    """Annotations of readable images, with new category numbers, in COCO's format."""
-    cleaned = []
+def _cleaned(split: _Split, classes: list[str], unreadable: str) -> tuple[dict[str, Any], int]:
+    """Annotations of readable images, with new category numbers; and how many were left out for a bad box."""
+    cleaned, left_out = [], 0
     for annotation in split.annotations:
         image = split.images.get(annotation["image_id"])
         if image is None:
@@ -182,6 +187,7 @@ def _cleaned(split: _Split, classes: list[str], unreadable: str) -> dict[str, An
             where = f"{split.file}: annotation {annotation['id']} (image {image['file_name']})"
             raise MastError(f"{where}: bbox {annotation['bbox']} {fault}; {_REPAIR}")
         if fault:
+            left_out += 1
             continue
         entry = {
             "id": annotation["id"],
@@ -196,12 +202,13 @@ def _cleaned(split: _Split, classes: list[str], unreadable: str) -> dict[str, An
         cleaned.append(entry)
     if not cleaned:
         raise MastError(f"{split.file}: no annotation can be used")
-    return {
+    coco = {
         "images_root": str(split.root.resolve()),
         "images": list(split.images.values()),
         "annotations": cleaned,
         "categories": [{"id": number, "name": name} for number, name in enumerate(classes, 1)],
     }
+    return coco, left_out
 
 
 def _box(values: list[Any], width: int, height: int) -> tuple[list[float], str]:

@@ -1,6 +1,7 @@
 """Image files → RGB, whatever their format, mode and size."""
 
 import itertools
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,7 @@ def square(image: Image.Image, size: int) -> np.ndarray:
 def map_files(read: Callable[[Path], Result], files: Iterable[Path], threads: int) -> Iterator[Result]:
     """Apply `read` to each file, several at a time, in order, holding few results in memory."""
     pending = iter(files)
-    with ThreadPoolExecutor(threads) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.filterwarnings("ignore", module="PIL")  # what matters is raised as well
         while batch := list(itertools.islice(pending, _BATCH)):
             yield from pool.map(read, batch)

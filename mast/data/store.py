@@ -237,9 +237,9 @@ class Writer:
         write_json(self._partial / file, coco)
         self._files[file] = sha256_file(self._partial / file)
 
-    def count(self, split: str, count: int, skipped: int = 0) -> None:
-        """Record how many images a split holds, and how many unreadable ones were left out."""
-        self._splits[split] = {"count": count, "skipped": skipped}
+    def count(self, split: str, count: int, skipped: int = 0, **others: int) -> None:
+        """Record how many images a split holds, how many unreadable ones were left out, and other counts."""
+        self._splits[split] = {"count": count, "skipped": skipped, **others}
 
     def finish(
         self,
