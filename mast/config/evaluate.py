@@ -49,8 +49,12 @@ class DetectionProtocol(StrictModel):
     min_size: Count = 800
     """Short side to which images are resized, pixels."""
     max_size: Count = 1333
-    anchor_sizes: Annotated[tuple[Count, ...], Field(min_length=1)] = (32, 64, 128, 256, 512)
+    anchor_sizes: Annotated[tuple[Count, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
     """Side of the anchors, pixels: one for each feature level (four stages, then the pooled fifth)."""
+    proposals: Count = 1000
+    """Regions proposed per image in the evaluation; twice as many in training."""
+    rois: Count = 512
+    """Proposals per image on which the box head is trained."""
 
 
 ProtocolSpec = Annotated[LinearProtocol | KnnProtocol | DetectionProtocol, Field(discriminator="kind")]

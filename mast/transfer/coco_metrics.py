@@ -1,0 +1,48 @@
+"""COCO's average precision, by its reference implementation."""
+
+import contextlib
+import io
+from typing import Any
+
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
+"""The first six of COCO's summary numbers: at IoU 0.50:0.95, 0.50, 0.75, and for small, medium and large objects."""
+
+
+def average_precision(coco: dict[str, Any], predictions: list[dict[str, Any]]) -> dict[str, float | None]:
+    """COCO AP of boxes in percent; None where there is no object of that size to find.
+
+    Args:
+        coco: COCO instances (`images`, `annotations`, `categories`).
+        predictions: COCO results: `image_id`, `category_id`, `bbox` [x, y, width, height] in pixels, `score`.
+
+    Returns:
+        METRICS → value in [0, 100], or None.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
+        evaluation = COCOeval(_index(coco, coco["annotations"]), _index(coco, _as_annotations(predictions)), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    values = evaluation.stats[: len(METRICS)]
+    return {name: None if value < 0 else 100 * float(value) for name, value in zip(METRICS, values, strict=True)}
+
+
+def _index(coco: dict[str, Any], annotations: list[dict[str, Any]]) -> COCO:
+    indexed = COCO()
+    indexed.dataset = {
+        "images": coco["images"],
+        "categories": coco["categories"],
+        "annotations": [dict(annotation) for annotation in annotations],  # COCOeval writes into them
+    }
+    indexed.createIndex()
+    return indexed
+
+
+def _as_annotations(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {**prediction, "id": number, "area": prediction["bbox"][2] * prediction["bbox"][3], "iscrowd": 0}
+        for number, prediction in enumerate(predictions, 1)
+    ]

@@ -1,0 +1,214 @@
+"""Detection transfer: train Faster R-CNN on an encoder, score COCO AP on the test images."""
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+
+from mast.config import DetectionProtocol
+from mast.data.store import PreparedData, open_prepared
+from mast.errors import MastError
+from mast.evaluate.metrics import write_metrics
+from mast.files import sha256_file, write_json
+from mast.models.encoder import load_encoder, normalisation
+from mast.progress import Progress
+from mast.transfer.coco_metrics import average_precision
+from mast.transfer.detection_data import DetectionImages, Example, flipped
+from mast.transfer.detector import Detector
+
+VERSION = 1
+"""Raised when a change of this package changes results."""
+
+STEPS = (3 / 4, 11 / 12)
+"""When the learning rate falls to a tenth, as shares of training: steps 18k and 22k of 24k in detectron2's VOC07+12
+configuration of the reference protocol."""
+
+WARMUP_FACTOR = 0.001
+"""First learning rate, as a share of the full one (detectron2's default)."""
+
+FLIP_PROBABILITY = 0.5
+
+WORKERS = 4
+"""Processes that decode images which stay in place."""
+
+
+def evaluate_detection(
+    protocol: str,
+    spec: DetectionProtocol,
+    encoder_file: Path,
+    data: Path,
+    output: Path,
+    seed: int,
+    device: str = "cpu",
+) -> None:
+    """Train a detector on the train split and score it on the test split, after the last epoch.
+
+    Linear warm-up, then a learning rate that falls tenfold at STEPS; random horizontal flips. On the CPU the same seed
+    gives the same result. Writes the metrics file (target `box`: AP, AP50, AP75, APs, APm, APl in percent) and, beside
+    it, the detections in COCO's result format as `<stem>.predictions.json`.
+
+    Args:
+        protocol: the protocol's name in the configuration.
+        spec: its settings.
+        encoder_file: encoder to start from.
+        data: prepared detection data.
+        output: path of the metrics file.
+        seed: of the new layers, the order of the images, the flips and the sampling of proposals.
+        device: where the detector runs.
+
+    Raises:
+        MastError: the data are not detection data or too few, the encoder is unusable, or training diverges; no
+            metrics file is written.
+    """
+    started = time.perf_counter()
+    task = open_prepared(data)
+    _check_splits(task)
+    train, test = DetectionImages(task, "train", annotated_only=True), DetectionImages(task, "test")
+    if len(train) < spec.batch_size:
+        raise MastError(
+            f"{data}: {len(train)} annotated training images are less than one batch; lower "
+            f"protocols.{protocol}.batch_size (now {spec.batch_size}) or annotate more"
+        )
+    encoder, metadata = load_encoder(encoder_file)
+    _check_finite(encoder, encoder_file)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        detector = Detector(encoder, train.classes, *normalisation(metadata), spec).to(device)
+        train_detector(detector, train, spec, protocol, seed, device)
+    predictions = detect(detector, test, spec.batch_size, device)
+    metrics = {"box": average_precision(test.coco, predictions)}
+    write_json(output.with_suffix(".predictions.json"), predictions)
+    write_metrics(
+        output,
+        protocol=protocol,
+        spec=spec,
+        version=VERSION,
+        metadata={
+            **metadata,
+            "encoder_sha256": sha256_file(encoder_file),
+            "task": task.name,
+            "task_sha256": task.sha256,
+        },
+        metrics=metrics,
+        counts={"train": len(train), "test": len(test)},
+        seconds=time.perf_counter() - started,
+    )
+
+
+def train_detector(
+    detector: Detector, images: DetectionImages, spec: DetectionProtocol, protocol: str, seed: int, device: str
+) -> None:
+    """Train in place; draws from torch's global generator, and from one of its own for the order and the flips.
+
+    Raises:
+        MastError: the loss is not finite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    loader = _loader(images, spec.batch_size, shuffle=generator)
+    optimizer = _optimizer(detector, spec)
+    schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, spec.epochs * len(loader)))
+    detector.train()
+    with Progress("train detector", spec.epochs * len(loader) * spec.batch_size) as progress:
+        for _ in range(spec.epochs):
+            for examples in loader:
+                loss = _loss(detector, examples, generator, device)
+                if not math.isfinite(loss.item()):
+                    raise MastError(
+                        f"protocols.{protocol}.lr: training of the detector diverged at step "
+                        f"{schedule.last_epoch + 1}; choose less than {spec.lr:g}"
+                    )
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+                progress.update(len(examples), f"loss {loss.item():.3f}")
+
+
+@torch.inference_mode()
+def detect(detector: Detector, images: DetectionImages, batch_size: int, device: str) -> list[dict[str, Any]]:
+    """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images."""
+    detector.eval()
+    results: list[dict[str, Any]] = []
+    with Progress("detect", len(images)) as progress:
+        for examples in _loader(images, batch_size):
+            outputs = detector([image.to(device) for image, _, _ in examples])
+            for (_, _, image_id), found in zip(examples, outputs, strict=True):
+                results += _results(image_id, found)
+            progress.update(len(examples))
+    return results
+
+
+def lr_factor(warmup: int, total: int) -> Any:
+    """Function from the step (from 0) to the share of the full learning rate."""
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
+        return 0.1 ** sum(step >= share * total for share in STEPS)
+
+    return factor
+
+
+def _loss(detector: Detector, examples: list[Example], generator: torch.Generator, device: str) -> Tensor:
+    """Sum of the losses of region proposals and box head, on randomly flipped images."""
+    flips = torch.rand(len(examples), generator=generator) < FLIP_PROBABILITY
+    pairs = [
+        flipped(image, target) if flip else (image, target)
+        for (image, target, _), flip in zip(examples, flips, strict=True)
+    ]
+    images = [image.to(device) for image, _ in pairs]
+    targets = [{name: value.to(device) for name, value in target.items()} for _, target in pairs]
+    return torch.stack(list(detector(images, targets).values())).sum()
+
+
+def _loader(
+    images: DetectionImages, batch_size: int, shuffle: torch.Generator | None = None
+) -> DataLoader[list[Example]]:
+    """Batches as lists of examples; for training (`shuffle`) in random order and without the last short batch."""
+    return DataLoader(
+        images,
+        batch_size,
+        shuffle=shuffle is not None,
+        drop_last=shuffle is not None,
+        generator=shuffle,
+        collate_fn=list,
+        num_workers=WORKERS if images.in_place else 0,
+    )
+
+
+def _optimizer(detector: Detector, spec: DetectionProtocol) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in detector.parameters() if parameter.requires_grad]
+    if spec.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
+    return torch.optim.SGD(parameters, lr=spec.lr, momentum=0.9, weight_decay=spec.weight_decay)
+
+
+def _results(image_id: int, found: dict[str, Tensor]) -> list[dict[str, Any]]:
+    boxes = found["boxes"].cpu().clone()
+    boxes[:, 2:] -= boxes[:, :2]
+    return [
+        {
+            "image_id": image_id,
+            "category_id": label,
+            "bbox": [round(value, 3) for value in box],
+            "score": round(score, 6),
+        }
+        for box, label, score in zip(boxes.tolist(), found["labels"].tolist(), found["scores"].tolist(), strict=True)
+    ]
+
+
+def _check_splits(task: PreparedData) -> None:
+    for split in ("train", "test"):
+        if not task.has(split):
+            raise MastError(f"{task.path}: {task.name!r} has no {split} split; detection needs train and test")
+
+
+def _check_finite(encoder: nn.Module, encoder_file: Path) -> None:
+    for name, weights in encoder.state_dict().items():
+        if not torch.isfinite(weights).all():
+            raise MastError(f"{encoder_file}: {name} is not finite; pretrain again with a lower learning rate")

@@ -1,0 +1,84 @@
+"""Faster R-CNN with a feature pyramid (torchvision) on an encoder."""
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.ops import MultiScaleRoIAlign
+
+from mast.config import DetectionProtocol
+from mast.models.encoder import STAGES
+
+ASPECT_RATIOS = (0.5, 1.0, 2.0)
+"""Height / width of the anchors (Ren et al. 2015, section 3.1.1)."""
+
+
+class Detector(FasterRCNN):
+    """Faster R-CNN whose encoder is either fine-tuned as a whole or left as it is.
+
+    Fine-tuned: its batch norm uses and updates the statistics of the batch; in one process that is the synchronised
+    batch norm of the reference configuration. Frozen: no parameter and no running statistic of it changes.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, classes: int, mean: Tensor, std: Tensor, protocol: DetectionProtocol
+    ) -> None:
+        """Build the detector around `encoder`, which it holds and does not copy.
+
+        Args:
+            encoder: backbone with `layer1` … `layer4`.
+            classes: number of categories, without the background.
+            mean: [1, 3, 1, 1], of images in [0, 1]: the normalisation of pretraining.
+            std: like `mean`.
+            protocol: sizes of images, anchors, pyramid and head.
+        """
+        frozen = protocol.backbone == "frozen"
+        backbone = BackboneWithFPN(
+            encoder.requires_grad_(not frozen),
+            return_layers={stage: str(level) for level, stage in enumerate(STAGES)},
+            in_channels_list=stage_channels(encoder),
+            out_channels=protocol.fpn_channels,
+        )
+        pooled = MultiScaleRoIAlign(list(map(str, range(len(STAGES)))), output_size=7, sampling_ratio=2)
+        super().__init__(
+            backbone,
+            min_size=protocol.min_size,
+            max_size=protocol.max_size,
+            image_mean=mean.flatten().tolist(),
+            image_std=std.flatten().tolist(),
+            rpn_anchor_generator=AnchorGenerator(
+                tuple((size,) for size in protocol.anchor_sizes), (ASPECT_RATIOS,) * len(protocol.anchor_sizes)
+            ),
+            rpn_pre_nms_top_n_train=2 * protocol.proposals,
+            rpn_pre_nms_top_n_test=protocol.proposals,
+            rpn_post_nms_top_n_train=2 * protocol.proposals,
+            rpn_post_nms_top_n_test=protocol.proposals,
+            box_roi_pool=pooled,
+            box_head=TwoMLPHead(protocol.fpn_channels * 7**2, protocol.head_channels),
+            box_predictor=FastRCNNPredictor(protocol.head_channels, classes + 1),
+            box_batch_size_per_image=protocol.rois,
+        )
+        self.frozen = frozen
+
+    def train(self, mode: bool = True) -> "Detector":
+        """Set the mode; a frozen encoder stays in eval mode."""
+        super().train(mode)
+        if self.frozen:
+            self.backbone.body.eval()
+        return self
+
+
+@torch.no_grad()
+def stage_channels(encoder: nn.Module) -> list[int]:
+    """Number of channels that each of the four stages gives out."""
+    channels: list[int] = []
+    hooks = [
+        getattr(encoder, stage).register_forward_hook(lambda _module, _inputs, output: channels.append(output.shape[1]))
+        for stage in STAGES
+    ]
+    encoder.eval()(torch.zeros(1, 3, 64, 64))
+    for hook in hooks:
+        hook.remove()
+    return channels
