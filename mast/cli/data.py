@@ -27,4 +27,4 @@ def _prepare(arguments: argparse.Namespace) -> None:
     set_up_process(arguments.threads)
     from mast.data.prepare import prepare
 
-    prepare(arguments.task, spec, output)
+    prepare(arguments.task, spec, output, arguments.threads)

@@ -51,7 +51,8 @@ class DigitsData(_ClassificationData):
 class FolderData(_ClassificationData):
     """A directory of images: `<root>/{train,test}/<class>/*`, or a flat directory of unlabeled images.
 
-    PNG, JPEG, WebP, BMP, TIFF, GIF; any size; grayscale, palette, RGBA and CMYK files are converted to RGB.
+    PNG, JPEG, WebP, BMP, TIFF, GIF; any size; grayscale, palette, RGBA and CMYK files are converted to RGB (transparent
+    pixels to white).
     """
 
     kind: Literal["folder"]
@@ -81,7 +82,8 @@ class CocoData(StrictModel):
     train: CocoSplit
     test: CocoSplit
     unreadable: Literal["stop", "skip"] = "stop"
-    """What an image that cannot be decoded does: stop with its name, or be skipped and counted in the manifest."""
+    """What an image that cannot be decoded, or a box without area or outside its image, does: stop with its name, or be
+    skipped and counted in the manifest."""
     licence: str = "not stated"
 
 
