@@ -23,8 +23,8 @@ COLUMNS = (
 
 MUST_AGREE = (
     (("protocol", "task"), ("kind", "version", "settings_sha256", "task_sha256")),
-    (("dataset", "run"), ("spec_sha256", "data_sha256")),
-    (("dataset", "run", "seed"), ("encoder_sha256",)),
+    (("run",), ("dataset", "spec_sha256", "data_sha256")),
+    (("run", "seed"), ("encoder_sha256",)),
 )
 """(columns that name a group, columns that hold one value within it)."""
 

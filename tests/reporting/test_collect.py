@@ -31,6 +31,7 @@ def test_no_files_give_an_empty_frame():
     ("other", "named"),
     [
         ({"seed": 1, "spec_sha256": "edited"}, "spec_sha256"),
+        ({"seed": 1, "dataset": "digits"}, "dataset"),
         ({"seed": 1, "settings": {"strengths": 9}}, "settings_sha256"),
         ({"seed": 1, "version": 2}, "version"),
         ({"seed": 1, "data_sha256": "new"}, "data_sha256"),
