@@ -22,7 +22,7 @@ _KEYS = ("format", "name", "spec", "source", "licence", "targets", "splits", "me
 
 
 class PreparedData:
-    """A prepared data set, read from its directory. Arrays are memory-mapped and read-only.
+    """A prepared data set, read from its directory. Images are memory-mapped and read-only.
 
     Raises:
         MastError: the manifest or a file of it is missing or damaged, or an array does not have the recorded shape.
@@ -89,12 +89,13 @@ class PreparedData:
     def labels(self, split: str) -> np.ndarray | None:
         """int64 [N, T], column t for the t-th target; None where there are no labels."""
         self._require(split)
-        return self._array(f"{split}_labels.npy") if f"{split}_labels.npy" in self.manifest["files"] else None
+        file = f"{split}_labels.npy"
+        return np.array(self._array(file)) if file in self.manifest["files"] else None
 
     @cached_property
     def val_indices(self) -> np.ndarray:
         """int64, ascending: positions in train that form the validation split."""
-        return self._array("val_indices.npy")
+        return np.array(self._array("val_indices.npy"))
 
     def annotations(self, split: str) -> dict[str, Any]:
         """COCO instances of a detection data set; `images_root` is there if the images stay in place."""
