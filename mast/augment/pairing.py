@@ -45,7 +45,7 @@ def choose_redrawn(names: Sequence[str], spec: PairingSpec, count: int, generato
         "composed": torch.ones_like(one),
         "single": one,
         "crop_plus_one": _crop_plus_one(names, units, count, generator),
-        "leave_one_out": ~one,
+        "leave_one_out": ~one if len(units) > 1 else one,
         "subset": torch.rand(one.shape, generator=generator) < _subset_probabilities(names, spec),
     }
     return torch.stack([choice[name] for name in kinds])[kind, torch.arange(count)]

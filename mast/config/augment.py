@@ -202,8 +202,8 @@ class PairingSpec(StrictModel):
     """Which augmentations are redrawn for view b; all others keep view a's parameters exactly.
 
     Augmentations named here that a run's policy does not use are ignored. Without crop in the policy, `crop_plus_one`
-    is `single`; where crop's group is all there is, it is that group. `leave_one_out` leaves one group out, so that a
-    policy of a single augmentation or group gives it two equal views.
+    is `single`; where crop's group is all there is, it is that group. With a single augmentation or group there is
+    nothing to leave out, and `leave_one_out` is `composed`.
     """
 
     mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"composed": 1.0})]
