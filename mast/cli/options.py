@@ -8,13 +8,13 @@ import argparse
 import string
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from mast.config import Experiment, load_experiment, parse_spec
-from mast.config.base import nearest
+from mast.config.base import StrictModel, nearest
 from mast.errors import MastError
 
-Spec = TypeVar("Spec")
+Protocol = TypeVar("Protocol", bound=StrictModel)
 Entry = TypeVar("Entry")
 
 
@@ -69,15 +69,14 @@ def known(entries: Mapping[str, Entry], option: str, name: str | None) -> Entry:
     return entries[name]
 
 
-def protocol_spec(arguments: argparse.Namespace, kind: type[Spec]) -> Spec:
+def protocol_spec(arguments: argparse.Namespace, kind: type[Protocol]) -> Protocol:
     """The settings of `--protocol`, which must be of the given kind."""
     if arguments.spec is not None:
         return parse_spec(kind, arguments.spec)
     spec = known(experiment(arguments).protocols, "protocol", arguments.protocol)
     if not isinstance(spec, kind):
-        raise MastError(
-            f"--protocol: {arguments.protocol!r} is of kind {spec.kind!r}; this command runs {kind.__name__}"
-        )
+        [wanted] = get_args(kind.model_fields["kind"].annotation)
+        raise MastError(f"--protocol: {arguments.protocol!r} is of kind {spec.kind!r}; this command takes {wanted!r}")
     return spec
 
 

@@ -1,0 +1,94 @@
+"""The `mast` program: what it prints and with which status it ends."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mast
+from mast.cli import main
+
+CONFIG = Path(__file__).parents[2] / "config"
+SMOKE = str(CONFIG / "smoke.yaml")
+
+
+def error_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line that a failing command prints."""
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("mast: error: ")
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"mast {mast.__version__}\n"
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "smoke.yaml"])
+def test_validate_says_ok_in_one_line(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(CONFIG / name)]) == 0
+    printed = capsys.readouterr().out
+    assert ": ok (" in printed
+    assert printed.count("\n") == 1
+
+
+def test_validate_names_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text((CONFIG / "smoke.yaml").read_text(encoding="utf-8").replace("epochs: 2", "epohcs: 2"))
+    message = error_of(["validate", str(file)], capsys)
+    assert f"{file}: pretrain: unknown key 'epohcs'; did you mean 'epochs'?" in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["pretrain", "--config", SMOKE, "--run", "mats", "--seed", "0"], ["--run", "'mats'", "'mast'"]),
+        (["prepare", "--config", SMOKE, "--task", "shape"], ["--task", "'shape'", "'shapes'"]),
+        (
+            ["linear", "--config", SMOKE, "--protocol", "knn", "--run", "mast"],
+            ["--protocol", "'linear-lbfgs'"],
+        ),
+        (["linear", "--config", SMOKE, "--protocol", "linear", "--run", "mast"], ["--seed", "required"]),
+        (["knn", "--spec", '{"kind": "knn"}', "--protocol", "knn"], ["--features", "required without --config"]),
+        (["knn", "--spec", "{", "--protocol", "knn"], ["--spec", "not valid JSON"]),
+        (["knn", "--spec", '{"kind": "knn", "kk": 3}', "--protocol", "knn"], ["--spec", "'kk'", "'k'"]),
+        (["features", "--run", "mast"], ["--encoder", "required without --config"]),
+        (["table", "--config", SMOKE, "--study", "liner"], ["--study", "'liner'", "'linear'"]),
+        (["pretrain", "--config", "absent.yaml", "--run", "mast", "--seed", "0"], ["absent.yaml", "cannot be read"]),
+    ],
+)
+def test_mistake_is_one_line(arguments: list[str], named: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    message = error_of(arguments, capsys)
+    for word in named:
+        assert word in message
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["pretrain", "--run", "mast", "--seed", "0"],
+        ["pretrain", "--config", SMOKE, "--spec", "{}", "--run", "mast", "--seed", "0"],
+        ["pretrain", "--config", SMOKE, "--run", "mast", "--seed", "0", "--threads", "0"],
+        ["figure", "loses", "--config", SMOKE],
+    ],
+)
+def test_wrong_usage_ends_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: mast" in capsys.readouterr().err
+
+
+def test_reading_the_command_line_does_not_import_torch() -> None:
+    program = (
+        "import sys, mast.cli.program as cli; cli._parser(); print('torch' in sys.modules, 'pandas' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.endswith("\nset()\n")
