@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ def evaluate_detection(
         encoder_file: encoder to start from.
         data: prepared detection data.
         output: path of the metrics file.
-        seed: of the new layers, the order of the images, the flips and the sampling of proposals.
+        seed: of the new layers, the order of the images, the flips and the sampling of proposals (it is set in torch's
+            global generator).
         device: where the detector runs.
 
     Raises:
@@ -76,10 +78,9 @@ def evaluate_detection(
         )
     encoder, metadata = load_encoder(encoder_file)
     _check_finite(encoder, encoder_file)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        detector = Detector(encoder, train.classes, *normalisation(metadata), spec).to(device)
-        train_detector(detector, train, spec, protocol, seed, device)
+    torch.manual_seed(seed)
+    detector = Detector(encoder, train.classes, *normalisation(metadata), spec).to(device)
+    train_detector(detector, train, spec, protocol, seed, device)
     predictions = detect(detector, test, spec.batch_size, device)
     metrics = {"box": average_precision(test.coco, predictions)}
     write_json(output.with_suffix(".predictions.json"), predictions)
@@ -143,7 +144,7 @@ def detect(detector: Detector, images: DetectionImages, batch_size: int, device:
     return results
 
 
-def lr_factor(warmup: int, total: int) -> Any:
+def lr_factor(warmup: int, total: int) -> Callable[[int], float]:
     """Function from the step (from 0) to the share of the full learning rate."""
 
     def factor(step: int) -> float:
