@@ -1,0 +1,178 @@
+"""Where jobs run: submitit's executors, and how to see and end what they started."""
+
+import itertools
+import os
+import pickle
+import shutil
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+import submitit
+
+from snakemake_executor_plugin_submitit import slurm
+from snakemake_executor_plugin_submitit.errors import SubmissionError
+from snakemake_executor_plugin_submitit.payload import Payload
+from snakemake_executor_plugin_submitit.resources import request
+from snakemake_executor_plugin_submitit.slurm import QueuedJob
+from snakemake_executor_plugin_submitit.submission import Submission
+
+SLURM_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
+
+
+class Backend(Protocol):
+    """What the executor needs of a place where jobs run."""
+
+    def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
+        """Start a job and return its id. Raises SubmissionError."""
+
+    def queue(self) -> dict[str, QueuedJob]:
+        """Jobs by id, each with a script whose path tells its folder. Raises QueueUnavailableError."""
+
+    def cancel(self, submissions: list[Submission]) -> None:
+        """End jobs."""
+
+    def last_state(self, job_id: str) -> str | None:
+        """The state of a job that has left the queue, if anything still knows it."""
+
+
+class Slurm:
+    """sbatch, through submitit."""
+
+    def __init__(self, requeues: int, signal_delay: int) -> None:
+        """See ExecutorSettings.
+
+        Raises:
+            SubmissionError: SLURM's commands are missing.
+        """
+        self.requeues, self.signal_delay = requeues, signal_delay
+        missing = [command for command in SLURM_COMMANDS if shutil.which(command) is None]
+        if missing:
+            raise SubmissionError(
+                f"{missing[0]}: no such command; start Snakemake where SLURM's commands are on the PATH, "
+                "or set --submitit-cluster local"
+            )
+
+    def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
+        """Submit a job that SLURM may requeue."""
+        executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=self.requeues)
+        additional = {"requeue": True, **parameters.get("slurm_additional_parameters", {})}
+        chosen = {**parameters, "slurm_signal_delay_s": self.signal_delay, "slurm_additional_parameters": additional}
+        executor.update_parameters(**chosen)
+        try:
+            with _outside_of_allocations():
+                return executor.submit(payload).job_id
+        except submitit.core.utils.FailedJobError as error:
+            reason = [line.removeprefix("sbatch: error: ") for line in str(error).splitlines() if line.strip()]
+            last = reason[-1] if reason else "sbatch failed without a message"
+            raise SubmissionError(f"SLURM refused the job: {last} (asked for: {request(resources)})") from None
+
+    def queue(self) -> dict[str, QueuedJob]:
+        """This user's jobs."""
+        return slurm.queue()
+
+    def cancel(self, submissions: list[Submission]) -> None:
+        """End jobs, running or waiting."""
+        slurm.cancel([submission.job_id for submission in submissions])
+
+    def last_state(self, job_id: str) -> str | None:
+        """What accounting knows."""
+        return slurm.accounted_state(job_id)
+
+
+class Local:
+    """Processes on this machine, through submitit's local executor."""
+
+    def __init__(self, requeues: int, signal_delay: int) -> None:
+        """See ExecutorSettings."""
+        self.requeues, self.signal_delay = requeues, signal_delay
+        self._handles: dict[str, submitit.Job[None]] = {}
+        self._devices: dict[str, list[int]] = {}
+
+    def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
+        """Start a controller process, which starts the job's tasks."""
+        if parameters["nodes"] > 1:
+            raise SubmissionError(f"nodes: {parameters['nodes']}, and there is one; set nodes to 1")
+        devices = self._free_devices(parameters.get("gpus_per_node", 0))
+        executor = submitit.LocalExecutor(folder, max_num_timeout=self.requeues)
+        executor.update_parameters(
+            timeout_min=parameters["timeout_min"],
+            tasks_per_node=parameters["tasks_per_node"],
+            gpus_per_node=len(devices),
+            stderr_to_stdout=True,
+            visible_gpus=devices,
+            signal_delay_s=self.signal_delay,
+        )
+        job = executor.submit(payload)
+        self._handles[job.job_id], self._devices[job.job_id] = job, devices
+        return job.job_id
+
+    def queue(self) -> dict[str, QueuedJob]:
+        """Live controller processes; their command lines name their folders."""
+        for job_id, job in list(self._handles.items()):
+            if job.done():  # also reaps the process
+                del self._handles[job_id], self._devices[job_id]
+        return dict(self._controllers())
+
+    def cancel(self, submissions: list[Submission]) -> None:
+        """Interrupt the controllers, which end their tasks."""
+        alive = self.queue()
+        for submission in submissions:
+            if submission.folder in getattr(alive.get(submission.job_id), "script", ""):
+                os.kill(int(submission.job_id), signal.SIGINT)
+
+    def last_state(self, job_id: str) -> str | None:
+        """Nothing remembers processes."""
+        return None
+
+    def _free_devices(self, count: int) -> list[int]:
+        """The first GPUs that no job uses; Snakemake's `--resources gpus=N` sees to it that there are enough."""
+        used = {device for devices in self._devices.values() for device in devices}
+        return list(itertools.islice((device for device in itertools.count() if device not in used), count))
+
+    def _controllers(self) -> Iterator[tuple[str, QueuedJob]]:
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or []
+            if "submitit.local._local" in command:
+                yield str(process.pid), QueuedJob("RUNNING", command[-1])
+
+
+class Debug:
+    """Jobs run one after the other while Snakemake waits; nothing is left in the background."""
+
+    def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
+        """Run the job to its end."""
+        folder.mkdir(parents=True, exist_ok=True)
+        job = submitit.AutoExecutor(folder, cluster="debug").submit(payload.run_alone)
+        error = job.exception()
+        result = ("success", None) if error is None else ("error", str(error))
+        (folder / f"{job.job_id}_0_result.pkl").write_bytes(pickle.dumps(result))
+        return job.job_id
+
+    def queue(self) -> dict[str, QueuedJob]:
+        """Nothing waits or runs."""
+        return {}
+
+    def cancel(self, submissions: list[Submission]) -> None:
+        """There is nothing to end."""
+
+    def last_state(self, job_id: str) -> str | None:
+        """Nothing is remembered."""
+        return None
+
+
+@contextmanager
+def _outside_of_allocations() -> Iterator[None]:
+    """Hide the variables of a SLURM job that Snakemake itself may run in; SLURM_CONF stays."""
+    own = {key: value for key, value in os.environ.items() if key.startswith(("SLURM_", "SBATCH_", "SUBMITIT_"))}
+    own.pop("SLURM_CONF", None)
+    hidden = own if "SLURM_JOB_ID" in own else {}
+    for key in hidden:
+        del os.environ[key]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)

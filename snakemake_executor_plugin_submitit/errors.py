@@ -1,0 +1,5 @@
+"""Errors of the plugin that the user can put right."""
+
+
+class SubmissionError(Exception):
+    """A job cannot be submitted: one line that names what is wrong and what would be right."""

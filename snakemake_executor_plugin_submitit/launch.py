@@ -1,0 +1,37 @@
+"""`python -m snakemake_executor_plugin_submitit.launch <command>`: run a rule's command in every task of its job.
+
+Stands before the command in a rule's shell. In a job of several tasks every task runs the command, with RANK,
+WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT set as torch.distributed reads them. Anywhere else the command
+just runs.
+"""
+
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from snakemake_executor_plugin_submitit.payload import LAUNCH_FILE
+
+
+def main(command: list[str]) -> None:
+    """Tell the other tasks what to run, then become the command."""
+    path = os.environ.pop(LAUNCH_FILE, None)
+    if path is not None:
+        rendezvous = {"MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(_free_port())}
+        launched = {"command": command, "directory": str(Path.cwd()), "rendezvous": rendezvous}
+        partial = Path(f"{path}.part")
+        partial.write_text(json.dumps(launched), encoding="utf-8")
+        partial.rename(path)
+        os.environ.update(rendezvous)
+    os.execvp(command[0], command)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return probe.getsockname()[1]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

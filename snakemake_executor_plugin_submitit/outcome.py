@@ -1,0 +1,37 @@
+"""What has become of a job: the queue is asked first, since a job that left a result may have been requeued."""
+
+from typing import Literal, NamedTuple
+
+from snakemake_executor_plugin_submitit.slurm import QueuedJob
+from snakemake_executor_plugin_submitit.submission import Submission
+
+NO_RESULT_EXPECTED = {"CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE", "REVOKED"}
+ENDED = NO_RESULT_EXPECTED | {"COMPLETED", "FAILED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
+"""SLURM's states of jobs that will not run again. All others, and unknown ones, are waited for."""
+
+
+class Outcome(NamedTuple):
+    """`kind`, and for a failed job the reason."""
+
+    kind: Literal["active", "succeeded", "failed", "unclear"]
+    reason: str = ""
+
+
+def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
+    """Judge a job by its place in the queue and by what its tasks left behind.
+
+    `unclear` means that the job seems to have ended without a result: a node may be slow to show its files, or SLURM
+    about to requeue. Ask again at the next poll, and take it as failed then.
+    """
+    state = queued.state if queued is not None and submission.folder in queued.script else None
+    if state is not None and state not in ENDED:
+        return Outcome("active")
+    if state in NO_RESULT_EXPECTED:
+        return Outcome("failed", f"SLURM ended the job: {state}")
+    results = submission.results()
+    errors = [str(value) for kind, value in results if kind != "success"]
+    if errors:
+        return Outcome("failed", errors[0].strip().splitlines()[-1])
+    if len(results) == submission.tasks:
+        return Outcome("succeeded")
+    return Outcome("unclear", f"the job left no result; its last state is {state or 'unknown'}")

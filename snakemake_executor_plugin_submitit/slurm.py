@@ -1,0 +1,63 @@
+"""SLURM's queue, read with squeue, which works with and without accounting (slurmdbd).
+
+squeue shows a finished job for MinJobAge (300 s by default) after its end; sacct is asked only after that.
+"""
+
+import subprocess
+from typing import NamedTuple
+
+SECONDS = 60
+"""Patience with one SLURM command."""
+
+
+class QueuedJob(NamedTuple):
+    """A job as the queue shows it."""
+
+    state: str
+    """SLURM's name of the state, e.g. PENDING."""
+    script: str
+    """Path of the submitted script."""
+
+
+class QueueUnavailableError(Exception):
+    """SLURM's controller did not answer."""
+
+
+def queue() -> dict[str, QueuedJob]:
+    """This user's jobs by id, recently finished ones included.
+
+    Raises:
+        QueueUnavailableError: the controller did not answer.
+    """
+    text = _output(["squeue", "--me", "--noheader", "--states=all", "--format=%i|%T|%o"])
+    rows = (line.split("|", 2) for line in text.splitlines())
+    return {row[0].strip(): QueuedJob(row[1].strip(), row[2].strip()) for row in rows if len(row) == 3}
+
+
+def job_state(job_id: str) -> str | None:
+    """The state of one job in the queue; None if it is not there, or the queue cannot be read."""
+    try:
+        return _output(["squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%T"]).strip() or None
+    except QueueUnavailableError:
+        return None
+
+
+def accounted_state(job_id: str) -> str | None:
+    """The state that accounting has recorded for a job; None without accounting."""
+    try:
+        text = _output(["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job_id}", "--format=State"])
+    except QueueUnavailableError:
+        return None
+    return text.split()[0] if text.split() else None
+
+
+def cancel(job_ids: list[str]) -> None:
+    """End jobs, running or waiting."""
+    subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
+
+
+def _output(command: list[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        raise QueueUnavailableError(str(getattr(error, "stderr", None) or error).strip()) from None
