@@ -1,8 +1,8 @@
 """Evaluation protocols: what is measured on a frozen or fine-tuned encoder."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mast.config.base import Count, NonNegative, Positive, StrictModel
 
@@ -19,10 +19,17 @@ class LinearProtocol(_Protocol):
     strengths: Annotated[int, Field(ge=1, le=200)] = 45
     """Number of regularisation strengths, log-spaced, tried on the validation images."""
     strength_range: tuple[Positive, Positive] = (1e-6, 1e5)
+    """Smallest and largest strength w of w‖θ‖² beside the summed cross-entropy."""
     max_iterations: Count = 5000
     """Of L-BFGS, for each fit."""
     tolerance: Positive = 1e-9
     """A fit ends when a step lowers the objective by less than this, nats per image."""
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.strength_range[0] > self.strength_range[1]:
+            raise ValueError("strength_range: the first strength is larger than the second; swap them")
+        return self
 
 
 class KnnProtocol(_Protocol):
@@ -40,10 +47,13 @@ class DetectionProtocol(StrictModel):
     backbone: Literal["frozen", "finetuned"] = "finetuned"
     epochs: Count = 12
     batch_size: Count = 8
+    """Images per step; the last short batch of an epoch is dropped."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = 0.02
+    """Falls tenfold after 3/4 and again after 11/12 of training."""
     weight_decay: NonNegative = 1e-4
     warmup_steps: Annotated[int, Field(ge=0)] = 100
+    """Steps in which the learning rate rises linearly from a thousandth."""
     fpn_channels: Count = 256
     head_channels: Count = 1024
     min_size: Count = 800

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mast.config import LinearProtocol
+from mast.config import LinearProtocol, parse
 from mast.errors import MastError
 from mast.evaluate.features_file import Features, Split, read_features, select, write_features
 from mast.evaluate.linear import LinearProbe, PrincipalFeatures, evaluate_linear, fit_path, with_ones
@@ -111,6 +111,11 @@ def test_validation_split_never_touches_the_images_it_scores() -> None:
     assert not (split.train_features[:, None] == held_out[None]).all(axis=2).any()
     assert len(split.train_features) == 300
     assert split.validation.sum() == 75
+
+
+def test_reversed_range_of_strengths_is_refused() -> None:
+    with pytest.raises(MastError, match="strength_range: the first strength is larger than the second"):
+        parse(LinearProtocol, {"kind": "linear-lbfgs", "strength_range": (1.0, 0.1)}, "config.yaml")
 
 
 def test_probe_needs_no_torch() -> None:
