@@ -18,7 +18,7 @@ demo: .venv/installed
 	@echo "Report   results/report.html"
 
 test: lint
-	$(RUN) pytest -n 2
+	$(RUN) pytest -n 2 --dist loadgroup
 
 lint: .venv/tested
 	$(BIN)/ruff check .
@@ -27,7 +27,7 @@ lint: .venv/tested
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --requirement requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
 	touch $@
 
 .venv/tested: .venv/installed requirements-test.lock
