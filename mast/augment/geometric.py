@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+_ROUNDING = 1e-5
+"""Coordinates this far beyond the edge still count as within the image."""
+
 
 def crop(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
     """Map of the crop of a box, given as shares of the image's side, blown up to the full image."""
@@ -59,19 +62,28 @@ def translate_y(fraction: Tensor) -> Tensor:
     return _matrix((one, zero, zero), (zero, one, -2 * fraction), (zero, zero, one))
 
 
-def warp(images: Tensor, maps: Tensor) -> Tensor:
+def leaves_image(maps: Tensor) -> Tensor:
+    """Whether a map [N, 3, 3] takes any output pixel from beyond the image, bool [N]."""
+    return maps[:, :2].abs().sum(dim=2).amax(dim=1) > 1 + _ROUNDING
+
+
+def warp(images: Tensor, maps: Tensor, beyond: bool = True) -> Tensor:
     """Sample float images [N, 3, S, S] bilinearly at the places that `maps` [N, 3, 3] name; black beyond the image.
 
     Crops are sampled bilinearly too, where VICReg's are bicubic. What lies beyond a crop's box but within the image is
     seen, where torchvision's separate steps show black or repeat the box's edge. A crop never shrinks, for its box fits
     into the image, so there is nothing to antialias: torchvision's `resized_crop` to the image's size gives the same
-    with and without `antialias`.
+    with and without `antialias`. `beyond=False` spares the search for pixels beyond the image where no map leaves it.
     """
-    grid = functional.affine_grid(maps[:, :2], list(images.shape), align_corners=False)
+    centres = (2 * torch.arange(images.shape[-1], device=maps.device) + 1) / images.shape[-1] - 1
+    along_row = maps[:, :2, 0:1] * centres
+    along_column = maps[:, :2, 1:2] * centres + maps[:, :2, 2:3]
+    sources = along_row.unsqueeze(2) + along_column.unsqueeze(3)  # as affine_grid, with one plane for x and one for y
+    grid = sources.permute(0, 2, 3, 1)
     sampled = functional.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    x, y = grid.abs_().unbind(-1)
-    inside = (x <= 1 + 1e-5) & (y <= 1 + 1e-5)
-    return sampled.mul_(inside.unsqueeze(1)).clamp_(max=1)
+    if beyond:
+        sampled.mul_(sources.abs_().amax(dim=1, keepdim=True).le_(1 + _ROUNDING))
+    return sampled.clamp_(max=1)
 
 
 def _matrix(*rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:

@@ -38,19 +38,19 @@ def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn the hue (of HSV) by a share of the colour circle, -0.5…0.5."""
+    """Turn the hue (of HSV) by a share of the colour circle, -0.5…0.5.
+
+    In sectors of 60°, a hue's distance from red is 2 + (G + B − R − max)/(max − min), on green's side where G ≥ B; and
+    a channel lies below the maximum by max − min times how far, from 0 at 60° to 1 at 120°, the hue is from its own.
+    """
     red, green, blue = images.unbind(1)
-    value = torch.maximum(torch.maximum(red, green), blue)
-    chroma = value - torch.minimum(torch.minimum(red, green), blue)
-    reddest = value == red
-    greenest = (value == green) & ~reddest
-    sector = (green - blue).mul_(reddest)
-    sector += (blue - red).add_(chroma, alpha=2).mul_(greenest)
-    sector += (red - green).add_(chroma, alpha=4).mul_(~(reddest | greenest))
-    sector = sector.div_(chroma.clamp(min=1e-12)).add_(6 * shift.view(-1, 1, 1))
+    value = images.amax(dim=1)
+    chroma = value - images.amin(dim=1)
+    from_red = (green + blue).sub_(red).sub_(value).div_(chroma.clamp(min=1e-12)).add_(2)
+    sector = from_red.copysign_(green - blue).add_(6 * shift.view(-1, 1, 1))
     sector -= sector.div(6).floor_().mul_(6)
-    hue = torch.stack(((sector - 3).abs_() - 1, 2 - (sector - 2).abs_(), 2 - (sector - 4).abs_()), dim=1)
-    return hue.clamp_(0, 1).sub_(1).mul_(chroma.unsqueeze(1)).add_(value.unsqueeze(1))
+    above_minimum = torch.stack(((sector - 3).abs_() - 1, 2 - (sector - 2).abs_(), 2 - (sector - 4).abs_()), dim=1)
+    return above_minimum.clamp_(0, 1).sub_(1).mul_(chroma.unsqueeze(1)).add_(value.unsqueeze(1))
 
 
 def grayscale(images: Tensor) -> Tensor:
@@ -109,25 +109,23 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
     torchvision's `gaussian_blur` with kernel size 2 * floor(4 sigma + 0.5) + 1.
     """
-    rows, columns = (_blur_matrices(size, sigma).unsqueeze(1) for size in images.shape[2:])
-    return (rows @ (images @ columns.transpose(2, 3))).clamp_(0, 1)
+    height, width = images.shape[2:]
+    columns = _blur_matrices(height, sigma)
+    rows = columns if width == height else _blur_matrices(width, sigma)
+    blurred_rows = (images.flatten(1, 2) @ rows.transpose(1, 2)).view_as(images)
+    return torch.stack([columns @ channel for channel in blurred_rows.unbind(1)], dim=1).clamp_(0, 1)
 
 
 def _blur_matrices(size: int, sigma: Tensor) -> Tensor:
     """The blur of a line of pixels as matrices [N, size, size]: direct taps and those from both mirror images."""
-    distance = torch.arange(2 * size, device=sigma.device, dtype=torch.float32)
+    distance = torch.arange(2 * size - 1, device=sigma.device, dtype=torch.float32)
     sigma = sigma.clamp(min=1e-3).unsqueeze(1)
     taps = torch.exp(-0.5 * (distance / sigma) ** 2) * (distance <= torch.floor(4 * sigma + 0.5))
-    never = 2 * size - 1
-    taps[:, never] = 0
-    source = torch.arange(size, device=sigma.device)
-    target = source.unsqueeze(1)
-    first_mirror = torch.where(source > 0, source + target, never)
-    last_mirror = torch.where(source < size - 1, 2 * (size - 1) - source - target, never)
-    matrices = taps.index_select(1, (source - target).abs().flatten())
-    for mirror in (first_mirror, last_mirror):
-        matrices += taps.index_select(1, mirror.flatten())
-    matrices = matrices.view(-1, size, size)
+    both_sides = torch.cat((taps[:, 1:size].flip(1), taps[:, :size]), dim=1)
+    matrices = both_sides.unfold(1, size, 1).flip(1)
+    mirrored = taps.unfold(1, size, 1)
+    matrices[:, :, 1:] += mirrored[:, :, 1:]
+    matrices[:, :, :-1] += mirrored.flip(1, 2)[:, :, :-1]
     return matrices.div_(matrices.sum(dim=2, keepdim=True))
 
 

@@ -1,7 +1,7 @@
 """A policy: augmentations in a fixed order, their parameters drawn for a whole batch, and their application."""
 
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Generator, Tensor
@@ -88,20 +88,27 @@ class Policy:
         """
         if images.shape[1:] != (3, self.image_size, self.image_size):
             raise ValueError(f"images of shape {tuple(images.shape)}, but the policy is for {self.image_size} pixels")
-        images = _to_unit_float(images)
-        images = self._warp(images, params)
+        images = self._warp(unit_float(images), params)
         for name in self.names:
             if name in PHOTOMETRIC:
                 images = _on_rows(PHOTOMETRIC[name], images, params[name][:, 0] > 0, params[name][:, 1:].unbind(1))
         return images
 
     def _warp(self, images: Tensor, params: Params) -> Tensor:
+        """The geometric augmentations in one resampling; a new tensor."""
         rows = {name: params[name] for name in self.names if name in GEOMETRIC}
         if not rows:
-            return images
+            return images.clone()
         moved = torch.stack([row[:, 0] for row in rows.values()]).amax(dim=0) > 0
         maps = reduce(torch.matmul, [_map(name, row) for name, row in rows.items()])
-        return _on_rows(geometric.warp, images, moved, (maps,))
+        warp = partial(geometric.warp, beyond=bool(geometric.leaves_image(maps).any()))
+        return _on_rows(warp, images if moved.all() else images.clone(), moved, (maps,))
+
+
+def unit_float(images: Tensor) -> Tensor:
+    """Images [N, 3, H, W], uint8 or float in [0, 1], as float32 in [0, 1] with contiguous channel planes."""
+    planes = images.to(torch.float32, memory_format=torch.contiguous_format)
+    return planes if images.is_floating_point() else planes.div_(255)
 
 
 def _map(name: str, rows: Tensor) -> Tensor:
@@ -118,12 +125,6 @@ def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, ar
         return function(images, *arguments)
     rows = rows.to(images.device, non_blocking=True)
     return images.index_copy_(0, rows, function(images.index_select(0, rows), *arguments))
-
-
-def _to_unit_float(images: Tensor) -> Tensor:
-    """A new float32 tensor in [0, 1], channel planes contiguous."""
-    result = images.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
-    return result if images.is_floating_point() else result.div_(255)
 
 
 def _rows(applied: Tensor, values: Tensor, identity: tuple[float, ...]) -> Tensor:
