@@ -4,6 +4,7 @@ The paper's abstract states the ingredients; the formulas here are this project'
 With M ≡ 1, composed pairs and no uncertainty every term equals VICReg's.
 """
 
+import torch
 from torch import Tensor
 
 from mast.config import MastSpec
@@ -105,8 +106,11 @@ def masked_variance_hinge(z: Tensor, masks: Tensor) -> Tensor:
 def masked_covariance_energy(z: Tensor, masks: Tensor) -> Tensor:
     """VICReg's covariance term of each m_k ⊙ Z, averaged over k. [N, d], [K, d] → scalar.
 
-    Σ_{i≠j} (m_ki m_kj C_ij)² for all k needs C once: Σ_ij C_ij² G_ij with G = (M∘M)ᵀ(M∘M)/K, zero on the diagonal.
+    Σ_{i≠j} (m_ki m_kj C_ij)² for all k needs C once: Σ_ij C_ij² G_ij with G = (M∘M)ᵀ(M∘M)/K, zero on the diagonal. That
+    is O(Nd²); K Gram matrices of m_k ⊙ Z in O(KN²d) are cheaper where KN < d.
     """
+    if len(masks) * len(z) < z.shape[1]:
+        return torch.stack([covariance_energy(mask * z) for mask in masks]).mean()
     covariance = covariance_matrix(z - z.mean(dim=0))
     squared_masks = masks.square()
     shared = (squared_masks.T @ squared_masks / len(masks)).fill_diagonal_(0)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mast.augment.pairing import draw_pair
-from mast.augment.policy import Policy
+from mast.augment.policy import Policy, unit_float
 from mast.config import PairingSpec, PretrainSpec
 from mast.models.encoder import build_encoder, normalise
 from mast.models.masks import Masks
@@ -82,6 +82,7 @@ class Vicreg(Learner):
 
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
         """VICReg's loss on composed pairs."""
+        images = unit_float(images)  # once for both views
         pair = draw_pair(self.policy, PairingSpec(), len(images), generator)
         _, z_a = self._embed(self._view(images, pair.a))
         _, z_b = self._embed(self._view(images, pair.b))
@@ -116,6 +117,7 @@ class Mast(Vicreg):
 
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
         """MAST's loss on pairs drawn by the configured pairing."""
+        images = unit_float(images)  # once for both views
         pair = draw_pair(self.policy, self.spec.mast.pairing, len(images), generator)
         features_a, z_a = self._embed(self._view(images, pair.a))
         features_b, z_b = self._embed(self._view(images, pair.b))

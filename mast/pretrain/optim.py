@@ -37,9 +37,8 @@ def build_optimizer(
     if spec.name == "lars":
         return Lars(groups, lr=spec.lr, momentum=spec.momentum, trust_coeff=spec.trust)
     if spec.name == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum)
-    fused = next(model.parameters()).is_cuda
-    return torch.optim.AdamW(groups, lr=spec.lr, fused=fused, foreach=not fused)
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, fused=True)
+    return torch.optim.AdamW(groups, lr=spec.lr, fused=True)
 
 
 def learning_rate(spec: OptimizerSpec, step: int, steps_per_epoch: int, epochs: int, batch_size: int) -> float:
