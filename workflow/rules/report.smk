@@ -40,6 +40,7 @@ for study in experiment.studies:
             report(html, caption=caption(study), category="Tables", labels={"table": experiment.studies[study].title}),
         log:
             f"{RESULTS}/logs/{TABLE}.log".format(study=study),
+        localrule: True
         threads: stage_threads("report")
         resources:
             **stage_resources("report"),
@@ -64,6 +65,7 @@ for figure in SHOWN:
             png,
         log:
             f"{RESULTS}/logs/{FIGURE}.log".format(figure=figure),
+        localrule: True
         threads: stage_threads("report")
         resources:
             **stage_resources("report"),

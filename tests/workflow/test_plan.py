@@ -1,0 +1,115 @@
+"""What the workflow plans, and what it refuses to plan."""
+
+import re
+import resource
+from pathlib import Path
+
+import pytest
+from conftest import Project, planned
+
+STAGES = {"prepare_data", "pretrain_run", "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
+STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}
+TARGETS = {"all", "data", "pretrain", "evaluate", "detection", "tables", "figures", "report"}
+FIGURES = {"losses", "masks", "overlap", "uncertainty"}
+
+
+@pytest.fixture
+def default_plan(project: Project) -> str:
+    run = project.snakemake("--dry-run", "all")
+    assert run.returncode == 0, run.stdout[-3000:]
+    return run.stdout
+
+
+def test_default_plan_is_fast_and_holds_every_stage(project: Project) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = project.snakemake("--dry-run", "all")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime  # whatever else runs here
+    print(f"planned in {seconds:.1f} s")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert seconds < 5
+    jobs = planned(run.stdout)
+    assert jobs.keys() >= STAGES | {"analyze_run", "make_report"}
+    assert jobs.keys() >= {f"table_{study}" for study in STUDIES} | {f"figure_{figure}" for figure in FIGURES}
+    runs = {job["run"] for job in jobs["pretrain_run"]}
+    assert runs >= {"untrained", "supervised", "vicreg", "mast", "mast-no-masks", "mast-no-uncertainty"}
+    for run_of_tables in ("untrained", "supervised", "vicreg", "mast"):
+        assert len([job for job in jobs["pretrain_run"] if job["run"] == run_of_tables]) >= 2
+    assert {job["run"] for job in jobs["train_detector"]} == {"untrained", "vicreg", "mast"}
+    assert {job["task"] for job in jobs["evaluate_linear"]} == {"shapes", "digits"}
+
+
+def test_every_job_states_log_and_resources(default_plan: str) -> None:
+    blocks = re.split(r"\n(?=(?:local)?rule )", default_plan)[1:]
+    jobs = [block for block in blocks if not re.match(r"(?:local)?rule all:", block)]
+    assert len(jobs) > 50
+    for job in jobs:
+        assert "\n    log: " in job, job
+        for need in ("mem_mb=", "runtime=", "gpus="):
+            assert need in job, job
+
+
+def test_every_target_and_study_is_a_rule(project: Project) -> None:
+    rules = set(project.snakemake("--list-rules").stdout.split())
+    assert rules >= TARGETS | STUDIES
+
+
+@pytest.mark.parametrize(
+    ("target", "rules"),
+    [
+        ("data", {"prepare_data"}),
+        ("pretrain", {"prepare_data", "pretrain_run"}),
+        ("ablation_uncertainty", {*STAGES - {"evaluate_knn", "train_detector"}, "table_ablation_uncertainty"}),
+        ("results/smoke/metrics/knn/digits/shapes/vicreg/seed7.json", STAGES - {"evaluate_linear", "train_detector"}),
+    ],
+)
+def test_a_target_plans_what_it_needs(project: Project, target: str, rules: set[str]) -> None:
+    run = project.smoke("--dry-run", target)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert planned(run.stdout).keys() - {target} == rules
+
+
+def test_a_configuration_of_ones_own_is_not_mixed_with_the_default(project: Project) -> None:
+    run = project.smoke("--dry-run", "all")
+    assert {job["run"] for job in planned(run.stdout)["pretrain_run"]} == {
+        "untrained",
+        "supervised",
+        "vicreg",
+        "mast",
+        "mast-no-masks",
+        "mast-no-uncertainty",
+        "mast-crop-flip",
+    }
+
+
+def test_one_key_can_be_replaced_on_the_command_line(project: Project) -> None:
+    run = project.snakemake("--dry-run", "data", "--config", "results=else where")
+    assert "else where/data/shapes/manifest.json" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("epochs: 2", "epohcs: 2", "config/edited.yaml: pretrain: unknown key 'epohcs'; did you mean 'epochs'?"),
+        ("batch_size: 64", "batch_size: lots", "config/edited.yaml: pretrain.batch_size: Input should be a valid int"),
+        ("runs: [untrained, supervised, vicreg, mast]", "runs: [mats]", "studies.linear.runs: 'mats' is not in runs"),
+    ],
+)
+def test_a_mistake_in_the_configuration_is_one_line(project: Project, old: str, new: str, named: str) -> None:
+    run = project.snakemake("--dry-run", "all", "--configfile", project.edited((old, new)))
+    assert run.returncode != 0
+    assert named in run.stdout
+    assert "Traceback" not in run.stdout
+    assert len(run.stdout.splitlines()) < 8
+
+
+def test_a_study_named_like_a_rule_is_refused(project: Project) -> None:
+    run = project.snakemake("--dry-run", "--configfile", project.edited(("\n  knn:\n    title", "\n  all:\n    title")))
+    assert run.returncode != 0
+    assert "Traceback" not in run.stdout
+
+
+def test_readme_of_results_names_every_stage() -> None:
+    readme = (Path(__file__).parents[2] / "results/README.md").read_text(encoding="utf-8")
+    for folder in ("data/", "pretrain/", "features/", "metrics/", "analysis/", "tables/", "figures/", "report.html"):
+        assert folder in readme
