@@ -66,8 +66,7 @@ class Slurm:
             with _outside_of_allocations():
                 return executor.submit(payload).job_id
         except submitit.core.utils.FailedJobError as error:
-            reason = [line.removeprefix("sbatch: error: ") for line in str(error).splitlines() if line.strip()]
-            last = reason[-1] if reason else "sbatch failed without a message"
+            last = (str(error).strip() or "sbatch failed without a message").splitlines()[-1].rpartition("failed: ")[2]
             raise SubmissionError(f"SLURM refused the job: {last} (asked for: {request(resources)})") from None
 
     def queue(self) -> dict[str, QueuedJob]:

@@ -1,0 +1,174 @@
+"""Small workflows on a real cluster: success, failure, cancelling, crashes of the main process, bad requests."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from conftest import KILL_WAIT, Cluster, Workflow, wait_for
+
+MakeWorkflow = Callable[[str], Workflow]
+
+HEAD = """
+rule all:
+    input: {files}
+"""
+SLEEPER = """
+rule sleeper:
+    output: "slept{i}.txt"
+    resources: mem_mb=100, runtime=5
+    shell: "echo started >> started{wildcards.i}; sleep {config[seconds]}; echo $SLURM_JOB_ID > {output}"
+"""
+
+
+def test_jobs_run_on_both_nodes_in_groups_and_locally(workflow: MakeWorkflow) -> None:
+    flow = workflow(
+        HEAD.format(files="'a100.txt', 'v100.txt', 'last.txt', 'here.txt'")
+        + """
+rule on_node:
+    output: "{feature}.txt"
+    resources: mem_mb=100, runtime=5, constraint=lambda wildcards: wildcards.feature
+    threads: 2
+    wildcard_constraints: feature="[av]100"
+    shell: "echo $SLURMD_NODENAME $SLURM_CPUS_PER_TASK $SLURM_CONF > {output}"
+rule first:
+    output: "first.txt"
+    group: "both"
+    resources: mem_mb=100, runtime=5, gpus=1
+    shell: "echo $SLURM_JOB_ID $CUDA_VISIBLE_DEVICES > {output}"
+rule last:
+    input: "first.txt"
+    output: "last.txt"
+    group: "both"
+    resources: mem_mb=100, runtime=5, gpus=1
+    shell: "cp {input} {output}; echo $SLURM_JOB_ID >> {output}"
+rule here:
+    output: "here.txt"
+    localrule: True
+    shell: "echo job ${{SLURM_JOB_ID:-none}} > {output}"
+"""
+    )
+    status, output = flow.run("--jobs", "3")
+    assert status == 0, output
+    conf = flow.cluster.environment["SLURM_CONF"]
+    assert conf != "/etc/slurm/slurm.conf"
+    assert (flow.directory / "a100.txt").read_text().split() == ["node1", "2", conf]
+    assert (flow.directory / "v100.txt").read_text().split() == ["node2", "2", conf]
+    first_job, device, last_job = (flow.directory / "last.txt").read_text().split()
+    assert first_job == last_job
+    assert device in ("0", "1")
+    assert (flow.directory / "here.txt").read_text() == "job none\n"
+
+
+def test_a_failing_job_names_its_log_and_the_rest_is_finished(workflow: MakeWorkflow) -> None:
+    flow = workflow(
+        HEAD.format(files="'bad.txt', 'good.txt'")
+        + """
+rule bad:
+    output: "bad.txt"
+    log: "bad.log"
+    resources: mem_mb=100, runtime=5
+    shell: "python -c 'raise ValueError(41 + 1)' > {log} 2>&1"
+rule good:
+    output: "good.txt"
+    resources: mem_mb=100, runtime=5
+    shell: "sleep 2; touch {output}"
+"""
+    )
+    status, output = flow.run("--keep-going")
+    assert status != 0
+    assert (flow.directory / "good.txt").exists()
+    assert "bad.log" in output
+    assert "ValueError: 42" in (flow.directory / "bad.log").read_text()
+    submitted = [word for word in output.split() if word.endswith("_0_log.out")]
+    assert any(Path(log).exists() and "rule bad" in Path(log).read_text() for log in submitted)
+
+
+def test_interrupt_empties_the_queue(workflow: MakeWorkflow) -> None:
+    flow = workflow(HEAD.format(files="expand('slept{i}.txt', i=range(6))") + SLEEPER)
+    run = flow.start("--config", "seconds=100")
+    wait_for(lambda: len(flow.cluster.active()) == 6, 60, "six jobs")
+    run.process.send_signal(signal.SIGINT)
+    wait_for(lambda: not flow.cluster.active(), KILL_WAIT + 5, "an empty queue")
+    assert run.wait() != 0
+
+
+def test_a_job_cancelled_from_outside_is_an_error_within_two_polls(workflow: MakeWorkflow) -> None:
+    flow = workflow(HEAD.format(files="'slept0.txt'") + SLEEPER)
+    run = flow.start("--config", "seconds=100")
+    (job,) = flow.cluster.wait_until_running()
+    wait_for(lambda: (flow.directory / "started0").exists(), 60, "the job's command")
+    flow.cluster.command("scancel", job)
+    wait_for(lambda: flow.cluster.jobs()[job] == "CANCELLED", 20, "SLURM to cancel the job")
+    cancelled = time.monotonic()
+    assert run.wait() != 0
+    assert time.monotonic() - cancelled < 2 * 1 + 4  # two polls, and the end of Snakemake
+    assert f"Job {job}: SLURM ended the job: CANCELLED" in run.output
+
+
+def test_after_a_kill_the_same_jobs_are_attached_to(workflow: MakeWorkflow) -> None:
+    flow = workflow(HEAD.format(files="expand('slept{i}.txt', i=range(2))") + SLEEPER)
+    run = flow.start("--config", "seconds=12")
+    wait_for(lambda: all((flow.directory / f"started{i}").exists() for i in range(2)), 60, "both jobs' commands")
+    before = set(flow.cluster.active())
+    run.process.kill()
+    run.wait()
+    assert flow.run("--unlock", "--config", "seconds=12")[0] == 0
+    status, output = flow.run("--config", "seconds=12")
+    assert status == 0, output
+    assert {(flow.directory / f"slept{i}.txt").read_text().strip() for i in range(2)} == before
+    assert all((flow.directory / f"started{i}").read_text() == "started\n" for i in range(2))
+    assert output.count("is attached to") == 2
+
+
+def test_a_recreated_cluster_with_the_same_ids_gives_no_stale_success(
+    make_cluster: Callable[[], Cluster], tmp_path: Path
+) -> None:
+    snakefile = HEAD.format(files="'slept0.txt'") + SLEEPER
+    first = Workflow(tmp_path, make_cluster(), snakefile)
+    assert first.run("--config", "seconds=0")[0] == 0
+    first.cluster.stop()
+    job = (tmp_path / "slept0.txt").read_text()
+    (tmp_path / "slept0.txt").unlink()
+    (tmp_path / "started0").unlink()
+    second = Workflow(tmp_path, make_cluster(), snakefile)
+    status, output = second.run("--config", "seconds=0")
+    assert status == 0, output
+    assert (tmp_path / "slept0.txt").read_text() == job
+    assert (tmp_path / "started0").exists()
+
+
+REFUSED = {
+    "slurm_partition='nowhere'": "Invalid partition name specified (asked for: slurm_partition=nowhere",
+    "constraint='h100'": "Invalid feature specification (asked for: constraint=h100",
+    "gpus=3": "Requested node configuration is not available (asked for: gpus=3",
+}
+
+
+def test_what_slurm_refuses_is_one_line_and_the_rest_goes_on(workflow: MakeWorkflow) -> None:
+    refused = "".join(
+        f"""
+rule refused{number}:
+    output: "refused{number}.txt"
+    resources: mem_mb=100, runtime=5, {resource}
+    shell: "touch {{output}}"
+"""
+        for number, resource in enumerate(REFUSED)
+    )
+    flow = workflow(
+        HEAD.format(files="'slept0.txt', 'refused0.txt', 'refused1.txt', 'refused2.txt'") + SLEEPER + refused
+    )
+    status, output = flow.run("--keep-going", "--config", "seconds=1")
+    assert status != 0
+    for message in REFUSED.values():
+        assert f"SLURM refused the job: {message}" in output
+    assert "Traceback" not in output
+    assert (flow.directory / "slept0.txt").exists()
+
+
+def test_a_folder_that_is_not_writable_is_named(workflow: MakeWorkflow) -> None:
+    flow = workflow(HEAD.format(files="'slept0.txt'") + SLEEPER)
+    status, output = flow.run("--config", "seconds=0", "--submitit-folder", "/proc/submissions")
+    assert status != 0
+    assert "--submitit-folder: /proc/submissions is not writable" in output
+    assert "Traceback" not in output

@@ -1,0 +1,94 @@
+"""Pretraining that is told to stop, and preempted, ends with the encoder of a run that was left alone."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from conftest import REPOSITORY, Cluster, Workflow, wait_for
+
+CONFIGURATION = {
+    "name": "preempted",
+    "datasets": {"shapes": {"kind": "shapes", "train": 64, "test": 16, "size": 16}},
+    "seeds": [0],
+    "runs": {
+        "mast": {
+            "method": "mast",
+            "dataset": "shapes",
+            "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]},
+            "projector": {"hidden": 16, "output": 16},
+            "optimizer": {"name": "adamw", "lr": 0.001, "warmup_epochs": 1},
+            "epochs": 320,
+            "batch_size": 64,
+            "log_every": 1,
+        }
+    },
+    "protocols": {"linear": {"kind": "linear-lbfgs"}},
+    "studies": {"linear": {"title": "Linear", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast"]}},
+    "resources": {"prepare": {"mem_mb": 500, "runtime": 5}, "pretrain": {"mem_mb": 1000, "runtime": 20}},
+}
+RUN = Path("results/pretrain/shapes/mast/seed0")
+
+
+def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
+    workflow: Callable[[str], Workflow], cluster: Cluster
+) -> None:
+    flow = workflow(f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
+    (flow.directory / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
+    run = flow.start(
+        "pretrain", "--configfile", "config.yaml", "--set-resources", "pretrain_run:slurm_partition=preempt"
+    )
+    output = flow.directory / RUN
+
+    wait_for(lambda: _steps(output) > 20 or run.process.poll() is not None, 90, "20 steps of training")
+    assert run.process.poll() is None, run.output
+    (job,) = cluster.wait_until_running()
+    cluster.command("scancel", "--signal=USR2", job)
+    wait_for(lambda: _restarts(cluster, job) == 1, 30, "the job to be requeued after USR2")
+    first = _saved_step(output)
+    assert first > 20
+
+    wait_for(lambda: _steps(output) > first + 20, 90, "20 more steps")
+    urgent = cluster.command("sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
+    wait_for(lambda: _restarts(cluster, job) == 2, 40, "the job to be requeued for an urgent one")
+    second = _saved_step(output)
+    assert second > first + 20
+
+    assert run.wait(240) == 0, run.output
+    assert cluster.jobs()[urgent.strip()] == "COMPLETED"
+    assert cluster.jobs()[job] == "COMPLETED"
+    assert [json.loads(line)["step"] for line in _lines(output)] == list(range(1, 321))
+    assert not (output / "checkpoints").exists()
+    alone = _left_alone(flow.directory)
+    for name in ("encoder.safetensors", "heads.safetensors"):
+        assert (output / name).read_bytes() == (alone / name).read_bytes()
+
+
+def _left_alone(directory: Path) -> Path:
+    """The same run without SLURM and without a stop."""
+    mast = Path(sys.executable).parent / "mast"
+    output = directory / "alone"
+    command = [mast, "pretrain", "--config", "config.yaml", "--run", "mast", "--seed", "0", "--output", output]
+    subprocess.run([*command, "--gpus", "0"], cwd=directory, env=os.environ, check=True, timeout=120)
+    return output
+
+
+def _restarts(cluster: Cluster, job: str) -> int:
+    return int(re.search(r"Restarts=(\d+)", cluster.command("scontrol", "show", "job", job)).group(1))
+
+
+def _lines(output: Path) -> list[str]:
+    curves = output / "metrics.jsonl"
+    return curves.read_text().splitlines() if curves.exists() else []
+
+
+def _steps(output: Path) -> int:
+    return len(_lines(output))
+
+
+def _saved_step(output: Path) -> int:
+    return max(int(path.stem.removeprefix("step")) for path in (output / "checkpoints").glob("step*.pt"))
