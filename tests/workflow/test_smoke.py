@@ -98,7 +98,10 @@ def test_one_key_of_one_run_replans_that_run_and_what_follows(finished: Project)
 @pytest.mark.parametrize(
     ("change", "rules"),
     [
-        (("title: Linear evaluation", "title: Linear probes"), {"table_linear", "make_report", "all"}),
+        (
+            ("title: Linear evaluation", "title: Linear probes"),
+            {"table_linear", "comparison_linear", "make_report", "all"},
+        ),
         (("label: Supervised", "label: With labels"), {"table_linear", "make_report", "all"}),
         (("pretrain: {mem_mb: 1500", "pretrain: {threads: 2, mem_mb: 1600"), {"make_report", "all"}),
         (
@@ -115,6 +118,30 @@ def test_what_is_no_setting_of_training_retrains_nothing(
     assert planned(run.stdout).keys() == rules
 
 
+def test_a_new_task_is_prepared_and_evaluated_and_retrains_nothing(finished: Project) -> None:
+    data = "digits: {kind: digits, size: 16}"
+    more = (data, data + "\n  larger: {kind: digits, size: 20}")
+    run = finished.snakemake(
+        "--dry-run", "all", "--configfile", finished.edited(more, ("[shapes, digits]", "[larger]"))
+    )
+    jobs = planned(run.stdout)
+    assert [job["task"] for job in jobs["prepare_data"]] == ["larger"]
+    assert {job["task"] for job in jobs["extract_features"]} == {"larger"}
+    assert "pretrain_run" not in jobs
+    assert "train_detector" not in jobs
+
+
+def test_bad_data_of_any_task_end_the_run_before_training(project: Project) -> None:
+    data = "digits: {kind: digits, size: 16}"
+    run = project.snakemake(
+        "all", "--configfile", project.edited((data, data + "\n  mine: {kind: folder, root: nowhere}"))
+    )
+    assert run.returncode != 0
+    [message] = [line for line in run.stdout.splitlines() if line.startswith("mast: error: ")]
+    assert "nowhere" in message
+    assert not (project.directory / "results/smoke/pretrain").exists()
+
+
 def test_tables_are_rebuilt_from_metrics_without_torch(finished_copy: Project, tmp_path: Path) -> None:
     before = finished_copy.files()
     for table in (finished_copy.directory / "results/smoke/tables").iterdir():
@@ -123,10 +150,10 @@ def test_tables_are_rebuilt_from_metrics_without_torch(finished_copy: Project, t
     (tmp_path / "blocked/torch.py").write_text("raise ImportError('a table must not need torch')\n")
     run = finished_copy.smoke("tables", environment={"PYTHONPATH": str(tmp_path / "blocked")})
     assert run.returncode == 0, run.stdout[-3000:]
-    assert {rule for rule in planned(run.stdout) if not rule.startswith("table_")} == {"tables"}
+    assert {rule for rule in planned(run.stdout) if not rule.startswith("table_")} == {"tables", "comparison_linear"}
     after = finished_copy.files()
     tables = [name for name in before if name.startswith("tables/")]
-    assert len(tables) == 20
+    assert len(tables) == 24
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
 
 

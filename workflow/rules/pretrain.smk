@@ -1,6 +1,7 @@
 rule pretrain_run:
     input:
         data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
+        ready=ancient(f"{RESULTS}/data/.ready"),
     output:
         update(f"{RESULTS}/{ENCODER}"),
         update(f"{RESULTS}/{RUN}/heads.safetensors"),
