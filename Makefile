@@ -1,5 +1,7 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
 # make test   install test extras too, then lint and test
+# make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
+# make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make schema rewrite what is generated from mast/config
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
@@ -8,7 +10,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test lint schema clean
+.PHONY: demo test lint bench bench-check schema clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -32,6 +34,16 @@ lint: .venv/tested
 
 .venv/tested: .venv/installed requirements-test.lock
 	$(PIP) install --requirement requirements-test.lock
+	touch $@
+
+bench: .venv/benched
+	$(RUN) python -m benchmarks
+
+bench-check: .venv/benched
+	$(RUN) pytest benchmarks/check.py
+
+.venv/benched: .venv/tested
+	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	touch $@
 
 # What is generated from the models of mast/config.

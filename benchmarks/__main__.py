@@ -1,0 +1,39 @@
+"""`python -m benchmarks [section …]`: measure, print and save; all sections without names."""
+
+from mast.runtime import set_up_process
+
+set_up_process(1)
+
+import argparse  # noqa: E402
+import time  # noqa: E402
+
+import torch  # noqa: E402
+
+from benchmarks import augmentation, objective, report, scaling, step, workflow  # noqa: E402
+
+SECTIONS = {
+    "objective": objective.measure,
+    "augmentation": augmentation.measure,
+    "step": step.measure,
+    "workflow": workflow.measure,
+    "scaling": scaling.measure,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(SECTIONS)} (default: all, saved)")
+    chosen = parser.parse_args().sections
+    torch.set_num_threads(1)
+    sections = []
+    for name in chosen or SECTIONS:
+        started = time.monotonic()
+        sections.append(SECTIONS[name](quick=False))
+        print(f"{name}: measured in {time.monotonic() - started:.0f} s", flush=True)
+    print(report.markdown(sections, [target for section in sections for target in section.targets]))
+    if not chosen:
+        report.save(sections)
+
+
+if __name__ == "__main__":
+    main()

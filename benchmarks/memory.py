@@ -1,0 +1,45 @@
+"""Peak memory of a call."""
+
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.timing import DEVICE
+
+THREADS = 1
+
+
+def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """`function(*arguments)` in a process of its own, whose memory no earlier work has grown."""
+    with ProcessPoolExecutor(1, get_context("spawn"), set_up) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def set_up() -> None:
+    """Set up a new process as `mast pretrain` does."""
+    from mast.runtime import set_up_process
+
+    set_up_process(THREADS)
+    torch.set_num_threads(THREADS)
+
+
+def peak_megabytes(task: Callable[[], object]) -> float:
+    """By how much `task` raises the memory in use at its peak, in MB (Linux, or a GPU's memory)."""
+    if DEVICE.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        task()
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from the present size
+    before = _status_megabytes("VmRSS")
+    task()
+    return _status_megabytes("VmHWM") - before
+
+
+def _status_megabytes(key: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(key))

@@ -1,0 +1,81 @@
+"""What the measurements are saved as: JSON, Markdown (also in docs/performance.md) and a bar chart."""
+
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import torch
+
+from benchmarks.result import Section, Target
+from benchmarks.timing import DEVICE
+from mast.files import atomic_path, write_json, write_text
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+RESULTS = Path("benchmarks/results")
+DOCUMENT = Path("docs/performance.md")
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def save(sections: Sequence[Section]) -> None:
+    """Write bench.json, bench.md and bench.png, and put the Markdown between the markers of docs/performance.md."""
+    targets = [target for section in sections for target in section.targets]
+    text = markdown(sections, targets)
+    write_json(RESULTS / "bench.json", {"machine": machine(), "sections": [asdict(section) for section in sections]})
+    write_text(RESULTS / "bench.md", text)
+    _draw(targets, RESULTS / "bench.png")
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    write_text(DOCUMENT, f"{before}{BEGIN}\n{text}{END}{after}")
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), ":")
+    gpu = torch.cuda.get_device_name() if DEVICE.type == "cuda" else None
+    return {
+        "cpu": cpu.partition(":")[2].strip(),
+        "cores": torch.multiprocessing.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "gpu": gpu,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def markdown(sections: Sequence[Section], targets: Sequence[Target]) -> str:
+    """All targets first, then a table per section."""
+    lines = ["", ", ".join(f"{key} {value}" for key, value in machine().items() if value), ""]
+    lines += ["| what | measured | target | met |", "|---|---:|---:|---|"]
+    lines += [
+        f"| {target.name} | {_number(target.measured)} {target.unit} "
+        f"| {'≥' if target.at_least else '≤'} {target.bound:g} {target.unit} | {'yes' if target.met else '**no**'} |"
+        for target in targets
+    ]
+    for section in sections:
+        lines += ["", f"### {section.name.capitalize()}", "", section.about, ""]
+        lines += ["| case | who | value | unit |", "|---|---|---:|---|"]
+        lines += [f"| {row.case} | {row.who} | {_number(row.value)} | {row.unit} |" for row in section.rows]
+    return "\n".join(lines) + "\n\n"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _draw(targets: Sequence[Target], path: Path) -> None:
+    """How far each target is passed: 1 is the target itself, more is better."""
+    margins = [t.measured / t.bound if t.at_least else t.bound / t.measured for t in targets]
+    figure, axes = pyplot.subplots(figsize=(8, 0.35 * len(targets) + 1), layout="constrained")
+    axes.barh([t.name for t in targets], margins, color=["tab:blue" if t.met else "tab:red" for t in targets])
+    axes.axvline(1, color="black", linewidth=1)
+    axes.invert_yaxis()
+    axes.set_xscale("log")
+    axes.set_xlabel("measured relative to the target (1 = target, more is better)")
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+    pyplot.close(figure)
