@@ -16,6 +16,7 @@ FEATURES = "features/{dataset}/{run}/seed{seed}/{task}.npz"
 METRICS = "metrics/{protocol}/{task}/{dataset}/{run}/seed{seed}.json"
 ANALYSIS = "analysis/{dataset}/{run}/seed{seed}"
 TABLE = "tables/{study}"
+COMPARISON = f"{TABLE}_comparison"
 FIGURE = "figures/{figure}"
 FIGURE_SOURCES = {
     "losses": ("losses", CURVES),
@@ -26,22 +27,25 @@ FIGURE_SOURCES = {
 """Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows."""
 
 
-def of_runs(experiment: Experiment, pattern: str, runs: Iterable[str], **names: str) -> list[str]:
-    """The paths of every seed of these runs; the pattern's other fields are given by name."""
+def of_runs(
+    experiment: Experiment, pattern: str, runs: Iterable[str], seeds: Iterable[int] | None = None, **names: str
+) -> list[str]:
+    """The paths of every seed of these runs (or those of `seeds`); the pattern's other fields are given by name."""
     return [
         f"{experiment.results}/{pattern}".format(dataset=experiment.runs[run].dataset, run=run, seed=seed, **names)
         for run in runs
         for seed in experiment.run_seeds(run)
+        if seeds is None or seed in seeds
     ]
 
 
-def study_metrics(experiment: Experiment, name: str) -> list[str]:
-    """The metrics files of a study: every task, run and seed."""
+def study_metrics(experiment: Experiment, name: str, runs: Iterable[str] | None = None) -> list[str]:
+    """The metrics files of a study: every task, run (or those of `runs`) and seed."""
     study = experiment.studies[name]
     return [
         file
         for task in study.tasks
-        for file in of_runs(experiment, METRICS, study.runs, protocol=study.protocol, task=task)
+        for file in of_runs(experiment, METRICS, runs or study.runs, study.seeds, protocol=study.protocol, task=task)
     ]
 
 

@@ -1,12 +1,13 @@
-"""`mast table` and `mast figure`: from metrics files, training logs and analyses to what a reader sees."""
+"""`mast table`, `mast compare` and `mast figure`: from metrics, logs and analyses to what a reader sees."""
 
 import argparse
 from pathlib import Path
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, experiment, known, path
 from mast.config import parse_spec
-from mast.config.report import TableSpec
-from mast.paths import FIGURE, FIGURE_SOURCES, TABLE, figure_files, study_metrics
+from mast.config.report import ComparisonSpec, TableSpec
+from mast.errors import MastError
+from mast.paths import COMPARISON, FIGURE, FIGURE_SOURCES, TABLE, figure_files, study_metrics
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -18,6 +19,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     table.add_argument("--published", type=Path, default=Path("config/published.yaml"), metavar="YAML")
     table.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
     table.set_defaults(execute=_table)
+    compare = commands.add_parser("compare", help="write a study's differences to its baseline as a table")
+    add_config_or_spec(compare)
+    add_names(compare, "study")
+    add_paths(compare, output="path of the table without its suffix")
+    compare.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
+    compare.set_defaults(execute=_compare)
     figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
     figure.add_argument("figure", choices=FIGURE_SOURCES, metavar="NAME", help=", ".join(FIGURE_SOURCES))
     add_config_or_spec(figure)
@@ -37,6 +44,22 @@ def _table(arguments: argparse.Namespace) -> None:
     from mast.reporting.tables import write_table
 
     write_table(spec, metrics, arguments.published, path(arguments, "output", TABLE))
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    if arguments.spec is None:
+        if known(experiment(arguments).studies, "study", arguments.study).compare is None:
+            raise MastError(f"--study: {arguments.study!r} compares no runs; give it the key 'compare'")
+        spec = experiment(arguments).comparison_spec(arguments.study)
+    else:
+        spec = parse_spec(ComparisonSpec, arguments.spec)
+    metrics = arguments.metrics
+    if arguments.config is not None and not metrics:
+        runs = [row.run for row in spec.rows]
+        metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study, runs)]
+    from mast.reporting.comparison import write_comparison
+
+    write_comparison(spec, metrics, path(arguments, "output", COMPARISON))
 
 
 def _figure(arguments: argparse.Namespace) -> None:

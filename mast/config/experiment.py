@@ -9,7 +9,7 @@ from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
 from mast.config.messages import one_line
 from mast.config.pretrain import PretrainSpec
-from mast.config.report import TableSpec, check_setting, table_row
+from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, table_row
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
@@ -21,6 +21,14 @@ class RunSpec(PretrainSpec):
     """Overrides the configuration's `seeds`."""
     label: str | None = None
     """How tables and figures call the run (default: its name)."""
+
+
+class Compare(StrictModel):
+    """Runs of a study against a baseline, paired over seeds: a second table, `<study>_comparison`."""
+
+    baseline: Name
+    runs: Annotated[tuple[Name, ...], Field(min_length=1)]
+    """Runs whose difference to the baseline is shown, for each task and over tasks."""
 
 
 class Study(StrictModel):
@@ -35,6 +43,13 @@ class Study(StrictModel):
     runs: Annotated[tuple[Name, ...], Field(min_length=1)]
     settings: tuple[str, ...] = ()
     """Dotted keys of the runs' settings shown as columns before the results, e.g. `policy.augmentations`."""
+    compare: Compare | None = None
+    """Adds a table of differences to a baseline."""
+    metric: Metric | dict[Name, Metric] | None = None
+    """The metric that the table shows, one for all or per task: the one with which a data set is usually reported.
+    Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
+    seeds: Seeds | None = None
+    """Seeds of its runs that are evaluated (default: all that the runs have)."""
 
 
 class Figures(StrictModel):
@@ -108,10 +123,18 @@ class Experiment(StrictModel):
             protocol=spec.protocol,
             kind=self.protocols[spec.protocol].kind,
             tasks=spec.tasks,
+            metrics=_metric_of_tasks(spec),
             rows=tuple(
                 table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
             ),
         )
+
+    def comparison_spec(self, study: str) -> ComparisonSpec:
+        """What the table of differences of a study with `compare` needs to know."""
+        spec, compare = self.table_spec(study), self.studies[study].compare
+        rows = {row.run: row for row in spec.rows}
+        chosen = tuple(rows[run] for run in (compare.baseline, *compare.runs))
+        return ComparisonSpec(**dict(spec) | {"rows": chosen})
 
     @model_validator(mode="before")
     @classmethod
@@ -144,6 +167,10 @@ class Experiment(StrictModel):
                     check_setting(key)
                 except ValueError as error:
                     raise ValueError(f"studies.{name}.settings: {error}") from None
+            for task in _metric_of_tasks(study):
+                if task not in study.tasks:
+                    raise ValueError(f"studies.{name}.metric: {task!r} is not a task of the study")
+            _check_comparison(name, study)
         for figure in Figures.model_fields:
             for run in getattr(self.figures, figure):
                 self._known("runs", run, f"figures.{figure}")
@@ -153,6 +180,28 @@ class Experiment(StrictModel):
         if name not in getattr(self, section):
             raise ValueError(f"{where}: {name!r} is not in {section}; {nearest(name, getattr(self, section))}")
         return getattr(self, section)[name]
+
+
+def _metric_of_tasks(study: Study) -> dict[str, Metric]:
+    """The chosen metric of each task that has one."""
+    if study.metric is None or isinstance(study.metric, dict):
+        return study.metric or {}
+    return dict.fromkeys(study.tasks, study.metric)
+
+
+def _check_comparison(name: str, study: Study) -> None:
+    """Raise ValueError unless a study compares runs of its own."""
+    if study.compare is None:
+        return
+    for key, runs in (("baseline", (study.compare.baseline,)), ("runs", study.compare.runs)):
+        for run in runs:
+            if run not in study.runs:
+                where = f"studies.{name}.compare.{key}"
+                raise ValueError(f"{where}: {run!r} is not a run of the study; {nearest(run, study.runs)}")
+    if study.compare.baseline in study.compare.runs:
+        raise ValueError(
+            f"studies.{name}.compare.runs: the baseline {study.compare.baseline!r} is compared with itself"
+        )
 
 
 def _check_shared(shared: dict[str, Any]) -> None:

@@ -1,12 +1,15 @@
 """What a table shows: the part of a configuration that its rule passes on, and the published values beside it."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
 from mast.config.base import Count, Name, StrictModel, nearest
 from mast.config.pretrain import Method, PretrainSpec
+
+Metric = Literal["top1", "top5", "mean_per_class"]
+"""What a study may choose to show of a classification."""
 
 NOT_SET = "–"
 """Shown for a setting that a run does not have."""
@@ -35,9 +38,18 @@ class TableSpec(StrictModel):
     caption: str = ""
     protocol: Name
     kind: str
-    """Kind of the protocol: `linear-lbfgs`, `knn`, `detection`."""
+    """Kind of the protocol: `linear-lbfgs`, `knn`, `detection`, …"""
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    metrics: Annotated[dict[Name, Metric], Field(default_factory=dict)]
+    """Task → the metric shown, where the study chose one."""
     rows: Annotated[tuple[TableRow, ...], Field(min_length=1)]
+
+
+class ComparisonSpec(TableSpec):
+    """One table of differences: the first row's run against each of the others, paired over seeds."""
+
+    rows: Annotated[tuple[TableRow, ...], Field(min_length=2)]
+    """The baseline first."""
 
 
 class PublishedValue(StrictModel):

@@ -5,6 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
+from scipy.stats import bootstrap
+
+LEAST_PAIRS = 3
+"""Pairs of seeds below which no interval of a difference is given."""
+
+RESAMPLES = 9999
+SEED = 0
+"""Of the resampling: the same differences always give the same interval."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,42 @@ def estimate(values: pd.Series) -> Estimate:
     mean = float(known.mean()) if n else float("nan")
     interval = float(stdtrit(n - 1, 0.975) * known.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
     return Estimate(mean, interval, n)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference, paired over seeds."""
+
+    mean: float
+    """NaN where n = 0."""
+    low: float
+    """Ends of the 95 % interval of the mean; NaN where n < `LEAST_PAIRS`."""
+    high: float
+    seeds: tuple[int, ...]
+
+    @property
+    def n(self) -> int:
+        """Number of pairs."""
+        return len(self.seeds)
+
+
+def paired_difference(baseline: pd.Series, values: pd.Series) -> Difference:
+    """Mean of `values` − `baseline` over the seeds that both have, with its percentile bootstrap interval.
+
+    Whole seeds are drawn with replacement (Efron 1979). With few seeds such intervals are too narrow: with 3 they reach
+    from the smallest to the largest difference.
+
+    Args:
+        baseline: one value per seed, indexed by seed; NaN values are left out.
+        values: likewise.
+    """
+    known = (values - baseline).dropna().sort_index()
+    mean, low, high = float(known.mean()), float("nan"), float("nan")
+    if len(known) >= LEAST_PAIRS:
+        generator = np.random.default_rng(SEED)
+        result = bootstrap((known.to_numpy(),), np.mean, n_resamples=RESAMPLES, method="percentile", rng=generator)
+        low, high = (float(end) for end in result.confidence_interval)
+    return Difference(mean, low, high, tuple(int(seed) for seed in known.index))
 
 
 def mean_per_seed(frame: pd.DataFrame, columns: list[tuple[str, str, str]]) -> pd.Series:

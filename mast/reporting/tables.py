@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mast.config.report import PublishedValue, TableRow, TableSpec
+from mast.errors import MastError
 from mast.files import write_text
 from mast.reporting.collect import collect, require_fit
 from mast.reporting.formats import html_page, latex, markdown
@@ -20,8 +21,14 @@ Column = tuple[str, str, str]
 
 MEAN: Column = ("all", "mean", "top1")
 
-SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75")}
+SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75"), "svm-voc": ("mAP",)}
 CLASSIFICATION_METRICS = ("top1",)
+METRIC_NAMES = {
+    "top1": "Top-1 accuracy",
+    "top5": "Top-5 accuracy",
+    "mean_per_class": "Mean per-class accuracy",
+    "mAP": "Mean average precision",
+}
 
 DETECTION_NOTE = (
     "The detector is torchvision's Faster R-CNN with FPN: a deviation from the R50-C4 protocol of published values."
@@ -58,9 +65,9 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
     frame = collect(metrics)
     require_fit(frame, spec)
     values = read_published(published)
-    every = _columns(frame, spec)
+    every = all_columns(frame, spec)
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
-    visible = [column for column in every if column[2] in SHOWN_METRICS.get(spec.kind, CLASSIFICATION_METRICS)]
+    visible = visible_columns(every, spec)
     if spec.kind != "detection" and len(visible) > 1:
         results |= {(row.run, MEAN): _mean_result(frame, row, visible) for row in spec.rows}
         visible.append(MEAN)
@@ -70,10 +77,26 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
         write_text(output_stem.with_name(output_stem.name + suffix), write(layout))
 
 
-def _columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
+def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
     """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
     found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
     return [column for task in spec.tasks for column in found if column[0] == task]
+
+
+def visible_columns(every: list[Column], spec: TableSpec) -> list[Column]:
+    """Those of a table's columns that are shown and not only written to its CSV.
+
+    Raises:
+        MastError: the metric chosen for a task is in none of its files.
+    """
+    usual = SHOWN_METRICS.get(spec.kind, CLASSIFICATION_METRICS)
+    shown = {task: (spec.metrics[task],) if task in spec.metrics else usual for task in spec.tasks}
+    for task, metric in spec.metrics.items():
+        if not any(column[0] == task and column[2] == metric for column in every):
+            raise MastError(
+                f"studies.{spec.name}.metric: {metric} of task {task!r} is in no metrics file; leave it out"
+            )
+    return [column for column in every if column[2] in shown[column[0]]]
 
 
 def _result(
@@ -111,7 +134,7 @@ def _layout(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Col
         title=spec.title,
         caption=spec.caption,
         groups=_groups(columns, 1 + len(keys), count_column),
-        columns=("run", *setting_titles(keys), *_titles(columns), *(("n",) if count_column else ())),
+        columns=("run", *setting_titles(keys), *column_titles(columns), *(("n",) if count_column else ())),
         text_columns=1 + len(keys),
         rows=tuple(rows),
         notes=tuple(_notes(spec, columns, results, counts)),
@@ -149,7 +172,7 @@ def _is_single(column: Column, columns: list[Column]) -> bool:
     return sum(other[0] == column[0] for other in columns) == 1
 
 
-def _titles(columns: list[Column]) -> list[str]:
+def column_titles(columns: list[Column]) -> list[str]:
     """The task where it has one column, else the target or, for detection, the metric; doubled names get the task."""
     titles = []
     for column in columns:
@@ -174,8 +197,7 @@ def _groups(columns: list[Column], text_columns: int, count_column: bool) -> tup
 def _notes(
     spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], counts: list[int]
 ) -> list[str]:
-    unit = "Average precision, percent" if spec.kind == "detection" else "Top-1 accuracy, percent"
-    notes = [f"{unit}: {_interval_note(counts)}"]
+    notes = [f"{unit_of(spec, columns)}: {_interval_note(counts)}"]
     if spec.kind == "detection":
         notes.append(DETECTION_NOTE)
     if any(row.method == "supervised" for row in spec.rows):
@@ -189,6 +211,20 @@ def _notes(
     if any(value is not None and value.value is None for value in published):
         notes.append("n/a: the published value is not available here.")
     return notes
+
+
+def unit_of(spec: TableSpec, columns: list[Column]) -> str:
+    """What the shown numbers are; where tasks differ, of which tasks."""
+    if spec.kind == "detection":
+        return "Average precision, percent"
+    tasks = {
+        metric: [task for task in spec.tasks if (task, metric) in {(c[0], c[2]) for c in columns}]
+        for metric in METRIC_NAMES
+    }
+    used = {METRIC_NAMES[metric]: names for metric, names in tasks.items() if names}
+    if len(used) == 1:
+        return f"{next(iter(used))}, percent"
+    return "; ".join(f"{name} ({', '.join(names)})" for name, names in used.items()) + ", percent"
 
 
 def _interval_note(counts: list[int]) -> str:

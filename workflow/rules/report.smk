@@ -6,9 +6,17 @@ PUBLISHED = "config/published.yaml"
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
 
 
+COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
+
+
+def table_files(pattern, study):
+    """A table, in every format."""
+    return [f"{RESULTS}/{pattern}.{suffix}".format(study=study) for suffix in ("csv", "md", "tex", "html")]
+
+
 def study_tables(study):
-    """The table of a study, in every format."""
-    return [f"{RESULTS}/{TABLE}.{suffix}".format(study=study) for suffix in ("csv", "md", "tex", "html")]
+    """The table of a study and, where it compares runs, that of differences."""
+    return table_files(TABLE, study) + (table_files(COMPARISON, study) if study in COMPARED else [])
 
 
 def drawn(figure):
@@ -27,7 +35,7 @@ FIGURES = [file for figure in SHOWN for file in drawn(figure)]
 REPORT = f"{RESULTS}/report.html"
 
 for study in experiment.studies:
-    *texts, html = study_tables(study)
+    *texts, html = table_files(TABLE, study)
 
     rule:
         name:
@@ -50,6 +58,31 @@ for study in experiment.studies:
         shell:
             "mast table --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
             " {input.metrics:q} > {log:q} 2>&1"
+
+
+for study in COMPARED:
+    *texts, html = table_files(COMPARISON, study)
+    spec = experiment.comparison_spec(study)
+
+    rule:
+        name:
+            f"comparison_{study}"
+        input:
+            study_metrics(experiment, study, [row.run for row in spec.rows]),
+        output:
+            texts,
+            report(html, caption="../report/comparison.rst", category="Tables", labels={"table": f"{spec.title}: differences"}),
+        log:
+            f"{RESULTS}/logs/{COMPARISON}.log".format(study=study),
+        localrule: True
+        threads: stage_threads("report")
+        resources:
+            **stage_resources("report"),
+        params:
+            spec=spec.model_dump_json(),
+            output=f"{RESULTS}/{COMPARISON}".format(study=study),
+        shell:
+            "mast compare --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:

@@ -1,0 +1,159 @@
+"""Metrics files → one table of differences to a baseline, paired over seeds."""
+
+from collections.abc import Iterable
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mast.config.report import ComparisonSpec
+from mast.files import write_text
+from mast.reporting.collect import collect, require_fit
+from mast.reporting.formats import html_page, latex, markdown
+from mast.reporting.layout import ABSENT, Cell, Layout, Row, shown
+from mast.reporting.statistics import LEAST_PAIRS, Difference, estimate, paired_difference
+from mast.reporting.tables import MEAN, Column, all_columns, column_titles, visible_columns
+
+WORST: Column = ("all", "worst", "score")
+RANK: Column = ("all", "mean rank", "rank")
+
+TITLES = {MEAN: "mean over tasks", WORST: "worst task", RANK: "mean rank"}
+
+Scores = dict[Column, pd.DataFrame]
+"""Column → one value per seed (index) and run (column)."""
+
+
+def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path) -> None:
+    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`: each run minus the baseline, per task and over tasks.
+
+    Raises:
+        MastError: see `collect` and `require_fit`.
+    """
+    frame = collect(metrics)
+    require_fit(frame, spec)
+    scores = all_scores(frame, spec)
+    layout = _layout(spec, scores)
+    write_text(output_stem.with_name(output_stem.name + ".csv"), _csv(spec, scores))
+    for suffix, write in ((".md", markdown), (".tex", latex), (".html", html_page)):
+        write_text(output_stem.with_name(output_stem.name + suffix), write(layout))
+
+
+def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
+    """The first shown metric of each task and target; over several of them also their mean, the lowest and the rank.
+
+    Mean and lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are
+    those of the runs of the table within each seed that all of them have, averaged over tasks.
+    """
+    runs = [row.run for row in spec.rows]
+    headline = {column[:2]: column for column in reversed(visible_columns(all_columns(frame, spec), spec))}
+    scores = {column: _per_seed(frame, column, runs) for column in reversed(headline.values())}
+    if len(scores) > 1:
+        tasks = list(scores.values())
+        ranks = [values.dropna().rank(axis=1, ascending=False) for values in tasks]
+        scores[MEAN] = reduce(pd.DataFrame.add, tasks) / len(tasks)
+        scores[WORST] = reduce(_lower, tasks)
+        scores[RANK] = reduce(pd.DataFrame.add, ranks) / len(ranks)
+    return scores
+
+
+def _per_seed(frame: pd.DataFrame, column: Column, runs: list[str]) -> pd.DataFrame:
+    task, target, metric = column
+    part = frame[(frame["task"] == task) & (frame["target"] == target) & (frame["metric"] == metric)]
+    return part.pivot(index="seed", columns="run", values="value").reindex(columns=runs)
+
+
+def _lower(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    first, second = first.align(second)
+    return pd.DataFrame(np.minimum(first, second), index=first.index, columns=first.columns)
+
+
+def _layout(spec: ComparisonSpec, scores: Scores) -> Layout:
+    baseline, *others = spec.rows
+    differences = {
+        (column, row.run): paired_difference(values[baseline.run], values[row.run])
+        for column, values in scores.items()
+        for row in others
+    }
+    tasks = [column for column in scores if column not in TITLES]
+    titles = dict(zip(tasks, column_titles(tasks), strict=True)) | TITLES
+    rows = []
+    for column, values in scores.items():
+        cells = [Cell(titles[column]), Cell(shown(estimate(values[baseline.run])))]
+        for row in others:
+            difference = differences[column, row.run]
+            cells += [Cell(shown(estimate(values[row.run]))), Cell(shown_difference(difference), _is_clear(difference))]
+        rows.append(Row(tuple(cells)))
+    heads = [head for row in others for head in (row.label, f"{row.label} − {baseline.label}")]
+    return Layout(
+        name=f"{spec.name}_comparison",
+        title=f"{spec.title}: differences to {baseline.label}",
+        caption=spec.caption,
+        groups=(("", 2 + len(heads)),),
+        columns=("task", baseline.label, *heads),
+        text_columns=1,
+        rows=tuple(rows),
+        notes=tuple(_notes(spec, scores, sorted({difference.n for difference in differences.values()}))),
+    )
+
+
+def shown_difference(difference: Difference) -> str:
+    """`+1.2 [+0.3, +2.0]`; without the interval where there is none; `–` where no seed is paired."""
+    if difference.n == 0:
+        return ABSENT
+    numbers = [f"{value:+.1f}".replace("-", "−") for value in (difference.mean, difference.low, difference.high)]
+    return numbers[0] if difference.n < LEAST_PAIRS else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
+
+
+def _is_clear(difference: Difference) -> bool:
+    """Whether the interval leaves out zero."""
+    return bool(difference.low > 0 or difference.high < 0)
+
+
+def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]:
+    unit = "Average precision, percent" if spec.kind == "detection" else "Accuracy, percent"
+    seeds = "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
+    notes = [
+        f"{unit}; each run's mean ± half width of the 95 % interval over its seeds (Student t, none for one seed). "
+        f"Differences are means over the seeds that both runs have (n = {seeds})."
+    ]
+    if counts[-1] >= LEAST_PAIRS:
+        notes.append(
+            "In brackets the 95 % bootstrap interval of the difference over seeds; bold where it leaves out zero. With "
+            "few seeds it is too narrow."
+        )
+    if counts[0] < LEAST_PAIRS:
+        notes.append(
+            f"No interval of a difference with fewer than {LEAST_PAIRS} seeds: such a difference may well be chance."
+        )
+    if RANK in scores:
+        notes.append(
+            "Worst task: the lowest score of each seed. Mean rank: over tasks, among the runs of this table; 1 is "
+            "best, so a negative difference is better."
+        )
+    return notes
+
+
+def _csv(spec: ComparisonSpec, scores: Scores) -> str:
+    baseline, *others = spec.rows
+    records = [_record(spec, column, scores[column], baseline.run, row.run) for column in scores for row in others]
+    return pd.DataFrame(records).to_csv(index=False, lineterminator="\n")
+
+
+def _record(spec: ComparisonSpec, column: Column, values: pd.DataFrame, baseline: str, run: str) -> dict[str, object]:
+    difference = paired_difference(values[baseline], values[run])
+    return {
+        "table": f"{spec.name}_comparison",
+        "protocol": spec.protocol,
+        "kind": spec.kind,
+        **dict(zip(("task", "target", "metric"), column, strict=True)),
+        "baseline": baseline,
+        "run": run,
+        "baseline_mean": values[baseline].mean(),
+        "run_mean": values[run].mean(),
+        "difference": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "n": difference.n,
+        "seeds": " ".join(str(seed) for seed in difference.seeds),
+    }

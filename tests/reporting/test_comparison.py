@@ -1,0 +1,143 @@
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mast.config import Experiment, parse
+from mast.config.report import ComparisonSpec
+from mast.errors import MastError
+from mast.reporting.comparison import all_scores, write_comparison
+from mast.reporting.statistics import paired_difference
+
+GOLDEN = """\
+**Linear: differences to VICReg.**
+
+| task | VICReg | MAST | MAST − VICReg |
+| :-- | --: | --: | --: |
+| hue | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+9.0, +11.0\\]** |
+| size | 70.0 ± 0.0 | 68.0 ± 0.0 | **−2.0 \\[−2.0, −2.0\\]** |
+| mean over tasks | 55.0 ± 0.0 | 59.0 ± 1.2 | **+4.0 \\[+3.5, +4.5\\]** |
+| worst task | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+9.0, +11.0\\]** |
+| mean rank | 1.5 ± 0.0 | 1.5 ± 0.0 | +0.0 \\[+0.0, +0.0\\] |
+"""
+
+
+def row(run, label):
+    return {"run": run, "label": label, "method": run, "encoder": "resnet18", "dataset": "shapes"}
+
+
+SPEC = ComparisonSpec(
+    name="linear",
+    title="Linear",
+    protocol="linear",
+    kind="linear-lbfgs",
+    tasks=("shapes",),
+    rows=[row("vicreg", "VICReg"), row("mast", "MAST")],
+)
+
+
+@pytest.fixture
+def files(metrics_file):
+    """MAST is better at hue by 9, 10 and 11 and worse at size by 2, over the given number of seeds."""
+
+    def write(seeds, extra_mast_seed=False):
+        written = []
+        for seed in range(seeds + extra_mast_seed):
+            values = {"mast": (49.0 + seed, 68.0)} | ({"vicreg": (40.0, 70.0)} if seed < seeds else {})
+            for run, (hue, size) in values.items():
+                metrics = {"hue": {"top1": hue, "top5": 99.0}, "size": {"top1": size}}
+                written.append(metrics_file(run, seed, metrics=metrics))
+        return written
+
+    return write
+
+
+def test_markdown_is_golden(files, tmp_path):
+    write_comparison(SPEC, files(3), tmp_path / "linear_comparison")
+    text = (tmp_path / "linear_comparison.md").read_text()
+    assert text.startswith(GOLDEN)
+    assert "n = 3" in text
+    assert {path.suffix for path in tmp_path.glob("linear_comparison.*")} == {".csv", ".md", ".tex", ".html"}
+
+
+def test_two_seeds_give_a_difference_and_no_interval(files, tmp_path):
+    write_comparison(SPEC, files(2), tmp_path / "c")
+    text = (tmp_path / "c.md").read_text()
+    assert "| +9.5 |" in text
+    assert "fewer than 3 seeds" in text
+    assert "+9.5 \\[" not in text
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert table[["low", "high"]].isna().all(axis=None)
+    assert table["n"].tolist() == [2] * 5
+
+
+def test_only_seeds_of_both_runs_are_paired(files, tmp_path):
+    write_comparison(SPEC, files(2, extra_mast_seed=True), tmp_path / "c")
+    hue = pd.read_csv(tmp_path / "c.csv").iloc[0]
+    assert (hue["difference"], hue["seeds"], hue["run_mean"]) == (9.5, "0 1", 50.0)
+
+
+def test_scores_over_tasks_by_hand():
+    values = {("vicreg", 0): (10, 90), ("mast", 0): (30, 80), ("vicreg", 1): (20, 60), ("mast", 1): (20, 70)}
+    records = [
+        {"task": "shapes", "target": target, "metric": "top1", "run": run, "seed": seed, "value": float(value)}
+        for (run, seed), pair in values.items()
+        for target, value in zip(("hue", "size"), pair, strict=True)
+    ]
+    mean, worst, rank = list(all_scores(pd.DataFrame(records), SPEC).values())[2:]
+    assert mean.to_numpy().tolist() == [[50, 55], [40, 45]]
+    assert worst.to_numpy().tolist() == [[10, 30], [20, 20]]
+    assert rank.to_numpy().tolist() == [[1.5, 1.5], [1.75, 1.25]]  # seed 1: a tie on hue, mast better on size
+
+
+@pytest.mark.parametrize("n", [3, 4, 5])
+def test_interval_is_that_of_all_resamples(n):
+    """With few seeds the bootstrap distribution can be enumerated: n^n equally likely resamples."""
+    differences = np.random.default_rng(n).normal(2, 3, n).round(2)
+    means = [np.mean(sample) for sample in itertools.product(differences, repeat=n)]
+    low, high = np.quantile(means, [0.025, 0.975], method="inverted_cdf")
+    found = paired_difference(pd.Series(np.zeros(n)), pd.Series(differences))
+    assert found.mean == pytest.approx(differences.mean())
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.25)
+    assert found == paired_difference(pd.Series(np.zeros(n)), pd.Series(differences))
+
+
+def test_no_common_seed_is_no_difference():
+    found = paired_difference(pd.Series({0: 1.0}), pd.Series({1: 2.0}))
+    assert found.n == 0
+    assert np.isnan(found.mean)
+
+
+CONFIG = {
+    "name": "test",
+    "datasets": {"shapes": {"kind": "shapes"}},
+    "pretrain": {"dataset": "shapes"},
+    "runs": {"vicreg": {}, "mast": {"method": "mast", "label": "MAST"}, "other": {}},
+    "protocols": {"linear": {"kind": "linear-lbfgs"}},
+}
+
+
+def experiment(compare):
+    study = {"title": "Linear", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast", "vicreg"]}
+    return parse(Experiment, CONFIG | {"studies": {"linear": study | {"compare": compare}}}, "config.yaml")
+
+
+def test_baseline_is_the_first_row():
+    spec = experiment({"baseline": "vicreg", "runs": ["mast"]}).comparison_spec("linear")
+    assert [row.label for row in spec.rows] == ["vicreg", "MAST"]
+    assert ComparisonSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("compare", "message"),
+    [
+        ({"baseline": "vicrg", "runs": ["mast"]}, r"compare\.baseline: 'vicrg' is not a run of the study.*'vicreg'"),
+        ({"baseline": "vicreg", "runs": ["other"]}, r"studies\.linear\.compare\.runs: 'other' is not a run"),
+        ({"baseline": "vicreg", "runs": ["vicreg"]}, r"compare\.runs: the baseline 'vicreg' is compared with itself"),
+    ],
+)
+def test_mistakes_are_named(compare, message):
+    with pytest.raises(MastError, match=message) as error:
+        experiment(compare)
+    assert "\n" not in str(error.value)
