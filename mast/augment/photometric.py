@@ -15,8 +15,8 @@ LUMA = (0.2989, 0.587, 0.114)
 def jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
     """Colour jitter in the fixed order of its arguments; torchvision's `ColorJitter` draws the order at random."""
     images = adjust_brightness(images, brightness)
-    images = adjust_contrast(images, contrast)
-    images = adjust_saturation(images, saturation)
+    _contrast_(images, contrast)
+    _saturation_(images, saturation)
     return adjust_hue(images, hue)
 
 
@@ -27,14 +27,12 @@ def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with the image's mean luma; factor ≥ 0, 1 is the image."""
-    mean = images.mean(dim=(2, 3)) @ images.new_tensor(LUMA)
-    return images.mul(_per_image(factor)).add_(_per_image((1 - factor) * mean)).clamp_(0, 1)
+    return _contrast_(images.clone(), factor)
 
 
 def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with the luma of each pixel; factor ≥ 0, 1 is the image."""
-    gray = _luma(images).mul_((1 - factor).view(-1, 1, 1))
-    return images.mul(_per_image(factor)).add_(gray.unsqueeze(1)).clamp_(0, 1)
+    return _saturation_(images.clone(), factor)
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
@@ -104,6 +102,10 @@ def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     return result.clamp_(0, 1)
 
 
+ONE_TAP = 1 / 8
+"""Below this `sigma` the kernel of `blur` is a single tap, which changes nothing."""
+
+
 def blur(images: Tensor, sigma: Tensor) -> Tensor:
     """Gaussian blur; `sigma` ≥ 0 in pixels, the kernel cut off at 4 sigma, the image mirrored at its edges.
 
@@ -114,6 +116,16 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
     rows = columns if width == height else _blur_matrices(width, sigma)
     blurred_rows = (images.flatten(1, 2) @ rows.transpose(1, 2)).view_as(images)
     return torch.stack([columns @ channel for channel in blurred_rows.unbind(1)], dim=1).clamp_(0, 1)
+
+
+def _contrast_(images: Tensor, factor: Tensor) -> Tensor:
+    mean = images.mean(dim=(2, 3)) @ images.new_tensor(LUMA)
+    return images.mul_(_per_image(factor)).add_(_per_image((1 - factor) * mean)).clamp_(0, 1)
+
+
+def _saturation_(images: Tensor, factor: Tensor) -> Tensor:
+    gray = _luma(images).mul_((1 - factor).view(-1, 1, 1))
+    return images.mul_(_per_image(factor)).add_(gray.unsqueeze(1)).clamp_(0, 1)
 
 
 def _blur_matrices(size: int, sigma: Tensor) -> Tensor:

@@ -91,7 +91,7 @@ class Policy:
         images = self._warp(unit_float(images), params)
         for name in self.names:
             if name in PHOTOMETRIC:
-                images = _on_rows(PHOTOMETRIC[name], images, params[name][:, 0] > 0, params[name][:, 1:].unbind(1))
+                images = _on_rows(PHOTOMETRIC[name], images, _acts(name, params[name]), params[name][:, 1:].unbind(1))
         return images
 
     def _warp(self, images: Tensor, params: Params) -> Tensor:
@@ -113,6 +113,11 @@ def unit_float(images: Tensor) -> Tensor:
 
 def _map(name: str, rows: Tensor) -> Tensor:
     return GEOMETRIC[name](*(rows if name == "flip" else rows[:, 1:]).unbind(1))
+
+
+def _acts(name: str, rows: Tensor) -> Tensor:
+    """Which images an augmentation changes, bool [N]."""
+    return rows[:, 1] >= photometric.ONE_TAP if name == "blur" else rows[:, 0] > 0
 
 
 def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
