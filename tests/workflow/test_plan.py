@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import Project, planned
 
-STAGES = {"prepare_data", "pretrain_run", "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
+TRAINING = {"prepare_data", "all_data_ready", "pretrain_run"}
+STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
 STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}
 TARGETS = {"all", "data", "pretrain", "evaluate", "detection", "tables", "figures", "report"}
 FIGURES = {"losses", "masks", "overlap", "uncertainty"}
@@ -58,7 +59,7 @@ def test_every_target_and_study_is_a_rule(project: Project) -> None:
     ("target", "rules"),
     [
         ("data", {"prepare_data"}),
-        ("pretrain", {"prepare_data", "pretrain_run"}),
+        ("pretrain", TRAINING),
         ("ablation_uncertainty", {*STAGES - {"evaluate_knn", "train_detector"}, "table_ablation_uncertainty"}),
         ("results/smoke/metrics/knn/digits/shapes/vicreg/seed7.json", STAGES - {"evaluate_linear", "train_detector"}),
     ],
