@@ -23,6 +23,7 @@ FIGURE_SOURCES = {
     "masks": ("masks", f"{ANALYSIS}/masks.csv"),
     "overlap": ("masks", f"{ANALYSIS}/overlap.csv"),
     "uncertainty": ("uncertainty", f"{ANALYSIS}/uncertainty.csv"),
+    "invariance": ("invariance", f"{ANALYSIS}/invariance.csv"),
 }
 """Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows."""
 

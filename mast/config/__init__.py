@@ -8,10 +8,22 @@ from mast.config.data import (
     DetectionData,
     DigitsData,
     FolderData,
+    PublicData,
     ScenesData,
     ShapesData,
 )
-from mast.config.evaluate import DetectionProtocol, KnnProtocol, LinearProtocol, ProtocolSpec
+from mast.config.evaluate import (
+    DetectionProtocol,
+    FewShotProtocol,
+    KnnProtocol,
+    LinearProtocol,
+    LinearSgdProtocol,
+    ProtocolSpec,
+    Semi1Protocol,
+    Semi10Protocol,
+    SemiProtocol,
+    SvmProtocol,
+)
 from mast.config.experiment import Experiment, Study
 from mast.config.load import load_experiment, parse, parse_spec
 from mast.config.pretrain import (
@@ -36,9 +48,11 @@ __all__ = [
     "DigitsData",
     "EncoderSpec",
     "Experiment",
+    "FewShotProtocol",
     "FolderData",
     "KnnProtocol",
     "LinearProtocol",
+    "LinearSgdProtocol",
     "MaskSpec",
     "MastSpec",
     "ObjectiveSpec",
@@ -48,9 +62,14 @@ __all__ = [
     "PretrainSpec",
     "ProjectorSpec",
     "ProtocolSpec",
+    "PublicData",
     "ScenesData",
+    "Semi1Protocol",
+    "Semi10Protocol",
+    "SemiProtocol",
     "ShapesData",
     "Study",
+    "SvmProtocol",
     "UncertaintySpec",
     "load_experiment",
     "parse",

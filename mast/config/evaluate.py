@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from mast.config.augment import Crop, Flip
 from mast.config.base import Count, NonNegative, Positive, StrictModel
 
 
@@ -40,11 +41,101 @@ class KnnProtocol(_Protocol):
     temperature: Positive = 0.07
 
 
+class FewShotProtocol(_Protocol):
+    """Episodes of few labelled images, a logistic regression each (AugSelf, transfer_few_shot.py)."""
+
+    kind: Literal["few-shot"]
+    shots: Count = 5
+    """Labelled images per class and episode."""
+    ways: Annotated[int, Field(ge=2)] = 5
+    """Classes per episode; a target with fewer classes shows all of them in every episode."""
+    queries: Count = 16
+    """Images to classify per class and episode."""
+    episodes: Annotated[int, Field(ge=2)] = 2000
+    inverse_strength: Positive = 1.0
+    """C of ½‖θ‖² + C · summed loss, bias included (scikit-learn's default, as in the source)."""
+    seed: int = 0
+    """Of the episodes: every encoder is scored on the same ones."""
+
+
+class SvmProtocol(_Protocol):
+    """Linear SVMs, one for each class, on frozen features of multi-label images (VISSL's VOC07 benchmark)."""
+
+    kind: Literal["svm-voc"]
+    costs: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000)
+    """Values of C, of which cross-validation chooses one for each class."""
+    folds: Annotated[int, Field(ge=2)] = 3
+    positive_weight: Positive = 2.0
+    """Weight of an image that shows the class, relative to one that does not."""
+    max_iterations: Count = 2000
+    """Of liblinear's dual coordinate descent, for each fit."""
+
+
+class _SgdProtocol(_Protocol):
+    """What protocols share that train with SGD on augmented images: momentum 0.9, cosine per epoch down to 0."""
+
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    """Images per step; the last short batch of an epoch is dropped."""
+    lr_head: Positive
+    """Not scaled with the batch."""
+    weight_decay: NonNegative
+    crop: Crop = Crop()
+    """Random resized crop of the training images; images to score are taken as prepared."""
+    flip: Flip = Flip()
+    """Probability 0 where a label depends on left and right."""
+
+
+class LinearSgdProtocol(_SgdProtocol):
+    """A linear head on the frozen encoder, trained on crops and flips (facebookresearch/vicreg, evaluate.py)."""
+
+    kind: Literal["linear-sgd"]
+    epochs: Count = 100
+    lr_head: Positive = 0.02
+    weight_decay: NonNegative = 1e-6
+
+
+class _SemiProtocol(_SgdProtocol):
+    """Fine-tuning of encoder and head on a share of the labels, drawn for each class alike."""
+
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    """Share of each class's training images that keep their label, rounded, at least one."""
+    epochs: Count = 20
+    lr_backbone: Positive
+    weight_decay: NonNegative = 0.0
+    subset_seed: int = 0
+    """Of the draw of the labelled images: every encoder gets the same ones."""
+
+
+class Semi1Protocol(_SemiProtocol):
+    """Fine-tuning on 1 % of the labels (facebookresearch/vicreg, evaluate.py and README)."""
+
+    kind: Literal["semi-1"]
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.01
+    lr_backbone: Positive = 0.03
+    lr_head: Positive = 0.08
+
+
+class Semi10Protocol(_SemiProtocol):
+    """Fine-tuning on 10 % of the labels (facebookresearch/vicreg, evaluate.py and README)."""
+
+    kind: Literal["semi-10"]
+    fraction: Annotated[float, Field(gt=0, le=1)] = 0.1
+    lr_backbone: Positive = 0.01
+    lr_head: Positive = 0.1
+
+
+SemiProtocol = Semi1Protocol | Semi10Protocol
+"""Both semi-supervised protocols."""
+
+
 class DetectionProtocol(StrictModel):
-    """Faster R-CNN with FPN (torchvision) on the pretrained encoder; COCO AP on the test split."""
+    """Faster or Mask R-CNN with FPN (torchvision) on the pretrained encoder; COCO AP on the test split."""
 
     kind: Literal["detection"]
     backbone: Literal["frozen", "finetuned"] = "finetuned"
+    masks: bool = False
+    """Segment each object too (Mask R-CNN): AP of boxes and of masks. Every annotation then needs a segmentation."""
     epochs: Count = 12
     batch_size: Count = 8
     """Images per step; the last short batch of an epoch is dropped."""
@@ -56,6 +147,8 @@ class DetectionProtocol(StrictModel):
     """Steps in which the learning rate rises linearly from a thousandth."""
     fpn_channels: Count = 256
     head_channels: Count = 1024
+    mask_channels: Count = 256
+    """`masks` only: width of the mask head's four convolutions."""
     min_size: Count = 800
     """Short side to which images are resized, pixels."""
     max_size: Count = 1333
@@ -67,5 +160,15 @@ class DetectionProtocol(StrictModel):
     """Proposals per image on which the box head is trained."""
 
 
-ProtocolSpec = Annotated[LinearProtocol | KnnProtocol | DetectionProtocol, Field(discriminator="kind")]
+ProtocolSpec = Annotated[
+    LinearProtocol
+    | KnnProtocol
+    | FewShotProtocol
+    | SvmProtocol
+    | LinearSgdProtocol
+    | Semi1Protocol
+    | Semi10Protocol
+    | DetectionProtocol,
+    Field(discriminator="kind"),
+]
 """Any protocol."""

@@ -61,6 +61,8 @@ class Figures(StrictModel):
     """Learned masks and their overlap between augmentations."""
     uncertainty: tuple[Name, ...] = ()
     """Predicted uncertainty against augmentation strength."""
+    invariance: tuple[Name, ...] = ()
+    """How far the representation moves under each augmentation, in the whole space and in each subspace."""
 
 
 class Resources(StrictModel):

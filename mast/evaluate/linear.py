@@ -11,19 +11,19 @@ from scipy.optimize import minimize
 from mast.config import LinearProtocol
 from mast.errors import MastError
 from mast.evaluate.features_file import Split, read_features, select
-from mast.evaluate.metrics import percentage, write_metrics
+from mast.evaluate.metrics import classification_metrics, percentage, write_metrics
 
 VERSION = 1
 """Raised when a change of this file changes results."""
 
 
 def evaluate_linear(protocol: str, spec: LinearProtocol, features: Path, output: Path) -> None:
-    """Fit and score a linear classifier for every target of a task; write one metrics file: top-1 (percent).
+    """Fit and score a linear classifier for every target of a task; write one metrics file (percent).
 
-    The protocol is AugSelf's (transfer_linear_eval.py): features as they are, neither normalised nor augmented;
-    summed cross-entropy + w‖θ‖², bias included; w from log-spaced values in ascending order, each fit started from the
-    one before; w is chosen on the validation images (of equals the strongest), the classifier refitted on all training
-    images, and scored once.
+    Top-1 and mean per class, and top-5 where a target has more than 5 classes. The protocol is AugSelf's
+    (transfer_linear_eval.py): features as they are, neither normalised nor augmented; summed cross-entropy + w‖θ‖²,
+    bias included; w from log-spaced values in ascending order, each fit started from the one before; w is chosen on the
+    validation images (of equals the strongest), the classifier refitted on all training images, and scored once.
 
     Raises:
         MastError: the features file is unusable, or has no validation images to choose w on.
@@ -35,8 +35,7 @@ def evaluate_linear(protocol: str, spec: LinearProtocol, features: Path, output:
         raise MastError(f"{features}: val_indices leave no images to fit on or to choose on; prepare the data again")
     probe = LinearProbe(split, spec)
     metrics = {
-        target: {"top1": probe.top1(column, len(classes))}
-        for column, (target, classes) in enumerate(data.classes.items())
+        target: probe.metrics(column, len(classes)) for column, (target, classes) in enumerate(data.classes.items())
     }
     write_metrics(
         output,
@@ -60,15 +59,16 @@ class LinearProbe:
         self.fitting = PrincipalFeatures.of(split.train_features[~split.validation])
         self.refitting = PrincipalFeatures.of(split.train_features)
 
-    def top1(self, column: int, classes: int) -> float:
-        """Top-1 accuracy (percent) on the images to score, at the strength that is best on the validation images."""
+    def metrics(self, column: int, classes: int) -> dict[str, float]:
+        """Accuracies on the images to score, at the strength that is best on the validation images."""
         labels, validation = self.split.train_labels[:, column], self.split.validation
         strengths = np.geomspace(*self.spec.strength_range, self.spec.strengths)
         path = list(fit_path(self.fitting, labels[~validation], classes, strengths, self.spec))
         accuracies = [accuracy(theta, self.split.train_features[validation], labels[validation]) for theta in path]
         best = max(range(len(path)), key=lambda i: (accuracies[i], strengths[i]))
         (theta,) = fit_path(self.refitting, labels, classes, [strengths[best]], self.spec, start=path[best])
-        return accuracy(theta, self.split.score_features, self.split.score_labels[:, column])
+        scores = with_ones(self.split.score_features) @ theta.T
+        return classification_metrics(scores, self.split.score_labels[:, column])
 
 
 @dataclass(frozen=True)

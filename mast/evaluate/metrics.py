@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mast.config import DetectionProtocol, KnnProtocol, LinearProtocol
+from mast.config import ProtocolSpec
 from mast.errors import MastError
 from mast.files import write_json
 
@@ -19,16 +20,41 @@ def percentage(correct: np.ndarray) -> float:
     return 100 * int(correct.sum()) / len(correct)
 
 
+TOP = 5
+"""Of top-5 accuracy, stated for targets with more classes than this."""
+
+
+def classification_metrics(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Accuracies of classifying by the highest scores, percent.
+
+    Args:
+        scores: float [N, C].
+        labels: int [N], in [0, C).
+
+    Returns:
+        `top1`; `top5` where C > 5; `mean_per_class`, the mean over the classes that occur of the share classified
+        rightly.
+    """
+    correct = scores.argmax(axis=1) == labels
+    per_class = [percentage(correct[labels == label]) for label in np.unique(labels)]
+    metrics = {"top1": percentage(correct)}
+    if scores.shape[1] > TOP:
+        highest = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
+        metrics["top5"] = percentage((highest == labels[:, None]).any(axis=1))
+    return metrics | {"mean_per_class": sum(per_class) / len(per_class)}
+
+
 def write_metrics(
     output: Path,
     *,
     protocol: str,
-    spec: LinearProtocol | KnnProtocol | DetectionProtocol,
+    spec: ProtocolSpec,
     version: int,
     metadata: Mapping[str, str],
     metrics: Metrics,
     counts: Mapping[str, int],
     seconds: float,
+    details: Mapping[str, Any] | None = None,
 ) -> None:
     """Write one evaluation's metrics file, atomically.
 
@@ -41,6 +67,7 @@ def write_metrics(
         metrics: percentages.
         counts: images in `train` and `test`.
         seconds: wall time of the evaluation.
+        details: what else a reader needs to judge the numbers, e.g. the hash of a subset; no table shows it.
 
     Raises:
         MastError: a metric is neither None nor a percentage; nothing is written.
@@ -63,6 +90,7 @@ def write_metrics(
             "seed": int(metadata["seed"]),
             "metrics": metrics,
             "counts": dict(counts),
+            **({} if details is None else {"details": details}),
             "spec_sha256": metadata["spec_sha256"],
             "data_sha256": metadata["data_sha256"],
             "task_sha256": metadata["task_sha256"],

@@ -73,7 +73,7 @@ def test_warm_start_and_strength_order_do_not_change_the_optimum() -> None:
 def test_separable_classes_are_learned_and_random_labels_are_not(separable: Path, tmp_path: Path) -> None:
     evaluate_linear("linear", SPEC, separable, tmp_path / "metrics.json")
     result = json.loads((tmp_path / "metrics.json").read_text())
-    assert result["metrics"]["t0"] == {"top1": 100.0}
+    assert result["metrics"]["t0"] == {"top1": 100.0, "mean_per_class": 100.0}
     assert abs(result["metrics"]["t1"]["top1"] - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 200)
     assert result["counts"] == {"train": 400, "test": 200}
     assert (result["task"], result["run"], result["seed"], result["kind"]) == ("digits", "vicreg", 3, "linear-lbfgs")
@@ -86,7 +86,8 @@ def test_strength_is_chosen_on_validation_images_only() -> None:
     test, test_labels = clusters(200, 4, 0.8, seed=1)
 
     def top1(scored: np.ndarray) -> float:
-        return LinearProbe(Split(values, labels[:, None], validation, test, scored[:, None]), SPEC).top1(0, 4)
+        split = Split(values, labels[:, None], validation, test, scored[:, None])
+        return LinearProbe(split, SPEC).metrics(0, 4)["top1"]
 
     strengths = np.geomspace(*SPEC.strength_range, SPEC.strengths)
     fitted = [
