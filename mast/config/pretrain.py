@@ -45,7 +45,7 @@ class MaskSpec(StrictModel):
 
     kind: Literal["none", "sigmoid", "topk"] = "topk"
     """`none`: M ≡ 1. `sigmoid`: free. `topk`: soft top-k, each row's mean held at `keep` exactly."""
-    keep: Annotated[float, Field(gt=0, lt=1)] = 0.9
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.97
     """`topk`: mean of each mask. `sigmoid`: mean of each mask at the start."""
     temperature: Positive = 1.0
     """Softness of the selection."""
@@ -75,7 +75,7 @@ class UncertaintySpec(StrictModel):
     """Width of the head's hidden layer."""
     min_variance: Positive = 0.01
     """Lower bound of a view's variance."""
-    max_weight: Annotated[float, Field(ge=1)] = 4.0
+    max_weight: Annotated[float, Field(ge=1)] = 1.5
     """`relative`: a pair's weight is clipped to [1/max_weight, max_weight] before normalisation."""
 
 
