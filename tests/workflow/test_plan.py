@@ -5,7 +5,7 @@ import resource
 from pathlib import Path
 
 import pytest
-from conftest import Project, planned
+from projects import Project, planned
 
 TRAINING = {"prepare_data", "all_data_ready", "pretrain_run"}
 STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
