@@ -126,6 +126,7 @@ class Experiment(StrictModel):
             kind=self.protocols[spec.protocol].kind,
             tasks=spec.tasks,
             metrics=_metric_of_tasks(spec),
+            backbone=getattr(self.protocols[spec.protocol], "backbone", None),
             rows=tuple(
                 table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
             ),

@@ -42,6 +42,8 @@ class TableSpec(StrictModel):
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     metrics: Annotated[dict[Name, Metric], Field(default_factory=dict)]
     """Task → the metric shown, where the study chose one."""
+    backbone: Literal["frozen", "finetuned"] | None = None
+    """Detection: what happens to the encoder."""
     rows: Annotated[tuple[TableRow, ...], Field(min_length=1)]
 
 

@@ -30,10 +30,6 @@ METRIC_NAMES = {
     "mAP": "Mean average precision",
 }
 
-DETECTION_NOTE = (
-    "The detector is torchvision's Faster R-CNN with FPN: a deviation from the R50-C4 protocol of published values."
-)
-
 
 @dataclass(frozen=True)
 class Result:
@@ -173,12 +169,17 @@ def _is_single(column: Column, columns: list[Column]) -> bool:
 
 
 def column_titles(columns: list[Column]) -> list[str]:
-    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task."""
+    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task.
+
+    Where a detector is scored on boxes and masks, `box AP` and `mask AP`.
+    """
     titles = []
     for column in columns:
         task, target, metric = column
         several_metrics = sum(other[:2] == column[:2] for other in columns) > 1
-        short = metric if several_metrics else target
+        several_targets = sum((other[0], other[2]) == (task, metric) for other in columns) > 1
+        short = metric if not several_targets else f"{target} {metric}"
+        short = short if several_metrics else target
         titles.append(task if column != MEAN and _is_single(column, columns) else short)
     return [
         f"{column[0]} {title}" if titles.count(title) > 1 else title
@@ -199,7 +200,7 @@ def _notes(
 ) -> list[str]:
     notes = [f"{unit_of(spec, columns)}: {_interval_note(counts)}"]
     if spec.kind == "detection":
-        notes.append(DETECTION_NOTE)
+        notes.append(_detection_note(spec, columns))
     if any(row.method == "supervised" for row in spec.rows):
         notes.append("Best per column in bold, runs trained with labels left out.")
     else:
@@ -211,6 +212,15 @@ def _notes(
     if any(value is not None and value.value is None for value in published):
         notes.append("n/a: the published value is not available here.")
     return notes
+
+
+def _detection_note(spec: TableSpec, columns: list[Column]) -> str:
+    model = "Mask R-CNN" if any(target == "mask" for _, target, _ in columns) else "Faster R-CNN"
+    encoder = {"frozen": ", on a frozen encoder", "finetuned": ", the encoder fine-tuned", None: ""}[spec.backbone]
+    return (
+        f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol (detectron2) "
+        "of published values."
+    )
 
 
 def unit_of(spec: TableSpec, columns: list[Column]) -> str:

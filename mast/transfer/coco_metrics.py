@@ -2,8 +2,9 @@
 
 import contextlib
 import io
-from typing import Any
+from typing import Any, Literal
 
+from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -11,18 +12,29 @@ METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
 """The first six of COCO's summary numbers: at IoU 0.50:0.95, 0.50, 0.75, and for small, medium and large objects."""
 
 
-def average_precision(coco: dict[str, Any], predictions: list[dict[str, Any]]) -> dict[str, float | None]:
-    """COCO AP of boxes in percent; None where there is no object of that size to find.
+_KINDS = {"box": "bbox", "mask": "segm"}
+
+
+def average_precision(
+    coco: dict[str, Any], predictions: list[dict[str, Any]], target: Literal["box", "mask"] = "box"
+) -> dict[str, float | None]:
+    """COCO AP of boxes or masks in percent; None where there is no object of that size to find.
+
+    A prediction counts as small, medium or large by the area of its box or mask. (`COCO.loadRes` takes the box for
+    both where a prediction holds both.)
 
     Args:
         coco: COCO instances (`images`, `annotations`, `categories`).
-        predictions: COCO results: `image_id`, `category_id`, `bbox` [x, y, width, height] in pixels, `score`.
+        predictions: COCO results: `image_id`, `category_id`, `score`, `bbox` [x, y, width, height] in pixels and, for
+            the target `mask`, `segmentation` in run lengths.
+        target: what is compared.
 
     Returns:
         METRICS → value in [0, 100], or None.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-        evaluation = COCOeval(_index(coco, coco["annotations"]), _index(coco, _as_annotations(predictions)), "bbox")
+        found = _as_annotations(predictions, target)
+        evaluation = COCOeval(_index(coco, coco["annotations"]), _index(coco, found), _KINDS[target])
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -41,8 +53,14 @@ def _index(coco: dict[str, Any], annotations: list[dict[str, Any]]) -> COCO:
     return indexed
 
 
-def _as_annotations(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _as_annotations(predictions: list[dict[str, Any]], target: str) -> list[dict[str, Any]]:
     return [
-        {**prediction, "id": number, "area": prediction["bbox"][2] * prediction["bbox"][3], "iscrowd": 0}
+        {**prediction, "id": number, "area": _area(prediction, target), "iscrowd": 0}
         for number, prediction in enumerate(predictions, 1)
     ]
+
+
+def _area(prediction: dict[str, Any], target: str) -> float:
+    if target == "mask":
+        return float(coco_mask.area(prediction["segmentation"]))
+    return prediction["bbox"][2] * prediction["bbox"][3]

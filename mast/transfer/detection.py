@@ -1,4 +1,4 @@
-"""Detection transfer: train Faster R-CNN on an encoder, score COCO AP on the test images."""
+"""Detection transfer: train Faster or Mask R-CNN on an encoder, score COCO AP on the test images."""
 
 import math
 import time
@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
 from mast.config import DetectionProtocol
+from mast.data.segmentation import run_lengths
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.evaluate.metrics import write_metrics
@@ -34,6 +35,9 @@ WARMUP_FACTOR = 0.001
 
 FLIP_PROBABILITY = 0.5
 
+MASK_THRESHOLD = 0.5
+"""Probability above which a pixel belongs to an object (He et al. 2017, section 3.1)."""
+
 WORKERS = 4
 """Processes that decode images which stay in place."""
 
@@ -50,8 +54,8 @@ def evaluate_detection(
     """Train a detector on the train split and score it on the test split, after the last epoch.
 
     Linear warm-up, then a learning rate that falls tenfold at STEPS; random horizontal flips. On the CPU the same seed
-    gives the same result. Writes the metrics file (target `box`: AP, AP50, AP75, APs, APm, APl in percent) and, beside
-    it, the detections in COCO's result format as `<stem>.predictions.json`.
+    gives the same result. Writes the metrics file (target `box`, with `spec.masks` also `mask`: AP, AP50, AP75, APs,
+    APm, APl in percent) and, beside it, the detections in COCO's result format as `<stem>.predictions.json`.
 
     Args:
         protocol: the protocol's name in the configuration.
@@ -64,13 +68,14 @@ def evaluate_detection(
         device: where the detector runs.
 
     Raises:
-        MastError: the data are not detection data or too few, the encoder is unusable, or training diverges; no
-            metrics file is written.
+        MastError: the data are not detection data or too few, or have no masks where they are wanted; the encoder is
+            unusable, or training diverges; no metrics file is written.
     """
     started = time.perf_counter()
     task = open_prepared(data)
     _check_splits(task)
-    train, test = DetectionImages(task, "train", annotated_only=True), DetectionImages(task, "test")
+    train = DetectionImages(task, "train", annotated_only=True, masks=spec.masks)
+    test = DetectionImages(task, "test", masks=spec.masks)
     if len(train) < spec.batch_size:
         raise MastError(
             f"{data}: {len(train)} annotated training images are less than one batch; lower "
@@ -83,6 +88,8 @@ def evaluate_detection(
     train_detector(detector, train, spec, protocol, seed, device)
     predictions = detect(detector, test, spec.batch_size, device)
     metrics = {"box": average_precision(test.coco, predictions)}
+    if spec.masks:
+        metrics["mask"] = average_precision(test.coco, predictions, "mask")
     write_json(output.with_suffix(".predictions.json"), predictions)
     write_metrics(
         output,
@@ -132,11 +139,14 @@ def train_detector(
 
 @torch.inference_mode()
 def detect(detector: Detector, images: DetectionImages, batch_size: int, device: str) -> list[dict[str, Any]]:
-    """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images."""
+    """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images, masks as RLE.
+
+    Images that stay in place are seen one by one: a batch's masks, each of the size of its image, would fill memory.
+    """
     detector.eval()
     results: list[dict[str, Any]] = []
     with Progress("detect", len(images)) as progress:
-        for examples in _loader(images, batch_size):
+        for examples in _loader(images, 1 if images.in_place else batch_size):
             outputs = detector([image.to(device) for image, _, _ in examples])
             for (_, _, image_id), found in zip(examples, outputs, strict=True):
                 results += _results(image_id, found)
@@ -156,7 +166,7 @@ def lr_factor(warmup: int, total: int) -> Callable[[int], float]:
 
 
 def _loss(detector: Detector, examples: list[Example], generator: torch.Generator, device: str) -> Tensor:
-    """Sum of the losses of region proposals and box head, on randomly flipped images."""
+    """Sum of the losses of region proposals and heads, on randomly flipped images."""
     flips = torch.rand(len(examples), generator=generator) < FLIP_PROBABILITY
     pairs = [
         flipped(image, target) if flip else (image, target)
@@ -192,7 +202,7 @@ def _optimizer(detector: Detector, spec: DetectionProtocol) -> torch.optim.Optim
 def _results(image_id: int, found: dict[str, Tensor]) -> list[dict[str, Any]]:
     boxes = found["boxes"].cpu().clone()
     boxes[:, 2:] -= boxes[:, :2]
-    return [
+    results = [
         {
             "image_id": image_id,
             "category_id": label,
@@ -201,6 +211,10 @@ def _results(image_id: int, found: dict[str, Tensor]) -> list[dict[str, Any]]:
         }
         for box, label, score in zip(boxes.tolist(), found["labels"].tolist(), found["scores"].tolist(), strict=True)
     ]
+    if "masks" in found:
+        codes = run_lengths((found["masks"][:, 0] > MASK_THRESHOLD).cpu().numpy())
+        results = [{**result, "segmentation": code} for result, code in zip(results, codes, strict=True)]
+    return results
 
 
 def _check_splits(task: PreparedData) -> None:

@@ -1,4 +1,4 @@
-"""Faster R-CNN with a feature pyramid (torchvision) on an encoder."""
+"""Faster or Mask R-CNN with a feature pyramid (torchvision) on an encoder."""
 
 import torch
 from torch import Tensor, nn
@@ -6,6 +6,7 @@ from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
 
 from mast.config import DetectionProtocol
@@ -14,9 +15,15 @@ from mast.models.encoder import STAGES
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
 """Height / width of the anchors (Ren et al. 2015, section 3.1.1)."""
 
+BOX_POOL, MASK_POOL = 7, 14
+"""Side of the pooled regions that box and mask head see; masks leave it doubled, 28 × 28 (He et al. 2017, figure 4)."""
+
+MASK_LAYERS = 4
+"""Convolutions of the mask head (same figure)."""
+
 
 class Detector(FasterRCNN):
-    """Faster R-CNN whose encoder is either fine-tuned as a whole or left as it is.
+    """Faster R-CNN, or with `protocol.masks` Mask R-CNN, whose encoder is fine-tuned as a whole or left as it is.
 
     Fine-tuned: its batch norm uses and updates the statistics of the batch; in one process that is the synchronised
     batch norm of the reference configuration. Frozen: no parameter and no running statistic of it changes.
@@ -32,7 +39,7 @@ class Detector(FasterRCNN):
             classes: number of categories, without the background.
             mean: [1, 3, 1, 1], of images in [0, 1]: the normalisation of pretraining.
             std: like `mean`.
-            protocol: sizes of images, anchors, pyramid and head.
+            protocol: sizes of images, anchors, pyramid and heads.
         """
         frozen = protocol.backbone == "frozen"
         backbone = BackboneWithFPN(
@@ -41,7 +48,6 @@ class Detector(FasterRCNN):
             in_channels_list=stage_channels(encoder),
             out_channels=protocol.fpn_channels,
         )
-        pooled = MultiScaleRoIAlign(list(map(str, range(len(STAGES)))), output_size=7, sampling_ratio=2)
         super().__init__(
             backbone,
             min_size=protocol.min_size,
@@ -55,11 +61,16 @@ class Detector(FasterRCNN):
             rpn_pre_nms_top_n_test=protocol.proposals,
             rpn_post_nms_top_n_train=2 * protocol.proposals,
             rpn_post_nms_top_n_test=protocol.proposals,
-            box_roi_pool=pooled,
-            box_head=TwoMLPHead(protocol.fpn_channels * 7**2, protocol.head_channels),
+            box_roi_pool=_pool(BOX_POOL),
+            box_head=TwoMLPHead(protocol.fpn_channels * BOX_POOL**2, protocol.head_channels),
             box_predictor=FastRCNNPredictor(protocol.head_channels, classes + 1),
             box_batch_size_per_image=protocol.rois,
         )
+        if protocol.masks:
+            width = protocol.mask_channels
+            self.roi_heads.mask_roi_pool = _pool(MASK_POOL)
+            self.roi_heads.mask_head = MaskRCNNHeads(protocol.fpn_channels, (width,) * MASK_LAYERS, dilation=1)
+            self.roi_heads.mask_predictor = MaskRCNNPredictor(width, width, classes + 1)
         self.frozen = frozen
 
     def train(self, mode: bool = True) -> "Detector":
@@ -68,6 +79,10 @@ class Detector(FasterRCNN):
         if self.frozen:
             self.backbone.body.eval()
         return self
+
+
+def _pool(side: int) -> MultiScaleRoIAlign:
+    return MultiScaleRoIAlign([str(level) for level in range(len(STAGES))], output_size=side, sampling_ratio=2)
 
 
 @torch.no_grad()

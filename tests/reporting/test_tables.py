@@ -233,6 +233,17 @@ def test_detection_columns(tmp_path, metrics_file, published):
     assert table.loc["APm", "mean"] == 1.0
 
 
+def test_boxes_and_masks_beside_each_other(tmp_path, metrics_file, published):
+    metrics = {"box": {"AP": 30.0, "AP50": 55.5}, "mask": {"AP": 25.0, "AP50": 50.5}}
+    kind = {"protocol": "frozen", "kind": "detection"}
+    spec = _spec(name="detection", tasks=["scenes"], rows=[_row("vicreg", "V")], backbone="frozen", **kind)
+    write_table(spec, [metrics_file(task="scenes", metrics=metrics, **kind)], published, tmp_path / "t")
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert lines[2] == "| run | box AP | box AP50 | mask AP | mask AP50 |"
+    assert lines[4] == "| V | 30.0 | 55.5 | 25.0 | 50.5 |"
+    assert "Mask R-CNN with FPN, on a frozen encoder: a deviation from the R50-C4 protocol" in "\n".join(lines)
+
+
 def test_refuses_files_of_other_tables(tmp_path, metrics_file, published):
     spec = _spec(tasks=["shapes"], rows=[_row("vicreg", "V")])
     for other in ({"run": "mast"}, {"task": "digits"}, {"protocol": "knn"}):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 
+from mast.data.segmentation import run_lengths
 from mast.transfer.coco_metrics import METRICS, average_precision
 
 
@@ -62,6 +63,52 @@ def test_random_detections_score_as_in_another_implementation() -> None:
     ours = average_precision(coco, found)
     assert 1 < ours["AP"] < 99
     np.testing.assert_allclose(list(ours.values()), 100 * np.array(oracle.stats[:6]), rtol=1e-6)
+
+
+def masked(image_size: int = 100, seed: int = 0) -> tuple[dict, list[dict]]:
+    """Ellipses as annotations, and moved ones as predictions; some masks small while their boxes are of medium size."""
+    generator = np.random.default_rng(seed)
+    coco = scenes(8, 0, seed)
+    rows, columns = np.mgrid[:image_size, :image_size]
+    predictions = []
+    for number in range(40):
+        (y, x), (a, b) = generator.uniform(20, 80, 2), generator.choice([(5, 12), (18, 19), (30, 45)])
+        ellipse = ((rows - y) / a) ** 2 + ((columns - x) / b) ** 2 < 1
+        moved = np.roll(ellipse, tuple(generator.integers(-3, 4, 2)), axis=(0, 1))
+        shared = {"image_id": number % 8, "category_id": 1 + number % 2}
+        for mask, entries in ((ellipse, coco["annotations"]), (moved, predictions)):
+            [code] = run_lengths(mask[None])
+            where = np.where(mask)
+            top, left = (int(index.min()) for index in where)
+            bottom, right = (int(index.max()) + 1 for index in where)
+            entries.append({**shared, "segmentation": code, "bbox": [left, top, right - left, bottom - top]})
+        coco["annotations"][-1] |= {"id": number + 1, "area": int(ellipse.sum()), "iscrowd": 0}
+        predictions[-1]["score"] = float(generator.uniform())
+    return coco, predictions
+
+
+def test_masks_score_as_in_another_implementation() -> None:
+    coco, predictions = masked()
+    truth = COCO({**coco, "annotations": [dict(annotation) for annotation in coco["annotations"]]})
+    values = {}
+    for target, kind, left_out in (("box", "bbox", "segmentation"), ("mask", "segm", "bbox")):
+        results = [{key: value for key, value in entry.items() if key != left_out} for entry in predictions]
+        oracle = COCOeval_faster(truth, truth.loadRes(results), kind)
+        oracle.evaluate()
+        oracle.accumulate()
+        oracle.summarize()
+        values[target] = average_precision(coco, predictions, target)
+        ours = [-100 if value is None else value for value in values[target].values()]
+        np.testing.assert_allclose(ours, 100 * np.array(oracle.stats[:6]), rtol=1e-6)
+    assert 1 < values["mask"]["AP"] < 99
+    assert values["mask"]["AP"] != values["box"]["AP"]
+
+
+def test_masks_of_the_ground_truth_are_perfect() -> None:
+    coco, _ = masked()
+    found = [{**annotation, "score": 1.0} for annotation in coco["annotations"]]
+    assert average_precision(coco, found, "mask")["AP"] == pytest.approx(100)
+    assert average_precision(coco, found, "box")["AP"] == pytest.approx(100)
 
 
 def test_nothing_found_is_zero_and_sizes_without_objects_are_undefined() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from mast.config import CocoData, DetectionProtocol, EncoderSpec, ScenesData, ShapesData
 from mast.data.prepare import prepare
@@ -85,6 +86,22 @@ def test_same_seed_same_metrics_another_seed_another_detector(encoder: Path, sce
     assert (result["task"], result["kind"], result["run"]) == ("scenes", "detection", "vicreg")
 
 
+def test_masks_are_scored_beside_boxes(encoder: Path, scenes: Path, tmp_path: Path) -> None:
+    spec = PROTOCOL.model_copy(update={"masks": True, "mask_channels": 8})
+    evaluate_detection("detection", spec, encoder, scenes, tmp_path / "m.json", 0)
+    metrics = json.loads((tmp_path / "m.json").read_text())["metrics"]
+    predictions = json.loads((tmp_path / "m.predictions.json").read_text())
+    coco = open_prepared(scenes).annotations("test")
+    assert list(metrics) == ["box", "mask"]
+    assert metrics["mask"] == average_precision(coco, predictions, "mask")
+    for found in predictions:
+        x, y, width, height = found["bbox"]
+        rows, columns = np.where(coco_mask.decode(found["segmentation"]))
+        inside = (columns + 1 >= x - 1) & (columns <= x + width + 1) & (rows + 1 >= y - 1) & (rows <= y + height + 1)
+        assert found["segmentation"]["size"] == [48, 48]
+        assert inside.all()
+
+
 @pytest.mark.parametrize("backbone", ["frozen", "finetuned"])
 def test_only_fine_tuning_changes_the_encoder(encoder: Path, scenes: Path, backbone: str) -> None:
     spec = PROTOCOL.model_copy(update={"backbone": backbone})
@@ -98,15 +115,16 @@ def test_only_fine_tuning_changes_the_encoder(encoder: Path, scenes: Path, backb
 
 
 def test_a_detector_learns_its_training_scenes(scenes: Path, tmp_path: Path) -> None:
-    """12 scenes in 30 epochs: wrong boxes, labels or normalisation anywhere would leave AP50 near zero."""
-    spec = PROTOCOL.model_copy(
-        update={"epochs": 30, "lr": 3e-3, "fpn_channels": 16, "head_channels": 64, "warmup_steps": 10}
-    )
+    """12 scenes in 30 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero."""
+    sizes = {"fpn_channels": 16, "head_channels": 64, "mask_channels": 16}
+    spec = PROTOCOL.model_copy(update={"masks": True, "epochs": 30, "lr": 3e-3, "warmup_steps": 10, **sizes})
     torch.manual_seed(0)
     detector, _ = build(write_encoder(tmp_path / "e.safetensors"), spec)
-    images = DetectionImages(open_prepared(scenes), "train")
+    images = DetectionImages(open_prepared(scenes), "train", masks=True)
     train_detector(detector, images, spec, "detection", 0, "cpu")
-    assert average_precision(images.coco, detect(detector, images, 4, "cpu"))["AP50"] > 50
+    found = detect(detector, images, 4, "cpu")
+    assert average_precision(images.coco, found, "box")["AP50"] > 50
+    assert average_precision(images.coco, found, "mask")["AP50"] > 50
 
 
 @pytest.mark.parametrize(
@@ -153,13 +171,14 @@ def test_images_in_place_equal_images_in_an_array(scenes: Path, tmp_path: Path) 
 
 def test_boxes_lie_on_their_objects_also_when_flipped(scenes: Path) -> None:
     """The mask of each object, from the annotations, has the box as its bounds, and mirrored the mirrored box."""
-    from pycocotools import mask as coco_mask
-
-    images = DetectionImages(open_prepared(scenes), "test")
+    images = DetectionImages(open_prepared(scenes), "test", masks=True)
     annotation = images.coco["annotations"][0]
     image, target, _ = images[0]
     mask = torch.from_numpy(coco_mask.decode(annotation["segmentation"]))
-    for pixels, boxes in ((mask, target["boxes"]), (mask.flip(1), flipped(image, target)[1]["boxes"])):
+    mirrored = flipped(image, target)[1]
+    assert torch.equal(target["masks"][0], mask)
+    assert torch.equal(mirrored["masks"][0], mask.flip(1))
+    for pixels, boxes in ((mask, target["boxes"]), (mask.flip(1), mirrored["boxes"])):
         rows, columns = torch.where(pixels > 0)
         bounds = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         assert boxes[0].tolist() == [float(bound) for bound in bounds]
@@ -208,6 +227,16 @@ def test_unusable_input_ends_in_one_line_without_a_metrics_file(encoder: Path, s
         assert message in str(error.value)
         assert "\n" not in str(error.value)
         assert not (tmp_path / "out").exists()
+
+
+def test_an_object_without_mask_is_named(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = open_prepared(scenes)
+    coco = task.annotations("test")
+    del coco["annotations"][1]["segmentation"]
+    monkeypatch.setattr(task, "annotations", lambda _split: coco)
+    with pytest.raises(MastError, match=r"test annotation 2 has no segmentation; annotate .* masks: false"):
+        DetectionImages(task, "test", masks=True)
+    assert len(DetectionImages(task, "test")) == 6
 
 
 def test_a_category_outside_the_classes_is_named(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,51 @@
+"""COCO segmentations: polygons or run lengths, checked, and as masks."""
+
+import math
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+
+def mask_fault(segmentation: Any, width: int, height: int) -> str:
+    """What is wrong with the segmentation of an object in an image of this size ("" if nothing is).
+
+    Right are: a list of polygons [x1, y1, x2, y2, x3, y3, …] in pixels; run lengths {size: [height, width], counts}
+    with counts a list of integers or COCO's compressed string.
+    """
+    if isinstance(segmentation, list):
+        return "" if segmentation and all(map(_is_polygon, segmentation)) else "is not a list of polygons"
+    if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str | list):
+        return "is neither a list of polygons nor run lengths (size, counts)"
+    if segmentation.get("size") != [height, width]:
+        return f"has run lengths of size {segmentation.get('size')}, the image has [{height}, {width}]"
+    counts = segmentation["counts"]
+    if isinstance(counts, list):
+        whole = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
+        return "" if whole else "has counts that do not add up to the image's pixels"
+    try:
+        coco_mask.decode(segmentation)
+    except (ValueError, UnicodeEncodeError):
+        return "has counts that are not COCO's compressed run lengths"
+    return ""
+
+
+def object_mask(segmentation: Any, width: int, height: int) -> np.ndarray:
+    """The mask of an object, uint8 [height, width] of 0 and 1; the segmentation must be without fault."""
+    if isinstance(segmentation, list):
+        return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width)))
+    if isinstance(segmentation["counts"], list):
+        return coco_mask.decode(coco_mask.frPyObjects(segmentation, height, width))
+    return coco_mask.decode(segmentation)
+
+
+def run_lengths(masks: np.ndarray) -> list[dict[str, Any]]:
+    """COCO's compressed run lengths, ready for JSON, of each mask in bool or uint8 [n, height, width]."""
+    codes = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8)))
+    return [{"size": list(code["size"]), "counts": code["counts"].decode("ascii")} for code in codes]
+
+
+def _is_polygon(values: Any) -> bool:
+    if not isinstance(values, list) or len(values) < 6 or len(values) % 2:
+        return False
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
