@@ -6,8 +6,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from mast.analysis.views import encode_views
 from mast.augment.policy import Params, Policy
-from mast.models.encoder import normalise
 
 UNCERTAINTY_COLUMNS = ("augmentation", "strength", "uncertainty", "spread", "count")
 
@@ -15,7 +15,6 @@ LEVELS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Strengths at which each augmentation is applied, beside the identity (0); 1 is the strongest that the policy allows.
 An augmentation that is only on or off has strength 1 at all of them and is measured once."""
 
-BATCH = 256
 SEED = 0
 """Of the augmentations' remaining parameters (position of a crop, sign of a rotation): the same at every strength."""
 
@@ -39,15 +38,10 @@ def measure_uncertainty(
         number of images.
     """
     device = next(head.parameters()).device
-    mean, std = (statistic.to(device) for statistic in normalisation)
 
     def sigma(params: Params) -> Tensor:
-        batches = []
-        for start in range(0, len(images), BATCH):
-            rows = slice(start, start + BATCH)
-            view = policy.apply(images[rows].to(device), {name: values[rows] for name, values in params.items()})
-            batches.append(head(encoder(normalise(view, mean, std))).sqrt().mean(dim=1).double().cpu())
-        return torch.cat(batches)
+        features = encode_views(encoder, policy, images, params, normalisation, device)
+        return head(features).sqrt().mean(dim=1).double().cpu()
 
     plain = sigma(policy.identity(len(images)))
     rows = []

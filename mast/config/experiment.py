@@ -83,6 +83,9 @@ class Stages(StrictModel):
     pretrain: Resources = Resources(runtime=120)
     features: Resources = Resources()
     evaluate: Resources = Resources()
+    """Protocols that read features."""
+    finetune: Resources = Resources(runtime=120, mem_mb=3000)
+    """`linear-sgd`, `semi-1` and `semi-10`."""
     detection: Resources = Resources(runtime=120, mem_mb=3000)
     analyze: Resources = Resources()
     report: Resources = Resources()

@@ -1,8 +1,13 @@
 """The projector that maps features to embeddings during pretraining."""
 
+from pathlib import Path
+
 from torch import nn
 
 from mast.config import ProjectorSpec
+from mast.models.encoder import read_weights
+
+PREFIX = "projector."
 
 
 def build_projector(features: int, spec: ProjectorSpec) -> nn.Sequential:
@@ -15,3 +20,18 @@ def build_projector(features: int, spec: ProjectorSpec) -> nn.Sequential:
         layers += [nn.Linear(features, spec.hidden), nn.BatchNorm1d(spec.hidden), nn.ReLU(inplace=True)]
         features = spec.hidden
     return nn.Sequential(*layers, nn.Linear(features, spec.output, bias=False))
+
+
+def load_projector(heads_file: Path, features: int, spec: ProjectorSpec | None) -> nn.Sequential | None:
+    """Read the projector of a run from its `heads.safetensors`, in eval mode; None where the run has none.
+
+    Raises:
+        MastError: the file is missing or damaged.
+    """
+    weights, _ = read_weights(heads_file)
+    own = {name.removeprefix(PREFIX): tensor for name, tensor in weights.items() if name.startswith(PREFIX)}
+    if not own or spec is None:
+        return None
+    projector = build_projector(features, spec)
+    projector.load_state_dict(own, strict=True)
+    return projector.eval()

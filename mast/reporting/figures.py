@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mast.reporting.curves import Runs
+from mast.reporting.figure_invariance import draw_invariance
 from mast.reporting.figure_losses import draw_losses
 from mast.reporting.figure_masks import draw_masks
 from mast.reporting.figure_overlap import draw_overlap
@@ -14,6 +15,7 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "masks": draw_masks,
     "overlap": draw_overlap,
     "uncertainty": draw_uncertainty,
+    "invariance": draw_invariance,
 }
 """Name of a figure → the function that draws it from files by run label; they read, in this order, `metrics.jsonl`,
 `masks.csv`, `overlap.csv` and `uncertainty.csv`."""

@@ -9,18 +9,21 @@ from torch import nn
 from mast.analysis import analyze
 from mast.analysis.uncertainty import measure_uncertainty
 from mast.augment.policy import Policy
-from mast.config import EncoderSpec, PolicySpec, PretrainSpec, UncertaintySpec
+from mast.config import EncoderSpec, PolicySpec, PretrainSpec, ProjectorSpec, UncertaintySpec
 from mast.data.store import Writer
 from mast.errors import MastError
 from mast.models.encoder import build_encoder, save_encoder, save_weights
+from mast.models.projector import build_projector
 from mast.models.uncertainty import UncertaintyHead
 
 HEADERS = {
     "masks": "augmentation,dimension,weight",
     "overlap": "first,second,cosine,soft_iou",
     "uncertainty": "augmentation,strength,uncertainty,spread,count",
+    "invariance": "augmentation,space,moved,between,relative,count",
 }
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 8, 8))
+PROJECTOR = ProjectorSpec(hidden=8, output=6, layers=2)
 NAMES = ["crop", "flip", "jitter", "grayscale", "blur"]
 
 
@@ -37,17 +40,18 @@ def data(tmp_path):
 def run_directory(tmp_path):
     """Writes what pretraining writes, with the given heads."""
 
-    def write(masks=None, head=None):
+    def write(masks=None, head=None, projector=None, method="mast"):
         torch.manual_seed(0)
         folder = tmp_path / "run"
         encoder = build_encoder(ENCODER)
         weights = {} if masks is None else {"masks": masks}
+        weights |= {f"projector.{name}": tensor for name, tensor in projector.state_dict().items()} if projector else {}
         weights |= {f"uncertainty.{name}": tensor for name, tensor in head.state_dict().items()} if head else {}
         metadata = {"augmentations": json.dumps(NAMES), "uncertainty": UncertaintySpec(hidden=4).model_dump_json()}
         save_weights(folder / "heads.safetensors", weights, metadata)
         normalisation = {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}
         save_encoder(folder / "encoder.safetensors", encoder, {"encoder": ENCODER.model_dump_json(), **normalisation})
-        spec = PretrainSpec(method="mast", dataset="tiny", encoder=ENCODER)
+        spec = PretrainSpec(method=method, dataset="tiny", encoder=ENCODER, projector=PROJECTOR).resolved()
         (folder / "run.json").write_text(json.dumps({"spec": spec.model_dump(mode="json", exclude_none=True)}))
         return folder
 
@@ -56,7 +60,7 @@ def run_directory(tmp_path):
 
 @pytest.mark.parametrize("masks", [None, torch.ones(5, 6)])
 def test_run_without_masks_or_uncertainty_writes_headers(run_directory, data, tmp_path, masks):
-    analyze(run_directory(masks), data, tmp_path / "out")
+    analyze(run_directory(masks, method="untrained"), data, tmp_path / "out")
     for name, header in HEADERS.items():
         assert (tmp_path / "out" / f"{name}.csv").read_text() == header + "\n"
 
@@ -65,12 +69,13 @@ def test_all_files_of_a_full_run(run_directory, data, tmp_path):
     masks = torch.rand(5, 6)
     head = UncertaintyHead(8, 6, UncertaintySpec(hidden=4))
     nn.init.normal_(head.output.weight)
-    folder = run_directory(masks, head)
+    folder = run_directory(masks, head, build_projector(8, PROJECTOR))
     analyze(folder, data, tmp_path / "out")
     read = {name: pd.read_csv(tmp_path / "out" / f"{name}.csv") for name in HEADERS}
     assert {name: ",".join(table.columns) for name, table in read.items()} == HEADERS
     assert read["masks"]["weight"].to_numpy() == pytest.approx(masks.flatten().numpy(), rel=1e-5)
     assert len(read["overlap"]) == 25
+    assert read["invariance"]["space"].tolist() == ["features", "embedding", *NAMES] * 5
     uncertainty = read["uncertainty"]
     assert uncertainty["augmentation"].unique().tolist() == NAMES
     assert (uncertainty["count"] == 20).all()

@@ -34,11 +34,13 @@ def inputs(tmp_path):
                     for j, b in enumerate(AUGMENTATIONS)
                 ],
                 "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
+                "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
             }
             columns = {
                 "masks": ("augmentation", "dimension", "weight"),
                 "overlap": ("first", "second", "cosine", "soft_iou"),
                 "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
+                "invariance": ("augmentation", "space", "relative"),
             }
             for name, rows in tables.items():
                 frame = pd.DataFrame(rows if label == "MAST" else [], columns=list(columns[name]))

@@ -8,6 +8,7 @@ rule analyze_run:
         masks=f"{RESULTS}/{ANALYSIS}/masks.csv",
         overlap=f"{RESULTS}/{ANALYSIS}/overlap.csv",
         uncertainty=f"{RESULTS}/{ANALYSIS}/uncertainty.csv",
+        invariance=f"{RESULTS}/{ANALYSIS}/invariance.csv",
     log:
         f"{RESULTS}/logs/{ANALYSIS}.log",
     threads: stage_threads("analyze")

@@ -1,0 +1,37 @@
+"""Features of augmented images, in batches."""
+
+import torch
+from torch import Tensor, nn
+
+from mast.augment.policy import Params, Policy
+from mast.models.encoder import normalise
+
+BATCH = 256
+
+
+@torch.inference_mode()
+def encode_views(
+    encoder: nn.Module,
+    policy: Policy,
+    images: Tensor,
+    params: Params,
+    normalisation: tuple[Tensor, Tensor],
+    device: torch.device,
+) -> Tensor:
+    """Features [N, D] of uint8 images [N, 3, S, S] under the given parameters, on `device`.
+
+    Args:
+        encoder: images [N, 3, S, S] → features [N, D], in eval mode and on `device`.
+        policy: for images of S pixels.
+        images: on the CPU.
+        params: of `policy`, for N images.
+        normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
+        device: where the encoder is.
+    """
+    mean, std = (statistic.to(device) for statistic in normalisation)
+    features = []
+    for start in range(0, len(images), BATCH):
+        rows = slice(start, start + BATCH)
+        view = policy.apply(images[rows].to(device), {name: values[rows] for name, values in params.items()})
+        features.append(encoder(normalise(view, mean, std)))
+    return torch.cat(features)
