@@ -75,8 +75,9 @@ def protocol_spec(arguments: argparse.Namespace, kind: type[Protocol]) -> Protoc
         return parse_spec(kind, arguments.spec)
     spec = known(experiment(arguments).protocols, "protocol", arguments.protocol)
     if not isinstance(spec, kind):
-        [wanted] = get_args(kind.model_fields["kind"].annotation)
-        raise MastError(f"--protocol: {arguments.protocol!r} is of kind {spec.kind!r}; this command takes {wanted!r}")
+        models = get_args(kind) or (kind,)  # one model, or a union
+        wanted = " or ".join(repr(get_args(model.model_fields["kind"].annotation)[0]) for model in models)
+        raise MastError(f"--protocol: {arguments.protocol!r} is of kind {spec.kind!r}; this command takes {wanted}")
     return spec
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from mast.data.store import PreparedData, open_prepared
+from mast.data.store import open_prepared
 from mast.errors import MastError
 from mast.evaluate.features_file import Features, write_features
+from mast.evaluate.images import check_task
 from mast.files import sha256_file
 from mast.models.encoder import load_encoder, normalisation, normalise
 
@@ -24,7 +25,7 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
         MastError: the task has no labels or no test split, or the encoder's features are not finite.
     """
     task = open_prepared(data)
-    _check_task(task, data)
+    check_task(task)
     encoder, metadata = load_encoder(encoder_file)
     mean, std = normalisation(metadata)
     features = {}
@@ -79,11 +80,3 @@ def encode(
     for start in range(0, len(images), batch_size):
         batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
         yield encoder(normalise(batch.permute(0, 3, 1, 2).float() / 255, mean, std)).float().cpu().numpy()
-
-
-def _check_task(task: PreparedData, data: Path) -> None:
-    if not task.has("test"):
-        raise MastError(f"{data}: data set {task.name!r} has no test split; evaluation needs one")
-    for split in ("train", "test"):
-        if task.labels(split) is None:
-            raise MastError(f"{data}: data set {task.name!r} has no labels for {split}; evaluation needs them")

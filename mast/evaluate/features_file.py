@@ -15,6 +15,9 @@ from mast.files import atomic_path
 NESTED_SEED = 0
 """Seed of the validation images drawn from the training images where the real ones are scored (`split: val`)."""
 
+PRESENCE = ("absent", "present")
+"""The values of a target that is one class of a multi-label data set; label −1: the class is to be ignored."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -68,8 +71,10 @@ def write_features(path: Path, features: Features) -> None:
         )
 
 
-def read_features(path: Path) -> Features:
+def read_features(path: Path, ignore: bool = False) -> Features:
     """Read a features file and check that its arrays belong together; no pickled objects are loaded.
+
+    `ignore` allows the label −1 in targets with the values PRESENCE.
 
     Raises:
         MastError: the file is missing or damaged, holds non-finite features, or labels outside their classes.
@@ -87,7 +92,7 @@ def read_features(path: Path) -> Features:
         raise MastError(f"{path}: no such file") from None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise MastError(f"{path}: not a readable features file ({error}); delete it and extract again") from None
-    _check(path, features)
+    _check(path, features, ignore)
     return features
 
 
@@ -121,7 +126,7 @@ def select(features: Features, split: Literal["test", "val"]) -> Split:
     )
 
 
-def _check(path: Path, features: Features) -> None:
+def _check(path: Path, features: Features, ignore: bool) -> None:
     for name, values, labels in (
         ("train", features.train_features, features.train_labels),
         ("test", features.test_features, features.test_labels),
@@ -134,14 +139,16 @@ def _check(path: Path, features: Features) -> None:
         if bad := int((~np.isfinite(values)).any(axis=1).sum()):
             raise MastError(f"{path}: {bad} of {len(values)} {name} images have non-finite features; pretrain again")
         for column, (target, classes) in enumerate(features.classes.items()):
-            wrong = (labels[:, column] < 0) | (labels[:, column] >= len(classes))
+            lowest = -1 if ignore and tuple(classes) == PRESENCE else 0
+            wrong = (labels[:, column] < lowest) | (labels[:, column] >= len(classes))
             if wrong.any():
                 raise MastError(
                     f"{path}: {name} label {labels[wrong, column][0]} of target {target!r} is outside "
                     f"0…{len(classes) - 1}; prepare the data again"
                 )
     for column, target in enumerate(features.classes):
-        if len(np.unique(features.train_labels[:, column])) < 2:
+        labels = features.train_labels[:, column]
+        if len(np.unique(labels[labels >= 0])) < 2:
             raise MastError(f"{path}: the training images of target {target!r} hold one class; at least 2 are needed")
     if len(features.val_indices) and not 0 <= features.val_indices.min() <= features.val_indices.max() < len(
         features.train_features

@@ -2,6 +2,8 @@
 
 import time
 import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,8 @@ from sklearn.svm import LinearSVC
 
 from mast.config import SvmProtocol
 from mast.errors import MastError
-from mast.evaluate.features_file import PRESENCE, Split, read_features, select
-from mast.evaluate.metrics import Metrics, write_metrics
+from mast.evaluate.features_file import PRESENCE, Features, Split, read_features, select
+from mast.evaluate.metrics import write_metrics
 
 VERSION = 1
 """Raised when a change of this file changes results."""
@@ -25,70 +27,90 @@ TOLERANCE = 1e-4
 """Of liblinear's stopping rule (svm_trainer.py)."""
 
 ALL_CLASSES = "classes"
-"""Target of the mean over the classes of a multi-label data set."""
+"""Target under which the mean over the classes of a multi-label data set stands."""
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """One class against all others."""
+
+    target: str
+    name: str
+    multilabel: bool
+    """Whether the class is a target of its own, with the values `absent` and `present`."""
+    train: np.ndarray
+    """bool [N]: the training images that show it."""
+    score: np.ndarray
+    """bool [M]: the images to score that show it."""
+    known: np.ndarray
+    """bool [M]: the images to score for which it is not to be ignored."""
 
 
 def evaluate_svm(protocol: str, spec: SvmProtocol, features: Path, output: Path) -> None:
     """Fit and score a linear SVM for every class of a task; write one metrics file (percent).
 
-    The protocol is VISSL's (svm_trainer.py; voc07 configuration): features divided by their norm; squared hinge loss,
+    The protocol is VISSL's (svm_trainer.py; configuration voc07): features divided by their norm; squared hinge loss,
     images of the class weighted; C chosen for each class by the mean average precision of stratified cross-validation
     on the training images (of equals the first), the SVM refitted on all of them and scored once. Images for which a
     class is to be ignored count as images without it in training and are left out of its score.
 
-    A target with the classes `absent` and `present` is one class of a multi-label data set: its metric is `AP`, and
-    their mean is `mAP` of the target `classes`. Of any other target each value is a class, and the metric is `mAP`.
+    A target with the values `absent` and `present` is one class of a multi-label data set: its metric is `AP`, and the
+    mean over these is `mAP` of the target `classes`. Of any other target each value is a class, and the metric `mAP`.
 
     Raises:
         MastError: the features file is unusable; or a class has fewer training images with or without it than folds, or
-            none to score.
+            no image to score.
     """
     started = time.perf_counter()
     data = read_features(features, ignore=True)
     split = select(data, spec.split)
     train, score = unit_rows(split.train_features), unit_rows(split.score_features)
-    precisions: dict[str, dict[str, float]] = {}
-    costs: dict[str, dict[str, float]] = {}
-    for column, (target, classes) in enumerate(data.classes.items()):
-        precisions[target], costs[target] = {}, {}
-        for value in range(1, 2) if tuple(classes) == PRESENCE else range(len(classes)):
-            shown, tested = split.train_labels[:, column] == value, split.score_labels[:, column]
-            name = target if tuple(classes) == PRESENCE else f"{target} {classes[value]}"
-            _check_class(protocol, spec, features, name, shown, tested == value)
-            cost = choose_cost(train, shown, spec)
-            known = tested >= 0
-            scores = fit(train, shown, cost, spec).decision_function(score[known])
-            precisions[target][classes[value]] = 100 * average_precision(tested[known] == value, scores)
-            costs[target][classes[value]] = cost
+    every = list(classes_of(data, split))
+    for one in every:
+        _check_class(protocol, spec, features, one)
+    costs = [choose_cost(train, one.train, spec) for one in every]
+    precisions = [
+        100
+        * average_precision(
+            one.score[one.known], svm(cost, spec).fit(train, one.train).decision_function(score)[one.known]
+        )
+        for one, cost in zip(every, costs, strict=True)
+    ]
     write_metrics(
         output,
         protocol=protocol,
         spec=spec,
         version=VERSION,
         metadata=data.metadata,
-        metrics=_metrics(precisions, {target for target, names in data.classes.items() if tuple(names) == PRESENCE}),
-        counts=_counts(split),
+        metrics=_metrics(every, precisions),
+        counts={"train": len(train), "test": len(score)},
         seconds=time.perf_counter() - started,
-        details={"costs": costs},
+        details={"costs": {f"{one.target} {one.name}": cost for one, cost in zip(every, costs, strict=True)}},
     )
+
+
+def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
+    """Every class of every target as a problem of its own."""
+    for column, (target, values) in enumerate(data.classes.items()):
+        multilabel = tuple(values) == PRESENCE
+        train, score = split.train_labels[:, column], split.score_labels[:, column]
+        for value in (PRESENCE.index("present"),) if multilabel else range(len(values)):
+            yield OneClass(target, values[value], multilabel, train == value, score == value, score >= 0)
 
 
 def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> float:
     """The C with the best cross-validated average precision for a class; `shown` is bool [N]."""
-    means = [
-        cross_val_score(svm(cost, spec), features, shown, cv=spec.folds, scoring="average_precision").mean()
-        for cost in spec.costs
-    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # max_iterations is part of the protocol
+        means = [
+            cross_val_score(svm(cost, spec), features, shown, cv=spec.folds, scoring="average_precision").mean()
+            for cost in spec.costs
+        ]
     return spec.costs[int(np.argmax(means))]
 
 
-def fit(features: np.ndarray, shown: np.ndarray, cost: float, spec: SvmProtocol) -> LinearSVC:
-    """An SVM fitted to features [N, D] and bool [N]."""
-    return svm(cost, spec).fit(features, shown)
-
-
 def svm(cost: float, spec: SvmProtocol) -> LinearSVC:
-    """The classifier, not fitted."""
+    """A classifier that is not fitted yet, for features [N, D] and bool [N]."""
     return LinearSVC(
         C=cost,
         class_weight={True: spec.positive_weight, False: 1},
@@ -96,3 +118,41 @@ def svm(cost: float, spec: SvmProtocol) -> LinearSVC:
         max_iter=spec.max_iterations,
         random_state=0,
     )
+
+
+def average_precision(shown: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the precision-recall curve whose precision is made to fall with recall, in [0, 1].
+
+    VOC's measure since 2010, which VISSL uses (evaluate.py) for VOC07 too, in place of the 11-point mean.
+
+    Args:
+        shown: bool [M], at least one True.
+        scores: float [M].
+    """
+    precision, recall, _ = precision_recall_curve(shown, scores)  # recall falls from 1 to 0
+    return min(float(-np.diff(recall) @ np.maximum.accumulate(precision)[:-1]), 1.0)  # rounding
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Float features [N, D] divided by their norms, float64."""
+    features = features.astype(np.float64)
+    return features / (np.linalg.norm(features, axis=1, keepdims=True) + SMALLEST_NORM)
+
+
+def _metrics(every: list[OneClass], precisions: list[float]) -> dict[str, dict[str, float]]:
+    found: dict[str, list[float]] = {}
+    for one, precision in zip(every, precisions, strict=True):
+        found.setdefault(ALL_CLASSES if one.multilabel else one.target, []).append(precision)
+    alone = {one.target: {"AP": precision} for one, precision in zip(every, precisions, strict=True) if one.multilabel}
+    return {target: {"mAP": float(np.mean(values))} for target, values in found.items()} | alone
+
+
+def _check_class(protocol: str, spec: SvmProtocol, features: Path, one: OneClass) -> None:
+    fewest = min(one.train.sum(), (~one.train).sum())
+    if fewest < spec.folds:
+        raise MastError(
+            f"protocols.{protocol}.folds: {spec.folds} folds, but {features} has {fewest} training images with or "
+            f"without class {one.name!r} of target {one.target!r}; choose fewer folds"
+        )
+    if not one.score.any():
+        raise MastError(f"{features}: no image to score shows class {one.name!r} of target {one.target!r}")

@@ -28,9 +28,9 @@ wildcard_constraints:
     protocol=one_of(experiment.protocols),
 
 
-def protocols(kind):
-    """A wildcard constraint: the protocols of one kind."""
-    return one_of(name for name, spec in experiment.protocols.items() if spec.kind == kind)
+def protocols(*kinds):
+    """A wildcard constraint: the protocols of these kinds."""
+    return one_of(name for name, spec in experiment.protocols.items() if spec.kind in kinds)
 
 
 def protocol_json(wildcards):

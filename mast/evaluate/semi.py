@@ -1,0 +1,104 @@
+"""Semi-supervised evaluation: encoder and head fine-tuned on a share of the labels."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mast.config import SemiProtocol
+from mast.data.store import open_prepared
+from mast.evaluate.features import encode
+from mast.evaluate.images import LabelledImages, labelled_images
+from mast.evaluate.metrics import classification_metrics, write_metrics
+from mast.evaluate.sgd import Training, build_heads, build_optimizer, load_finite_encoder, train_epochs
+from mast.files import sha256_file, sha256_json
+from mast.models.encoder import load_encoder, normalisation, normalise
+
+VERSION = 1
+"""Raised when a change of this file or of sgd.py changes results."""
+
+
+def evaluate_semi(
+    protocol: str, spec: SemiProtocol, encoder_file: Path, data: Path, output: Path, device: str = "cpu"
+) -> None:
+    """Fine-tune on the labelled share of each target in turn and write one metrics file (percent).
+
+    The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode, a
+    learning rate for each, cosine schedule, random resized crop and flip. Each target starts from the encoder file and
+    has a subset of its own, whose hash is recorded. Scored after the last epoch. The seed is the encoder's.
+
+    Raises:
+        MastError: the encoder or the data are unusable, there are fewer labelled images than one batch, or training
+            diverges; no metrics file is written.
+    """
+    started = time.perf_counter()
+    task = open_prepared(data)
+    images = labelled_images(task, spec.split)
+    metrics, subsets = {}, {}
+    for column, (target, classes) in enumerate(task.targets.items()):
+        chosen = labelled_subset(images.train_labels[:, column], spec.fraction, spec.subset_seed)
+        share = LabelledImages(
+            images.train_images[chosen],
+            images.train_labels[chosen, column : column + 1],
+            images.score_images,
+            images.score_labels[:, column : column + 1],
+        )
+        scores = finetune(protocol, spec, encoder_file, share, len(classes), device)
+        metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
+        subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
+    write_metrics(
+        output,
+        protocol=protocol,
+        spec=spec,
+        version=VERSION,
+        metadata={
+            **load_encoder(encoder_file)[1],
+            "encoder_sha256": sha256_file(encoder_file),
+            "task": task.name,
+            "task_sha256": task.sha256,
+        },
+        metrics=metrics,
+        counts={"train": len(images.train_images), "test": len(images.score_images)},
+        seconds=time.perf_counter() - started,
+        details={"labelled": subsets},
+    )
+
+
+def labelled_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Positions, int64 and ascending, of a share of each class in int [N]: rounded, at least one of each."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    members = [order[labels[order] == label] for label in np.unique(labels)]
+    return np.sort(np.concatenate([own[: max(1, round(fraction * len(own)))] for own in members]))
+
+
+def subset_hash(positions: np.ndarray) -> str:
+    """SHA-256 of the JSON list of positions, 64 hex digits."""
+    return sha256_json(positions.tolist())
+
+
+def finetune(
+    protocol: str, spec: SemiProtocol, encoder_file: Path, images: LabelledImages, classes: int, device: str
+) -> np.ndarray:
+    """Fine-tune a fresh copy of the encoder with one head; scores of the images to score, float32 [M, classes]."""
+    encoder, metadata = load_finite_encoder(encoder_file)
+    seed = int(metadata["seed"])
+    torch.manual_seed(seed)
+    encoder = encoder.to(device).train()
+    mean, std = (statistic.to(device) for statistic in normalisation(metadata))
+    heads = build_heads(encoder.num_features, [classes]).to(device)
+    optimizer = build_optimizer(
+        spec,
+        [
+            {"params": heads.parameters()},
+            {"params": encoder.parameters(), "lr": spec.lr_backbone},
+        ],
+    )
+    training = Training(
+        protocol, spec, lambda view: encoder(normalise(view, mean, std)), heads, optimizer, seed, device
+    )
+    for _ in train_epochs(training, images):
+        pass
+    features = np.concatenate(list(encode(encoder, images.score_images, mean, std, device)))
+    with torch.no_grad():
+        return heads[0](torch.from_numpy(features).to(device)).cpu().numpy()

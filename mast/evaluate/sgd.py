@@ -1,0 +1,115 @@
+"""Training of classification heads, with or without the encoder, by SGD on crops and flips."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mast.augment.policy import Policy
+from mast.config import LinearSgdProtocol, PolicySpec, SemiProtocol
+from mast.data.batches import TrainingBatches
+from mast.errors import MastError
+from mast.evaluate.images import LabelledImages
+from mast.models.encoder import load_encoder
+from mast.progress import Progress
+
+MOMENTUM = 0.9
+"""Of SGD (facebookresearch/vicreg, evaluate.py)."""
+
+HEAD_STD = 0.01
+"""Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained, and how."""
+
+    protocol: str
+    """Name in the configuration, for messages."""
+    spec: LinearSgdProtocol | SemiProtocol
+    features: Callable[[Tensor], Tensor]
+    """Maps views, float [B, 3, S, S] in [0, 1], to features [B, D]."""
+    heads: nn.ModuleList
+    """A linear classifier for each column of the labels."""
+    optimizer: torch.optim.SGD
+    """Its groups' learning rates are those of the start."""
+    seed: int
+    """Of the order of the images and of the augmentations."""
+    device: str
+
+
+def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
+    """`load_encoder`, and a MastError where a weight is not finite."""
+    encoder, metadata = load_encoder(path)
+    for name, weights in encoder.state_dict().items():
+        if not torch.isfinite(weights).all():
+            raise MastError(f"{path}: {name} is not finite; pretrain again with a lower learning rate")
+    return encoder, metadata
+
+
+def build_heads(features: int, classes: Sequence[int]) -> nn.ModuleList:
+    """A linear classifier for each number of classes, drawn from torch's global generator."""
+    heads = nn.ModuleList(nn.Linear(features, count) for count in classes)
+    for head in heads:
+        nn.init.normal_(head.weight, std=HEAD_STD)
+        nn.init.zeros_(head.bias)
+    return heads
+
+
+def build_optimizer(spec: LinearSgdProtocol | SemiProtocol, groups: Sequence[dict]) -> torch.optim.SGD:
+    """SGD over parameter groups with their own learning rates."""
+    return torch.optim.SGD(groups, lr=spec.lr_head, momentum=MOMENTUM, weight_decay=spec.weight_decay)
+
+
+def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
+    """Train in place and yield after each epoch, from 0; cross-entropy summed over the heads.
+
+    Raises:
+        MastError: fewer images than one batch, or the loss is not finite.
+    """
+    spec = training.spec
+    if len(images.train_images) < spec.batch_size:
+        raise MastError(
+            f"protocols.{training.protocol}.batch_size: {spec.batch_size}, but there are {len(images.train_images)} "
+            "labelled training images; choose no more than that"
+        )
+    batches = TrainingBatches(images.train_images, images.train_labels, spec.batch_size, training.seed)
+    policy = Policy(
+        PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip), images.train_images.shape[1]
+    )
+    generator = torch.Generator().manual_seed(training.seed)
+    starts = [group["lr"] for group in training.optimizer.param_groups]
+    with Progress(spec.kind, spec.epochs * batches.steps_per_epoch * spec.batch_size) as progress:
+        for epoch in range(spec.epochs):
+            for group, start in zip(training.optimizer.param_groups, starts, strict=True):
+                group["lr"] = start * cosine(epoch, spec.epochs)
+            for step in range(batches.steps_per_epoch):
+                uint8, labels = batches.batch(epoch, step)
+                view = policy.apply(uint8.to(training.device), policy.sample(len(uint8), 0, generator))
+                loss = _step(training, view, labels.to(training.device))
+                progress.update(len(uint8))
+            if not math.isfinite(loss):
+                raise MastError(
+                    f"protocols.{training.protocol}.lr_head: training diverged in epoch {epoch + 1}; "
+                    f"choose less than {spec.lr_head:g}"
+                )
+            yield epoch
+
+
+def cosine(epoch: int, epochs: int) -> float:
+    """Share of the learning rate in an epoch, from 1 towards 0 (evaluate.py steps its schedule once per epoch)."""
+    return (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def _step(training: Training, view: Tensor, labels: Tensor) -> float:
+    features = training.features(view)
+    losses = [functional.cross_entropy(head(features), labels[:, t]) for t, head in enumerate(training.heads)]
+    loss = torch.stack(losses).sum()
+    training.optimizer.zero_grad()
+    loss.backward()
+    training.optimizer.step()
+    return loss.item()
