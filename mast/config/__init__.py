@@ -11,6 +11,7 @@ from mast.config.data import (
     PublicData,
     ScenesData,
     ShapesData,
+    VocData,
 )
 from mast.config.evaluate import (
     DetectionProtocol,
@@ -71,6 +72,7 @@ __all__ = [
     "Study",
     "SvmProtocol",
     "UncertaintySpec",
+    "VocData",
     "load_experiment",
     "parse",
     "parse_spec",

@@ -87,7 +87,35 @@ class CocoData(StrictModel):
     licence: str = "not stated"
 
 
+ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")]
+"""`<year>/<image set>`: the images that `VOC<year>/ImageSets/Main/<image set>.txt` lists."""
+
+VOC_CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+"""The 20 classes of PASCAL VOC (development kit 2012, section 2.1)."""
+
+
+class VocData(StrictModel):
+    """A detection data set in PASCAL VOC's layout: `VOC<year>/{Annotations,ImageSets,JPEGImages}`; boxes, no masks."""
+
+    kind: Literal["voc"]
+    root: Annotated[str, Field(min_length=1)]
+    """Directory that holds VOC2007, VOC2012, … (`VOCdevkit`)."""
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval", "2012/trainval")
+    """Image sets to train on, each as `<year>/<set>`; by default VOC07+12."""
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    """Names that the annotations use, in the order of their numbers."""
+    unreadable: Literal["stop", "skip"] = "stop"
+    """As for `coco`."""
+    licence: str = "not stated"
+
+
 ClassificationData = ShapesData | DigitsData | FolderData
-DetectionData = ScenesData | CocoData
-DataSpec = Annotated[ShapesData | ScenesData | DigitsData | FolderData | CocoData, Field(discriminator="kind")]
+DetectionData = ScenesData | CocoData | VocData
+DataSpec = Annotated[
+    ShapesData | ScenesData | DigitsData | FolderData | CocoData | VocData, Field(discriminator="kind")
+]
 """Any data set."""

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from mast.config import CocoData, DataSpec, DigitsData, FolderData, ScenesData, ShapesData
+from mast.config import CocoData, DataSpec, DigitsData, FolderData, ScenesData, ShapesData, VocData
 from mast.data.coco import prepare_coco
 from mast.data.digits import prepare_digits
 from mast.data.folder import prepare_folder
 from mast.data.scenes import prepare_scenes
 from mast.data.shapes import prepare_shapes
+from mast.data.voc import prepare_voc
 
 
 def prepare(name: str, spec: DataSpec, output: Path, threads: int = 1) -> None:
@@ -36,3 +37,5 @@ def prepare(name: str, spec: DataSpec, output: Path, threads: int = 1) -> None:
             prepare_folder(name, spec, output, threads)
         case CocoData():
             prepare_coco(name, spec, output, threads)
+        case VocData():
+            prepare_voc(name, spec, output, threads)

@@ -141,6 +141,18 @@ FAULTS = {
     "category name twice": (change("categories", 1, name="dog"), "two categories are called 'dog'"),
     "no file name": (drop("images", 0, "file_name"), "image 7: file_name is missing or not of type str"),
     "other size": (change("images", 0, width=21), r"image 7 \(a\.png\) is stated to be 21 × 10 .* file is 20 × 10"),
+    "polygon of two points": (
+        change("annotations", 1, segmentation=[[15, 5, 20, 5]]),
+        "annotation 2 .*segmentation is not a list of polygons; correct it, or",
+    ),
+    "run lengths of another image": (
+        change("annotations", 1, segmentation={"size": [20, 10], "counts": [200]}),
+        r"annotation 2 .*run lengths of size \[20, 10\], the image has \[10, 20\]",
+    ),
+    "run lengths too short": (
+        change("annotations", 1, segmentation={"size": [10, 20], "counts": [100]}),
+        "annotation 2 .*counts that do not add up",
+    ),
     "class not in train": (change("categories", 0, name="bird"), r"test\.json: class 'bird' is annotated in test but"),
 }
 
