@@ -74,9 +74,10 @@ def test_masked_terms_equal_vicreg_on_each_masked_embedding(augmentations: int, 
     torch.testing.assert_close(masked_variance_hinge(z, masks), torch.stack(hinge).mean())
 
 
-def test_masked_covariance_gradient_reaches_embeddings_and_masks() -> None:
-    z = torch.randn(6, 4, dtype=torch.float64, requires_grad=True)
-    masks = torch.rand(3, 4, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize(("count", "dims", "augmentations"), [(6, 4, 3), (3, 7, 2), (3, 7, 1), (3, 4, 1)])
+def test_masked_covariance_gradient_reaches_embeddings_and_masks(count: int, dims: int, augmentations: int) -> None:
+    z = torch.randn(count, dims, dtype=torch.float64, requires_grad=True)
+    masks = torch.rand(augmentations, dims, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(masked_covariance_energy, (z, masks))
 
 
