@@ -22,6 +22,7 @@ FIGURE_SOURCES = {
     "losses": ("losses", CURVES),
     "masks": ("masks", f"{ANALYSIS}/masks.csv"),
     "overlap": ("masks", f"{ANALYSIS}/overlap.csv"),
+    "clusters": ("masks", f"{ANALYSIS}/subspaces.csv"),
     "uncertainty": ("uncertainty", f"{ANALYSIS}/uncertainty.csv"),
     "invariance": ("invariance", f"{ANALYSIS}/invariance.csv"),
 }

@@ -7,6 +7,7 @@ from torch.nn import functional
 
 MASK_COLUMNS = ("augmentation", "dimension", "weight")
 OVERLAP_COLUMNS = ("first", "second", "cosine", "soft_iou")
+SUBSPACE_COLUMNS = ("augmentation", "size", "common", "partly", "unique", "closed_alone")
 
 
 def mask_weights(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
@@ -31,3 +32,26 @@ def mask_overlap(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
     index = pd.MultiIndex.from_product([augmentations, augmentations], names=OVERLAP_COLUMNS[:2])
     values = {"cosine": cosine.flatten().numpy(), "soft_iou": soft_iou.flatten().numpy()}
     return pd.DataFrame(values, index=index).reset_index()
+
+
+def subspace_dimensions(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
+    """How many dimensions each subspace shares with others, from masks [K, d] in [0, 1] (`SUBSPACE_COLUMNS`, K rows).
+
+    `size` = Σ_j m_kj is the sum of `common` = Σ_j min_l m_lj (open in all masks), `unique` = Σ_j max(0, m_kj −
+    max_{l≠k} m_lj) (open in this one more than in any other) and `partly`, the rest. `closed_alone` = Σ_j max(0,
+    min_{l≠k} m_lj − m_kj): closed in this one, open in all others. For masks of 0 and 1 these are numbers of
+    dimensions. Of a single mask all is unique.
+    """
+    masks = masks.double()
+    records = []
+    for row, name in enumerate(augmentations):
+        own, others = masks[row], torch.cat((masks[:row], masks[row + 1 :]))
+        size = own.sum().item()
+        if len(others) == 0:
+            records.append((name, size, 0.0, 0.0, size, 0.0))
+            continue
+        common = masks.amin(dim=0).sum().item()
+        unique = (own - others.amax(dim=0)).clamp(min=0).sum().item()
+        closed_alone = (others.amin(dim=0) - own).clamp(min=0).sum().item()
+        records.append((name, size, common, max(0.0, size - common - unique), unique, closed_alone))
+    return pd.DataFrame(records, columns=list(SUBSPACE_COLUMNS))

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from mast.analysis.invariance import INVARIANCE_COLUMNS, measure_invariance
-from mast.analysis.masks import MASK_COLUMNS, OVERLAP_COLUMNS, mask_overlap, mask_weights
+from mast.analysis.masks import (
+    MASK_COLUMNS,
+    OVERLAP_COLUMNS,
+    SUBSPACE_COLUMNS,
+    mask_overlap,
+    mask_weights,
+    subspace_dimensions,
+)
 from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty
 from mast.augment.policy import Policy
 from mast.config import PretrainSpec, parse
@@ -25,7 +32,8 @@ IMAGES = 512
 
 
 def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
-    """Write the CSV files of a pretrained run to `output`: `masks`, `overlap`, `uncertainty`, `invariance`.
+    """Write the CSV files of a pretrained run to `output`: `masks`, `overlap`, `subspaces`, `uncertainty`,
+    `invariance`.
 
     A file is a header and nothing else where the run lacks what it measures: learned masks, an uncertainty head, or
     augmentations.
@@ -42,11 +50,16 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
     """
     masks, augmentations = _learned_masks(Path(run_directory) / "heads.safetensors")
     tables = {
-        "masks": pd.DataFrame(columns=MASK_COLUMNS) if masks is None else mask_weights(masks, augmentations),
-        "overlap": pd.DataFrame(columns=OVERLAP_COLUMNS) if masks is None else mask_overlap(masks, augmentations),
+        "masks": pd.DataFrame(columns=MASK_COLUMNS),
+        "overlap": pd.DataFrame(columns=OVERLAP_COLUMNS),
+        "subspaces": pd.DataFrame(columns=SUBSPACE_COLUMNS),
         "uncertainty": pd.DataFrame(columns=UNCERTAINTY_COLUMNS),
         "invariance": pd.DataFrame(columns=INVARIANCE_COLUMNS),
     }
+    if masks is not None:
+        tables["masks"] = mask_weights(masks, augmentations)
+        tables["overlap"] = mask_overlap(masks, augmentations)
+        tables["subspaces"] = subspace_dimensions(masks, augmentations)
     run = _load(Path(run_directory), open_prepared(data), torch.device(device))
     if run.spec.policy is not None and run.spec.policy.names:
         tables |= _measured(run, masks)

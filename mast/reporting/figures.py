@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mast.reporting.curves import Runs
+from mast.reporting.figure_clusters import draw_clusters
 from mast.reporting.figure_invariance import draw_invariance
 from mast.reporting.figure_losses import draw_losses
 from mast.reporting.figure_masks import draw_masks
@@ -14,6 +15,7 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "losses": draw_losses,
     "masks": draw_masks,
     "overlap": draw_overlap,
+    "clusters": draw_clusters,
     "uncertainty": draw_uncertainty,
     "invariance": draw_invariance,
 }

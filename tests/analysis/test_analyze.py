@@ -19,6 +19,7 @@ from mast.models.uncertainty import UncertaintyHead
 HEADERS = {
     "masks": "augmentation,dimension,weight",
     "overlap": "first,second,cosine,soft_iou",
+    "subspaces": "augmentation,size,common,partly,unique,closed_alone",
     "uncertainty": "augmentation,strength,uncertainty,spread,count",
     "invariance": "augmentation,space,moved,between,relative,count",
 }

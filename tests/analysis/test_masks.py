@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mast.analysis.masks import mask_overlap, mask_weights
+from mast.analysis.masks import mask_overlap, mask_weights, subspace_dimensions
 
 
 def test_overlap_by_hand():
@@ -40,4 +40,29 @@ def test_weights_are_tidy():
         ["crop", 1, 0.25],
         ["flip", 0, 0.5],
         ["flip", 1, 1.0],
+    ]
+
+
+def test_dimensions_of_binary_masks_are_counted():
+    #                       all  a   b   c  ab  ab  bc
+    masks = torch.tensor([[1.0, 1, 0, 0, 1, 1, 0], [1, 0, 1, 0, 1, 1, 1], [1, 0, 0, 1, 0, 0, 1]])
+    table = subspace_dimensions(masks, ["a", "b", "c"])
+    assert table.to_numpy().tolist() == [
+        ["a", 4, 1, 2, 1, 1],  # bc is closed in a alone
+        ["b", 5, 1, 3, 1, 0],
+        ["c", 3, 1, 1, 1, 2],
+    ]
+
+
+def test_parts_of_soft_masks_add_up():
+    masks = torch.rand(4, 50, generator=torch.Generator().manual_seed(1))
+    table = subspace_dimensions(masks, list("abcd"))
+    assert table["size"].to_numpy() == pytest.approx(masks.double().sum(dim=1).numpy())
+    assert table[["common", "partly", "unique"]].sum(axis=1).to_numpy() == pytest.approx(table["size"].to_numpy())
+    assert table["common"].nunique() == 1
+
+
+def test_a_single_mask_shares_nothing():
+    assert subspace_dimensions(torch.tensor([[1.0, 0.5]]), ["crop"]).to_numpy().tolist() == [
+        ["crop", 1.5, 0, 0, 1.5, 0]
     ]

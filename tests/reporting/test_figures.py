@@ -8,6 +8,7 @@ from PIL import Image
 
 from mast.errors import MastError
 from mast.reporting.curves import over_seeds, read_metrics_log
+from mast.reporting.figure_clusters import merges
 from mast.reporting.figure_masks import sorted_dimensions
 from mast.reporting.figures import FIGURES
 from mast.reporting.style import line_styles
@@ -34,12 +35,14 @@ def inputs(tmp_path):
                     for j, b in enumerate(AUGMENTATIONS)
                 ],
                 "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
+                "clusters": [(a, 9.0, 5.0, 3.0, 1.0) for a in AUGMENTATIONS],
                 "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
             }
             columns = {
                 "masks": ("augmentation", "dimension", "weight"),
                 "overlap": ("first", "second", "cosine", "soft_iou"),
                 "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
+                "clusters": ("augmentation", "size", "common", "partly", "unique"),
                 "invariance": ("augmentation", "space", "relative"),
             }
             for name, rows in tables.items():
@@ -120,3 +123,10 @@ def test_dimensions_are_sorted_by_the_mask_that_closes_them():
 
 def test_lines_differ():
     assert len({tuple(style.values()) for style in line_styles(28)}) == 28
+
+
+def test_augmentations_that_share_most_are_merged_first_by_hand():
+    overlap = pd.DataFrame([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]], index=list("abc"), columns=list("abc"))
+    tree = merges(overlap)
+    assert sorted(tree[0, :2]) == [0, 1]
+    assert tree[:, 2].tolist() == pytest.approx([0.1, 0.7])  # then c, at the mean of 1 − 0.2 and 1 − 0.4

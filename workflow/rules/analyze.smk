@@ -7,6 +7,7 @@ rule analyze_run:
     output:
         masks=f"{RESULTS}/{ANALYSIS}/masks.csv",
         overlap=f"{RESULTS}/{ANALYSIS}/overlap.csv",
+        subspaces=f"{RESULTS}/{ANALYSIS}/subspaces.csv",
         uncertainty=f"{RESULTS}/{ANALYSIS}/uncertainty.csv",
         invariance=f"{RESULTS}/{ANALYSIS}/invariance.csv",
     log:
