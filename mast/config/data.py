@@ -1,8 +1,8 @@
 """Data sets: one model per kind, told apart by `kind`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mast.config.base import Count, StrictModel
 
@@ -48,7 +48,20 @@ class DigitsData(_ClassificationData):
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
 
 
-class FolderData(_ClassificationData):
+class _ImageFiles(StrictModel):
+    root: Annotated[str, Field(min_length=1)]
+    """Path of the directory; relative paths start at the directory in which the command runs."""
+    size: Annotated[int, Field(ge=8, le=1024)] = 224
+    """Images are resized (short side, bicubic) and centre-cropped to this side, pixels."""
+    storage: Literal["arrays", "index"] = "arrays"
+    """`arrays`: images are decoded once, into one array. `index`: image files stay in place and are decoded whenever a
+    batch needs them, for data sets too large to copy."""
+    unreadable: Literal["stop", "skip"] = "stop"
+    """What a file that cannot be decoded does: stop with its name, or be skipped and counted in the manifest. An index
+    reads no more than the head of each file; a file damaged further on stops the job that decodes it."""
+
+
+class FolderData(_ImageFiles, _ClassificationData):
     """A directory of images: `<root>/{train,test}/<class>/*`, or a flat directory of unlabeled images.
 
     PNG, JPEG, WebP, BMP, TIFF, GIF; any size; grayscale, palette, RGBA and CMYK files are converted to RGB (transparent
@@ -56,14 +69,43 @@ class FolderData(_ClassificationData):
     """
 
     kind: Literal["folder"]
-    root: Annotated[str, Field(min_length=1)]
-    """Path of the directory; relative paths start at the directory in which the command runs."""
-    size: Annotated[int, Field(ge=8, le=1024)] = 224
-    """Images are resized (short side, bicubic) and centre-cropped to this side, pixels."""
-    unreadable: Literal["stop", "skip"] = "stop"
-    """What a file that cannot be decoded does: stop with its name, or be skipped and counted in the manifest."""
     licence: str = "not stated"
     """Recorded in the manifest."""
+
+
+class PublicData(_ImageFiles):
+    """A public data set in its official layout below `root`, with the splits of its protocol (docs/data.md)."""
+
+    kind: Literal["public"]
+    source: Literal[
+        "stl10",
+        "stl10-unlabeled",
+        "cifar10",
+        "cifar100",
+        "food101",
+        "flowers102",
+        "pets",
+        "dtd",
+        "aircraft",
+        "cars",
+        "caltech101",
+        "sun397",
+        "mit67",
+        "imagenet",
+        "imagenet100",
+        "places205",
+        "inaturalist2018",
+    ]
+    download: bool = False
+    """Fetch and unpack into `root` what is missing there. Otherwise nothing is ever downloaded."""
+    verify: bool = True
+    """Stop unless checksums and numbers of images are the official ones; false for a reduced copy of your own."""
+
+    @model_validator(mode="after")
+    def _files_to_index(self) -> Self:
+        if self.storage == "index" and self.source.startswith(("stl10", "cifar")):
+            raise ValueError(f"storage: {self.source} has no image files that could stay in place; set it to arrays")
+        return self
 
 
 class CocoSplit(StrictModel):
@@ -113,9 +155,9 @@ class VocData(StrictModel):
     licence: str = "not stated"
 
 
-ClassificationData = ShapesData | DigitsData | FolderData
+ClassificationData = ShapesData | DigitsData | FolderData | PublicData
 DetectionData = ScenesData | CocoData | VocData
 DataSpec = Annotated[
-    ShapesData | ScenesData | DigitsData | FolderData | CocoData | VocData, Field(discriminator="kind")
+    ShapesData | ScenesData | DigitsData | FolderData | PublicData | CocoData | VocData, Field(discriminator="kind")
 ]
 """Any data set."""

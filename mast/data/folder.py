@@ -1,19 +1,17 @@
 """`folder`: any directory of images, with a folder for each class, or flat and unlabeled."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from mast.config import FolderData
-from mast.data.images import SUFFIXES, UnreadableImageError, decode, map_files, square
+from mast.data.images import SUFFIXES
 from mast.data.splits import random_split, stratified_split
-from mast.data.store import Writer, channel_statistics
+from mast.data.store import Writer
+from mast.data.write_images import index_of, training_statistics, write_images
 from mast.errors import MastError
-from mast.progress import Progress
 
 TARGET = "class"
 """Name of the one target of a labelled folder."""
@@ -40,9 +38,12 @@ def prepare_folder(name: str, spec: FolderData, output: Path, threads: int = 1) 
     listings = list_splits(Path(spec.root))
     with Writer(output) as writer:
         for split, listing in listings.items():
-            labels = _write_split(writer, split, listing, spec, threads)
+            kept = write_images(writer, split, listing.files, listing.labels, spec, threads)
+            labels = None if listing.labels is None else listing.labels[kept]
+            if labels is not None:
+                _check_classes(Path(spec.root) / split, listing, labels)
             if split == "train":
-                writer.array("val_indices.npy", _validation(labels, writer.load("train_images.npy"), spec))
+                writer.array("val_indices.npy", _validation(labels, len(kept), spec))
         classes = listings["train"].classes
         writer.finish(
             name,
@@ -50,50 +51,23 @@ def prepare_folder(name: str, spec: FolderData, output: Path, threads: int = 1) 
             f"folder {spec.root}",
             spec.licence,
             {TARGET: classes} if classes else {},
-            *channel_statistics(writer.load("train_images.npy")),
+            *training_statistics(writer, spec, threads),
+            index_of(spec),
         )
 
 
-def _write_split(writer: Writer, split: str, listing: Listing, spec: FolderData, threads: int) -> np.ndarray | None:
-    readable: list[int] = []
-
-    def rows() -> Iterator[np.ndarray]:
-        read = partial(_read, size=spec.size, unreadable=spec.unreadable)
-        with Progress(f"{spec.root} {split}", len(listing.files)) as progress:
-            for index, image in enumerate(map_files(read, listing.files, threads)):
-                progress.update(1)
-                if image is not None:
-                    readable.append(index)
-                    yield image
-
-    count = writer.stream(f"{split}_images.npy", rows(), (spec.size, spec.size, 3))
-    writer.count(split, count, skipped=len(listing.files) - count)
-    if listing.labels is None:
-        return None
-    labels = listing.labels[readable]
-    for index in np.unique(listing.labels):
-        if index not in labels:
-            raise MastError(f"{spec.root}/{split}/{listing.classes[index]}: none of its images can be read")
-    writer.array(f"{split}_labels.npy", labels[:, None])
-    return labels
+def _check_classes(folder: Path, listing: Listing, readable: np.ndarray) -> None:
+    for index in np.setdiff1d(listing.labels, readable):
+        raise MastError(f"{folder / listing.classes[index]}: none of its images can be read")
 
 
-def _read(file: Path, size: int, unreadable: str) -> np.ndarray | None:
-    try:
-        return square(decode(file), size)
-    except UnreadableImageError as error:
-        if unreadable == "skip":
-            return None
-        raise MastError(f"{error}; repair or remove it, or set unreadable: skip") from None
-
-
-def _validation(labels: np.ndarray | None, images: np.ndarray, spec: FolderData) -> np.ndarray:
+def _validation(labels: np.ndarray | None, count: int, spec: FolderData) -> np.ndarray:
     if labels is None:
-        held_out = random_split(len(images), spec.validation_fraction, spec.split_seed)[1]
+        held_out = random_split(count, spec.validation_fraction, spec.split_seed)[1]
     else:
         held_out = stratified_split(labels, spec.validation_fraction, spec.split_seed)[1]
     if len(held_out) == 0:
-        raise MastError(f"{spec.root}: too few training images ({len(images)}); two of a class are needed at least")
+        raise MastError(f"{spec.root}: too few training images ({count}); two of a class are needed at least")
     return held_out
 
 
@@ -141,11 +115,20 @@ def _unlabeled(root: Path, folders: dict[str, Path]) -> Listing:
 
 def _labeled_or_flat(split: Path) -> Listing:
     flat = _images_in(split)
-    folders = [folder for folder in _visible(split) if folder.is_dir()]
-    if flat and folders:
+    if flat and any(folder.is_dir() for folder in _visible(split)):
         raise MastError(f"{split}: holds images both directly ({flat[0].name}) and in folders; {_LAYOUT}")
     if flat:
         return Listing(flat, None, [])
+    return list_class_folders(split)
+
+
+def list_class_folders(split: Path) -> Listing:
+    """Images in one folder for each class, at any depth; classes are numbered in the order of their names.
+
+    Raises:
+        MastError: there is no folder, or one without images.
+    """
+    folders = [folder for folder in _visible(split) if folder.is_dir()]
     if not folders:
         raise MastError(f"{split}: holds no images ({', '.join(sorted(SUFFIXES))}); {_LAYOUT}")
     files, labels = [], []

@@ -4,6 +4,7 @@ import itertools
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,6 +21,7 @@ MAX_PIXELS = 89_000_000
 
 _BATCH = 64
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -40,15 +42,35 @@ def decode(path: Path, upright: bool = True) -> Image.Image:
         UnreadableImageError: the file is damaged, cut off, not an image, larger than MAX_PIXELS, or of a mode
             (floating point, Lab) without a plain meaning in RGB.
     """
+    with _readable(path), Image.open(path) as image:
+        _check_pixels(image)
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
+
+
+def measure(path: Path) -> tuple[int, int, int]:
+    """Width and height in pixels, and size of the file in bytes; only the head of the file is read.
+
+    Raises:
+        UnreadableImageError: the file is missing, not an image, or larger than MAX_PIXELS.
+    """
+    with _readable(path), Image.open(path) as image:
+        _check_pixels(image)
+        return image.width, image.height, path.stat().st_size
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width} × {image.height} pixels, more than {MAX_PIXELS:,}")
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
+        yield
     except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
         reason = " ".join(str(error).replace(str(path), "").split()).strip("':") or type(error).__name__
         raise UnreadableImageError(f"{path}: cannot be read as an image ({reason})") from None
+
+
+def _check_pixels(image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} × {image.height} pixels, more than {MAX_PIXELS:,}")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -68,8 +90,8 @@ def square(image: Image.Image, size: int) -> np.ndarray:
     return np.asarray(ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC))
 
 
-def map_files(read: Callable[[Path], Result], files: Iterable[Path], threads: int) -> Iterator[Result]:
-    """Apply `read` to each file, several at a time, in order, holding few results in memory."""
+def map_files(read: Callable[[Item], Result], files: Iterable[Item], threads: int) -> Iterator[Result]:
+    """Apply `read` to each file (or array), several at a time, in order, holding few results in memory."""
     pending = iter(files)
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.filterwarnings("ignore", module="PIL")  # what matters is raised as well

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from mast.config import CocoData, DataSpec, DigitsData, FolderData, ScenesData, ShapesData, VocData
+from mast.config import CocoData, DataSpec, DigitsData, FolderData, PublicData, ScenesData, ShapesData, VocData
 from mast.data.coco import prepare_coco
 from mast.data.digits import prepare_digits
 from mast.data.folder import prepare_folder
+from mast.data.public import prepare_public
 from mast.data.scenes import prepare_scenes
 from mast.data.shapes import prepare_shapes
 from mast.data.voc import prepare_voc
+from mast.errors import MastError
 
 
 def prepare(name: str, spec: DataSpec, output: Path, threads: int = 1) -> None:
@@ -23,9 +25,17 @@ def prepare(name: str, spec: DataSpec, output: Path, threads: int = 1) -> None:
         threads: for decoding image files.
 
     Raises:
-        MastError: the source is missing, damaged or not what the spec says.
+        MastError: the source is missing, damaged or not what the spec says; the disk is full.
     """
-    output = Path(output)
+    try:
+        _prepare(name, spec, Path(output), threads)
+    except OSError as error:
+        where = error.filename or output
+        reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
+        raise MastError(f"{where}: preparing {name!r} stopped ({reason}); check disk space and permissions") from None
+
+
+def _prepare(name: str, spec: DataSpec, output: Path, threads: int) -> None:
     match spec:
         case ShapesData():
             prepare_shapes(name, spec, output)
@@ -35,6 +45,8 @@ def prepare(name: str, spec: DataSpec, output: Path, threads: int = 1) -> None:
             prepare_digits(name, spec, output)
         case FolderData():
             prepare_folder(name, spec, output, threads)
+        case PublicData():
+            prepare_public(name, spec, output, threads)
         case CocoData():
             prepare_coco(name, spec, output, threads)
         case VocData():

@@ -1,5 +1,6 @@
 """Prepared data: uint8 arrays and a manifest in one directory (see docs/design.md, "Prepared data")."""
 
+import os
 import shutil
 from collections.abc import Iterable
 from functools import cached_property
@@ -8,6 +9,7 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from mast.data.index import IndexedImages
 from mast.errors import MastError
 from mast.files import atomic_path, read_json, sha256_file, sha256_json, write_json
 
@@ -81,10 +83,15 @@ class PreparedData:
         """Whether a split's images are one array (else they stay in place, see `annotations`)."""
         return f"{split}_images.npy" in self.manifest["files"]
 
-    def images(self, split: str) -> np.memmap:
-        """uint8 [N, H, W, 3]."""
+    def images(self, split: str) -> np.memmap | IndexedImages:
+        """uint8 [N, H, W, 3]; of an index, images are decoded when rows are taken."""
         self._require(split)
-        return self._array(f"{split}_images.npy")
+        index = self.manifest.get("index")
+        if index is None:
+            return self._array(f"{split}_images.npy")
+        if not Path(index["root"]).is_dir():
+            raise MastError(f"{index['root']}: missing; the images of {self.name!r} are decoded from there")
+        return IndexedImages(Path(index["root"]), self._array(f"{split}_paths.npy"), index["size"])
 
     def labels(self, split: str) -> np.ndarray | None:
         """int64 [N, T], column t for the t-th target; None where there are no labels."""
@@ -115,10 +122,22 @@ class PreparedData:
             self._compare(self.path / file, recorded)
             if file.endswith("_annotations.json"):
                 self._verify_in_place(read_json(self.path / file))
+            elif file.endswith("_paths.npy"):
+                self._verify_indexed(file.removesuffix("_paths.npy"))
 
     def _verify_in_place(self, coco: dict[str, Any]) -> None:
         for image in coco["images"] if "images_root" in coco else ():
             self._compare(Path(coco["images_root"]) / image["file_name"], image["sha256"])
+
+    def _verify_indexed(self, split: str) -> None:
+        """Compare the sizes of indexed files; hashing them would read every byte."""
+        root = Path(self.manifest["index"]["root"])
+        for path, (_, _, size) in zip(
+            self._array(f"{split}_paths.npy"), self._array(f"{split}_sizes.npy"), strict=True
+        ):
+            file = root / os.fsdecode(path)
+            if not file.is_file() or file.stat().st_size != size:
+                raise MastError(f"{file}: has changed since it was prepared; {self._remedy}")
 
     def _compare(self, file: Path, recorded: str) -> None:
         if not file.is_file() or sha256_file(file) != recorded:
@@ -141,7 +160,9 @@ class PreparedData:
         return manifest
 
     def _check_split(self, split: str, count: int) -> None:
-        for kind, expected in (("images", (count, None, None, 3)), ("labels", (count, len(self.targets)))):
+        shapes = {"images": (None, None, 3), "labels": (len(self.targets),), "paths": (), "sizes": (3,)}
+        for kind, of_one in shapes.items():
+            expected = (count, *of_one)
             file = f"{split}_{kind}.npy"
             if file not in self.manifest["files"]:
                 continue
@@ -251,8 +272,12 @@ class Writer:
         targets: dict[str, list[str]],
         mean: list[float],
         std: list[float],
+        index: dict[str, str | int] | None = None,
     ) -> None:
-        """Put the files into place, remove those of an older data set, and write the manifest."""
+        """Put the files into place, remove those of an older data set, and write the manifest.
+
+        `index` holds `root` and `size` where the images stay in place.
+        """
         (self.path / _MANIFEST).unlink(missing_ok=True)
         for old in (*self.path.glob("*.npy"), *self.path.glob("*_annotations.json")):
             old.unlink()
@@ -271,7 +296,7 @@ class Writer:
             "files": self._files,
             "sha256": sha256_json(self._files),
         }
-        write_json(self.path / _MANIFEST, manifest)
+        write_json(self.path / _MANIFEST, manifest if index is None else {**manifest, "index": index})
 
 
 def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:

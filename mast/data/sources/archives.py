@@ -1,0 +1,117 @@
+"""Fetching and unpacking: what has its final name is whole, and nothing is written outside the root."""
+
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from urllib.error import URLError
+
+from torchvision.datasets.utils import check_integrity, download_url
+
+from mast.data.sources.source import Archive, Source
+from mast.errors import MastError
+
+_STAGING = ".mast-partial"
+"""Folder that holds what is not complete yet; what a killed process left in it is removed by the next."""
+
+
+def fetch(source: Source, root: Path) -> None:
+    """Download and unpack into `root` what is missing there; what is there is left alone.
+
+    Archives that lie in `root` already are used, not fetched, unless their checksum says that they are damaged.
+
+    Raises:
+        MastError: a download fails or has a wrong checksum; an archive is damaged or would write outside `root`.
+    """
+    for archive in source.archives:
+        made = root / archive.makes
+        if made.exists():
+            continue
+        made.parent.mkdir(parents=True, exist_ok=True)
+        name = archive.url.rsplit("/", 1)[-1]
+        if name == made.name:
+            _download(archive, made)
+        else:
+            if not _is_whole(archive, root / name):
+                _download(archive, root / name)
+            unpack(root / name, made.parent, archive.inner)
+
+
+def unpack(archive: Path, target: Path, inner: str | None = None) -> None:
+    """Unpack a tar or zip archive into the directory `target`, all of it or nothing.
+
+    Args:
+        archive: the file.
+        target: where its top-level files and folders come to lie.
+        inner: an archive within it, which is unpacked in its place.
+
+    Raises:
+        MastError: the archive is damaged or cut off; a member or link would lie outside `target`; a folder of
+            that name exists.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    with _staging(target) as staging:
+        _extract(archive, staging)
+        if inner is not None:
+            archive, staging = staging / inner, staging / ".inner"
+            staging.mkdir()
+            _extract(archive, staging)
+        for entry in sorted(staging.iterdir()):
+            if (target / entry.name).is_dir():
+                raise MastError(f"{target / entry.name}: is in the way of unpacking {archive.name}; move it away")
+        for entry in sorted(staging.iterdir()):
+            entry.replace(target / entry.name)
+
+
+def _extract(archive: Path, folder: Path) -> None:
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as members:
+                for name in members.namelist():
+                    _check_name(archive, name)
+                members.extractall(folder)
+        else:
+            with tarfile.open(archive) as members:
+                members.extractall(folder, filter="data")
+    except tarfile.FilterError as error:
+        raise MastError(f"{archive}: unsafe, not unpacked ({error}); get it from its official source") from None
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise MastError(f"{archive}: damaged or cut off ({error}); delete it and run again") from None
+
+
+def _check_name(archive: Path, name: str) -> None:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        raise MastError(f"{archive}: unsafe, not unpacked ({name!r} lies outside); get it from its official source")
+
+
+def _is_whole(archive: Archive, file: Path) -> bool:
+    """Whether the file is there and, as far as its checksum is known, not cut off."""
+    return file.exists() and (archive.md5 is None or check_integrity(str(file), archive.md5))
+
+
+def _download(archive: Archive, file: Path) -> None:
+    with _staging(file.parent) as staging:
+        fetched = staging / file.name
+        try:
+            download_url(archive.url, staging, file.name)
+        except (URLError, HTTPException) as error:
+            raise MastError(f"{archive.url}: cannot be fetched ({error}); run again, or put it at {file}") from None
+        if not _is_whole(archive, fetched):
+            raise MastError(f"{archive.url}: what came has not the MD5 {archive.md5}; run again, or put it at {file}")
+        fetched.replace(file)
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    staging = folder / _STAGING
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
