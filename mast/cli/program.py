@@ -5,11 +5,11 @@ import sys
 from collections.abc import Sequence
 
 import mast
-from mast.cli import analyze, configuration, data, evaluate, pretrain, report, transfer
+from mast.cli import analyze, configuration, data, evaluate, preflight, pretrain, report, transfer
 from mast.errors import MastError
 
 EXIT_ERROR = 2
-_COMMANDS = (configuration, data, pretrain, evaluate, transfer, analyze, report)
+_COMMANDS = (configuration, data, preflight, pretrain, evaluate, transfer, analyze, report)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

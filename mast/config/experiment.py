@@ -8,6 +8,7 @@ from mast.config.base import Count, Name, StrictModel, nearest
 from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
 from mast.config.messages import one_line
+from mast.config.plan import Plan
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, table_row
 
@@ -141,6 +142,12 @@ class Experiment(StrictModel):
         rows = {row.run: row for row in spec.rows}
         chosen = tuple(rows[run] for run in (compare.baseline, *compare.runs))
         return ComparisonSpec(**dict(spec) | {"rows": chosen})
+
+    def plan(self) -> Plan:
+        """All runs, and all data sets with labels on which they are evaluated."""
+        tasks = {task for study in self.studies.values() for task in study.tasks}
+        probed = sorted(task for task in tasks if isinstance(self.datasets[task], ClassificationData))
+        return Plan(runs={run: self.pretrain_spec(run) for run in self.runs}, tasks=tuple(probed))
 
     @model_validator(mode="before")
     @classmethod

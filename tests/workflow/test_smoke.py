@@ -22,7 +22,8 @@ def encoder(project: Project, run: str, seed: int = 0) -> Path:
 
 def test_every_artefact_is_there(finished: Project) -> None:
     results = finished.directory / "results/smoke"
-    for study in ("linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"):
+    studies = ("linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection")
+    for study in (*studies, "few_shot", "svm", "linear_sgd", "semi_1", "semi_10"):
         for suffix in ("csv", "md", "tex", "html"):
             assert (results / f"tables/{study}.{suffix}").stat().st_size > 0
     for figure in ("losses", "masks", "overlap", "uncertainty"):
@@ -131,14 +132,20 @@ def test_a_new_task_is_prepared_and_evaluated_and_retrains_nothing(finished: Pro
     assert "train_detector" not in jobs
 
 
-def test_bad_data_of_any_task_end_the_run_before_training(project: Project) -> None:
-    data = "digits: {kind: digits, size: 16}"
-    run = project.snakemake(
-        "all", "--configfile", project.edited((data, data + "\n  mine: {kind: folder, root: nowhere}"))
-    )
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("digits: {kind: digits, size: 16}", "digits: {kind: folder, root: nowhere}", "nowhere"),
+        ("label: Supervised", "label: Supervised, encoder: {name: resnet19}", "runs.supervised: encoder.name"),
+        ("label: Supervised", "label: Supervised, batch_size: 512", "runs.supervised: batch_size"),
+    ],
+    ids=["folder", "encoder", "batch"],
+)
+def test_what_cannot_work_ends_the_run_before_any_training(project: Project, old: str, new: str, named: str) -> None:
+    run = project.snakemake("pretrain", "--configfile", project.edited((old, new)))
     assert run.returncode != 0
     [message] = [line for line in run.stdout.splitlines() if line.startswith("mast: error: ")]
-    assert "nowhere" in message
+    assert named in message
     assert not (project.directory / "results/smoke/pretrain").exists()
 
 
@@ -153,7 +160,7 @@ def test_tables_are_rebuilt_from_metrics_without_torch(finished_copy: Project, t
     assert {rule for rule in planned(run.stdout) if not rule.startswith("table_")} == {"tables", "comparison_linear"}
     after = finished_copy.files()
     tables = [name for name in before if name.startswith("tables/")]
-    assert len(tables) == 24
+    assert len(tables) == 44
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
 
 

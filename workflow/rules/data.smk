@@ -3,7 +3,6 @@ rule prepare_data:
         update(f"{RESULTS}/{MANIFEST}"),
     log:
         f"{RESULTS}/logs/{DATA}.log",
-    priority: 10  # bad data are found before training starts
     threads: stage_threads("prepare")
     resources:
         **stage_resources("prepare"),
@@ -15,9 +14,9 @@ rule prepare_data:
         " --threads {threads} > {log:q} 2>&1"
 
 
-# No training starts before all data sets of the configuration are prepared, so that bad data are found first. Trainings
-# take this file as `ancient`: a new task's data make it anew and rerun nothing.
-rule all_data_ready:
+# No training starts before all data sets are prepared and all runs are found to fit them. Trainings take this file as
+# `ancient`: a new task or run makes it anew and reruns nothing.
+rule check_all:
     input:
         expand(f"{RESULTS}/{MANIFEST}", task=experiment.datasets),
     output:
@@ -28,3 +27,8 @@ rule all_data_ready:
     threads: 1
     resources:
         **stage_resources("prepare"),
+    params:
+        spec=experiment.plan().model_dump_json(),
+        data=f"{RESULTS}/data",
+    shell:
+        "mast preflight --spec {params.spec:q} --data {params.data:q} > {log:q} 2>&1"
