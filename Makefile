@@ -3,6 +3,7 @@
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make schema rewrite what is generated from mast/config
+# make readme take the README's table and figure from the last demo
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -10,7 +11,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test lint bench bench-check schema clean
+.PHONY: demo test lint bench bench-check schema readme clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -51,6 +52,13 @@ schema: .venv/installed
 	$(RUN) mast schema > workflow/schemas/config.schema.json
 	sed -i '/^## Every key$$/,$$d' config/README.md
 	( echo "## Every key"; echo; $(RUN) mast schema --markdown ) >> config/README.md
+
+# The README shows what `make demo` wrote, unedited.
+readme:
+	sed -i -e '/^<!-- table: begin -->$$/,/^<!-- table: end -->$$/{//!d}' \
+		-e '/^<!-- table: begin -->$$/r results/tables/linear.md' README.md
+	mkdir -p docs/images
+	cp results/figures/losses.png results/figures/masks.png results/figures/uncertainty.png docs/images/
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
