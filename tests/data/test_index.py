@@ -1,0 +1,151 @@
+"""Images that stay in place: decoded on demand, ahead of the trainer, in memory that does not grow with them."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mast.config import FolderData
+from mast.data.batches import TrainingBatches
+from mast.data.images import UnreadableImageError
+from mast.data.index import IndexedImages
+from mast.data.prepare import prepare
+from mast.data.store import Writer, open_prepared
+from mast.errors import MastError
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Unlabeled images; the grey level of each is its position."""
+    root = tmp_path / "images"
+    root.mkdir()
+    for level in range(24):
+        Image.new("L", (12, 9), level).save(root / f"{level:03d} größe.png")
+    return root
+
+
+@pytest.fixture
+def images(root):
+    paths = np.array([path.name.encode() for path in sorted(root.iterdir())])
+    return IndexedImages(root, paths, size=6, threads=2)
+
+
+def levels(values):
+    return values[:, 0, 0, 0].tolist()
+
+
+def test_like_an_array(images):
+    assert images.shape == (24, 6, 6, 3) and len(images) == 24 and images.ndim == 4
+    assert images[3:6].shape == (3, 6, 6, 3) and images[3:6].dtype == np.uint8
+    assert levels(images[np.array([7, 0, 23, 7])]) == [7, 0, 23, 7]
+    assert levels(images[20:99]) == [20, 21, 22, 23]
+
+
+def test_batches_are_those_of_an_array(images):
+    array, decoded = (TrainingBatches(source, None, 5, seed=3) for source in (images[:], images))
+    for epoch in range(2):
+        for step in range(array.steps_per_epoch):
+            assert torch.equal(array.batch(epoch, step)[0], decoded.batch(epoch, step)[0])
+
+
+def test_resuming_anywhere_gives_the_same_batches(images):
+    running = TrainingBatches(images, None, 5, seed=1)
+    whole = {(epoch, step): running.batch(epoch, step)[0] for epoch in range(2) for step in range(4)}
+    for start in ((0, 2), (1, 0), (1, 3)):
+        resumed = TrainingBatches(images, None, 5, seed=1)
+        for key in (key for key in whole if key >= start):
+            assert torch.equal(resumed.batch(*key)[0], whole[key])
+
+
+def test_shares_of_a_batch_cover_it_without_overlap(images):
+    whole = TrainingBatches(images, None, 6, seed=1)
+    parts = TrainingBatches(images, None, 6, seed=1)
+    for step in range(4):
+        shares = [parts.batch(0, step, slice(start, start + 2))[0] for start in (0, 2, 4)]
+        assert torch.equal(torch.cat(shares), whole.batch(0, step)[0])
+
+
+def test_the_next_batch_is_decoded_meanwhile(images, monkeypatch):
+    asked = []
+    original = IndexedImages.__getitem__
+    monkeypatch.setattr(
+        IndexedImages, "__getitem__", lambda self, rows: asked.append(len(rows)) or original(self, rows)
+    )
+    batches = TrainingBatches(images, None, 4, seed=0)
+    for step in range(3):
+        batches.batch(0, step)
+    batches._ahead.shutdown()
+    assert len(asked) == 4, "each batch once, and one ahead"
+
+
+def test_damaged_file_is_named_when_it_is_decoded(images, root):
+    file = root / "005 größe.png"
+    file.write_bytes(file.read_bytes()[:45])
+    with pytest.raises(UnreadableImageError, match="005 größe"):
+        TrainingBatches(images, None, 24, seed=0).batch(0, 0)
+
+
+def folder(root, **settings):
+    return FolderData(kind="folder", root=str(root), size=8, storage="index", **settings)
+
+
+def test_folders_are_indexed_in_place(root, tmp_path):
+    prepare("own", folder(root), tmp_path / "data")
+    data = open_prepared(tmp_path / "data")
+    data.verify()
+    assert levels(data.images("train")[:]) == list(range(24))
+    assert data.mean == pytest.approx([np.arange(24).mean() / 255] * 3, abs=1e-5)
+    assert data.manifest["index"] == {"root": str(root), "size": 8}
+    assert not list((tmp_path / "data").glob("*_images.npy"))
+
+
+def test_files_that_are_no_images_stop_or_are_skipped(root, tmp_path):
+    (root / "005 größe.png").write_text("no image")
+    with pytest.raises(MastError, match=r"005 größe\.png: cannot be read as an image .* set unreadable: skip"):
+        prepare("own", folder(root), tmp_path / "data")
+    prepare("own", folder(root, unreadable="skip"), tmp_path / "data")
+    data = open_prepared(tmp_path / "data")
+    assert data.manifest["splits"]["train"] == {"count": 23, "skipped": 1}
+    assert levels(data.images("train")[4:6]) == [4, 6]
+
+
+def test_changes_and_moves_are_noticed(root, tmp_path):
+    prepare("own", folder(root), tmp_path / "data")
+    with (root / "005 größe.png").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(MastError, match=r"005 größe\.png: has changed"):
+        open_prepared(tmp_path / "data").verify()
+    root.rename(tmp_path / "elsewhere")
+    with pytest.raises(MastError, match="images: missing; the images of 'own' are decoded from there"):
+        open_prepared(tmp_path / "data").images("train")
+
+
+def memory_of_training(root, output, count):
+    """Peak of what Python and numpy allocate to open an index of `count` entries and serve three batches, bytes."""
+    names = np.array([path.name.encode() for path in sorted(root.iterdir())])
+    with Writer(output) as writer:
+        writer.array("train_paths.npy", np.resize(names, count))
+        writer.array("train_sizes.npy", np.zeros((count, 3), np.int64))
+        writer.array("train_labels.npy", np.zeros((count, 1), np.int64))
+        writer.count("train", count)
+        index = {"root": str(root), "size": 8}
+        writer.finish("big", {}, "", "", {"class": ["a"]}, [0.5] * 3, [0.5] * 3, index)
+    tracemalloc.start()
+    batches = TrainingBatches(open_prepared(output).images("train"), None, 16, seed=0)
+    for step in (0, 1, batches.steps_per_epoch - 1):
+        batches.batch(0, step)
+    batches._ahead.shutdown()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_an_index_of_a_whole_imagenet_takes_no_more_than_its_order(root, tmp_path):
+    """1.3 million entries: the order of an epoch (8 bytes an image; of two epochs at their border), nothing else."""
+    few, many = (
+        memory_of_training(root, tmp_path / "few", 1_000),
+        memory_of_training(root, tmp_path / "many", 1_300_000),
+    )
+    assert many - few < 2 * 8 * 1_300_000 + 1_000_000

@@ -1,0 +1,141 @@
+"""Every public data set, in its official layout, through its real reader and on to an evaluation."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from layouts import CLASSES, EACH, LAYOUTS, label_and_split
+
+from mast.config import KnnProtocol, LinearProtocol, PretrainSpec, PublicData
+from mast.data.prepare import prepare
+from mast.data.sources.catalogue import SOURCES
+from mast.data.store import open_prepared
+from mast.evaluate.features import extract_features
+from mast.evaluate.knn import evaluate_knn
+from mast.evaluate.linear import evaluate_linear
+from mast.pretrain.run import pretrain
+
+OFFICIAL_VALIDATION = ("flowers102", "dtd", "aircraft")
+IN_FILES = sorted(name for name in LAYOUTS if not name.startswith(("stl10", "cifar")))
+
+
+def prepared(source, root, output, **settings):
+    spec = PublicData(kind="public", source=source, root=str(root), size=16, verify=False, **settings)
+    prepare(source, spec, output, threads=2)
+    return open_prepared(output)
+
+
+def test_every_source_has_a_layout():
+    assert set(LAYOUTS) == set(SOURCES)
+
+
+@pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled", "caltech101"}))
+def test_labels_splits_and_classes(source, tmp_path):
+    LAYOUTS[source](tmp_path / "root")
+    data = prepared(source, tmp_path / "root", tmp_path / "data")
+    data.verify()
+    for split in ("train", "test"):
+        said = [label_and_split(image) for image in np.asarray(data.images(split))]
+        assert [label for label, _ in said] == data.labels(split)[:, 0].tolist()
+        official = {"test": {"test"}, "train": {"train", "val"} if source in OFFICIAL_VALIDATION else {"train"}}
+        assert {part for _, part in said} == official[split]
+        if split == "train" and source in OFFICIAL_VALIDATION:
+            assert [position for position, (_, part) in enumerate(said) if part == "val"] == data.val_indices.tolist()
+    batches = 5 if source == "cifar10" else 1
+    held_out = EACH["val"] if source in OFFICIAL_VALIDATION else 0
+    assert data.count("train") == 3 * (batches * EACH["train"] + held_out) and data.count("test") == 3 * EACH["test"]
+    assert 0 < len(data.val_indices) < data.count("train")
+
+
+@pytest.mark.parametrize("source", ["food101", "stl10", "cifar100", "mit67", "inaturalist2018", "caltech101", "cars"])
+def test_class_names(source, tmp_path):
+    LAYOUTS[source](tmp_path / "root")
+    assert prepared(source, tmp_path / "root", tmp_path / "data").targets == {"class": list(CLASSES)}
+
+
+def test_names_that_are_made_of_file_names(tmp_path):
+    for source, names in {
+        "pets": [f"{name}_hound" for name in CLASSES],
+        "sun397": [*CLASSES, "cow/indoor"],
+        "aircraft": [f"Airline {name} 7/{label}" for label, name in enumerate(CLASSES)],
+        "places205": [f"{name[0]}/{name}" for name in CLASSES],
+    }.items():
+        LAYOUTS[source](tmp_path / source)
+        assert prepared(source, tmp_path / source, tmp_path / "data").targets["class"] == names
+
+
+def test_stl10_to_pretrain_on_is_train_and_unlabeled_without_labels(tmp_path):
+    LAYOUTS["stl10"](tmp_path / "root")
+    data = prepared("stl10-unlabeled", tmp_path / "root", tmp_path / "data")
+    assert data.splits == ("train",) and data.labels("train") is None and data.targets == {}
+    assert data.count("train") == 3 * EACH["train"] + 5
+    assert (data.images("train")[-5:] == 7).all()
+
+
+@pytest.mark.parametrize("source", ["stl10", "cifar10"])
+def test_images_stand_upright(source, tmp_path):
+    """The layouts mark the lower left corner."""
+    LAYOUTS[source](tmp_path / "root")
+    corners = np.asarray(prepared(source, tmp_path / "root", tmp_path / "data").images("test"))[:, :: 16 - 1, :: 16 - 1]
+    brightest = corners.astype(int).sum(-1).reshape(len(corners), 4).argmax(1)
+    assert (brightest == 2).all()
+
+
+def test_caltech_draws_30_images_of_each_class(tmp_path):
+    LAYOUTS["caltech101"](tmp_path / "root")
+    data = prepared("caltech101", tmp_path / "root", tmp_path / "data")
+    train, test = (np.load(tmp_path / f"data/{split}_drawn.npy") for split in ("train", "test"))
+    assert sorted([*train, *test]) == list(range(99))
+    assert np.array_equal(train // 33, data.labels("train")[:, 0])
+    assert np.bincount(data.labels("train")[:, 0]).tolist() == [30, 30, 30]
+    assert np.bincount(data.labels("train")[data.val_indices, 0]).tolist() == [5, 5, 5]
+    assert {"train_drawn.npy", "test_drawn.npy", "val_indices.npy"} <= set(data.manifest["files"])
+
+
+@pytest.mark.parametrize("source", ["cifar10", "food101", "mit67", "pets"])
+def test_drawn_validation_splits_are_those_of_random_split(source, tmp_path):
+    """AugSelf draws them by torch's random_split with the seeds of docs/data.md."""
+    from mast.data.public import validation_positions
+    from mast.data.sources.source import Contents, Split
+
+    sizes = {"cifar10": (45000, 5000, 43), "food101": (68175, 7575, 42), "mit67": (4690, 670, 51)}
+    keep, hold, seed = sizes.get(source, (2940, 740, 49))
+    contents = Contents({"train": Split(np.zeros((keep + hold, 1, 1, 3), np.uint8), None)}, [])
+    parts = torch.utils.data.random_split(range(keep + hold), [keep, hold], torch.Generator().manual_seed(seed))
+    assert validation_positions(SOURCES[source], contents).tolist() == sorted(parts[1].indices)
+
+
+@pytest.mark.parametrize("source", IN_FILES)
+def test_an_index_holds_what_arrays_hold(source, tmp_path):
+    LAYOUTS[source](tmp_path / "root")
+    arrays = prepared(source, tmp_path / "root", tmp_path / "arrays")
+    index = prepared(source, tmp_path / "root", tmp_path / "index", storage="index")
+    index.verify()
+    assert np.array_equal(index.val_indices, arrays.val_indices) and index.targets == arrays.targets
+    assert (index.mean, index.std) == (arrays.mean, arrays.std)
+    for split in arrays.splits:
+        assert np.array_equal(index.labels(split), arrays.labels(split))
+        assert np.array_equal(index.images(split)[:], arrays.images(split))
+        assert (np.load(tmp_path / f"index/{split}_sizes.npy")[:, :2] == (14, 12)).all()
+
+
+PRETRAIN = {
+    "dataset": "any",
+    "method": "untrained",
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 16, 32, 64]},
+}
+
+
+@pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled"}))
+def test_from_prepare_to_scores(source, tmp_path):
+    LAYOUTS[source](tmp_path / "root")
+    storage = "index" if source in IN_FILES else "arrays"
+    prepared(source, tmp_path / "root", tmp_path / "data", storage=storage)
+    pretrain(PretrainSpec(**PRETRAIN), "untrained", 0, tmp_path / "data", tmp_path / "run", "cpu", 1)
+    extract_features(tmp_path / "run/encoder.safetensors", tmp_path / "data", tmp_path / "features.npz")
+    linear = LinearProtocol(kind="linear-lbfgs", strengths=2, strength_range=(1e-4, 1e-2), tolerance=1e-6)
+    evaluate_linear("linear", linear, tmp_path / "features.npz", tmp_path / "linear.json")
+    evaluate_knn("knn", KnnProtocol(kind="knn", k=2), tmp_path / "features.npz", tmp_path / "knn.json")
+    for file in ("linear.json", "knn.json"):
+        assert json.loads((tmp_path / file).read_text())["metrics"]["class"]["top1"] > 60, "colours are easy"
