@@ -123,7 +123,7 @@ def test_ambiguous_pairs_weigh_less() -> None:
     z_a = torch.zeros(2, 3, requires_grad=True)
     z_b = torch.ones(2, 3)
     variance = torch.tensor([[0.5], [2.0]])
-    spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic"))
+    spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic", max_weight=4))
     active = torch.ones(2, 1, dtype=torch.bool)
     terms = mast_terms(z_a, z_b, torch.ones(1, 3), active, spec, variance, variance)
     (gradient,) = torch.autograd.grad(terms["invariance"], z_a)
