@@ -69,7 +69,7 @@ def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
     """Train in place and yield after each epoch, from 0; cross-entropy summed over the heads.
 
     Raises:
-        MastError: fewer images than one batch, or the loss is not finite.
+        MastError: fewer images than one batch, or the loss or a weight is not finite after an epoch.
     """
     spec = training.spec
     if len(images.train_images) < spec.batch_size:
@@ -92,7 +92,8 @@ def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
                 view = policy.apply(uint8.to(training.device), policy.sample(len(uint8), 0, generator))
                 loss = _step(training, view, labels.to(training.device))
                 progress.update(len(uint8))
-            if not math.isfinite(loss):
+            trained = [weights for group in training.optimizer.param_groups for weights in group["params"]]
+            if not (math.isfinite(loss) and all(torch.isfinite(weights).all() for weights in trained)):
                 raise MastError(
                     f"protocols.{training.protocol}.lr_head: training diverged in epoch {epoch + 1}; "
                     f"choose less than {spec.lr_head:g}"
