@@ -4,10 +4,18 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from mast.analysis.difficulty import (
+    DIFFICULTY_COLUMNS,
+    extremes,
+    measure_difficulty,
+    named_errors,
+    neighbour_errors,
+)
 from mast.analysis.invariance import INVARIANCE_COLUMNS, measure_invariance
 from mast.analysis.masks import (
     MASK_COLUMNS,
@@ -17,12 +25,13 @@ from mast.analysis.masks import (
     mask_weights,
     subspace_dimensions,
 )
-from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty
+from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty, predict_uncertainty
+from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
 from mast.config import PretrainSpec, parse
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
-from mast.files import read_json, write_text
+from mast.files import atomic_path, read_json, write_text
 from mast.models.encoder import load_encoder, normalisation, read_weights
 from mast.models.projector import load_projector
 from mast.models.uncertainty import load_uncertainty_head
@@ -30,10 +39,13 @@ from mast.models.uncertainty import load_uncertainty_head
 IMAGES = 512
 """Number of images on which a run is measured (fewer where the data have fewer)."""
 
+BANK = 2048
+"""Number of training images, at most, among which nearest neighbours are searched."""
+
 
 def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
     """Write the CSV files of a pretrained run to `output`: `masks`, `overlap`, `subspaces`, `uncertainty`,
-    `invariance`.
+    `difficulty`, `invariance`; and `extremes.npz`, the images of lowest and highest predicted uncertainty.
 
     A file is a header and nothing else where the run lacks what it measures: learned masks, an uncertainty head, or
     augmentations.
@@ -54,6 +66,7 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         "overlap": pd.DataFrame(columns=OVERLAP_COLUMNS),
         "subspaces": pd.DataFrame(columns=SUBSPACE_COLUMNS),
         "uncertainty": pd.DataFrame(columns=UNCERTAINTY_COLUMNS),
+        "difficulty": pd.DataFrame(columns=DIFFICULTY_COLUMNS),
         "invariance": pd.DataFrame(columns=INVARIANCE_COLUMNS),
     }
     if masks is not None:
@@ -61,8 +74,19 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         tables["overlap"] = mask_overlap(masks, augmentations)
         tables["subspaces"] = subspace_dimensions(masks, augmentations)
     run = _load(Path(run_directory), open_prepared(data), torch.device(device))
+    ends = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros((2, 0), np.float32)}
     if run.spec.policy is not None and run.spec.policy.names:
-        tables |= _measured(run, masks)
+        shared = (run.images, run.normalisation)
+        tables["invariance"] = measure_invariance(
+            run.encoder, run.projector, masks, run.spec.policy, *shared, run.device
+        )
+        if run.head is not None:
+            predictions = predict_uncertainty(run.encoder, run.head, run.policy, *shared)
+            tables["uncertainty"] = measure_uncertainty(predictions)
+            tables["difficulty"] = measure_difficulty(predictions, _errors(run))
+            ends = extremes(predictions, run.images)
+    with atomic_path(Path(output) / "extremes.npz") as temporary:
+        np.savez(temporary, **ends)
     for name, table in tables.items():
         write_text(Path(output) / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
@@ -74,8 +98,21 @@ class _Run:
     projector: nn.Module | None
     head: nn.Module | None
     normalisation: tuple[Tensor, Tensor]
-    images: Tensor
+    data: PreparedData
     device: torch.device
+
+    @property
+    def images(self) -> Tensor:
+        """uint8 [N, 3, S, S], those that are measured."""
+        return _tensor(self.data.images(self.split)[:IMAGES])
+
+    @property
+    def split(self) -> str:
+        return "test" if self.data.has("test") else "train"
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(self.spec.policy, self.data.images(self.split).shape[1])
 
 
 def _load(directory: Path, data: PreparedData, device: torch.device) -> _Run:
@@ -85,18 +122,22 @@ def _load(directory: Path, data: PreparedData, device: torch.device) -> _Run:
     heads = directory / "heads.safetensors"
     modules = (encoder, load_projector(heads, encoder.num_features, spec.projector), load_uncertainty_head(heads))
     modules = (module if module is None else module.to(device) for module in modules)
-    return _Run(spec, *modules, normalisation(metadata), _images(data), device)
+    return _Run(spec, *modules, normalisation(metadata), data, device)
 
 
-def _measured(run: _Run, masks: Tensor | None) -> dict[str, pd.DataFrame]:
-    policy = Policy(run.spec.policy, run.images.shape[-1])
-    shared = (run.images, run.normalisation)
-    measured = {
-        "invariance": measure_invariance(run.encoder, run.projector, masks, run.spec.policy, *shared, run.device)
-    }
-    if run.head is not None:
-        measured["uncertainty"] = measure_uncertainty(run.encoder, run.head, policy, *shared)
-    return measured
+def _errors(run: _Run) -> dict[str, np.ndarray]:
+    """Share of wrong neighbours of each measured image, by target; empty where there are no labels or no others."""
+    start = 0 if run.split == "test" else IMAGES
+    bank = _tensor(run.data.images("train")[start : start + BANK])
+    labels, bank_labels = run.data.labels(run.split), run.data.labels("train")
+    if labels is None or bank_labels is None or len(bank) == 0:
+        return {}
+    features, bank_features = (
+        encode_views(run.encoder, run.policy, images, run.policy.identity(len(images)), run.normalisation, run.device)
+        for images in (run.images, bank)
+    )
+    chosen = bank_labels[start : start + BANK]
+    return named_errors(neighbour_errors(bank_features, chosen, features, labels[:IMAGES]), list(run.data.targets))
 
 
 def _learned_masks(heads_file: Path) -> tuple[Tensor | None, list[str]]:
@@ -110,6 +151,6 @@ def _learned_masks(heads_file: Path) -> tuple[Tensor | None, list[str]]:
     return masks, augmentations
 
 
-def _images(prepared: PreparedData) -> Tensor:
-    split = "test" if prepared.has("test") else "train"
-    return torch.from_numpy(prepared.images(split)[:IMAGES].copy()).permute(0, 3, 1, 2)
+def _tensor(images: np.ndarray) -> Tensor:
+    """uint8 [N, H, W, 3] as [N, 3, H, W]."""
+    return torch.from_numpy(images.copy()).permute(0, 3, 1, 2)

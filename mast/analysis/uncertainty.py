@@ -19,10 +19,14 @@ SEED = 0
 """Of the augmentations' remaining parameters (position of a crop, sign of a rotation): the same at every strength."""
 
 
+Predictions = dict[str, list[tuple[Tensor, Tensor]]]
+"""Augmentation → strength and predicted σ of each image, float64 [N] each: of the plain images, then at each level."""
+
+
 @torch.inference_mode()
-def measure_uncertainty(
+def predict_uncertainty(
     encoder: nn.Module, head: nn.Module, policy: Policy, images: Tensor, normalisation: tuple[Tensor, Tensor]
-) -> pd.DataFrame:
+) -> Predictions:
     """Predicted uncertainty of images under one augmentation at a time, at growing strength.
 
     Args:
@@ -33,9 +37,7 @@ def measure_uncertainty(
         normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
 
     Returns:
-        A frame with `UNCERTAINTY_COLUMNS`, a row for each augmentation and strength: mean over images of the predicted
-        standard deviation σ (averaged over embedding dimensions), the standard deviation of that over images, and the
-        number of images.
+        The predicted standard deviation σ of each image, averaged over embedding dimensions.
     """
     device = next(head.parameters()).device
 
@@ -44,22 +46,33 @@ def measure_uncertainty(
         return head(features).sqrt().mean(dim=1).double().cpu()
 
     plain = sigma(policy.identity(len(images)))
-    rows = []
-    for name in policy.names:
-        rows.append((name, 0.0, *_summary(plain)))
-        rows += [(name, strength, *_summary(sigma(params))) for strength, params in _steps(policy, name, len(images))]
+    return {
+        name: [
+            (torch.zeros_like(plain), plain),
+            *((strength, sigma(params)) for strength, params in _steps(policy, name, len(images))),
+        ]
+        for name in policy.names
+    }
+
+
+def measure_uncertainty(predictions: Predictions) -> pd.DataFrame:
+    """A frame with `UNCERTAINTY_COLUMNS`, a row for each augmentation and level.
+
+    Mean strength, mean of σ over images, its standard deviation over images, and the number of images.
+    """
+    rows = [
+        (name, round(strength.mean().item(), 4), sigma.mean().item(), sigma.std().item(), len(sigma))
+        for name, steps in predictions.items()
+        for strength, sigma in steps
+    ]
     return pd.DataFrame(rows, columns=list(UNCERTAINTY_COLUMNS))
 
 
-def _steps(policy: Policy, name: str, count: int) -> Iterator[tuple[float, Params]]:
-    """Mean strength and parameters at each level that differs from the one before."""
+def _steps(policy: Policy, name: str, count: int) -> Iterator[tuple[Tensor, Params]]:
+    """Strength of each image and parameters at each level that differs from the one before."""
     before = None
     for level in LEVELS:
         params = policy.at_strength(name, level, count, torch.Generator().manual_seed(SEED))
         if before is None or not torch.equal(params[name], before):
-            yield round(policy.strength(name, params).mean().item(), 4), params
+            yield policy.strength(name, params).double(), params
         before = params[name]
-
-
-def _summary(sigma: Tensor) -> tuple[float, float, int]:
-    return sigma.mean().item(), sigma.std().item(), len(sigma)

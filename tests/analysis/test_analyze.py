@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from mast.analysis import analyze
-from mast.analysis.uncertainty import measure_uncertainty
+from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
 from mast.config import EncoderSpec, PolicySpec, PretrainSpec, ProjectorSpec, UncertaintySpec
 from mast.data.store import Writer
@@ -21,6 +21,7 @@ HEADERS = {
     "overlap": "first,second,cosine,soft_iou",
     "subspaces": "augmentation,size,common,partly,unique,closed_alone",
     "uncertainty": "augmentation,strength,uncertainty,spread,count",
+    "difficulty": "against,name,correlation,low,high,count",
     "invariance": "augmentation,space,moved,between,relative,count",
 }
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 8, 8))
@@ -81,9 +82,13 @@ def test_all_files_of_a_full_run(run_directory, data, tmp_path):
     assert uncertainty["augmentation"].unique().tolist() == NAMES
     assert (uncertainty["count"] == 20).all()
     assert uncertainty[uncertainty["strength"] == 0]["uncertainty"].nunique() == 1
-    before = (tmp_path / "out" / "uncertainty.csv").read_bytes()
+    assert read["difficulty"]["name"].tolist() == NAMES  # the data have no labels
+    with np.load(tmp_path / "out" / "extremes.npz") as ends:
+        assert ends["images"].shape == (2, 10, 16, 16, 3)
+        assert ends["sigma"][0].max() <= ends["sigma"][1].min()
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     analyze(folder, data, tmp_path / "out")
-    assert (tmp_path / "out" / "uncertainty.csv").read_bytes() == before
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
 def test_masks_that_do_not_fit_the_augmentations_are_refused(run_directory, data, tmp_path):
@@ -113,7 +118,7 @@ def test_uncertainty_by_hand():
     images[:100] = 255
     policy = Policy(PolicySpec(augmentations=("flip", "solarize")), 8)
     plain = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
-    table = measure_uncertainty(_Brightness(), _Variance(), policy, images, plain)
+    table = measure_uncertainty(predict_uncertainty(_Brightness(), _Variance(), policy, images, plain))
     rows = table.set_index(["augmentation", "strength"])
     sigma = np.array([2.0] * 100 + [0.0] * 200)
     for key in (("flip", 0.0), ("flip", 1.0)):  # a flip leaves the brightness

@@ -9,6 +9,8 @@ rule analyze_run:
         overlap=f"{RESULTS}/{ANALYSIS}/overlap.csv",
         subspaces=f"{RESULTS}/{ANALYSIS}/subspaces.csv",
         uncertainty=f"{RESULTS}/{ANALYSIS}/uncertainty.csv",
+        difficulty=f"{RESULTS}/{ANALYSIS}/difficulty.csv",
+        extremes=f"{RESULTS}/{ANALYSIS}/extremes.npz",
         invariance=f"{RESULTS}/{ANALYSIS}/invariance.csv",
     log:
         f"{RESULTS}/logs/{ANALYSIS}.log",
