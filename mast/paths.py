@@ -14,6 +14,7 @@ ENCODER = f"{RUN}/encoder.safetensors"
 CURVES = f"{RUN}/metrics.jsonl"
 FEATURES = "features/{dataset}/{run}/seed{seed}/{task}.npz"
 METRICS = "metrics/{protocol}/{task}/{dataset}/{run}/seed{seed}.json"
+PREDICTIONS = METRICS.removesuffix(".json") + ".predictions.json"
 ANALYSIS = "analysis/{dataset}/{run}/seed{seed}"
 TABLE = "tables/{study}"
 COMPARISON = f"{TABLE}_comparison"
@@ -25,6 +26,7 @@ FIGURE_SOURCES = {
     "clusters": ("masks", f"{ANALYSIS}/subspaces.csv"),
     "uncertainty": ("uncertainty", f"{ANALYSIS}/uncertainty.csv"),
     "invariance": ("invariance", f"{ANALYSIS}/invariance.csv"),
+    "detections": ("detections", PREDICTIONS),
 }
 """Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows."""
 
@@ -52,12 +54,31 @@ def study_metrics(experiment: Experiment, name: str, runs: Iterable[str] | None 
 
 
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
-    """Label of each run that a figure shows → the files that it is drawn from, one per seed."""
+    """Label of each run that a figure shows → the files that it is drawn from, one per seed.
+
+    Of `detections`: the predictions of the first seed, and the manifest of the data.
+    """
+    if figure == "detections":
+        return _detection_files(experiment)
     key, pattern = FIGURE_SOURCES[figure]
-    runs = getattr(experiment.figures, key)
+    labels = _labels(experiment, getattr(experiment.figures, key))
+    return {label: of_runs(experiment, pattern, [run]) for run, label in labels.items()}
+
+
+def _detection_files(experiment: Experiment) -> dict[str, list[str]]:
+    if not experiment.figures.detections:
+        return {}
+    study = experiment.studies[experiment.detection_study()]
+    names = {"protocol": study.protocol, "task": study.tasks[0]}
+    manifest = f"{experiment.results}/{DATA}/manifest.json".format(**names)
+    return {
+        label: [of_runs(experiment, PREDICTIONS, [run], study.seeds, **names)[0], manifest]
+        for run, label in _labels(experiment, experiment.figures.detections).items()
+    }
+
+
+def _labels(experiment: Experiment, runs: Iterable[str]) -> dict[str, str]:
+    """Run → its label, with the name of the run where two runs share a label."""
     labels = {run: experiment.runs[run].label or run for run in runs}
     times = Counter(labels.values())
-    return {
-        labels[run] if times[labels[run]] == 1 else f"{labels[run]} ({run})": of_runs(experiment, pattern, [run])
-        for run in runs
-    }
+    return {run: label if times[label] == 1 else f"{label} ({run})" for run, label in labels.items()}

@@ -64,6 +64,8 @@ class Figures(StrictModel):
     """Predicted uncertainty against augmentation strength."""
     invariance: tuple[Name, ...] = ()
     """How far the representation moves under each augmentation, in the whole space and in each subspace."""
+    detections: tuple[Name, ...] = ()
+    """Boxes and masks found on test images: of the first detection study that has all these runs, its first task."""
 
 
 class Resources(StrictModel):
@@ -136,6 +138,17 @@ class Experiment(StrictModel):
             ),
         )
 
+    def detection_study(self) -> str:
+        """The study whose detections are drawn.
+
+        Raises:
+            ValueError: no study evaluates all runs of `figures.detections` by detection.
+        """
+        for name, study in self.studies.items():
+            if self.protocols[study.protocol].kind == "detection" and set(self.figures.detections) <= set(study.runs):
+                return name
+        raise ValueError("figures.detections: no study under a detection protocol has all these runs")
+
     def comparison_spec(self, study: str) -> ComparisonSpec:
         """What the table of differences of a study with `compare` needs to know."""
         spec, compare = self.table_spec(study), self.studies[study].compare
@@ -187,6 +200,8 @@ class Experiment(StrictModel):
         for figure in Figures.model_fields:
             for run in getattr(self.figures, figure):
                 self._known("runs", run, f"figures.{figure}")
+        if self.figures.detections:
+            self.detection_study()
         return self
 
     def _known(self, section: Literal["datasets", "runs", "protocols"], name: str, where: str) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mast.reporting.curves import Runs
 from mast.reporting.figure_clusters import draw_clusters
+from mast.reporting.figure_detections import draw_detections
 from mast.reporting.figure_invariance import draw_invariance
 from mast.reporting.figure_losses import draw_losses
 from mast.reporting.figure_masks import draw_masks
@@ -18,6 +19,7 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "clusters": draw_clusters,
     "uncertainty": draw_uncertainty,
     "invariance": draw_invariance,
+    "detections": draw_detections,
 }
 """Name of a figure → the function that draws it from files by run label; they read, in this order, `metrics.jsonl`,
 `masks.csv`, `overlap.csv` and `uncertainty.csv`."""

@@ -35,3 +35,15 @@ def test_runs_with_one_label_stay_apart_in_a_figure(smoke: Experiment) -> None:
     files = figure_files(smoke.model_copy(update={"figures": shown}), "losses")
     assert list(files) == ["VICReg", "MAST (mast)", "MAST (mast-crop-flip)"]
     assert files["MAST (mast-crop-flip)"] == ["results/smoke/pretrain/shapes/mast-crop-flip/seed0/metrics.jsonl"]
+
+
+def test_detections_come_with_the_data_that_they_are_drawn_on(smoke: Experiment) -> None:
+    assert figure_files(smoke, "detections") == {
+        label: [
+            f"results/smoke/metrics/detection/scenes/shapes/{run}/seed0.predictions.json",
+            "results/smoke/data/scenes/manifest.json",
+        ]
+        for label, run in (("Untrained", "untrained"), ("MAST", "mast"))
+    }
+    none = smoke.figures.model_copy(update={"detections": ()})
+    assert figure_files(smoke.model_copy(update={"figures": none}), "detections") == {}

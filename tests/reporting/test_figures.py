@@ -52,7 +52,23 @@ def inputs(tmp_path):
             lines = [{"step": step, "loss": 9 / (step + 1), "invariance": rng.random()} for step in range(0, 50, 10)]
             (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             files["losses"][label].append(folder / "metrics.jsonl")
+        files["detections"][label] = _detections(tmp_path, label)
     return files
+
+
+def _detections(path, label):
+    """Two images with two objects each, found by MAST alone."""
+    objects = [
+        {"id": i, "image_id": i // 2, "category_id": 1, "bbox": [3 + 9 * (i % 2), 4, 6, 7], "iscrowd": 0}
+        for i in range(4)
+    ]
+    names = {"categories": [{"id": 1, "name": "cat"}], "images": [{"id": i, "width": 24, "height": 16} for i in (0, 1)]}
+    (path / "test_annotations.json").write_text(json.dumps({**names, "annotations": objects}))
+    np.save(path / "test_images.npy", np.full((2, 16, 24, 3), 128, np.uint8))
+    polygon = [[3, 4, 9, 4, 9, 11, 3, 11]]
+    found = [{**entry, "score": 0.9, "segmentation": polygon} for entry in objects if label == "MAST"]
+    (path / f"{label}.predictions.json").write_text(json.dumps(found))
+    return [path / f"{label}.predictions.json", path / "manifest.json"]
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -88,7 +104,7 @@ def test_missing_file_is_named(name, tmp_path):
         FIGURES[name]({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
 
 
-@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses"}))
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections"}))
 def test_missing_column_is_named(name, tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("x,y\n1,2\n")

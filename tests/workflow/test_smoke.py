@@ -22,11 +22,11 @@ def encoder(project: Project, run: str, seed: int = 0) -> Path:
 
 def test_every_artefact_is_there(finished: Project) -> None:
     results = finished.directory / "results/smoke"
-    studies = ("linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection")
+    studies = ("linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection", "detection_frozen")
     for study in (*studies, "few_shot", "svm", "linear_sgd", "semi_1", "semi_10"):
         for suffix in ("csv", "md", "tex", "html"):
             assert (results / f"tables/{study}.{suffix}").stat().st_size > 0
-    for figure in ("losses", "masks", "overlap", "uncertainty"):
+    for figure in ("losses", "masks", "overlap", "uncertainty", "detections"):
         assert (results / f"figures/{figure}.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     trained = results / "pretrain/shapes/mast/seed1"

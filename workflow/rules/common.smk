@@ -2,7 +2,7 @@
 
 import mast.config
 from mast.errors import MastError
-from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, RUN, TABLE
+from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
 from mast.paths import FIGURE_SOURCES, figure_files, of_runs, study_metrics
 from snakemake.exceptions import WorkflowError
 

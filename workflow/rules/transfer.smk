@@ -3,7 +3,8 @@ rule train_detector:
         encoder=f"{RESULTS}/{ENCODER}",
         data=f"{RESULTS}/{MANIFEST}",
     output:
-        f"{RESULTS}/{METRICS}",
+        metrics=f"{RESULTS}/{METRICS}",
+        predictions=f"{RESULTS}/{PREDICTIONS}",
     log:
         f"{RESULTS}/logs/{METRICS}.log",
     benchmark:
@@ -18,5 +19,5 @@ rule train_detector:
         protocol=protocols("detection"),
     shell:
         "mast detect --protocol {wildcards.protocol} --spec {params.spec:q} --seed {wildcards.seed}"
-        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
+        " --encoder {input.encoder:q} --data {params.data:q} --output {output.metrics:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
