@@ -1,0 +1,33 @@
+"""config/full.yaml holds one of everything."""
+
+from pathlib import Path
+from typing import get_args
+
+from mast.config import UncertaintySpec, load_experiment
+from mast.config.augment import PairingName
+from mast.config.evaluate import ProtocolSpec
+
+FULL = load_experiment(Path(__file__).parents[2] / "config/full.yaml")
+MAST = [spec.mast for spec in map(FULL.pretrain_spec, FULL.runs) if spec.mast is not None]
+
+
+def test_every_protocol_is_in_a_study() -> None:
+    union, _ = get_args(ProtocolSpec)
+    kinds = {get_args(model.model_fields["kind"].annotation)[0] for model in get_args(union)}
+    assert {FULL.protocols[study.protocol].kind for study in FULL.studies.values()} == kinds
+
+
+def test_every_pairing_and_form_of_uncertainty_is_a_run() -> None:
+    used = {kind for spec in MAST for kind in spec.pairing.mixture}
+    assert used == set(get_args(PairingName))
+    forms = {(spec.uncertainty.kind, spec.uncertainty.form) for spec in MAST if spec.uncertainty.kind != "none"}
+    fields = UncertaintySpec.model_fields
+    kinds = set(get_args(fields["kind"].annotation)) - {"none"}
+    assert forms == {(kind, form) for kind in kinds for form in get_args(fields["form"].annotation)}
+    assert any(spec.uncertainty.kind == "none" for spec in MAST)
+
+
+def test_both_augmentation_sets_and_five_seeds() -> None:
+    policies = [FULL.pretrain_spec(run).policy for run in FULL.runs]
+    assert {policy.augmentations for policy in policies if policy is not None} >= {"mast5", "mast15"}
+    assert all(len(FULL.run_seeds(run)) == 5 for run in FULL.runs)
