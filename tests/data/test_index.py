@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from mast.config import FolderData
+from mast.config import FolderData, PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.data.images import UnreadableImageError
 from mast.data.index import IndexedImages
 from mast.data.prepare import prepare
 from mast.data.store import Writer, open_prepared
 from mast.errors import MastError
+from mast.pretrain.run import pretrain
 
 
 @pytest.fixture
@@ -120,6 +122,22 @@ def test_changes_and_moves_are_noticed(root, tmp_path):
     root.rename(tmp_path / "elsewhere")
     with pytest.raises(MastError, match="images: missing; the images of 'own' are decoded from there"):
         open_prepared(tmp_path / "data").images("train")
+
+
+def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root, tmp_path):
+    spec = PretrainSpec(
+        dataset="own",
+        method="vicreg",
+        encoder={"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
+        projector={"hidden": 8, "output": 8},
+        epochs=2,
+        batch_size=8,
+    )
+    for storage in ("index", "arrays"):
+        prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
+        pretrain(spec, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
+    index, arrays = (load_file(tmp_path / storage / "encoder.safetensors") for storage in ("index", "arrays"))
+    assert all(torch.equal(index[name], arrays[name]) for name in arrays)
 
 
 def memory_of_training(root, output, count):

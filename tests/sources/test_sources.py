@@ -1,14 +1,19 @@
 """Every public data set, in its official layout, through its real reader and on to an evaluation."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import yaml
 from layouts import CLASSES, EACH, LAYOUTS, label_and_split
 
-from mast.config import KnnProtocol, LinearProtocol, PretrainSpec, PublicData
-from mast.data.prepare import prepare
+from mast.cli import main
+from mast.config import KnnProtocol, LinearProtocol, PretrainSpec
 from mast.data.sources.catalogue import SOURCES
 from mast.data.store import open_prepared
 from mast.evaluate.features import extract_features
@@ -16,13 +21,15 @@ from mast.evaluate.knn import evaluate_knn
 from mast.evaluate.linear import evaluate_linear
 from mast.pretrain.run import pretrain
 
+ROOT = Path(__file__).parents[2]
 OFFICIAL_VALIDATION = ("flowers102", "dtd", "aircraft")
 IN_FILES = sorted(name for name in LAYOUTS if not name.startswith(("stl10", "cifar")))
 
 
 def prepared(source, root, output, **settings):
-    spec = PublicData(kind="public", source=source, root=str(root), size=16, verify=False, **settings)
-    prepare(source, spec, output, threads=2)
+    spec = {"kind": "public", "source": source, "root": str(root), "size": 16, "verify": False, **settings}
+    arguments = ["--task", source, "--output", str(output), "--threads", "2"]
+    assert main(["prepare", "--spec", json.dumps(spec), *arguments]) == 0
     return open_prepared(output)
 
 
@@ -139,3 +146,24 @@ def test_from_prepare_to_scores(source, tmp_path):
     evaluate_knn("knn", KnnProtocol(kind="knn", k=2), tmp_path / "features.npz", tmp_path / "knn.json")
     for file in ("linear.json", "knn.json"):
         assert json.loads((tmp_path / file).read_text())["metrics"]["class"]["top1"] > 60, "colours are easy"
+
+
+def test_the_workflow_prepares_it(tmp_path):
+    source = "flowers102"
+    LAYOUTS[source](tmp_path / "root")
+    spec = {"kind": "public", "source": source, "root": str(tmp_path / "root"), "size": 16, "verify": False}
+    values = {
+        "name": "sources",
+        "results": str(tmp_path / "results"),
+        "datasets": {"task": spec},
+        "runs": {"untrained": {"method": "untrained", "dataset": "task"}},
+        "protocols": {"knn": {"kind": "knn"}},
+        "studies": {"knn": {"title": "kNN", "protocol": "knn", "tasks": ["task"], "runs": ["untrained"]}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(values))
+    snakemake = [sys.executable, "-m", "snakemake", "data", "--cores", "1"]
+    files = ["--snakefile", str(ROOT / "workflow/Snakefile"), "--configfile", str(tmp_path / "config.yaml")]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run([*snakemake, *files], cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr[-2000:]
+    open_prepared(tmp_path / "results/data/task").verify()
