@@ -9,11 +9,10 @@ from torchvision.datasets import CIFAR10, CIFAR100, STL10
 from mast.data.sources.source import Contents, Split
 
 
-def checksums(kind: type[CIFAR10] | type[STL10]) -> dict[str, str]:
+def checksums(kind: type[CIFAR10] | type[STL10]) -> dict[str, str | None]:
     """File below the root → MD5, as torchvision states them."""
-    files = dict(kind.train_list + kind.test_list)
-    if issubclass(kind, CIFAR10):
-        files[kind.meta["filename"]] = kind.meta["md5"]
+    names = {kind.meta["filename"]: kind.meta["md5"]} if issubclass(kind, CIFAR10) else {kind.class_names_file: None}
+    files = dict(kind.train_list + kind.test_list) | names
     return {f"{kind.base_folder}/{name}": md5 for name, md5 in files.items()}
 
 
