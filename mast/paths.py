@@ -25,8 +25,11 @@ FIGURE_SOURCES = {
     "overlap": ("masks", f"{ANALYSIS}/overlap.csv"),
     "clusters": ("masks", f"{ANALYSIS}/subspaces.csv"),
     "uncertainty": ("uncertainty", f"{ANALYSIS}/uncertainty.csv"),
+    "difficulty": ("uncertainty", f"{ANALYSIS}/difficulty.csv"),
+    "certainty": ("uncertainty", f"{ANALYSIS}/extremes.npz"),
     "invariance": ("invariance", f"{ANALYSIS}/invariance.csv"),
     "detections": ("detections", PREDICTIONS),
+    "motivation": ("motivation", f"{TABLE}.csv"),
 }
 """Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows."""
 
@@ -56,11 +59,15 @@ def study_metrics(experiment: Experiment, name: str, runs: Iterable[str] | None 
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
     """Label of each run that a figure shows → the files that it is drawn from, one per seed.
 
-    Of `detections`: the predictions of the first seed, and the manifest of the data.
+    Of `detections`: the predictions of the first seed, and the manifest of the data. Of `motivation`: title of each
+    study → its table.
     """
     if figure == "detections":
         return _detection_files(experiment)
     key, pattern = FIGURE_SOURCES[figure]
+    if figure == "motivation":
+        studies = {name: experiment.studies[name] for name in experiment.figures.motivation}
+        return {study.title: [f"{experiment.results}/{pattern}".format(study=name)] for name, study in studies.items()}
     labels = _labels(experiment, getattr(experiment.figures, key))
     return {label: of_runs(experiment, pattern, [run]) for run, label in labels.items()}
 

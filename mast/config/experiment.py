@@ -64,6 +64,8 @@ class Figures(StrictModel):
     """Predicted uncertainty against augmentation strength."""
     invariance: tuple[Name, ...] = ()
     """How far the representation moves under each augmentation, in the whole space and in each subspace."""
+    motivation: tuple[Name, ...] = ()
+    """Studies (not runs) with the setting `policy.augmentations`: accuracy of each task under each set."""
     detections: tuple[Name, ...] = ()
     """Boxes and masks found on test images: of the first detection study that has all these runs, its first task."""
 
@@ -197,14 +199,17 @@ class Experiment(StrictModel):
                 if task not in study.tasks:
                     raise ValueError(f"studies.{name}.metric: {task!r} is not a task of the study")
             _check_comparison(name, study)
-        for figure in Figures.model_fields:
+        for study in self.figures.motivation:
+            if "policy.augmentations" not in self._known("studies", study, "figures.motivation").settings:
+                raise ValueError(f"figures.motivation: study {study!r} needs 'policy.augmentations' in its settings")
+        for figure in sorted(set(Figures.model_fields) - {"motivation"}):
             for run in getattr(self.figures, figure):
                 self._known("runs", run, f"figures.{figure}")
         if self.figures.detections:
             self.detection_study()
         return self
 
-    def _known(self, section: Literal["datasets", "runs", "protocols"], name: str, where: str) -> Any:
+    def _known(self, section: Literal["datasets", "runs", "protocols", "studies"], name: str, where: str) -> Any:
         if name not in getattr(self, section):
             raise ValueError(f"{where}: {name!r} is not in {section}; {nearest(name, getattr(self, section))}")
         return getattr(self, section)[name]

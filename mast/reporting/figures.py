@@ -4,11 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mast.reporting.curves import Runs
+from mast.reporting.figure_certainty import draw_certainty
 from mast.reporting.figure_clusters import draw_clusters
 from mast.reporting.figure_detections import draw_detections
+from mast.reporting.figure_difficulty import draw_difficulty
 from mast.reporting.figure_invariance import draw_invariance
 from mast.reporting.figure_losses import draw_losses
 from mast.reporting.figure_masks import draw_masks
+from mast.reporting.figure_motivation import draw_motivation
 from mast.reporting.figure_overlap import draw_overlap
 from mast.reporting.figure_uncertainty import draw_uncertainty
 
@@ -18,8 +21,11 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "overlap": draw_overlap,
     "clusters": draw_clusters,
     "uncertainty": draw_uncertainty,
+    "difficulty": draw_difficulty,
+    "certainty": draw_certainty,
     "invariance": draw_invariance,
     "detections": draw_detections,
+    "motivation": draw_motivation,
 }
 """Name of a figure → the function that draws it from files by run label; they read, in this order, `metrics.jsonl`,
 `masks.csv`, `overlap.csv` and `uncertainty.csv`."""

@@ -8,6 +8,7 @@ from PIL import Image
 
 from mast.errors import MastError
 from mast.reporting.curves import over_seeds, read_metrics_log
+from mast.reporting.figure_certainty import grid
 from mast.reporting.figure_clusters import merges
 from mast.reporting.figure_masks import sorted_dimensions
 from mast.reporting.figures import FIGURES
@@ -36,6 +37,13 @@ def inputs(tmp_path):
                 ],
                 "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
                 "clusters": [(a, 9.0, 5.0, 3.0, 1.0) for a in AUGMENTATIONS],
+                "motivation": [
+                    ("shapes", target, "top1", run, names, 50 + 9 * rng.random(), 3.0)
+                    for target in ("hue", "size")
+                    for run in ("VICReg", "MAST")
+                    for names in ("crop", "crop+flip")
+                ],
+                "difficulty": [(g, a, 0.2, 0.1, 0.3) for g in ("strength", "error") for a in AUGMENTATIONS],
                 "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
             }
             columns = {
@@ -43,12 +51,18 @@ def inputs(tmp_path):
                 "overlap": ("first", "second", "cosine", "soft_iou"),
                 "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
                 "clusters": ("augmentation", "size", "common", "partly", "unique"),
+                "motivation": ("task", "target", "metric", "label", "policy.augmentations", "mean", "interval"),
+                "difficulty": ("against", "name", "correlation", "low", "high"),
                 "invariance": ("augmentation", "space", "relative"),
             }
             for name, rows in tables.items():
                 frame = pd.DataFrame(rows if label == "MAST" else [], columns=list(columns[name]))
                 frame.to_csv(folder / f"{name}.csv", index=False)
                 files[name][label].append(folder / f"{name}.csv")
+            count = 6 if label == "MAST" else 0
+            ends = {"images": rng.integers(0, 256, (2, count, 8, 8, 3), np.uint8), "sigma": rng.random((2, count))}
+            np.savez(folder / "extremes.npz", **ends)
+            files["certainty"][label].append(folder / "extremes.npz")
             lines = [{"step": step, "loss": 9 / (step + 1), "invariance": rng.random()} for step in range(0, 50, 10)]
             (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
             files["losses"][label].append(folder / "metrics.jsonl")
@@ -104,7 +118,7 @@ def test_missing_file_is_named(name, tmp_path):
         FIGURES[name]({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
 
 
-@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections"}))
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections", "certainty"}))
 def test_missing_column_is_named(name, tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("x,y\n1,2\n")
@@ -146,3 +160,18 @@ def test_augmentations_that_share_most_are_merged_first_by_hand():
     tree = merges(overlap)
     assert sorted(tree[0, :2]) == [0, 1]
     assert tree[:, 2].tolist() == pytest.approx([0.1, 0.7])  # then c, at the mean of 1 − 0.2 and 1 − 0.4
+
+
+def test_images_stand_in_lines_of_four():
+    images = np.arange(6, dtype=np.uint8)[:, None, None, None].repeat(2, 1).repeat(2, 2).repeat(3, 3)
+    picture = grid(images)
+    assert picture.shape == (6, 12, 3)  # two lines of four, each image with a white line of one pixel
+    assert picture[::3, ::3, 0].tolist() == [[0, 1, 2, 3], [4, 5, 255, 255]]
+    assert (picture[2::3] == 255).all()
+
+
+def test_damaged_images_are_named(tmp_path):
+    path = tmp_path / "extremes.npz"
+    path.write_bytes(b"PK rubbish")
+    with pytest.raises(MastError, match=r"extremes\.npz: cannot be read"):
+        FIGURES["certainty"]({"a": [path]}, tmp_path / "f")

@@ -1,0 +1,53 @@
+import pandas as pd
+import pytest
+
+from mast.config import Experiment, parse
+from mast.errors import MastError
+from mast.paths import figure_files
+from mast.reporting.figure_motivation import COLUMNS, _figure, _first_metrics
+
+CONFIG = {
+    "name": "test",
+    "datasets": {"shapes": {"kind": "shapes"}},
+    "pretrain": {"dataset": "shapes"},
+    "runs": {"vicreg": {}},
+    "protocols": {"linear": {"kind": "linear-lbfgs"}},
+}
+
+
+def experiment(settings, shown):
+    study = {"title": "Sets", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg"], "settings": settings}
+    return parse(Experiment, CONFIG | {"studies": {"sets": study}, "figures": {"motivation": [shown]}}, "config.yaml")
+
+
+def test_figure_is_drawn_from_the_table_of_its_study():
+    files = figure_files(experiment(["policy.augmentations"], "sets"), "motivation")
+    assert files == {"Sets": ["results/tables/sets.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown", "message"),
+    [
+        ([], "sets", r"figures\.motivation: study 'sets' needs 'policy\.augmentations' in its settings"),
+        (["policy.augmentations"], "set", r"figures\.motivation: 'set' is not in studies; did you mean 'sets'"),
+    ],
+)
+def test_mistakes_are_named(settings, shown, message):
+    with pytest.raises(MastError, match=message):
+        experiment(settings, shown)
+
+
+def test_every_point_is_where_the_table_says():
+    rows = [
+        ("shapes", "hue", "top1", "VICReg", "crop", 90.0, 1.0),
+        ("shapes", "hue", "top5", "VICReg", "crop", 99.0, 1.0),
+        ("shapes", "hue", "top1", "MAST", "crop", 91.0, 1.0),
+        ("shapes", "hue", "top1", "VICReg", "mast5", 70.0, 1.0),
+    ]
+    figure = _figure({"Sets": _first_metrics(pd.DataFrame(rows, columns=list(COLUMNS)))})
+    [axis] = figure.axes
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["crop", "mast5"]
+    vicreg, mast = (container.lines[0] for container in axis.containers)
+    assert vicreg.get_ydata()[:2].tolist() == [90, 70]
+    assert mast.get_ydata()[0] == 91
+    assert vicreg.get_xdata()[0] < 0 < mast.get_xdata()[0]
