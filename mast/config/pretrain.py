@@ -119,6 +119,9 @@ class PretrainSpec(StrictModel):
     epochs: Count | None = 100
     batch_size: Annotated[int, Field(ge=2)] | None = 256
     """Images per step; each gives two views. The last short batch of an epoch is dropped."""
+    accumulate: Count | None = 1
+    """Parts in which each batch is computed one after the other, their gradients averaged: less memory. Variance and
+    covariance, and batch normalisation, are then those of a part (docs/cluster.md)."""
     precision: Precision | None = "fp32"
     """Autocast type of encoder and projector; the loss is always computed in float32."""
     log_every: Count | None = 10

@@ -16,6 +16,7 @@ from mast.models.projector import build_projector
 from mast.models.uncertainty import UncertaintyHead
 from mast.objectives.mast import mast_terms
 from mast.objectives.vicreg import vicreg_terms
+from mast.pretrain.distributed import ALONE
 
 
 class Outcome(NamedTuple):
@@ -32,14 +33,17 @@ class Learner(nn.Module):
     def __init__(self, spec: PretrainSpec, image_size: int, mean: list[float], std: list[float]) -> None:
         """Build the encoder first, so that one seed starts every method from the same weights."""
         super().__init__()
-        self.spec = spec
+        self.spec, self.world = spec, ALONE
         self.encoder = build_encoder(spec.encoder)
         self.policy = Policy(spec.policy, image_size) if spec.policy is not None else None
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
-        """Loss of uint8 images [N, 3, H, W]; `labels` int64 [N, T] or None; `generator` draws the augmentations."""
+        """Loss of uint8 images [N, 3, H, W]; `labels` int64 [N, T] or None; `generator` draws the augmentations.
+
+        In several processes N is this one's share, and the loss is that of all processes' images.
+        """
         raise NotImplementedError
 
     def fast_parameters(self) -> list[nn.Parameter]:
@@ -59,7 +63,9 @@ class Learner(nn.Module):
         return {}
 
     def _view(self, images: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        view = normalise(self.policy.apply(images, parameters), self.mean, self.std)
+        rows = self.world.rows(len(images))
+        own = {name: values[rows] for name, values in parameters.items()}
+        view = normalise(self.policy.apply(images, own), self.mean, self.std)
         return view.contiguous(memory_format=torch.channels_last)
 
     def _autocast(self, device: torch.device) -> torch.autocast:
@@ -83,9 +89,8 @@ class Vicreg(Learner):
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
         """VICReg's loss on composed pairs."""
         images = unit_float(images)  # once for both views
-        pair = draw_pair(self.policy, PairingSpec(), len(images), generator)
-        _, z_a = self._embed(self._view(images, pair.a))
-        _, z_b = self._embed(self._view(images, pair.b))
+        pair = draw_pair(self.policy, PairingSpec(), self.world.size * len(images), generator)
+        z_a, z_b = (self.world.gather(self._embed(self._view(images, view))[1]) for view in (pair.a, pair.b))
         return self._weighted(vicreg_terms(z_a, z_b), z_a)
 
     def heads(self) -> dict[str, Tensor]:
@@ -118,9 +123,9 @@ class Mast(Vicreg):
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
         """MAST's loss on pairs drawn by the configured pairing."""
         images = unit_float(images)  # once for both views
-        pair = draw_pair(self.policy, self.spec.mast.pairing, len(images), generator)
-        features_a, z_a = self._embed(self._view(images, pair.a))
-        features_b, z_b = self._embed(self._view(images, pair.b))
+        pair = draw_pair(self.policy, self.spec.mast.pairing, self.world.size * len(images), generator)
+        features_a, z_a = map(self.world.gather, self._embed(self._view(images, pair.a)))
+        features_b, z_b = map(self.world.gather, self._embed(self._view(images, pair.b)))
         active = pair.active.to(z_a.device, non_blocking=True)
         variances = (self._variance(features_a), self._variance(features_b))
         return self._weighted(mast_terms(z_a, z_b, self.masks(), active, self.spec.mast, *variances), z_a)
@@ -163,10 +168,11 @@ class Supervised(Learner):
 
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
         """Cross-entropy of one augmented view, averaged over targets."""
-        view = self._view(images, self.policy.sample(len(images), 0, generator))
+        view = self._view(images, self.policy.sample(self.world.size * len(images), 0, generator))
         with self._autocast(view.device):
-            features = self.encoder(view)
+            features = self.world.gather(self.encoder(view))
             logits = [classifier(features) for classifier in self.classifiers]
+        labels = self.world.gather(labels)
         losses = [functional.cross_entropy(scores.float(), labels[:, t]) for t, scores in enumerate(logits)]
         loss = torch.stack(losses).mean()
         return Outcome(loss, {"cross_entropy": loss}, features.detach())

@@ -1,9 +1,11 @@
 """The training loop: every step is a pure function of the weights, the seed and the step's number."""
 
+import io
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -13,6 +15,7 @@ from mast.data.batches import TrainingBatches
 from mast.errors import MastError
 from mast.pretrain.checkpoint import Checkpoints
 from mast.pretrain.curves import Curves, Record
+from mast.pretrain.distributed import ALONE, World
 from mast.pretrain.indicators import effective_rank, embedding_std
 from mast.pretrain.learners import Learner, Outcome
 from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rate
@@ -31,6 +34,7 @@ def train(
     device: torch.device,
     checkpoints: Checkpoints,
     curves: Curves,
+    world: World = ALONE,
 ) -> None:
     """Train to the end, from the newest checkpoint if there is one.
 
@@ -42,11 +46,15 @@ def train(
         device: where to train.
         checkpoints: where to save, and resume from.
         curves: where a line is added every `log_every` steps.
+        world: the processes that share this training; rank 0 writes.
 
     Raises:
-        MastError: the loss is not finite.
+        MastError: the loss is not finite; or the processes cannot share a batch, or see different checkpoints.
         StoppedBySignalError: SIGTERM or SIGUSR1/2 arrived; a checkpoint was written first.
     """
+    shares = _shares(spec, world)
+    learner.world = world
+    world.prepare(learner)
     fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
     optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
     scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
@@ -56,9 +64,15 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
         start = state["step"]
-    curves.restart(state["records"] if state else [])
+    if not world.agree(start):
+        raise MastError(f"{checkpoints.directory}: processes see different checkpoints; all nodes must share it")
+    if world.leads:
+        curves.restart(state["records"] if state else [])
+    model = world.wrap(learner)
 
     def save(step: int) -> None:
+        if not world.leads:
+            return
         states = {"learner": learner.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
         checkpoints.save(step, {**states, "records": curves.records})
 
@@ -68,25 +82,32 @@ def train(
     window = _Window()
     saved_at = time.monotonic()
     images_left = (total - start) * spec.batch_size
-    with _signals() as stop_requested, Progress(f"pretrain {spec.method}", images_left) as progress:
+    stream = sys.stderr if world.leads else io.StringIO()
+    with _signals() as stop_requested, Progress(f"pretrain {spec.method}", images_left, stream=stream) as progress:
         for step in range(start, total):
             rate = learning_rate(spec.optimizer, step, batches.steps_per_epoch, spec.epochs, spec.batch_size)
             set_learning_rate(optimizer, rate)
-            images, labels = batches.batch(*divmod(step, batches.steps_per_epoch))
-            images = images.to(device, non_blocking=True)
-            labels = labels.to(device, non_blocking=True) if labels is not None else None
-            outcome = learner(images, labels, generator.manual_seed(step_seed(seed, step)))
+            generator.manual_seed(step_seed(seed, step))
             optimizer.zero_grad(set_to_none=True)
-            scaler.scale(outcome.loss).backward()
+            parts = []
+            for share in shares:
+                images, labels = batches.batch(*divmod(step, batches.steps_per_epoch), share)
+                images = images.to(device, non_blocking=True)
+                labels = labels.to(device, non_blocking=True) if labels is not None else None
+                with nullcontext() if share is shares[-1] or world.size == 1 else model.no_sync():
+                    parts.append(model(images, labels, generator))
+                    scaler.scale(parts[-1].loss / len(shares)).backward()
             scaler.step(optimizer)
             scaler.update()
-            window.add(outcome, len(images))
-            progress.update(len(images))
+            window.add(_mean(parts), spec.batch_size)
+            progress.update(spec.batch_size)
             done = step + 1
             if done % spec.log_every == 0 or done == total:
                 line = {"step": done, "epoch": done / batches.steps_per_epoch, "lr": rate}
-                curves.add({**line, **window.close(done), **learner.indicators()})
-            if stop_requested():
+                record = {**line, **window.close(done), **learner.indicators()}
+                if world.leads:
+                    curves.add(record)
+            if world.any(stop_requested()):
                 save(done)
                 raise StoppedBySignalError(f"stopped by a signal after step {done} of {total}; run again to go on")
             if time.monotonic() - saved_at > 60 * spec.checkpoint_minutes:
@@ -97,6 +118,30 @@ def train(
 def step_seed(seed: int, step: int) -> int:
     """Seed of the augmentations of one step: distinct for every (seed < 2³¹, step < 2³²)."""
     return (seed << 32) + step
+
+
+def _shares(spec: PretrainSpec, world: World) -> list[slice]:
+    """This process's rows of a batch, one slice for each of the `accumulate` parts of a step.
+
+    Raises:
+        MastError: the batch cannot be shared out evenly.
+    """
+    parts = spec.accumulate * world.size
+    if spec.batch_size % parts or spec.batch_size // spec.accumulate < 2:
+        raise MastError(
+            f"batch_size: {spec.batch_size} images cannot be shared out over {world.size} processes × "
+            f"accumulate {spec.accumulate}; set a multiple of {parts}, at least {2 * spec.accumulate}"
+        )
+    own, whole = world.rows(spec.batch_size // parts), spec.batch_size // spec.accumulate
+    return [slice(part * whole + own.start, part * whole + own.stop) for part in range(spec.accumulate)]
+
+
+def _mean(parts: list[Outcome]) -> Outcome:
+    """The mean of loss and terms over the parts of a step, detached; the last part's representation."""
+    if len(parts) == 1:
+        return parts[0]
+    terms = {name: torch.stack([part.terms[name].detach() for part in parts]).mean() for name in parts[0].terms}
+    return Outcome(torch.stack([part.loss.detach() for part in parts]).mean(), terms, parts[-1].embedding)
 
 
 class _Window:

@@ -14,6 +14,7 @@ from mast.files import sha256_file, sha256_json, write_json
 from mast.models.encoder import save_encoder, save_weights
 from mast.pretrain.checkpoint import Checkpoints
 from mast.pretrain.curves import Curves
+from mast.pretrain.distributed import World, join, local_device
 from mast.pretrain.learners import Learner, Mast, Supervised, Untrained, Vicreg
 from mast.pretrain.loop import train
 from mast.pretrain.provenance import provenance
@@ -23,7 +24,7 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
     """Pretrain an encoder and write encoder, heads, metrics.jsonl and run.json (docs/design.md) to `output`.
 
     The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
-    its last checkpoint.
+    its last checkpoint. Under torchrun, or the submitit plugin's launcher, all processes train together.
 
     Args:
         spec: resolved settings.
@@ -38,18 +39,27 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         MastError: the data do not fit the run, or training diverged.
         StoppedBySignalError: a signal stopped the run; its checkpoint is saved.
     """
+    target = torch.device(local_device(device))
+    with join(target) as world:
+        _pretrain(spec.resolved(), run, seed, data, output, target, threads, world)
+
+
+def _pretrain(
+    spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, target: torch.device, threads: int, world: World
+) -> None:
     started = time.monotonic()
-    spec, target = spec.resolved(), torch.device(device)
     prepared = open_prepared(data)
     torch.manual_seed(seed)
     learner = build_learner(spec, prepared).to(target, memory_format=torch.channels_last)
     identity = {"spec": sha256_json(spec.model_dump(mode="json")), "data": prepared.sha256, "seed": seed}
     checkpoints = Checkpoints(output / "checkpoints", identity)
     curves = Curves(output / "metrics.jsonl")
-    if spec.method == "untrained":
+    if spec.method != "untrained":
+        train(learner, _batches(spec, prepared, seed, target), spec, seed, target, checkpoints, curves, world)
+    elif world.leads:
         curves.restart([])
-    else:
-        train(learner, _batches(spec, prepared, seed), spec, seed, target, checkpoints, curves)
+    if not world.leads:
+        return
     shared = {"run": run, "dataset": spec.dataset, "seed": str(seed)}
     metadata = {
         **shared,
@@ -73,6 +83,7 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
             "encoder_sha256": sha256_file(output / "encoder.safetensors"),
             "wall_seconds": round(time.monotonic() - started, 1),
             **provenance(target, threads),
+            "processes": world.size,
         },
     )
     checkpoints.clear()
@@ -93,6 +104,7 @@ def build_learner(spec: PretrainSpec, prepared: PreparedData) -> Learner:
     return {"untrained": Untrained, "vicreg": Vicreg, "mast": Mast}[spec.method](*arguments)
 
 
-def _batches(spec: PretrainSpec, prepared: PreparedData, seed: int) -> TrainingBatches:
+def _batches(spec: PretrainSpec, prepared: PreparedData, seed: int, device: torch.device) -> TrainingBatches:
     labels = prepared.labels("train") if spec.method == "supervised" else None
-    return TrainingBatches(prepared.images("train"), labels, spec.batch_size, seed)
+    pin_memory = device.type == "cuda"
+    return TrainingBatches(prepared.images("train"), labels, spec.batch_size, seed, pin_memory)

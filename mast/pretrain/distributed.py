@@ -1,0 +1,185 @@
+"""One training in several processes (torch.distributed): who holds which images, and what is computed over all of them.
+
+Every process runs encoder and projector on its share of a batch and gathers the embeddings of the others, so that each
+computes the loss of the whole batch, as VICReg does (main_vicreg.py, FullGatherLayer). Batch normalisation uses the
+statistics of the whole batch too. Then the loss and its gradient do not depend on the number of processes.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from timm.layers import convert_sync_batchnorm
+from torch import Tensor, distributed, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.parallel import DistributedDataParallel
+
+from mast.errors import MastError
+
+
+@dataclass(frozen=True)
+class World:
+    """The processes of one training, and this one's place among them."""
+
+    rank: int = 0
+    size: int = 1
+    control: distributed.ProcessGroup | None = None
+    """Group for flags on the CPU, so that a GPU is never waited for."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def rows(self, count: int) -> slice:
+        """This process's rows of a batch of which every process holds `count`."""
+        return slice(self.rank * count, (self.rank + 1) * count)
+
+    def gather(self, local: Tensor) -> Tensor:
+        """The rows of all processes in the order of ranks, with gradients: [n, …] → [n·size, …]."""
+        return local if self.size == 1 else _Gather.apply(local.contiguous(), self)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set in any process. All processes must ask."""
+        return max(self._collect(int(flag))) > 0
+
+    def agree(self, value: int) -> bool:
+        """Whether all processes hold the same value. All processes must ask."""
+        return len(set(self._collect(value))) == 1
+
+    def prepare(self, model: nn.Module) -> None:
+        """Make the batch normalisation inside `model` use the statistics of all processes."""
+        if self.size == 1:
+            return
+        if next(model.parameters()).is_cuda:
+            convert_sync_batchnorm(model)
+        else:
+            _replace_batch_norm(model, self)
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """`model` such that backward averages the gradients of all processes; it starts from rank 0's weights."""
+        if self.size == 1:
+            return model
+        return DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+
+    def _collect(self, value: int) -> list[int]:
+        if self.size == 1:
+            return [value]
+        values = [torch.zeros(1, dtype=torch.int64) for _ in range(self.size)]
+        distributed.all_gather(values, torch.tensor([value]), group=self.control)
+        return [int(each) for each in values]
+
+
+ALONE = World()
+"""A training in one process."""
+
+
+def launched() -> bool:
+    """Whether a launcher (torchrun, or the submitit plugin) has started several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def local_device(device: str) -> str:
+    """The device of this process: on GPUs, the one with the number of its local rank."""
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and launched() else device
+
+
+@contextmanager
+def join(device: torch.device) -> Iterator[World]:
+    """Meet the other processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), by nccl on GPUs and gloo on CPUs.
+
+    Raises:
+        MastError: the other processes cannot be reached.
+    """
+    if not launched():
+        yield ALONE
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    try:
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    except (ValueError, RuntimeError) as error:
+        raise MastError(f"WORLD_SIZE: the other processes cannot be reached ({str(error).splitlines()[0]})") from None
+    try:
+        control = distributed.new_group(backend="gloo")
+        yield World(distributed.get_rank(), distributed.get_world_size(), control)
+    finally:
+        distributed.destroy_process_group()
+
+
+class _Gather(torch.autograd.Function):
+    """Concatenation of all processes' rows; its gradient is the sum of all processes' gradients of these rows."""
+
+    @staticmethod
+    def forward(context: Any, local: Tensor, world: World) -> Tensor:
+        context.rows = world.rows(len(local))
+        parts = [torch.empty_like(local) for _ in range(world.size)]
+        distributed.all_gather(parts, local)
+        return torch.cat(parts)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total[context.rows], None
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over processes; its gradient is the sum of all processes' gradients."""
+
+    @staticmethod
+    def forward(context: Any, local: Tensor) -> Tensor:
+        total = local.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        distributed.all_reduce(total)
+        return total
+
+
+class GatheredBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch normalisation over all processes on the CPU, where torch's SyncBatchNorm does not run."""
+
+    world: World
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Normalise [N, C, …] with the mean and variance of the whole batch."""
+        if not self.training:
+            return super().forward(values)
+        dimensions = [0, *range(2, values.dim())]
+        shape = [1, -1, *[1] * (values.dim() - 2)]
+        count = self.world.size * values.numel() / values.shape[1]
+        full = values.double()  # torch's own batch normalisation adds up in double precision too
+        mean = _Sum.apply(full.sum(dimensions)) / count
+        centred = full - mean.view(shape)
+        variance = _Sum.apply(centred.square().sum(dimensions)) / count
+        with torch.no_grad():
+            self.num_batches_tracked += 1
+            self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
+            self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return (centred * scale.view(shape) + self.bias.view(shape)).to(values.dtype)
+
+    def _check_input_dim(self, values: Tensor) -> None:
+        """Any number of dimensions from two."""
+
+
+def _replace_batch_norm(model: nn.Module, world: World) -> None:
+    for name, child in model.named_children():
+        if type(child) in (nn.BatchNorm1d, nn.BatchNorm2d):
+            replacement = GatheredBatchNorm(child.num_features, child.eps, child.momentum)
+            replacement.weight, replacement.bias = child.weight, child.bias
+            replacement.running_mean, replacement.running_var = child.running_mean, child.running_var
+            replacement.num_batches_tracked = child.num_batches_tracked
+            replacement.world = world
+            setattr(model, name, replacement)
+        else:
+            _replace_batch_norm(child, world)
