@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import KILL_WAIT, Cluster, Workflow, wait_for
+from slurm_cluster import KILL_WAIT, Cluster, Workflow, wait_for
 
 MakeWorkflow = Callable[[str], Workflow]
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from conftest import REPOSITORY, Cluster, Workflow, wait_for
+from slurm_cluster import REPOSITORY, Cluster, Workflow, wait_for
 
 CONFIGURATION = {
     "name": "preempted",
