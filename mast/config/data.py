@@ -124,8 +124,8 @@ class CocoData(StrictModel):
     train: CocoSplit
     test: CocoSplit
     unreadable: Literal["stop", "skip"] = "stop"
-    """What an image that cannot be decoded, or a box without area or outside its image, does: stop with its name, or be
-    skipped and counted in the manifest."""
+    """What an image that cannot be decoded, a box without area or outside its image, or a faulty segmentation does: stop
+    with its name, or be skipped and counted in the manifest."""
     licence: str = "not stated"
 
 
