@@ -1,6 +1,7 @@
 """Whether predicted uncertainty reflects difficulty: rank correlations, and the images at both ends."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -30,13 +31,18 @@ def spearman(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float
     ranks = [rankdata(values).reshape(values.shape) for values in (first, second)]
     x, y = (own - own.mean() for own in ranks)
     moments = np.stack([x, y, x * x, y * y, x * y, np.ones_like(x)]).sum(axis=1)
-    images = moments.shape[1]
-    draws = np.random.default_rng(SEED).multinomial(images, np.full(images, 1 / images), RESAMPLES)
     correlation = _correlation(moments.sum(axis=1)[:, None])[0]
     if np.isnan(correlation):
         return (float("nan"),) * 3
-    low, high = np.nanquantile(_correlation(moments @ draws.T), [0.025, 0.975])
+    low, high = np.nanquantile(_correlation(moments @ _resamples(moments.shape[1])), [0.025, 0.975])
     return float(correlation), float(low), float(high)
+
+
+@lru_cache(maxsize=1)
+def _resamples(images: int) -> np.ndarray:
+    """How often each image is drawn in each resample, float64 [N, RESAMPLES]."""
+    draws = np.random.default_rng(SEED).multinomial(images, np.full(images, 1 / images), RESAMPLES)
+    return draws.T.astype(np.float64)
 
 
 def neighbour_errors(bank: Tensor, bank_labels: np.ndarray, queries: Tensor, labels: np.ndarray) -> np.ndarray:
