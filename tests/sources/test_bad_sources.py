@@ -4,7 +4,9 @@ import errno
 import hashlib
 import io
 import tarfile
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from layouts import LAYOUTS
@@ -138,7 +140,7 @@ def tar(path, members):
 
 
 def tree(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.name != ".mast-lock")
 
 
 @pytest.mark.parametrize(
@@ -214,6 +216,20 @@ def test_fetched_once(server, content, tmp_path):
     assert tree(tmp_path / "root") == sorted(["toy", *(f"toy/{number}" for number in range(9)), "toy.tar.gz"])
     server.clear()
     fetch(source_of(content), tmp_path / "root")
+
+
+def test_data_sets_that_share_an_archive_fetch_it_once(content, tmp_path, monkeypatch):
+    fetched = []
+
+    def download(url, root, filename):
+        fetched.append(url)
+        time.sleep(0.2)
+        (root / filename).write_bytes(content)
+
+    monkeypatch.setattr(archives, "download_url", download)
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: fetch(source_of(content), tmp_path / "root"), range(3)))
+    assert len(fetched) == 1 and (tmp_path / "root/toy/8").exists()
 
 
 def test_wrong_archive_is_not_kept_and_a_rerun_repairs_it(server, content, tmp_path):

@@ -1,5 +1,6 @@
 """Fetching and unpacking: what has its final name is whole, and nothing is written outside the root."""
 
+import fcntl
 import shutil
 import tarfile
 import zipfile
@@ -15,6 +16,9 @@ from torchvision.datasets.utils import check_integrity, download_url
 from mast.data.sources.source import Archive, Source
 from mast.errors import MastError
 
+_LOCK = ".mast-lock"
+"""File that the process holds which is fetching into a root: data sets may share a root, or even an archive."""
+
 _STAGING = ".mast-partial"
 """Folder that holds what is not complete yet; what a killed process left in it is removed by the next."""
 
@@ -27,18 +31,22 @@ def fetch(source: Source, root: Path) -> None:
     Raises:
         MastError: a download fails or has a wrong checksum; an archive is damaged or would write outside `root`.
     """
-    for archive in source.archives:
-        made = root / archive.makes
-        if made.exists():
-            continue
-        made.parent.mkdir(parents=True, exist_ok=True)
-        name = archive.url.rsplit("/", 1)[-1]
-        if name == made.name:
-            _download(archive, made)
-        else:
-            if not _is_whole(archive, root / name):
-                _download(archive, root / name)
-            unpack(root / name, made.parent, archive.inner)
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root):
+        for archive in source.archives:
+            if not (root / archive.makes).exists():
+                _fetch(archive, root)
+
+
+def _fetch(archive: Archive, root: Path) -> None:
+    made, name = root / archive.makes, archive.url.rsplit("/", 1)[-1]
+    made.parent.mkdir(parents=True, exist_ok=True)
+    if name == made.name:
+        _download(archive, made)
+        return
+    if not _is_whole(archive, root / name):
+        _download(archive, root / name)
+    unpack(root / name, made.parent, archive.inner)
 
 
 def unpack(archive: Path, target: Path, inner: str | None = None) -> None:
@@ -85,7 +93,7 @@ def _extract(archive: Path, folder: Path) -> None:
 
 def _check_name(archive: Path, name: str) -> None:
     path = PurePosixPath(name.replace("\\", "/"))
-    if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+    if path.is_absolute() or ".." in path.parts or ":" in name:
         raise MastError(f"{archive}: unsafe, not unpacked ({name!r} lies outside); get it from its official source")
 
 
@@ -104,6 +112,13 @@ def _download(archive: Archive, file: Path) -> None:
         if not _is_whole(archive, fetched):
             raise MastError(f"{archive.url}: what came has not the MD5 {archive.md5}; run again, or put it at {file}")
         fetched.replace(file)
+
+
+@contextmanager
+def _locked(root: Path) -> Iterator[None]:
+    with (root / _LOCK).open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
