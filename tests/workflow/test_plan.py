@@ -11,7 +11,10 @@ TRAINING = {"prepare_data", "check_all", "pretrain_run"}
 STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
 STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}
 TARGETS = {"all", "data", "pretrain", "evaluate", "detection", "tables", "figures", "report"}
-FIGURES = {"losses", "masks", "overlap", "uncertainty", "detections"}
+FIGURES = {
+    *("losses", "masks", "overlap", "clusters", "invariance", "detections"),
+    *("uncertainty", "difficulty", "certainty", "motivation"),
+}
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def test_every_artefact_is_there(finished: Project) -> None:
     for study in (*studies, "few_shot", "svm", "linear_sgd", "semi_1", "semi_10"):
         for suffix in ("csv", "md", "tex", "html"):
             assert (results / f"tables/{study}.{suffix}").stat().st_size > 0
-    for figure in ("losses", "masks", "overlap", "uncertainty", "detections"):
+    for figure in ("losses", "masks", "clusters", "invariance", "difficulty", "certainty", "motivation", "detections"):
         assert (results / f"figures/{figure}.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     trained = results / "pretrain/shapes/mast/seed1"
