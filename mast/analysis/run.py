@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -43,48 +44,49 @@ BANK = 2048
 """Number of training images, at most, among which nearest neighbours are searched."""
 
 
-def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
-    """Write the CSV files of a pretrained run to `output`: `masks`, `overlap`, `subspaces`, `uncertainty`,
-    `difficulty`, `invariance`; and `extremes.npz`, the images of lowest and highest predicted uncertainty.
+COLUMNS = {
+    "masks": MASK_COLUMNS,
+    "overlap": OVERLAP_COLUMNS,
+    "subspaces": SUBSPACE_COLUMNS,
+    "uncertainty": UNCERTAINTY_COLUMNS,
+    "difficulty": DIFFICULTY_COLUMNS,
+    "invariance": INVARIANCE_COLUMNS,
+}
+"""Table → its columns; each is a CSV file."""
 
-    A file is a header and nothing else where the run lacks what it measures: learned masks, an uncertainty head, or
-    augmentations.
+NO_EXTREMES = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros((2, 0), np.float32)}
+
+
+def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
+    """Write a CSV file for each table of `COLUMNS`, and `extremes.npz`, to `output`.
+
+    `extremes.npz` holds the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file: a
+    header and nothing else) where the run lacks what it measures: learned masks, an uncertainty head, augmentations.
 
     Args:
         run_directory: what pretraining wrote: encoder, heads and run.json.
         data: directory of a prepared classification data set, usually that of pretraining; its test images are used,
             or those of train where it has no test split.
-        output: directory of the CSV files.
+        output: directory of the files.
         device: where the encoder runs.
 
     Raises:
         MastError: a file is missing or damaged, or the images do not have the size of pretraining's policy.
     """
     masks, augmentations = _learned_masks(Path(run_directory) / "heads.safetensors")
-    tables = {
-        "masks": pd.DataFrame(columns=MASK_COLUMNS),
-        "overlap": pd.DataFrame(columns=OVERLAP_COLUMNS),
-        "subspaces": pd.DataFrame(columns=SUBSPACE_COLUMNS),
-        "uncertainty": pd.DataFrame(columns=UNCERTAINTY_COLUMNS),
-        "difficulty": pd.DataFrame(columns=DIFFICULTY_COLUMNS),
-        "invariance": pd.DataFrame(columns=INVARIANCE_COLUMNS),
-    }
+    run = _load(Path(run_directory), open_prepared(data), torch.device(device))
+    tables, ends = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}, NO_EXTREMES
     if masks is not None:
         tables["masks"] = mask_weights(masks, augmentations)
         tables["overlap"] = mask_overlap(masks, augmentations)
         tables["subspaces"] = subspace_dimensions(masks, augmentations)
-    run = _load(Path(run_directory), open_prepared(data), torch.device(device))
-    ends = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros((2, 0), np.float32)}
-    if run.spec.policy is not None and run.spec.policy.names:
-        shared = (run.images, run.normalisation)
-        tables["invariance"] = measure_invariance(
-            run.encoder, run.projector, masks, run.spec.policy, *shared, run.device
-        )
-        if run.head is not None:
-            predictions = predict_uncertainty(run.encoder, run.head, run.policy, *shared)
-            tables["uncertainty"] = measure_uncertainty(predictions)
-            tables["difficulty"] = measure_difficulty(predictions, _errors(run))
-            ends = extremes(predictions, run.images)
+    if run.augments:
+        tables["invariance"] = _invariance(run, masks)
+    if run.augments and run.head is not None:
+        predictions = predict_uncertainty(run.encoder, run.head, run.policy, run.images, run.normalisation)
+        tables["uncertainty"] = measure_uncertainty(predictions)
+        tables["difficulty"] = measure_difficulty(predictions, _errors(run))
+        ends = extremes(predictions, run.images)
     with atomic_path(Path(output) / "extremes.npz") as temporary:
         np.savez(temporary, **ends)
     for name, table in tables.items():
@@ -102,16 +104,23 @@ class _Run:
     device: torch.device
 
     @property
+    def augments(self) -> bool:
+        """Whether the run is trained with any augmentation."""
+        return self.spec.policy is not None and bool(self.spec.policy.names)
+
+    @cached_property
     def images(self) -> Tensor:
         """uint8 [N, 3, S, S], those that are measured."""
         return _tensor(self.data.images(self.split)[:IMAGES])
 
     @property
     def split(self) -> str:
+        """The split whose images are measured."""
         return "test" if self.data.has("test") else "train"
 
     @property
     def policy(self) -> Policy:
+        """That of pretraining, for the images' size."""
         return Policy(self.spec.policy, self.data.images(self.split).shape[1])
 
 
@@ -123,6 +132,11 @@ def _load(directory: Path, data: PreparedData, device: torch.device) -> _Run:
     modules = (encoder, load_projector(heads, encoder.num_features, spec.projector), load_uncertainty_head(heads))
     modules = (module if module is None else module.to(device) for module in modules)
     return _Run(spec, *modules, normalisation(metadata), data, device)
+
+
+def _invariance(run: _Run, masks: Tensor | None) -> pd.DataFrame:
+    spaces = (run.encoder, run.projector, masks)
+    return measure_invariance(*spaces, run.spec.policy, run.images, run.normalisation, run.device)
 
 
 def _errors(run: _Run) -> dict[str, np.ndarray]:
