@@ -27,5 +27,4 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "detections": draw_detections,
     "motivation": draw_motivation,
 }
-"""Name of a figure → the function that draws it from files by run label; they read, in this order, `metrics.jsonl`,
-`masks.csv`, `overlap.csv` and `uncertainty.csv`."""
+"""Name of a figure → the function that draws it from files by run label (by study for `motivation`)."""
