@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from mast.config import EncoderSpec, LinearSgdProtocol, Semi10Protocol, SemiProtocol
+from mast.config import EncoderSpec, LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
 from mast.data.store import Writer, open_prepared
 from mast.errors import MastError
 from mast.evaluate import semi
@@ -18,6 +18,7 @@ from mast.evaluate.features_file import read_features
 from mast.evaluate.images import labelled_images
 from mast.evaluate.linear_sgd import evaluate_linear_sgd
 from mast.evaluate.semi import evaluate_semi, finetune, labelled_subset, subset_hash
+from mast.evaluate.svm import evaluate_svm
 from mast.models.encoder import build_encoder, save_encoder
 
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
@@ -176,3 +177,26 @@ def test_an_encoder_that_diverged_is_named(
     with pytest.raises(MastError, match=r"nan\.safetensors: layer4\.0\.bn2\.bias is not finite"):
         evaluate("mine", spec, tmp_path / "nan.safetensors", prepare(tmp_path / "toy"), tmp_path / "m.json")
     assert not (tmp_path / "m.json").exists()
+
+
+def test_multi_label_data_pass_from_images_to_svms_and_nowhere_else(encoder: Path, tmp_path: Path) -> None:
+    """One target per class, `absent` or `present`; the label −1 marks an image for which the class is ignored."""
+    generator = np.random.default_rng(0)
+    with Writer(tmp_path / "voc") as writer:
+        for split, count in (("train", 60), ("test", 45)):
+            colours = np.arange(count) % 3
+            images = COLOURS[colours][:, None, None] + generator.integers(0, 11, (count, 16, 16, 3))
+            labels = np.eye(3, dtype=np.int64)[colours]
+            labels[::15, 1] = -1
+            writer.split(split, images.astype(np.uint8), labels)
+        writer.array("val_indices.npy", np.arange(0, 60, 5))
+        targets = {colour: ["absent", "present"] for colour in ("red", "green", "blue")}
+        writer.finish("voc", {}, "random", "none", targets, [0.5] * 3, [0.25] * 3)
+    extract_features(encoder, tmp_path / "voc", tmp_path / "f.npz")
+    spec = SvmProtocol(kind="svm-voc", costs=(100.0,), folds=2)
+    evaluate_svm("svm", spec, tmp_path / "f.npz", tmp_path / "m.json")
+    metrics = result(tmp_path / "m.json")["metrics"]
+    assert metrics.keys() == {"classes", "red", "green", "blue"}
+    assert metrics["classes"]["mAP"] > 99
+    with pytest.raises(MastError, match="train label -1 of target 'green' is outside 0…1"):
+        evaluate_linear_sgd("sgd", SGD, encoder, tmp_path / "voc", tmp_path / "s.json")
