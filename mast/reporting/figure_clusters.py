@@ -68,8 +68,7 @@ def _figure(tables: dict[str, pd.DataFrame], overlaps: dict[str, pd.DataFrame]) 
         names = [overlap.index[leaf] for leaf in order]
         _heat_map(heat, overlap.loc[names, names])
         _bars(bars, table.loc[names])
-        tree.set_title(label)
-        heat.set_title("soft intersection over union")
+        heat.set_title(f"{label}: overlap (soft IoU)")
         bars.set_title("dimensions of each subspace")
         figure.colorbar(heat.images[0], ax=heat, fraction=0.08, pad=0.03)
     handles, labels = axes[0, 2].get_legend_handles_labels()
@@ -95,7 +94,8 @@ def _heat_map(axis: Axes, matrix: pd.DataFrame) -> None:
     low, high = float(values.min(axis=None)), float(values.max(axis=None))
     axis.imshow(values, aspect="auto", cmap="viridis", vmin=low, vmax=high)
     axis.set_facecolor("#eeeeee")
-    axis.set_xticks(range(len(matrix)), matrix.columns, rotation=45, rotation_mode="anchor", ha="right", va="center")
+    turned = {"rotation": 45 if len(matrix) <= LARGEST_WITH_NUMBERS else 90, "rotation_mode": "anchor"}
+    axis.set_xticks(range(len(matrix)), matrix.columns, ha="right", va="center", **turned)
     axis.set_yticks(range(len(matrix)), matrix.index)
     axis.grid(False)
     if len(matrix) <= LARGEST_WITH_NUMBERS:
