@@ -18,7 +18,7 @@ import psutil
 from submitit.core.job_environment import JobEnvironment
 from submitit.core.utils import DelayedSubmission
 
-from snakemake_executor_plugin_submitit.slurm import job_state
+from snakemake_executor_plugin_submitit.slurm import is_preempted
 
 LAUNCH_FILE = "SNAKEMAKE_SUBMITIT_LAUNCH"
 """Variable with the path at which the first task's launcher leaves the command for the other tasks."""
@@ -107,8 +107,7 @@ class Payload:
                 requeue(number, frame)
 
         def terminate(number: int, frame: FrameType | None) -> None:
-            preempted = task.name() == "slurm" and job_state(task.raw_job_id) == "RUNNING"
-            if preempted:
+            if task.name() == "slurm" and is_preempted(task.raw_job_id):
                 stop(number, frame)
             else:
                 self._end(self.seconds_to_save)

@@ -34,12 +34,13 @@ def queue() -> dict[str, QueuedJob]:
     return {row[0].strip(): QueuedJob(row[1].strip(), row[2].strip()) for row in rows if len(row) == 3}
 
 
-def job_state(job_id: str) -> str | None:
-    """The state of one job in the queue; None if it is not there, or the queue cannot be read."""
+def is_preempted(job_id: str) -> bool:
+    """Whether SLURM has told a running job to make room: then its record holds the time of the preemption."""
     try:
-        return _output(["squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%T"]).strip() or None
+        record = _output(["scontrol", "--oneliner", "show", "job", job_id]).split()
     except QueueUnavailableError:
-        return None
+        return False
+    return "JobState=RUNNING" in record and not {"PreemptTime=None", "PreemptTime=N/A"} & set(record)
 
 
 def accounted_state(job_id: str) -> str | None:

@@ -22,12 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def make_cluster() -> Iterator[Callable[[], Cluster]]:
+def make_cluster() -> Iterator[Callable[..., Cluster]]:
     """Start clusters; they end with the test."""
     started: list[Cluster] = []
 
-    def make() -> Cluster:
-        cluster = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")))  # pytest's own paths are too long for sockets
+    def make(preemption_signal: str = "USR2") -> Cluster:
+        directory = Path(tempfile.mkdtemp(prefix="slurm-"))  # pytest's own paths are too long for sockets
+        cluster = Cluster(directory, preemption_signal)
         started.append(cluster)
         cluster.start()
         return cluster

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scancel", "scontrol")
 KILL_WAIT = 5
@@ -18,8 +20,8 @@ NODES = {"node1": "a100", "node2": "v100"}
 class Cluster:
     """slurmctld, two slurmd and munged, with their state below one directory."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, preemption_signal: str = "USR2") -> None:
+        self.directory, self.preemption_signal = directory, preemption_signal
         self.environment = {**os.environ, "PATH": system_path(), "SLURM_CONF": str(directory / "slurm.conf")}
         self._ports = _free_ports(3)
 
@@ -45,10 +47,17 @@ class Cluster:
     def stop(self) -> None:
         subprocess.run(["scancel", "--user=root"], env=self.environment, capture_output=True, check=False)
         daemons = ("slurmd.node1", "slurmd.node2", "slurmctld", "munged")
-        running = [pid for name in daemons if (pid := self._pid(name)) is not None]
-        for pid in running:
+        for pid in [pid for name in daemons if (pid := self._pid(name)) is not None]:
             os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not any(map(_exists, running)), 20, "the end of SLURM's daemons")
+        _, alive = psutil.wait_procs(self._processes(), timeout=5)
+        for process in alive:
+            process.kill()
+
+    def _processes(self) -> list[psutil.Process]:
+        """All that runs on behalf of this cluster: daemons, jobs, Snakemake."""
+        own = self.environment["SLURM_CONF"]
+        processes = psutil.process_iter(["environ"])
+        return [process for process in processes if (process.info["environ"] or {}).get("SLURM_CONF") == own]
 
     def command(self, *arguments: object) -> str:
         words = [str(argument) for argument in arguments]
@@ -78,6 +87,7 @@ class Cluster:
     def _configuration(self) -> str:
         host, where = socket.gethostname().split(".")[0], self.directory
         controller, *node_ports = self._ports
+        user_signal = "SlurmctldParameters=preempt_send_user_signal" if self.preemption_signal == "USR2" else ""
         nodes = "".join(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000 Gres=gpu:2 "
             f"Feature={feature} State=UNKNOWN\n"
@@ -108,7 +118,7 @@ SlurmdPidFile={where}/run/slurmd.%n.pid
 SlurmctldLogFile={where}/log/slurmctld.log
 SlurmdLogFile={where}/log/slurmd.%n.log
 SchedulerParameters=batch_sched_delay=0,bf_interval=5,sched_interval=2,requeue_delay=0
-SlurmctldParameters=preempt_send_user_signal
+{user_signal}
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
@@ -179,10 +189,6 @@ def system_path() -> str:
 def _default_interrupt() -> None:
     """A process started in the background may have been told to ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _exists(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists() and "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -122,7 +122,7 @@ def test_after_a_kill_the_same_jobs_are_attached_to(workflow: MakeWorkflow) -> N
 
 
 def test_a_recreated_cluster_with_the_same_ids_gives_no_stale_success(
-    make_cluster: Callable[[], Cluster], tmp_path: Path
+    make_cluster: Callable[..., Cluster], tmp_path: Path
 ) -> None:
     snakefile = HEAD.format(files="'slept0.txt'") + SLEEPER
     first = Workflow(tmp_path, make_cluster(), snakefile)
@@ -172,3 +172,20 @@ def test_a_folder_that_is_not_writable_is_named(workflow: MakeWorkflow) -> None:
     assert status != 0
     assert "--submitit-folder: /proc/submissions is not writable" in output
     assert "Traceback" not in output
+
+
+def test_a_preemption_by_sigterm_requeues_too(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
+    saving = """
+rule all:
+    output: "done.txt"
+    resources: mem_mb=100, runtime=5, slurm_partition="preempt"
+    shell: "if [ -e saved ]; then echo $SLURM_JOB_ID > {output}; else trap 'touch saved; exit 1' TERM; touch begun; "
+           "while true; do sleep 0.1; done; fi"
+"""
+    flow = Workflow(tmp_path, make_cluster(preemption_signal="TERM"), saving)
+    run = flow.start()
+    wait_for(lambda: (tmp_path / "begun").exists(), 60, "the job")
+    (job,) = flow.cluster.active()
+    flow.cluster.command("sbatch", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
+    assert run.wait() == 0, run.output
+    assert (tmp_path / "done.txt").read_text() == f"{job}\n"

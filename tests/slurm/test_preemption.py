@@ -63,12 +63,12 @@ def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
     assert cluster.jobs()[job] == "COMPLETED"
     assert [json.loads(line)["step"] for line in _lines(output)] == list(range(1, 321))
     assert not (output / "checkpoints").exists()
-    alone = _left_alone(flow.directory)
+    alone = left_alone(flow.directory)
     for name in ("encoder.safetensors", "heads.safetensors"):
         assert (output / name).read_bytes() == (alone / name).read_bytes()
 
 
-def _left_alone(directory: Path) -> Path:
+def left_alone(directory: Path) -> Path:
     """The same run without SLURM and without a stop."""
     mast = Path(sys.executable).parent / "mast"
     output = directory / "alone"
