@@ -12,6 +12,7 @@ from mast.config.data import (
     ScenesData,
     ShapesData,
     VocData,
+    VocLabelsData,
 )
 from mast.config.evaluate import (
     DetectionProtocol,
@@ -73,6 +74,7 @@ __all__ = [
     "SvmProtocol",
     "UncertaintySpec",
     "VocData",
+    "VocLabelsData",
     "load_experiment",
     "parse",
     "parse_spec",

@@ -124,8 +124,8 @@ class CocoData(StrictModel):
     train: CocoSplit
     test: CocoSplit
     unreadable: Literal["stop", "skip"] = "stop"
-    """What an image that cannot be decoded, a box without area or outside its image, or a faulty segmentation does: stop
-    with its name, or be skipped and counted in the manifest."""
+    """What an image that cannot be decoded, a box without area or outside its image, or a faulty segmentation does:
+    stop with its name, or be skipped and counted in the manifest."""
     licence: str = "not stated"
 
 
@@ -155,9 +155,22 @@ class VocData(StrictModel):
     licence: str = "not stated"
 
 
-ClassificationData = ShapesData | DigitsData | FolderData | PublicData
+class VocLabelsData(_ImageFiles, _ClassificationData):
+    """PASCAL VOC's classification task: which classes an image shows. One label for each class, for `svm-voc`."""
+
+    kind: Literal["voc-labels"]
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval",)
+    """Image sets to train on, each as `<year>/<set>`."""
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    """Names of the files `ImageSets/Main/<class>_<set>.txt`."""
+    licence: str = "not stated"
+
+
+ClassificationData = ShapesData | DigitsData | FolderData | PublicData | VocLabelsData
 DetectionData = ScenesData | CocoData | VocData
 DataSpec = Annotated[
-    ShapesData | ScenesData | DigitsData | FolderData | PublicData | CocoData | VocData, Field(discriminator="kind")
+    ShapesData | ScenesData | DigitsData | FolderData | PublicData | CocoData | VocData | VocLabelsData,
+    Field(discriminator="kind"),
 ]
 """Any data set."""

@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
-from mast.config import CocoData, DataSpec, DigitsData, FolderData, PublicData, ScenesData, ShapesData, VocData
+from mast.config import (
+    CocoData,
+    DataSpec,
+    DigitsData,
+    FolderData,
+    PublicData,
+    ScenesData,
+    ShapesData,
+    VocData,
+    VocLabelsData,
+)
 from mast.data.coco import prepare_coco
 from mast.data.digits import prepare_digits
 from mast.data.folder import prepare_folder
@@ -10,6 +20,7 @@ from mast.data.public import prepare_public
 from mast.data.scenes import prepare_scenes
 from mast.data.shapes import prepare_shapes
 from mast.data.voc import prepare_voc
+from mast.data.voc_labels import prepare_voc_labels
 from mast.errors import MastError
 
 
@@ -51,3 +62,5 @@ def _prepare(name: str, spec: DataSpec, output: Path, threads: int) -> None:
             prepare_coco(name, spec, output, threads)
         case VocData():
             prepare_voc(name, spec, output, threads)
+        case VocLabelsData():
+            prepare_voc_labels(name, spec, output, threads)

@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from mast.config import FolderData, PublicData
+from mast.config import FolderData, PublicData, VocLabelsData
 from mast.data.images import UnreadableImageError, decode, map_files, measure, square
 from mast.data.index import IndexedImages
 from mast.data.store import Writer, channel_statistics
@@ -18,6 +18,9 @@ from mast.progress import Progress
 
 STATISTICS_IMAGES = 10_000
 """Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
+
+ImageFiles = FolderData | PublicData | VocLabelsData
+"""Data sets of image files."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -28,7 +31,7 @@ def write_images(
     split: str,
     images: Sequence[Path] | np.ndarray,
     labels: np.ndarray | None,
-    spec: FolderData | PublicData,
+    spec: ImageFiles,
     threads: int,
 ) -> np.ndarray:
     """Write the images of a split, and the labels of those that can be read.
@@ -37,7 +40,7 @@ def write_images(
         writer: where to.
         split: name of the split.
         images: image files below `spec.root`, or uint8 [N, H, W, 3].
-        labels: int [N], or None.
+        labels: int [N], or [N, T] for T targets, or None.
         spec: size, storage, and what an unreadable file does.
         threads: for decoding.
 
@@ -51,11 +54,11 @@ def write_images(
     kept = np.array(write(writer, split, images, spec, threads), np.int64)
     writer.count(split, len(kept), skipped=len(images) - len(kept))
     if labels is not None:
-        writer.array(f"{split}_labels.npy", np.asarray(labels, np.int64)[kept, None])
+        writer.array(f"{split}_labels.npy", np.asarray(labels, np.int64)[kept].reshape(len(kept), -1))
     return kept
 
 
-def training_statistics(writer: Writer, spec: FolderData | PublicData, threads: int) -> tuple[list[float], list[float]]:
+def training_statistics(writer: Writer, spec: ImageFiles, threads: int) -> tuple[list[float], list[float]]:
     """Mean and standard deviation of the training images that were written, per channel, in [0, 1]."""
     if spec.storage == "arrays":
         return channel_statistics(writer.load("train_images.npy"))
@@ -64,13 +67,13 @@ def training_statistics(writer: Writer, spec: FolderData | PublicData, threads: 
     return channel_statistics(images[chosen])
 
 
-def index_of(spec: FolderData | PublicData) -> dict[str, str | int] | None:
+def index_of(spec: ImageFiles) -> dict[str, str | int] | None:
     """The manifest's `index`: where the images are and to which side they are brought; None for arrays."""
     return {"root": str(Path(spec.root).absolute()), "size": spec.size} if spec.storage == "index" else None
 
 
 def _write_array(
-    writer: Writer, split: str, images: Sequence[Path] | np.ndarray, spec: FolderData | PublicData, threads: int
+    writer: Writer, split: str, images: Sequence[Path] | np.ndarray, spec: ImageFiles, threads: int
 ) -> list[int]:
     kept: list[int] = []
     read = _or_none(partial(_square, size=spec.size), spec.unreadable)
@@ -84,9 +87,7 @@ def _write_array(
     return kept
 
 
-def _write_index(
-    writer: Writer, split: str, files: Sequence[Path], spec: FolderData | PublicData, threads: int
-) -> list[int]:
+def _write_index(writer: Writer, split: str, files: Sequence[Path], spec: ImageFiles, threads: int) -> list[int]:
     found = list(_readable(_or_none(measure, spec.unreadable), files, f"{spec.root} {split}", threads))
     kept = [position for position, _ in found]
     writer.array(f"{split}_sizes.npy", np.array([sizes for _, sizes in found], np.int64).reshape(-1, 3))

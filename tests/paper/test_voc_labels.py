@@ -1,0 +1,61 @@
+"""VOC's classification lists → one target for each class."""
+
+import numpy as np
+import pytest
+from layouts import picture, text
+
+from mast.config import VocLabelsData
+from mast.data.prepare import prepare
+from mast.data.store import open_prepared
+from mast.errors import MastError
+
+LISTS = {
+    "trainval": {"cat": {"000001": 1, "000002": -1, "000003": 0}, "dog": {"000001": -1, "000002": 1, "000003": 1}},
+    "test": {"cat": {"000004": 1, "000005": -1}, "dog": {"000004": -1, "000005": 0}},
+}
+
+
+@pytest.fixture
+def devkit(tmp_path):
+    folder = tmp_path / "VOCdevkit/VOC2007"
+    for image_set, classes in LISTS.items():
+        for name, labels in classes.items():
+            lines = [f"{image} {label:2d}" for image, label in labels.items()]
+            text(folder / f"ImageSets/Main/{name}_{image_set}.txt", lines)
+            for image in labels:
+                picture(folder / f"JPEGImages/{image}.jpg", int(image) % 3, "train")
+    return tmp_path / "VOCdevkit"
+
+
+def prepared(devkit):
+    spec = VocLabelsData(kind="voc-labels", root=str(devkit), size=16, classes=("cat", "dog"))
+    prepare("voc07", spec, devkit.parent / "data")
+    return open_prepared(devkit.parent / "data")
+
+
+def test_present_absent_and_to_be_ignored(devkit):
+    data = prepared(devkit)
+    assert data.targets == {"cat": ["absent", "present"], "dog": ["absent", "present"]}
+    assert data.labels("train").tolist() == [[1, 0], [0, 1], [-1, 1]]
+    assert data.labels("test").tolist() == [[1, 0], [0, -1]]
+    assert data.images("train").shape == (3, 16, 16, 3) and len(data.val_indices) == 1
+    reds = np.asarray(data.images("train")).mean((1, 2))[:, 0]
+    assert np.argsort(reds).tolist() == [2, 0, 1], "images 3, 1 and 2 have labels 0, 1 and 2 of the layouts' colours"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("ImageSets/Main/dog_test.txt", "000004 -1\n000005 2\n", "line 2 is '000005 2', not an image and -1, 0 or 1"),
+        ("ImageSets/Main/dog_test.txt", "000004 -1\n", "name different images"),
+        ("ImageSets/Main/dog_test.txt", "", "lists no image"),
+        ("ImageSets/Main/dog_test.txt", None, "root is the directory that holds VOC2007"),
+        ("JPEGImages/000005.jpg", None, "000005.jpg: no such file"),
+    ],
+)
+def test_faults_are_named_in_one_line(devkit, file, content, message):
+    path = devkit / "VOC2007" / file
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(MastError, match=message) as error:
+        prepared(devkit)
+    assert "\n" not in str(error.value)
