@@ -11,6 +11,7 @@ from mast.config.messages import one_line
 from mast.config.plan import Plan
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, table_row
+from mast.config.scale import below, tiny
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
@@ -81,11 +82,21 @@ class Resources(StrictModel):
     gpus: Annotated[int, Field(ge=0)] = 0
 
 
+class PretrainResources(Resources):
+    """What one training needs."""
+
+    runtime: Count = 120
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs of each node; each trains a share of every batch."""
+    nodes: Count = 1
+    """More than one needs the submitit executor (docs/cluster.md)."""
+
+
 class Stages(StrictModel):
     """Resources per stage of the workflow."""
 
     prepare: Resources = Resources()
-    pretrain: Resources = Resources(runtime=120)
+    pretrain: PretrainResources = PretrainResources()
     features: Resources = Resources()
     evaluate: Resources = Resources()
     """Protocols that read features."""
@@ -103,6 +114,11 @@ class Experiment(StrictModel):
     """Shown in the report."""
     results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
     """Directory of all outputs."""
+    data_root: str | None = None
+    """Directory below which relative paths of data sets lie (default: the one in which the command runs)."""
+    scale: Literal["full", "tiny"] = "full"
+    """`tiny`: every stage of this configuration on a few images per data set, with a small encoder, one seed and one
+    epoch, in `<results>-tiny`: shows that all of it runs; its numbers mean nothing."""
     datasets: Annotated[dict[Name, DataSpec], Field(min_length=1)]
     pretrain: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Settings shared by all runs; `runs` holds what differs."""
@@ -174,7 +190,7 @@ class Experiment(StrictModel):
             return values
         _check_shared(shared)
         merged = {name: merge(shared, run or {}) if isinstance(run, dict | None) else run for name, run in runs.items()}
-        return {**values, "pretrain": shared, "runs": merged}
+        return _placed_and_scaled({**values, "pretrain": shared, "runs": merged})
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
@@ -213,6 +229,13 @@ class Experiment(StrictModel):
         if name not in getattr(self, section):
             raise ValueError(f"{where}: {name!r} is not in {section}; {nearest(name, getattr(self, section))}")
         return getattr(self, section)[name]
+
+
+def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
+    """What `data_root` and `scale` make of a configuration."""
+    if isinstance(values.get("data_root"), str) and isinstance(values.get("datasets"), dict):
+        values = {**values, "datasets": below(values["data_root"], values["datasets"])}
+    return tiny(values) if values.get("scale") == "tiny" else values
 
 
 def _metric_of_tasks(study: Study) -> dict[str, Metric]:

@@ -1,0 +1,102 @@
+"""`data_root` and `scale: tiny`: what they change in a configuration as written, before it is validated."""
+
+from pathlib import Path
+from typing import Any
+
+_PATHS = ("root", "images", "annotations")
+
+TINY_SIDE = 32
+"""Side of the images, pixels."""
+
+TINY_RUN: dict[str, Any] = {
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]},
+    "projector": {"hidden": 16, "output": 16, "layers": 2},
+    "optimizer": {"warmup_epochs": 0},
+    "epochs": 1,
+    "batch_size": 6,
+    "accumulate": 1,
+    "precision": "fp32",
+    "log_every": 1,
+}
+"""Laid over every run; policies, masks, pairing and uncertainty stay as they are."""
+
+_TINY_SGD = {"epochs": 1, "batch_size": 3}
+
+TINY_PROTOCOLS: dict[str, dict[str, Any]] = {
+    "linear-lbfgs": {"strengths": 2, "strength_range": [1.0e-3, 1.0], "max_iterations": 100, "tolerance": 1.0e-4},
+    "knn": {"k": 2},
+    "few-shot": {"shots": 1, "queries": 1, "episodes": 10},
+    "svm-voc": {"costs": [1], "folds": 2, "max_iterations": 100},
+    "linear-sgd": _TINY_SGD,
+    "semi-1": _TINY_SGD,
+    "semi-10": _TINY_SGD,
+    "detection": {
+        **{"epochs": 1, "batch_size": 2, "warmup_steps": 1},
+        **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
+        **{"min_size": 64, "max_size": 64, "anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16},
+    },
+}
+"""Laid over every protocol of a kind."""
+
+TINY_RESOURCES = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpus": 0}
+
+
+def below(root: str, datasets: dict[str, Any]) -> dict[str, Any]:
+    """The data sets with their relative paths taken to lie below `root`."""
+    return {name: _placed(Path(root), dataset) for name, dataset in datasets.items()}
+
+
+def tiny(values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration whose runs are merged, so small that all of it runs in minutes on fixtures of a few images.
+
+    Every data set, run, study and figure stays; data are not compared with their official sizes; results go to
+    `<results>-tiny`, beside the real ones. Sections that are not mappings are left for validation to report.
+    """
+    changes: dict[str, Any] = {"results": f"{values.get('results', 'results')}-tiny", "seeds": [0]}
+    for section, change in (("datasets", _dataset), ("runs", _run), ("protocols", _protocol), ("studies", _without)):
+        changes[section] = _each(values.get(section), change)
+    changes["resources"] = _each(values.get("resources"), lambda _: TINY_RESOURCES)
+    return {**values, **{section: change for section, change in changes.items() if change is not None}}
+
+
+def _each(section: Any, change: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    return {name: change(entry) if isinstance(entry, dict) else entry for name, entry in section.items()}
+
+
+def _dataset(spec: dict[str, Any]) -> dict[str, Any]:
+    side = {"size": TINY_SIDE} if spec.get("kind") in ("public", "folder", "voc-labels") else {}
+    return spec | side | ({"verify": False, "download": False} if spec.get("kind") == "public" else {})
+
+
+def _run(spec: dict[str, Any]) -> dict[str, Any]:
+    return _without({key: _over(spec.get(key), TINY_RUN.get(key)) for key in {**spec, **TINY_RUN}})
+
+
+def _over(own: Any, small: Any) -> Any:
+    """The small settings in place of a run's own; a section of which only some keys are named keeps the others."""
+    if isinstance(own, dict) and isinstance(small, dict):
+        return own | small
+    return own if small is None else small
+
+
+def _protocol(spec: dict[str, Any]) -> dict[str, Any]:
+    return spec | TINY_PROTOCOLS.get(spec.get("kind"), {})
+
+
+def _without(spec: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key != "seeds"}
+
+
+def _placed(root: Path, dataset: Any) -> Any:
+    if not isinstance(dataset, dict):
+        return dataset
+    return {
+        key: _placed(root, value)
+        if isinstance(value, dict)
+        else str(root / value)
+        if key in _PATHS and isinstance(value, str)
+        else value
+        for key, value in dataset.items()
+    }

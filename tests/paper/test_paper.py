@@ -1,0 +1,83 @@
+"""The paper's configurations: planned without data, and run as a whole at `scale=tiny` on fixtures."""
+
+import csv
+import os
+import re
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fixture_data import write_all
+
+from mast.cli import main
+from mast.config import load_experiment
+
+ROOT = Path(__file__).parents[2]
+PAPERS = ("stl10", "imagenet")
+COMMAND = re.compile(r"^Shell command: (mast .*?) > \S+ 2>&1$", flags=re.MULTILINE)
+
+
+def plan(directory: Path, paper: str, *config: str) -> str:
+    """A dry run of `tables figures`, with the commands of all jobs in the order in which they may run."""
+    shutil.copytree(ROOT / "config", directory / "config", dirs_exist_ok=True)
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--dry-run"]
+    override = ["--config", *config] if config else []
+    run = subprocess.run(
+        [
+            *command,
+            "--printshellcmds",
+            "--configfile",
+            f"config/paper/{paper}.yaml",
+            *override,
+            "--",
+            "tables",
+            "figures",
+        ],
+        cwd=directory,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, (run.stdout + run.stderr)[-3000:]
+    return run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_planned_without_data(paper: str, tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    output = plan(tmp_path, paper)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(f"planned in {seconds:.1f} s")
+    assert seconds < 10
+    experiment = load_experiment(ROOT / f"config/paper/{paper}.yaml")
+    commands = COMMAND.findall(output)
+    trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)
+    assert sum(command.startswith("mast pretrain ") for command in commands) == trainings
+    assert sum(command.startswith("mast prepare ") for command in commands) == len(experiment.datasets)
+    assert sum(command.startswith("mast table ") for command in commands) == len(experiment.studies)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_runs_as_a_whole_on_fixtures(paper: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command of the plan, one after the other in this process, which saves importing torch some 300 times."""
+    write_all(tmp_path / "data")
+    output = plan(tmp_path, paper, "scale=tiny", f"data_root={tmp_path / 'data'}")
+    monkeypatch.chdir(tmp_path)
+    commands = COMMAND.findall(output)
+    for command in commands:
+        assert main(shlex.split(command)[1:]) == 0, command
+    tables = tmp_path / f"results/{paper}-tiny/tables"
+    experiment = load_experiment(ROOT / f"config/paper/{paper}.yaml")
+    for study, spec in experiment.studies.items():
+        with (tables / f"{study}.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert {row["run"] for row in rows} == set(spec.runs)
+        shown = [row for row in rows if row["shown"] == "True"] if "shown" in rows[0] else rows
+        assert all(row["mean"] for row in shown if row["metric"] in ("top1", "mAP", "AP")), study
+        assert (tables / f"{study}.html").stat().st_size
+        assert spec.compare is None or (tables / f"{study}_comparison.csv").stat().st_size
