@@ -120,7 +120,7 @@ class Local:
         """Interrupt the controllers, which end their tasks."""
         alive = self.queue()
         for submission in submissions:
-            if submission.folder in getattr(alive.get(submission.job_id), "script", ""):
+            if submission.job_id in alive and submission.owns(alive[submission.job_id].script):
                 os.kill(int(submission.job_id), signal.SIGINT)
 
     def last_state(self, job_id: str) -> str | None:

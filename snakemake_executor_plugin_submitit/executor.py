@@ -18,7 +18,6 @@ from snakemake_executor_plugin_submitit.errors import SubmissionError
 from snakemake_executor_plugin_submitit.outcome import Outcome, outcome
 from snakemake_executor_plugin_submitit.payload import Payload
 from snakemake_executor_plugin_submitit.resources import parameters
-from snakemake_executor_plugin_submitit.settings import CLUSTERS
 from snakemake_executor_plugin_submitit.slurm import QueueUnavailableError
 from snakemake_executor_plugin_submitit.submission import Registry, Submission
 
@@ -82,9 +81,7 @@ class Executor(RemoteExecutor):
             return Slurm(settings.requeues, settings.signal_delay)
         if settings.cluster == "local":
             return Local(settings.requeues, settings.signal_delay)
-        if settings.cluster == "debug":
-            return Debug()
-        raise SubmissionError(f"--submitit-cluster: {settings.cluster!r} is not one of {', '.join(CLUSTERS)}")
+        return Debug()
 
     def _submit(self, job: JobExecutorInterface, key: str) -> Submission:
         folder = self.folder / f"{job.name}-{uuid.uuid4().hex[:12]}"

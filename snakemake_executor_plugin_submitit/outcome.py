@@ -23,7 +23,8 @@ def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
     `unclear` means that the job seems to have ended without a result: a node may be slow to show its files, or SLURM
     about to requeue. Ask again at the next poll, and take it as failed then.
     """
-    state = queued.state if queued is not None and submission.folder in queued.script else None
+    own = queued is not None and submission.owns(queued.script)
+    state = queued.state if own else None
     if state is not None and state not in ENDED:
         return Outcome("active")
     if state in NO_RESULT_EXPECTED:

@@ -22,6 +22,13 @@ class Submission:
         """Existing output files of the job's tasks."""
         return sorted(str(path) for path in Path(self.folder).glob("*_log.*"))
 
+    def owns(self, script: str) -> bool:
+        """Whether a job's script (or, for a local process, its folder) is that of this submission.
+
+        Job ids are not enough: a rebuilt cluster, and processes, use them again.
+        """
+        return Path(self.folder) in (Path(script), Path(script).parent)
+
     def results(self) -> list[tuple[str, object]]:
         """What the tasks that came to an end left behind: ("success", …) or ("error", traceback)."""
         return list(self._results())

@@ -1,6 +1,8 @@
 """`mast pretrain`: train one run with one seed."""
 
 import argparse
+import os
+import sys
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
 from mast.config import PretrainSpec, parse_spec
@@ -15,6 +17,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_names(parser, "run", "seed", required=True)
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
     add_process(parser)
+    parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
     parser.set_defaults(execute=_pretrain)
 
 
@@ -26,8 +29,16 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         spec = parse_spec(PretrainSpec, arguments.spec)
     arguments.task = spec.dataset
     data, output = path(arguments, "data", DATA), path(arguments, "output", RUN)
+    if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
+        _become_torchrun(arguments.gpus)
     threads, device = arguments.threads, choose_device(arguments.gpus)
     set_up_process(threads)
     from mast.pretrain.run import pretrain
 
     pretrain(spec, arguments.run, arguments.seed, data, output, device, threads)
+
+
+def _become_torchrun(processes: int) -> None:
+    """Start this command again, once per GPU of this machine."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "--"]
+    os.execv(sys.executable, [sys.executable, *launcher, "mast.cli", *sys.argv[1:]])

@@ -14,6 +14,7 @@ import pytest
 import torch
 from distributed_worker import BATCH, CASES, TINY, make_data, step
 
+from mast.cli import main
 from mast.config import PretrainSpec, parse
 from mast.errors import MastError
 from mast.pretrain import loop
@@ -107,6 +108,16 @@ def test_accumulation_averages_the_gradients_of_the_parts(
     _train(data, tmp_path, accumulate=4, epochs=1, method="supervised")
     assert [len(images) for images in seen] == [BATCH // 4] * 12
     assert len(_losses(tmp_path)) == 3
+
+
+def test_several_gpus_of_one_machine_are_given_to_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr(sys, "argv", ["mast", "pretrain", "--gpus", "4"])
+    commands: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command) or sys.exit(0))
+    with pytest.raises(SystemExit):
+        main(["pretrain", "--spec", '{"dataset": "x"}', "--run", "r", "--seed", "0", "--gpus", "4"])
+    assert commands[0][4:] == ["--nproc-per-node=4", "--module", "--", "mast.cli", "pretrain", "--gpus", "4"]
 
 
 @pytest.mark.parametrize(("size", "accumulate"), [(3, 1), (2, 3), (1, 16)])

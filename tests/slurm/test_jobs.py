@@ -166,14 +166,6 @@ rule refused{number}:
     assert (flow.directory / "slept0.txt").exists()
 
 
-def test_a_folder_that_is_not_writable_is_named(workflow: MakeWorkflow) -> None:
-    flow = workflow(HEAD.format(files="'slept0.txt'") + SLEEPER)
-    status, output = flow.run("--config", "seconds=0", "--submitit-folder", "/proc/submissions")
-    assert status != 0
-    assert "--submitit-folder: /proc/submissions is not writable" in output
-    assert "Traceback" not in output
-
-
 def test_a_preemption_by_sigterm_requeues_too(make_cluster: Callable[..., Cluster], tmp_path: Path) -> None:
     saving = """
 rule all:

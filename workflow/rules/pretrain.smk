@@ -1,3 +1,10 @@
+import sys
+
+# In a job of several tasks the launcher starts the command in each of them.
+SEVERAL_NODES = experiment.resources.pretrain.nodes > 1
+LAUNCH = f"{sys.executable} -m snakemake_executor_plugin_submitit.launch " if SEVERAL_NODES else ""
+
+
 rule pretrain_run:
     input:
         data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
@@ -19,6 +26,7 @@ rule pretrain_run:
         data=subpath(input.data, parent=True),
         output=subpath(output[0], parent=True),
     shell:
-        "mast pretrain --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
+        f"{LAUNCH}mast pretrain"
+        " --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
         " --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

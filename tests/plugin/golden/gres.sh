@@ -1,0 +1,21 @@
+#!/bin/bash
+
+# Parameters
+#SBATCH --cpus-per-task=1
+#SBATCH --exclusive
+#SBATCH --gres=gpu:a100:2
+#SBATCH --job-name=train-3
+#SBATCH --mail-type=FAIL
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --open-mode=append
+#SBATCH --output=FOLDER/%j_0_log.out
+#SBATCH --requeue
+#SBATCH --reservation=course
+#SBATCH --signal=USR2@120
+#SBATCH --time=60
+#SBATCH --wckey=submitit
+
+# command
+export SUBMITIT_EXECUTOR=slurm
+srun --unbuffered --output FOLDER/%j_%t_log.out PYTHON -u -m submitit.core._submit FOLDER

@@ -1,0 +1,92 @@
+"""Whole workflows through submitit on this machine: local processes, the debug backend, several tasks, signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+SNAKEFILE = """
+rule all:
+    input: "b.txt", "tasks.txt"
+rule a:
+    output: "a.txt"
+    resources: runtime=5
+    shell: "echo $$ > {output}"
+rule b:
+    input: "a.txt"
+    output: "b.txt"
+    resources: runtime=5
+    shell: "cp {input} {output}"
+rule tasks:
+    output: "tasks.txt"
+    resources: runtime=5, tasks=2
+    shell:
+        "python -m snakemake_executor_plugin_submitit.launch "
+        "sh -c 'echo $RANK of $WORLD_SIZE at ${{MASTER_PORT:+a port}} >> {output}.$RANK'; "
+        "sleep 1; cat {output}.* > {output}"
+"""
+QUICK = ["--seconds-between-status-checks", "1", "--latency-wait", "3", "--jobs", "2", "--scheduler", "greedy"]
+
+
+def snakemake(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "snakemake", "--executor", "submitit", *QUICK, *arguments]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.Popen(
+        command,
+        cwd=directory,
+        env={**os.environ, "PATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def test_jobs_of_one_and_of_two_tasks_run_in_local_processes(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    run = snakemake(tmp_path, "--submitit-cluster", "local")
+    output = run.communicate(timeout=120)[0]
+    assert run.returncode == 0, output
+    assert (tmp_path / "tasks.txt").read_text() == "0 of 2 at a port\n1 of 2 at a port\n"
+    assert not list((tmp_path / ".snakemake/submitit/open").iterdir())
+
+
+def test_the_debug_backend_runs_jobs_and_reports_failures(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.replace('"b.txt", "tasks.txt"', '"b.txt"').replace("cp {", "false {"))
+    run = snakemake(tmp_path, "--submitit-cluster", "debug")
+    output = run.communicate(timeout=120)[0]
+    assert run.returncode != 0
+    assert (tmp_path / "a.txt").exists()
+    assert "the command ended with status 1" in output
+
+
+def test_ctrl_c_ends_local_jobs(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(
+        'rule all:\n    output: "x"\n    resources: runtime=5\n    shell: "echo $$ > begun; sleep 100"\n'
+    )
+    run = snakemake(tmp_path, "--submitit-cluster", "local")
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "begun").exists() or not (tmp_path / "begun").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    shell = int((tmp_path / "begun").read_text())
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=30)
+    assert run.returncode != 0
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(shell) and psutil.Process(shell).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    run = snakemake(tmp_path, "--submitit-cluster", "local", "--submitit-folder", "/proc/here")
+    output = run.communicate(timeout=60)[0]
+    assert run.returncode != 0
+    assert "--submitit-folder: /proc/here is not writable" in output
+    assert "Traceback" not in output
