@@ -5,22 +5,36 @@ import sys
 from collections.abc import Sequence
 
 import mast
-from mast.cli import analyze, configuration, data, evaluate, preflight, pretrain, report, transfer
+from mast.cli import (
+    analyze,
+    configuration,
+    data,
+    doctor,
+    embed,
+    evaluate,
+    export,
+    preflight,
+    pretrain,
+    report,
+    transfer,
+)
 from mast.errors import MastError
 
 EXIT_ERROR = 2
-_COMMANDS = (configuration, data, preflight, pretrain, evaluate, transfer, analyze, report)
+_COMMANDS = (configuration, doctor, data, preflight, pretrain, evaluate, transfer, analyze, report, export, embed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 2 after an error that the user can put right (one line on standard error)."""
+    """Run one command; return 0 (`doctor`: 1 if something is missing), or 2 after an error that the user can put right.
+
+    The error is one line on standard error.
+    """
     chosen = _parser().parse_args(arguments)
     try:
-        chosen.execute(chosen)
+        return chosen.execute(chosen) or 0
     except MastError as error:
         print(f"mast: error: {error}", file=sys.stderr)
         return EXIT_ERROR
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,6 +1,7 @@
 """From YAML or JSON text to validated models, with errors of one line."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,8 +15,8 @@ from mast.errors import MastError
 Spec = TypeVar("Spec")
 
 
-def load_experiment(path: Path) -> Experiment:
-    """Read and validate a configuration file.
+def load_experiment(path: Path, changes: Mapping[str, Any] | None = None) -> Experiment:
+    """Read and validate a configuration file; `changes` replace its top-level keys, as Snakemake's `--config` does.
 
     Raises:
         MastError: the file is missing or is not YAML, or a key or value is wrong; one line that names it.
@@ -26,6 +27,8 @@ def load_experiment(path: Path) -> Experiment:
         raise MastError(f"{path}: cannot be read ({error})") from None
     except yaml.YAMLError as error:
         raise MastError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if isinstance(values, dict):
+        values = {**values, **(changes or {})}
     return parse(Experiment, values, str(path))
 
 

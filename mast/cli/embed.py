@@ -1,0 +1,26 @@
+"""`mast embed`: a folder of images → features."""
+
+import argparse
+from pathlib import Path
+
+from mast.cli.options import add_process
+from mast.runtime import choose_device, set_up_process
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser("embed", help="features of a folder of images")
+    parser.add_argument("--encoder", type=Path, required=True, metavar="PATH", help="exported folder, or encoder file")
+    parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="directory of images, at any depth")
+    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="features: .npz or .parquet")
+    parser.add_argument("--size", type=int, metavar="N", help="side of the images, pixels (default: the export's)")
+    add_process(parser)
+    parser.set_defaults(execute=_embed)
+
+
+def _embed(arguments: argparse.Namespace) -> None:
+    set_up_process(arguments.threads)
+    from mast.evaluate.embed import embed
+
+    device = choose_device(arguments.gpus)
+    embed(arguments.encoder, arguments.images, arguments.output, arguments.size, device, arguments.threads)

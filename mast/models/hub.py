@@ -1,0 +1,44 @@
+"""Loads an exported encoder with torch, torchvision and timm alone; copied to each export as its hubconf.py."""
+
+dependencies = ["torch", "torchvision", "timm", "safetensors"]
+
+
+def encoder(pretrained=True):
+    """The backbone in eval mode: normalised images, float [N, 3, H, W], to pooled features, float [N, D].
+
+    `config.json` beside this file says how images in [0, 1] are normalised (`mean` and `std` of `pretrained_cfg`)
+    and how the backbone is built (`encoder`).
+    """
+    import json
+    from pathlib import Path
+
+    from safetensors.torch import load_file
+
+    folder = Path(__file__).parent
+    model = _build(**json.loads((folder / "config.json").read_text(encoding="utf-8"))["encoder"])
+    if pretrained:
+        model.load_state_dict(load_file(folder / "model.safetensors"), strict=True)
+    return model.eval()
+
+
+def _build(name, stem, widths, **_):
+    """The same modules as mast.models.encoder builds, without its initial weights."""
+    import timm
+    import torchvision
+    from torch import nn
+
+    if name == "resnet-narrow":
+        blocks = {"block": timm.models.resnet.BasicBlock, "layers": (1, 1, 1, 1), "channels": widths}
+        model = timm.models.resnet.ResNet(num_classes=0, stem_type="deep", stem_width=widths[0] // 2, **blocks)
+        kernel = 7 if stem == "imagenet" else 3
+        model.conv1 = nn.Conv2d(3, widths[0], kernel, stride=2, padding=kernel // 2, bias=False)
+    elif name.startswith("timm/"):
+        model = timm.create_model(name.removeprefix("timm/"), num_classes=0)
+    else:
+        model = torchvision.models.get_model(name, weights=None)
+        model.fc = nn.Identity()
+    if stem == "small":
+        if name != "resnet-narrow":
+            model.conv1 = nn.Conv2d(3, model.bn1.num_features, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    return model

@@ -1,0 +1,177 @@
+"""An exported encoder in plain timm, torchvision and torch.hub; features of a folder of images."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import load_file
+
+from mast.cli import main
+from mast.config import EncoderSpec
+from mast.models.encoder import build_encoder, load_encoder, save_encoder
+
+ROOT = Path(__file__).parents[2]
+MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
+SIDE = 48
+SPECS = {
+    "torchvision": EncoderSpec(name="resnet18"),
+    "timm": EncoderSpec(name="timm/resnet10t"),
+    "small": EncoderSpec(name="resnet18", stem="small"),
+    "narrow": EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16)),
+}
+
+
+def write_encoder(folder: Path, spec: EncoderSpec) -> Path:
+    """An encoder file whose batch statistics are far from their initial values."""
+    torch.manual_seed(0)
+    model = build_encoder(spec)
+    for name, statistic in model.named_buffers():
+        if name.endswith("running_mean"):
+            statistic.normal_(std=0.1)
+    metadata = {"run": "mast", "dataset": "mine", "seed": "0", "encoder": spec.model_dump_json()}
+    metadata |= {"mean": json.dumps(MEAN), "std": json.dumps(STD), "spec_sha256": "a1", "data_sha256": "b2"}
+    save_encoder(folder / "encoder.safetensors", model, metadata)
+    return folder / "encoder.safetensors"
+
+
+def write_beside(folder: Path) -> tuple[Path, Path]:
+    """The directory of the prepared data, and a metrics file."""
+    manifest = {"sha256": "b2", "spec": {"size": SIDE}, "source": "folder /data/mine", "licence": "CC BY 4.0"}
+    (folder / "data").mkdir()
+    (folder / "data/manifest.json").write_text(json.dumps({**manifest, "splits": {"train": {"count": 321}}}))
+    metrics = {"task": "pets", "protocol": "linear", "kind": "linear-lbfgs", "spec_sha256": "a1", "seed": 0}
+    (folder / "m.json").write_text(json.dumps({**metrics, "metrics": {"class": {"top1": 71.25, "AP": None}}}))
+    return folder / "data", folder / "m.json"
+
+
+def export(folder: Path, spec: EncoderSpec) -> Path:
+    encoder, (data, metrics) = write_encoder(folder, spec), write_beside(folder)
+    names = ["--encoder", str(encoder), "--data", str(data), "--output", str(folder / "out")]
+    assert main(["export", *names, str(metrics)]) == 0
+    return folder / "out"
+
+
+def some_images() -> torch.Tensor:
+    return torch.randn(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+
+
+@torch.no_grad()
+def assert_same_features(model: torch.nn.Module, folder: Path) -> None:
+    expected = load_encoder(folder / "encoder.safetensors")[0](some_images())
+    assert expected.std() > 1e-3
+    torch.testing.assert_close(model.eval()(some_images()), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("library", SPECS)
+def test_torch_hub_gives_the_same_features(library: str, tmp_path: Path) -> None:
+    out = export(tmp_path, SPECS[library])
+    assert_same_features(torch.hub.load(str(out), "encoder", source="local"), tmp_path)
+    assert "mast" not in re.findall(r"^ *(?:import|from) (\w+)", (out / "hubconf.py").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("library", ["torchvision", "timm"])
+def test_plain_timm_gives_the_same_features(library: str, tmp_path: Path) -> None:
+    model = timm.create_model(f"local-dir:{export(tmp_path, SPECS[library])}", pretrained=True)
+    assert_same_features(model, tmp_path)
+    settings = timm.data.resolve_model_data_config(model)
+    assert [list(settings[key]) for key in ("mean", "std", "input_size")] == [MEAN, STD, [3, SIDE, SIDE]]
+    assert timm.create_model(f"local-dir:{tmp_path / 'out'}", pretrained=True, num_classes=7)(some_images()).shape == (
+        3,
+        7,
+    )
+
+
+def test_the_snippet_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    snippet = next(block for block in blocks if "load_state_dict" in block)
+    path = re.search(r'load_file\("(.*?)"\)', snippet).group(1)
+    (tmp_path / path).parent.mkdir(parents=True)
+    write_encoder((tmp_path / path).parent, EncoderSpec(name="resnet50"))
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec(snippet, found)
+    assert_same_features(found["model"], (tmp_path / path).parent)
+
+
+def test_weights_are_those_of_torchvision_by_name(tmp_path: Path) -> None:
+    out = export(tmp_path, SPECS["torchvision"])
+    model = torchvision.models.resnet18()
+    model.fc = torch.nn.Identity()
+    model.load_state_dict(load_file(out / "model.safetensors"), strict=True)
+    assert_same_features(model, tmp_path)
+
+
+def test_the_card_names_data_run_licence_and_metrics(tmp_path: Path) -> None:
+    card = (export(tmp_path, SPECS["narrow"]) / "README.md").read_text(encoding="utf-8")
+    for said in ("run mast, seed 0", "321 images of folder /data/mine", "CC BY 4.0", "| pets | class | linear"):
+        assert said in card
+    assert "top1 | 71.25 |" in card and "AP |" not in card
+    assert "torch.hub.load" in card and "timm.create_model" not in card, "timm has no such architecture"
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "message"),
+    [
+        ("data/manifest.json", "sha256", "not the data of which"),
+        ("m.json", "spec_sha256", "metrics of 'pets' are of another encoder"),
+    ],
+)
+def test_what_belongs_to_another_encoder_is_refused(file, key, message, tmp_path, capsys) -> None:
+    encoder, (data, metrics) = write_encoder(tmp_path, SPECS["narrow"]), write_beside(tmp_path)
+    changed = json.loads((tmp_path / file).read_text()) | {key: "other"}
+    (tmp_path / file).write_text(json.dumps(changed))
+    names = ["--encoder", str(encoder), "--data", str(data), "--output", str(tmp_path / "out")]
+    assert main(["export", *names, str(metrics)]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for name in ("b.png", "sub/a.png", "sub/deep/c.png"):
+        (tmp_path / "pictures" / name).parent.mkdir(parents=True, exist_ok=True)
+        pixels = generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / name)
+    (tmp_path / "pictures/notes.txt").write_text("no image")
+    return tmp_path / "pictures"
+
+
+def test_embedding_an_export_is_what_plain_timm_computes(pictures: Path, tmp_path: Path) -> None:
+    out = export(tmp_path, SPECS["torchvision"])
+    files = ["--images", str(pictures), "--output", str(tmp_path / "f.npz")]
+    assert main(["embed", "--encoder", str(out), *files, "--gpus", "0"]) == 0
+    found = np.load(tmp_path / "f.npz")
+    assert found["files"].tolist() == ["b.png", "sub/a.png", "sub/deep/c.png"]
+    model = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    images = torch.stack([transform(Image.open(pictures / name)) for name in found["files"]])
+    with torch.no_grad():
+        np.testing.assert_allclose(found["features"], model(images).numpy(), atol=1e-5, rtol=1e-5)
+    same = ["--encoder", str(tmp_path / "encoder.safetensors"), "--size", str(SIDE)]
+    assert main(["embed", *same, "--images", str(pictures), "--output", str(tmp_path / "g.npz"), "--gpus", "0"]) == 0
+    assert np.array_equal(np.load(tmp_path / "g.npz")["features"], found["features"])
+
+
+@pytest.mark.parametrize(
+    ("images", "output", "size", "message"),
+    [
+        ("pictures", "f.npz", None, "--size: required with an encoder file"),
+        ("pictures", "f.csv", "16", "use .npz or .parquet"),
+        ("empty", "f.npz", "16", "no image in it"),
+    ],
+)
+def test_bad_input_is_one_line(images, output, size, message, pictures, tmp_path, capsys) -> None:
+    (tmp_path / "empty").mkdir()
+    encoder = write_encoder(tmp_path, SPECS["narrow"])
+    arguments = ["--encoder", str(encoder), "--images", str(tmp_path / images), "--output", str(tmp_path / output)]
+    assert main(["embed", *arguments, "--gpus", "0", *(["--size", size] if size else [])]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / output).exists()
