@@ -2,7 +2,8 @@
 
 from mast.runtime import set_up_process
 
-set_up_process(1)
+if __name__ == "__main__":  # and not where a new process of a measurement reads this file
+    set_up_process(1)
 
 import argparse  # noqa: E402
 import time  # noqa: E402

@@ -76,5 +76,6 @@ def _with_gradient(objective: Objective) -> Callable[[], None]:
 
 
 def _peak(name: str, count: int, dims: int) -> float:
+    _with_gradient(build(64, 512)[name])()  # so that code and caches of the libraries are not counted
     objective = build(count, dims)[name]
     return peak_megabytes(_with_gradient(objective))

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from benchmarks.memory import in_new_process, peak_megabytes, set_up
+import torch
+
+from benchmarks.memory import THREADS, in_new_process, peak_megabytes
 from benchmarks.result import Section
 from benchmarks.step import SIZE, default_spec, ours
 from benchmarks.timing import clock
 from mast.config import AUGMENTATIONS, ProjectorSpec
+from mast.runtime import set_up_process
 
 BASE = {"K": 5, "d": 256, "n": 128, "px": SIZE}
 GRID = {"K": (1, 5, 10, 15), "d": (256, 1024, 4096), "n": (64, 128, 256), "px": (32, 64, 96)}
@@ -26,7 +29,7 @@ def measure(quick: bool) -> Section:
             section.add(f"{key} {value}", "step", 1e3 * seconds, "ms")
             section.add(f"{key} {value}", "memory", megabytes, "MB")
     for processes in (1, 2):
-        with ProcessPoolExecutor(processes, get_context("spawn"), set_up) as pool:
+        with ProcessPoolExecutor(processes, get_context("spawn"), torch.set_num_threads, (THREADS,)) as pool:
             rates = pool.map(images_per_second, [time.time() + 8] * processes)
             section.add(f"{processes} process(es)", "together", sum(rates), "images/s")
     return section
@@ -36,6 +39,8 @@ def cost_of_step(case: dict[str, int]) -> tuple[float, float]:
     """Seconds of CPU time of a step, and the peak of its memory in MB."""
     epoch = _epoch(case)
     megabytes = peak_megabytes(epoch)
+    set_up_process(THREADS)
+    epoch()
     before = clock()
     epoch()
     return (clock() - before) / STEPS, megabytes
@@ -43,6 +48,7 @@ def cost_of_step(case: dict[str, int]) -> tuple[float, float]:
 
 def images_per_second(start: float) -> float:
     """Throughput by the wall clock for some seconds from the time `start`, once all processes are ready."""
+    set_up_process(THREADS)
     epoch = _epoch(BASE)
     epoch()
     time.sleep(max(0.0, start - time.time()))

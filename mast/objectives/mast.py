@@ -6,6 +6,7 @@ With M ≡ 1, composed pairs and no uncertainty every term equals VICReg's.
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from mast.config import MastSpec
 from mast.objectives.vicreg import covariance_energy, covariance_matrix, standard_deviation, variance_hinge
@@ -35,18 +36,22 @@ def mast_terms(
         variance_b: the same for view b.
     """
     z_a, z_b = z_a.float(), z_b.float()
-    weights = pair_weights(masks, active, spec.masks.normalize)
-    squared = (z_a - z_b).square()
+    if spec.uncertainty.kind == "diagonal":
+        weights = pair_weights(masks, active, spec.masks.normalize)
+        weighted = weights * (z_a - z_b).square()
+    else:  # computed again in the backward pass, so that no [N, d] of it stays in memory
+        arguments = (z_a, z_b, masks, active, spec.masks.normalize)
+        weighted, weights = checkpoint(_pair_means, *arguments, use_reentrant=False, preserve_rng_state=False)
     if variance_a is None or variance_b is None:
-        terms = {"invariance": (weights * squared).mean()}
+        terms = {"invariance": weighted.mean()}
     elif spec.uncertainty.form == "likelihood":
-        terms = {"invariance": 2 * gaussian_nll(squared, weights, variance_a + variance_b)}
+        terms = {"invariance": 2 * gaussian_nll(weighted, weights, variance_a + variance_b)}
     else:
         total = variance_a + variance_b
         trust = relative_precision(total.detach(), spec.uncertainty.max_weight)
         terms = {
-            "invariance": (weights * trust * squared).mean(),
-            "uncertainty": gaussian_nll(squared.detach(), weights.detach(), total),
+            "invariance": (trust * weighted).mean(),
+            "uncertainty": gaussian_nll(weighted.detach(), weights.detach(), total),
         }
     terms["variance"] = (_variance(z_a, masks, spec) + _variance(z_b, masks, spec)) / 2
     terms["covariance"] = _covariance(z_a, masks, spec) + _covariance(z_b, masks, spec)
@@ -70,17 +75,25 @@ def pair_weights(masks: Tensor, active: Tensor, normalize: bool) -> Tensor:
     return weights / weights.mean(dim=1, keepdim=True) if normalize else weights
 
 
-def gaussian_nll(squared: Tensor, weights: Tensor, variance: Tensor) -> Tensor:
+def _pair_means(z_a: Tensor, z_b: Tensor, masks: Tensor, active: Tensor, normalize: bool) -> tuple[Tensor, Tensor]:
+    """Means over dimensions of W δ² and of W, [N, 1] each: all of them that one variance per pair asks for."""
+    weights = pair_weights(masks, active, normalize=False)
+    mean_weight = weights.mean(dim=1, keepdim=True)
+    weighted = (weights * (z_a - z_b).square()).mean(dim=1, keepdim=True)
+    return (weighted / mean_weight, torch.ones_like(mean_weight)) if normalize else (weighted, mean_weight)
+
+
+def gaussian_nll(weighted: Tensor, weights: Tensor, variance: Tensor) -> Tensor:
     """mean_ij W_ij · ½ [δ²_ij / s_ij + log s_ij]: the negative log-likelihood of differences δ ~ N(0, s).
 
     Mutual likelihood score of Shi & Jain 2019, heteroscedastic regression of Kendall & Gal 2017 (up to a constant).
 
     Args:
-        squared: δ², [N, d].
-        weights: W, [N, d].
+        weighted: W δ², [N, d], or its mean over dimensions, [N, 1], if `variance` is [N, 1].
+        weights: W, of the same shape.
         variance: s = σ² + σ′², [N, 1] or [N, d], positive.
     """
-    return (weights * (squared / variance + variance.log())).mean() / 2
+    return (weighted / variance + weights * variance.log()).mean() / 2
 
 
 def relative_precision(variance: Tensor, max_weight: float) -> Tensor:
