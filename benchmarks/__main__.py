@@ -5,12 +5,12 @@ from mast.runtime import set_up_process
 if __name__ == "__main__":  # and not where a new process of a measurement reads this file
     set_up_process(1)
 
-import argparse  # noqa: E402
-import time  # noqa: E402
+import argparse
+import time
 
-import torch  # noqa: E402
+import torch
 
-from benchmarks import augmentation, objective, report, scaling, step, workflow  # noqa: E402
+from benchmarks import augmentation, objective, report, scaling, step, workflow
 
 SECTIONS = {
     "objective": objective.measure,
