@@ -12,7 +12,7 @@ from mast.files import write_text
 from mast.reporting.collect import collect, require_fit
 from mast.reporting.formats import html_page, latex, markdown
 from mast.reporting.layout import ABSENT, Cell, Layout, Row, shown
-from mast.reporting.statistics import LEAST_PAIRS, Difference, estimate, paired_difference
+from mast.reporting.statistics import Difference, estimate, paired_difference
 from mast.reporting.tables import MEAN, Column, all_columns, column_titles, visible_columns
 
 WORST: Column = ("all", "worst", "score")
@@ -102,12 +102,13 @@ def shown_difference(difference: Difference) -> str:
     if difference.n == 0:
         return ABSENT
     numbers = [f"{value:+.1f}".replace("-", "−") for value in (difference.mean, difference.low, difference.high)]
-    return numbers[0] if difference.n < LEAST_PAIRS else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
+    return numbers[0] if difference.n == 1 else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
 
 
 def _is_clear(difference: Difference) -> bool:
-    """Whether the interval leaves out zero."""
-    return bool(difference.low > 0 or difference.high < 0)
+    """Whether the interval has a width and leaves out zero: seeds that agree exactly do not tell their spread."""
+    has_width = not np.isclose(difference.low, difference.high)
+    return bool(has_width and (difference.low > 0 or difference.high < 0))
 
 
 def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]:
@@ -117,15 +118,13 @@ def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]
         f"{unit}; each run's mean ± half width of the 95 % interval over its seeds (Student t, none for one seed). "
         f"Differences are means over the seeds that both runs have (n = {seeds})."
     ]
-    if counts[-1] >= LEAST_PAIRS:
+    if counts[-1] > 1:
         notes.append(
-            "In brackets the 95 % bootstrap interval of the difference over seeds; bold where it leaves out zero. With "
-            "few seeds it is too narrow."
+            "In brackets the 95 % interval of the difference (paired Student t over seeds); bold where it has a width "
+            "and leaves out zero. Each holds for itself: where nothing differs, one in twenty still leaves out zero."
         )
-    if counts[0] < LEAST_PAIRS:
-        notes.append(
-            f"No interval of a difference with fewer than {LEAST_PAIRS} seeds: such a difference may well be chance."
-        )
+    if counts[0] == 1:
+        notes.append("No interval of a difference with one seed: such a difference may well be chance.")
     if RANK in scores:
         notes.append(
             "Worst task: the lowest score of each seed. Mean rank: over tasks, among the runs of this table; 1 is "
