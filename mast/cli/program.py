@@ -13,7 +13,6 @@ from mast.cli import (
     embed,
     evaluate,
     export,
-    preflight,
     pretrain,
     report,
     transfer,
@@ -21,7 +20,7 @@ from mast.cli import (
 from mast.errors import MastError
 
 EXIT_ERROR = 2
-_COMMANDS = (configuration, doctor, data, preflight, pretrain, evaluate, transfer, analyze, report, export, embed)
+_COMMANDS = (configuration, doctor, data, pretrain, evaluate, transfer, analyze, report, export, embed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,18 +2,24 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.config.base import Count, Name, StrictModel, nearest
 from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
 from mast.config.messages import one_line
-from mast.config.plan import Plan
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, table_row
 from mast.config.scale import below, tiny
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("a seed stands there twice")
+    return seeds
+
+
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class RunSpec(PretrainSpec):
@@ -173,12 +179,6 @@ class Experiment(StrictModel):
         rows = {row.run: row for row in spec.rows}
         chosen = tuple(rows[run] for run in (compare.baseline, *compare.runs))
         return ComparisonSpec(**dict(spec) | {"rows": chosen})
-
-    def plan(self) -> Plan:
-        """All runs, and all data sets with labels on which they are evaluated."""
-        tasks = {task for study in self.studies.values() for task in study.tasks}
-        probed = sorted(task for task in tasks if isinstance(self.datasets[task], ClassificationData))
-        return Plan(runs={run: self.pretrain_spec(run) for run in self.runs}, tasks=tuple(probed))
 
     @model_validator(mode="before")
     @classmethod

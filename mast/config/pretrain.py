@@ -2,12 +2,22 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mast.config.augment import PairingSpec, PolicySpec
-from mast.config.base import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel
+from mast.config.base import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel, nearest
 
 Method = Literal["untrained", "supervised", "vicreg", "mast"]
+
+
+NARROW = "resnet-narrow"
+"""A small ResNet of this project, for images and machines that are small too."""
+
+TORCHVISION_RESNETS = (
+    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
+    *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"),
+)
+"""Encoders by their names in torchvision.models."""
 
 
 class EncoderSpec(StrictModel):
@@ -21,6 +31,13 @@ class EncoderSpec(StrictModel):
     """`resnet-narrow` only: channels of the four stages."""
     zero_init_residual: bool = True
     """Start each residual branch at zero (the last batch norm's weight)."""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if not name.startswith("timm/") and name not in (NARROW, *TORCHVISION_RESNETS):
+            raise ValueError(f"unknown encoder; {nearest(name, (NARROW, *TORCHVISION_RESNETS))}")
+        return name
 
 
 class ProjectorSpec(StrictModel):
@@ -134,20 +151,30 @@ class PretrainSpec(StrictModel):
 
         So a change of MAST's masks leaves the spec, and with it the results, of a VICReg run alone.
         """
-        not_trained = set(PretrainSpec.model_fields) - {"method", "dataset", "encoder"}
-        unread = {
-            "untrained": not_trained,
-            "supervised": {"projector", "objective", "mast"},
-            "vicreg": {"mast"},
-            "mast": set(),
-        }[self.method]
-        update: dict[str, object] = dict.fromkeys(unread)
-        if self.policy is not None and "policy" not in unread:
+        update: dict[str, object] = dict.fromkeys(_unread(self.method))
+        if self.policy is not None and "policy" not in update:
             update["policy"] = self.policy.pruned()
         return self.model_copy(update=update)
+
+    @model_validator(mode="after")
+    def _what_is_read_is_there(self) -> Self:
+        for name in set(PretrainSpec.model_fields) - _unread(self.method):
+            if getattr(self, name) is None:
+                raise ValueError(f"'{name}' is empty; give it a value or leave the key out")
+        return self
 
     @model_validator(mode="after")
     def _augmentations_to_mask(self) -> Self:
         if self.method in ("vicreg", "mast") and self.policy is not None and not self.policy.names:
             raise ValueError("policy.augmentations: a self-supervised run needs at least one augmentation")
         return self
+
+
+def _unread(method: Method) -> set[str]:
+    """The sections that a method does not read."""
+    return {
+        "untrained": set(PretrainSpec.model_fields) - {"method", "dataset", "encoder"},
+        "supervised": {"projector", "objective", "mast"},
+        "vicreg": {"mast"},
+        "mast": set(),
+    }[method]

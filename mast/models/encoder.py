@@ -15,13 +15,12 @@ from torch import nn
 
 from mast.config import EncoderSpec, parse_spec
 from mast.config.base import nearest
+from mast.config.pretrain import NARROW
 from mast.errors import MastError
 from mast.files import atomic_path
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 """The modules whose outputs are the four feature levels, in every encoder that the project builds."""
-
-NARROW = "resnet-narrow"
 
 METADATA = "mast"
 """The one key of a weight file's safetensors metadata; its value is a JSON object of strings."""
@@ -142,9 +141,6 @@ def _timm(spec: EncoderSpec) -> nn.Module:
 
 
 def _torchvision(spec: EncoderSpec) -> nn.Module:
-    names = torchvision.models.list_models(module=torchvision.models, include=["resnet*", "resnext*", "wide_resnet*"])
-    if spec.name not in names:
-        raise MastError(f"encoder.name: unknown encoder {spec.name!r}; {nearest(spec.name, [NARROW, *names])}")
     encoder = torchvision.models.get_model(spec.name, weights=None, zero_init_residual=spec.zero_init_residual)
     encoder.num_features = encoder.fc.in_features
     encoder.fc = nn.Identity()

@@ -1,6 +1,7 @@
 """Checkpoints of an unfinished run: atomic, the last two kept, tied to the run's identity."""
 
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,8 @@ class Checkpoints:
         return None
 
     def clear(self) -> None:
-        """Delete all checkpoints."""
-        for path in self._newest_first():
-            path.unlink()
-        if self.directory.exists():
-            self.directory.rmdir()
+        """Delete all checkpoints, and what a killed process left of one."""
+        shutil.rmtree(self.directory, ignore_errors=True)
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.directory.glob("step*.pt"), reverse=True)

@@ -63,14 +63,13 @@ def test_packages_and_encoders(tmp_path: Path, capsys, monkeypatch: pytest.Monke
     monkeypatch.setattr(
         doctor.metadata, "requires", lambda _: ["numpy>=2", "no-such-package>=1", "pyyaml<1", "x; extra == 'test'"]
     )
-    config = changed(tmp_path, pretrain={"dataset": "shapes", "encoder": {"name": "resnet19"}})
+    config = changed(tmp_path, pretrain={"dataset": "shapes", "encoder": {"name": "timm/resnet19"}})
     assert main(["doctor", config]) == 1
     missing = [line.split(maxsplit=2)[2] for line in capsys.readouterr().out.splitlines() if line.startswith("missing")]
     assert missing[0] == "no-such-package>=1: not installed"
     assert missing[1].startswith("pyyaml<1: ") and missing[1].endswith(" is installed")
-    assert (
-        missing[2].startswith("encoder.name: unknown encoder 'resnet19'; did you mean 'resnet1") and len(missing) == 3
-    )
+    assert missing[2].startswith("encoder.name: timm has no model 'resnet19'; did you mean ")
+    assert len(missing) == 3
 
 
 def test_torch_is_not_imported_without_need() -> None:

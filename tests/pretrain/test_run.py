@@ -134,6 +134,14 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> No
     assert checkpoints.load(torch.device("cpu"))["step"] == 2
 
 
+def test_what_a_killed_process_left_of_a_checkpoint_is_cleared(tmp_path: Path) -> None:
+    checkpoints = loop.Checkpoints(tmp_path / "checkpoints", {"seed": 0})
+    checkpoints.save(1, {})
+    (tmp_path / "checkpoints/.step000000002.leftover.tmp.pt").touch()
+    checkpoints.clear()
+    assert not (tmp_path / "checkpoints").exists()
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_divergence_names_term_and_step(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from projects import Project, planned
 
-TRAINING = {"prepare_data", "check_all", "pretrain_run"}
+TRAINING = {"prepare_data", "pretrain_run"}
 STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
 STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}
 TARGETS = {"all", "data", "pretrain", "evaluate", "detection", "tables", "figures", "report"}

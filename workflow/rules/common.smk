@@ -1,6 +1,7 @@
 """The validated configuration, and the files that follow from it."""
 
 import mast.config
+from mast.data.preflight import check_experiment
 from mast.errors import MastError
 from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
 from mast.paths import FIGURE_SOURCES, figure_files, of_runs, study_metrics
@@ -8,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 try:
     experiment = mast.config.parse(mast.config.Experiment, config, workflow.configfiles[-1])
+    check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None
 

@@ -8,7 +8,6 @@ LAUNCH = f"{sys.executable} -m snakemake_executor_plugin_submitit.launch " if SE
 rule pretrain_run:
     input:
         data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
-        ready=ancient(f"{RESULTS}/data/.ready"),
     output:
         update(f"{RESULTS}/{ENCODER}"),
         update(f"{RESULTS}/{RUN}/heads.safetensors"),
