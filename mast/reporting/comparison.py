@@ -13,12 +13,11 @@ from mast.reporting.collect import collect, require_fit
 from mast.reporting.formats import html_page, latex, markdown
 from mast.reporting.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.statistics import Difference, estimate, paired_difference
-from mast.reporting.tables import MEAN, Column, all_columns, column_titles, visible_columns
+from mast.reporting.tables import ALL_TASKS, Column, all_columns, column_titles, over_tasks, visible_columns
 
-WORST: Column = ("all", "worst", "score")
-RANK: Column = ("all", "mean rank", "rank")
+RANK: Column = (ALL_TASKS, "mean rank", "rank")
 
-TITLES = {MEAN: "mean over tasks", WORST: "worst task", RANK: "mean rank"}
+TITLES = {"mean": "mean over tasks", "worst": "worst task", "mean rank": "mean rank"}
 
 Scores = dict[Column, pd.DataFrame]
 """Column → one value per seed (index) and run (column)."""
@@ -42,17 +41,19 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
     """The first shown metric of each task and target; over several of them also their mean, the lowest and the rank.
 
+    Detection has none of these: AP of boxes and AP of masks are two measures of one task.
     Mean and lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are
     those of the runs of the table within each seed that all of them have, averaged over tasks.
     """
     runs = [row.run for row in spec.rows]
     headline = {column[:2]: column for column in reversed(visible_columns(all_columns(frame, spec), spec))}
     scores = {column: _per_seed(frame, column, runs) for column in reversed(headline.values())}
-    if len(scores) > 1:
+    if len(scores) > 1 and spec.kind != "detection":
+        columns = list(scores)
         tasks = list(scores.values())
         ranks = [values.dropna().rank(axis=1, ascending=False) for values in tasks]
-        scores[MEAN] = reduce(pd.DataFrame.add, tasks) / len(tasks)
-        scores[WORST] = reduce(_lower, tasks)
+        scores[over_tasks("mean", columns)] = reduce(pd.DataFrame.add, tasks) / len(tasks)
+        scores[over_tasks("worst", columns)] = reduce(_lower, tasks)
         scores[RANK] = reduce(pd.DataFrame.add, ranks) / len(ranks)
     return scores
 
@@ -75,8 +76,9 @@ def _layout(spec: ComparisonSpec, scores: Scores) -> Layout:
         for column, values in scores.items()
         for row in others
     }
-    tasks = [column for column in scores if column not in TITLES]
-    titles = dict(zip(tasks, column_titles(tasks), strict=True)) | TITLES
+    tasks = [column for column in scores if column[0] != ALL_TASKS]
+    summaries = {column: TITLES[column[1]] for column in scores if column[0] == ALL_TASKS}
+    titles = dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
     rows = []
     for column, values in scores.items():
         cells = [Cell(titles[column]), Cell(shown(estimate(values[baseline.run])))]

@@ -19,7 +19,8 @@ from mast.reporting.statistics import Estimate, estimate, mean_per_seed
 Column = tuple[str, str, str]
 """(task, target, metric)"""
 
-MEAN: Column = ("all", "mean", "top1")
+ALL_TASKS = "all"
+"""Stands for the task in columns that sum up over tasks."""
 
 SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75"), "svm-voc": ("mAP",)}
 CLASSIFICATION_METRICS = ("top1",)
@@ -65,8 +66,9 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
     visible = visible_columns(every, spec)
     if spec.kind != "detection" and len(visible) > 1:
-        results |= {(row.run, MEAN): _mean_result(frame, row, visible) for row in spec.rows}
-        visible.append(MEAN)
+        mean = over_tasks("mean", visible)
+        results |= {(row.run, mean): _mean_result(frame, row, mean, visible) for row in spec.rows}
+        visible.append(mean)
     layout = _layout(spec, visible, results)
     write_text(output_stem.with_name(output_stem.name + ".csv"), _csv(spec, results))
     for suffix, write in ((".md", markdown), (".tex", latex), (".html", html_page)):
@@ -77,6 +79,12 @@ def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
     """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
     found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
     return [column for task in spec.tasks for column in found if column[0] == task]
+
+
+def over_tasks(summary: str, columns: list[Column]) -> Column:
+    """Column of a summary (`mean`, `worst`) of others; its metric is theirs, `mixed` where theirs differ."""
+    metrics = {metric for _, _, metric in columns}
+    return ALL_TASKS, summary, metrics.pop() if len(metrics) == 1 else "mixed"
 
 
 def visible_columns(every: list[Column], spec: TableSpec) -> list[Column]:
@@ -105,9 +113,9 @@ def _result(
     return Result(row, column, estimate(part["value"]), seeds, find_published(values, spec, column, row))
 
 
-def _mean_result(frame: pd.DataFrame, row: TableRow, columns: list[Column]) -> Result:
+def _mean_result(frame: pd.DataFrame, row: TableRow, mean: Column, columns: list[Column]) -> Result:
     means = mean_per_seed(frame[frame["run"] == row.run], columns)
-    return Result(row, MEAN, estimate(means), tuple(sorted(means.index)), None)
+    return Result(row, mean, estimate(means), tuple(sorted(means.index)), None)
 
 
 def _layout(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> Layout:
@@ -180,7 +188,7 @@ def column_titles(columns: list[Column]) -> list[str]:
         several_targets = sum((other[0], other[2]) == (task, metric) for other in columns) > 1
         short = metric if not several_targets else f"{target} {metric}"
         short = short if several_metrics else target
-        titles.append(task if column != MEAN and _is_single(column, columns) else short)
+        titles.append(task if task != ALL_TASKS and _is_single(column, columns) else short)
     return [
         f"{column[0]} {title}" if titles.count(title) > 1 else title
         for column, title in zip(columns, titles, strict=True)

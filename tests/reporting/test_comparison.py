@@ -89,6 +89,22 @@ def test_scores_over_tasks_by_hand():
     assert rank.to_numpy().tolist() == [[1.5, 1.5], [1.75, 1.25]]  # seed 1: a tie on hue, mast better on size
 
 
+def test_summaries_are_named_by_their_metric(files, tmp_path):
+    write_comparison(SPEC, files(1), tmp_path / "c")
+    assert pd.read_csv(tmp_path / "c.csv")["metric"].tolist() == ["top1"] * 4 + ["rank"]
+
+
+def test_boxes_and_masks_are_not_summed_up(metrics_file, tmp_path):
+    kind = {"protocol": "detection", "kind": "detection"}
+    metrics = {"box": {"AP": 30.0, "AP50": 50.0}, "mask": {"AP": 20.0, "AP50": 40.0}}
+    spec = SPEC.model_copy(update=kind | {"tasks": ("scenes",)})
+    written = [metrics_file(run, task="scenes", metrics=metrics, **kind) for run in ("vicreg", "mast")]
+    write_comparison(spec, written, tmp_path / "c")
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert table[["target", "metric"]].to_numpy().tolist() == [["box", "AP"], ["mask", "AP"]]
+    assert "orst task" not in (tmp_path / "c.md").read_text()
+
+
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_interval_is_that_of_the_paired_t_test(n):
     baseline, values = np.random.default_rng(n).normal(60, 3, (2, n))

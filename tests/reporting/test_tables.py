@@ -115,6 +115,23 @@ def test_csv_has_full_precision(written):
     assert len(table) == 3 * 4
 
 
+@pytest.mark.parametrize(
+    ("metrics", "name"),
+    [
+        ({}, "top1"),
+        ({"digits": "mean_per_class"}, "mixed"),
+        ({"shapes": "mean_per_class", "digits": "mean_per_class"}, "mean_per_class"),
+    ],
+)
+def test_mean_is_named_by_the_metric_averaged(metrics, name, tmp_path, metrics_file, published):
+    values = {"top1": 50.0, "mean_per_class": 40.0}
+    files = [metrics_file(task=task, metrics={task: values}) for task in ("shapes", "digits")]
+    write_table(_spec(rows=[_row("vicreg", "V")], metrics=metrics), files, published, tmp_path / "t")
+    mean = pd.read_csv(tmp_path / "t.csv").set_index("task").loc["all"]
+    assert mean["metric"] == name
+    assert mean["mean"] == 50 - 5 * len(metrics)
+
+
 def test_latex_is_balanced_and_escaped(written):
     text = written.with_suffix(".tex").read_text()
     body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
