@@ -30,7 +30,7 @@ lint: .venv/tested
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --requirement requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --config-settings editable_mode=compat --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/tested: .venv/installed requirements-test.lock

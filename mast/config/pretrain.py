@@ -36,7 +36,7 @@ class EncoderSpec(StrictModel):
     @classmethod
     def _known(cls, name: str) -> str:
         if not name.startswith("timm/") and name not in (NARROW, *TORCHVISION_RESNETS):
-            raise ValueError(f"unknown encoder; {nearest(name, (NARROW, *TORCHVISION_RESNETS))}")
+            raise ValueError(f"encoder.name: unknown encoder; {nearest(name, (NARROW, *TORCHVISION_RESNETS))}")
         return name
 
 
