@@ -3,7 +3,10 @@
 squeue shows a finished job for MinJobAge (300 s by default) after its end; sacct is asked only after that.
 """
 
+import re
+import signal
 import subprocess
+from collections.abc import Callable
 from typing import NamedTuple
 
 SECONDS = 60
@@ -35,12 +38,15 @@ def queue() -> dict[str, QueuedJob]:
 
 
 def is_preempted(job_id: str) -> bool:
-    """Whether SLURM has told a running job to make room: then its record holds the time of the preemption."""
+    """Whether SLURM has told a running job to make room: then its record holds the time of the preemption.
+
+    Called inside the job, where the signal just goes round to all processes: scontrol must not heed it.
+    """
     try:
-        record = _output(["scontrol", "--oneliner", "show", "job", job_id]).split()
+        record = _output(["scontrol", "--oneliner", "show", "job", job_id], _ignore_terminate)
     except QueueUnavailableError:
         return False
-    return "JobState=RUNNING" in record and not {"PreemptTime=None", "PreemptTime=N/A"} & set(record)
+    return " JobState=RUNNING " in record and re.search(r" PreemptTime=\d", record) is not None
 
 
 def accounted_state(job_id: str) -> str | None:
@@ -57,8 +63,14 @@ def cancel(job_ids: list[str]) -> None:
     subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
 
 
-def _output(command: list[str]) -> str:
+def _ignore_terminate() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+def _output(command: list[str], before: Callable[[], None] | None = None) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, check=True, preexec_fn=before
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         raise QueueUnavailableError(str(getattr(error, "stderr", None) or error).strip()) from None

@@ -63,7 +63,7 @@ class World:
         """`model` such that backward averages the gradients of all processes; it starts from rank 0's weights."""
         if self.size == 1:
             return model
-        return DistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+        return DistributedDataParallel(model, gradient_as_bucket_view=True)
 
     def _collect(self, value: int) -> list[int]:
         if self.size == 1:

@@ -69,15 +69,16 @@ def test_the_registry_outlives_the_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("state", "time", "preempted"),
     [
-        ("RUNNING", "2026-01-01T00:00:00", True),
-        ("RUNNING", "None", False),
-        ("COMPLETING", "2026-01-01T00:00:00", False),
+        ("RUNNING", "PreemptTime=2026-01-01T00:00:00", True),
+        ("RUNNING", "PreemptTime=None", False),
+        ("RUNNING", "PreemptEligibleTime=2026-01-01T00:00:00", False),
+        ("COMPLETING", "PreemptTime=2026-01-01T00:00:00", False),
     ],
 )
 def test_preemption_is_read_from_the_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, time: str, preempted: bool
 ) -> None:
-    _command(tmp_path, monkeypatch, "scontrol", f"echo JobId=1 JobState={state} PreemptTime={time} Requeue=1")
+    _command(tmp_path, monkeypatch, "scontrol", f"echo JobId=1 JobState={state} {time} Requeue=1")
     assert slurm.is_preempted("1") is preempted
 
 

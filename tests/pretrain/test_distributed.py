@@ -114,9 +114,10 @@ def test_several_gpus_of_one_machine_are_given_to_torchrun(monkeypatch: pytest.M
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     monkeypatch.setattr(sys, "argv", ["mast", "pretrain", "--gpus", "4"])
     commands: list[list[str]] = []
+    paths = ["--data", "data", "--output", "output"]
     monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command) or sys.exit(0))
     with pytest.raises(SystemExit):
-        main(["pretrain", "--spec", '{"dataset": "x"}', "--run", "r", "--seed", "0", "--gpus", "4"])
+        main(["pretrain", "--spec", '{"dataset": "x"}', "--run", "r", "--seed", "0", "--gpus", "4", *paths])
     assert commands[0][4:] == ["--nproc-per-node=4", "--module", "--", "mast.cli", "pretrain", "--gpus", "4"]
 
 

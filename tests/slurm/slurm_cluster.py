@@ -55,9 +55,8 @@ class Cluster:
 
     def _processes(self) -> list[psutil.Process]:
         """All that runs on behalf of this cluster: daemons, jobs, Snakemake."""
-        own = self.environment["SLURM_CONF"]
-        processes = psutil.process_iter(["environ"])
-        return [process for process in processes if (process.info["environ"] or {}).get("SLURM_CONF") == own]
+        own = f"SLURM_CONF={self.environment['SLURM_CONF']}\0".encode()
+        return [process for process in psutil.process_iter() if own in _environment(process.pid)]
 
     def command(self, *arguments: object) -> str:
         words = [str(argument) for argument in arguments]
@@ -189,6 +188,14 @@ def system_path() -> str:
 def _default_interrupt() -> None:
     """A process started in the background may have been told to ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _environment(pid: int) -> bytes:
+    """Raw, since slurmstepd writes its title over the beginning."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return b""
 
 
 def _free_ports(count: int) -> list[int]:
