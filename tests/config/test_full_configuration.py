@@ -7,7 +7,8 @@ from mast.config import UncertaintySpec, load_experiment
 from mast.config.augment import PairingName
 from mast.config.evaluate import ProtocolSpec
 
-FULL = load_experiment(Path(__file__).parents[2] / "config/full.yaml")
+CONFIG = Path(__file__).parents[2] / "config"
+FULL = load_experiment(CONFIG / "full.yaml")
 MAST = [spec.mast for spec in map(FULL.pretrain_spec, FULL.runs) if spec.mast is not None]
 
 
@@ -31,3 +32,10 @@ def test_both_augmentation_sets_and_five_seeds() -> None:
     policies = [FULL.pretrain_spec(run).policy for run in FULL.runs]
     assert {policy.augmentations for policy in policies if policy is not None} >= {"mast5", "mast15"}
     assert all(len(FULL.run_seeds(run)) == 5 for run in FULL.runs)
+
+
+def test_runs_of_the_short_version_differ_in_their_epochs_only() -> None:
+    short = load_experiment(CONFIG / "config.yaml")
+    for run in short.runs.keys() & FULL.runs.keys():
+        same = short.pretrain_spec(run).model_copy(update={"epochs": FULL.pretrain_spec(run).epochs})
+        assert FULL.pretrain_spec(run) == same, run
