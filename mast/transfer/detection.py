@@ -23,7 +23,7 @@ from mast.transfer.coco_metrics import average_precision
 from mast.transfer.detection_data import DetectionImages, Example, flipped
 from mast.transfer.detector import Detector
 
-VERSION = 1
+VERSION = 2
 """Raised when a change of this package changes results."""
 
 STEPS = (3 / 4, 11 / 12)
@@ -37,9 +37,6 @@ FLIP_PROBABILITY = 0.5
 
 MASK_THRESHOLD = 0.5
 """Probability above which a pixel belongs to an object (He et al. 2017, section 3.1)."""
-
-WORKERS = 4
-"""Processes that decode images which stay in place."""
 
 
 def evaluate_detection(
@@ -111,20 +108,23 @@ def evaluate_detection(
 def train_detector(
     detector: Detector, images: DetectionImages, spec: DetectionProtocol, protocol: str, seed: int, device: str
 ) -> None:
-    """Train in place; draws from torch's global generator, and from one of its own for the order and the flips.
+    """Train in place; draws from torch's global generator, and from two of its own for the order and for the flips.
+
+    They are two since workers, which read ahead, draw the order early: flips do not depend on their number.
 
     Raises:
         MastError: the loss is not finite.
     """
-    generator = torch.Generator().manual_seed(seed)
-    loader = _loader(images, spec.batch_size, shuffle=generator)
+    flips = torch.Generator().manual_seed(seed)
+    order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=flips)))
+    loader = _loader(images, spec.batch_size, shuffle=order)
     optimizer = _optimizer(detector, spec)
     schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, spec.epochs * len(loader)))
     detector.train()
     with Progress("train detector", spec.epochs * len(loader) * spec.batch_size) as progress:
         for _ in range(spec.epochs):
             for examples in loader:
-                loss = _loss(detector, examples, generator, device)
+                loss = _loss(detector, examples, flips, device)
                 if not math.isfinite(loss.item()):
                     raise MastError(
                         f"protocols.{protocol}.lr: training of the detector diverged at step "
@@ -180,7 +180,10 @@ def _loss(detector: Detector, examples: list[Example], generator: torch.Generato
 def _loader(
     images: DetectionImages, batch_size: int, shuffle: torch.Generator | None = None
 ) -> DataLoader[list[Example]]:
-    """Batches as lists of examples; for training (`shuffle`) in random order and without the last short batch."""
+    """Batches as lists of examples; for training (`shuffle`) in random order and without the last short batch.
+
+    Images that stay in place are decoded by as many processes as torch has threads, this process counted.
+    """
     return DataLoader(
         images,
         batch_size,
@@ -188,7 +191,7 @@ def _loader(
         drop_last=shuffle is not None,
         generator=shuffle,
         collate_fn=list,
-        num_workers=WORKERS if images.in_place else 0,
+        num_workers=torch.get_num_threads() - 1 if images.in_place else 0,
     )
 
 

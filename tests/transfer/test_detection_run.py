@@ -8,12 +8,14 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
+from torch.utils.data import DataLoader
 
 from mast.config import CocoData, DetectionProtocol, EncoderSpec, ScenesData, ShapesData
 from mast.data.prepare import prepare
 from mast.data.store import open_prepared
 from mast.errors import MastError
 from mast.models.encoder import STAGES, build_encoder, load_encoder, save_encoder
+from mast.transfer import detection
 from mast.transfer.coco_metrics import average_precision
 from mast.transfer.detection import detect, evaluate_detection, lr_factor, train_detector
 from mast.transfer.detection_data import DetectionImages, flipped
@@ -148,7 +150,9 @@ def test_the_pyramid_sees_the_stages_of_the_encoder(name: str, channels: list[in
         torch.testing.assert_close(ours, theirs)
 
 
-def test_images_in_place_equal_images_in_an_array(scenes: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def in_place(scenes: Path, tmp_path: Path) -> Path:
+    """The scenes as images that stay in place."""
     task = open_prepared(scenes)
     splits = {}
     for split in ("train", "test"):
@@ -160,13 +164,35 @@ def test_images_in_place_equal_images_in_an_array(scenes: Path, tmp_path: Path) 
         (tmp_path / f"{split}.json").write_text(json.dumps(coco))
         splits[split] = {"images": str(folder), "annotations": str(tmp_path / f"{split}.json")}
     prepare("own", CocoData(kind="coco", **splits), tmp_path / "own")
-    array, in_place = DetectionImages(task, "test"), DetectionImages(open_prepared(tmp_path / "own"), "test")
-    assert in_place.in_place
-    assert len(array) == len(in_place) == 6
-    for (image, target, key), (other, other_target, other_key) in zip(array, in_place, strict=False):
+    return tmp_path / "own"
+
+
+def test_images_in_place_equal_images_in_an_array(scenes: Path, in_place: Path) -> None:
+    array, files = (DetectionImages(open_prepared(path), "test") for path in (scenes, in_place))
+    assert files.in_place
+    assert len(array) == len(files) == 6
+    for (image, target, key), (other, other_target, other_key) in zip(array, files, strict=False):
         assert key == other_key
         torch.testing.assert_close(image, other)
         torch.testing.assert_close(target, other_target)
+
+
+@pytest.mark.parametrize(("threads", "workers"), [(1, 0), (2, 1)])
+def test_threads_decode_and_change_nothing(
+    threads: int, workers: int, encoder: Path, scenes: Path, in_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained on files, whichever the number of workers, a detector is that trained on arrays."""
+    spec = PROTOCOL.model_copy(update={"epochs": 2})
+    counts, weights = [], []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(detection, "DataLoader", lambda *a, **k: counts.append(k["num_workers"]) or DataLoader(*a, **k))
+    for path in (scenes, in_place):
+        torch.manual_seed(0)
+        detector, _ = build(encoder, spec)
+        train_detector(detector, DetectionImages(open_prepared(path), "train"), spec, "detection", 0, "cpu")
+        weights.append(detector.state_dict())
+    assert counts == [0, workers]
+    torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)
 
 
 def test_boxes_lie_on_their_objects_also_when_flipped(scenes: Path) -> None:
