@@ -87,7 +87,7 @@ rule good:
 def test_interrupt_empties_the_queue(workflow: MakeWorkflow) -> None:
     flow = workflow(HEAD.format(files="expand('slept{i}.txt', i=range(6))") + SLEEPER)
     run = flow.start("--config", "seconds=100")
-    wait_for(lambda: len(flow.cluster.active()) == 6, 60, "six jobs")
+    wait_for(lambda: len(flow.cluster.active()) == 6, 180, "six jobs")
     run.process.send_signal(signal.SIGINT)
     wait_for(lambda: not flow.cluster.active(), KILL_WAIT + 5, "an empty queue")
     assert run.wait() != 0
@@ -97,7 +97,7 @@ def test_a_job_cancelled_from_outside_is_an_error_within_two_polls(workflow: Mak
     flow = workflow(HEAD.format(files="'slept0.txt'") + SLEEPER)
     run = flow.start("--config", "seconds=100")
     (job,) = flow.cluster.wait_until_running()
-    wait_for(lambda: (flow.directory / "started0").exists(), 60, "the job's command")
+    wait_for(lambda: (flow.directory / "started0").exists(), 180, "the job's command")
     flow.cluster.command("scancel", job)
     wait_for(lambda: flow.cluster.jobs()[job] == "CANCELLED", 20, "SLURM to cancel the job")
     cancelled = time.monotonic()
@@ -109,7 +109,7 @@ def test_a_job_cancelled_from_outside_is_an_error_within_two_polls(workflow: Mak
 def test_after_a_kill_the_same_jobs_are_attached_to(workflow: MakeWorkflow) -> None:
     flow = workflow(HEAD.format(files="expand('slept{i}.txt', i=range(2))") + SLEEPER)
     run = flow.start("--config", "seconds=12")
-    wait_for(lambda: all((flow.directory / f"started{i}").exists() for i in range(2)), 60, "both jobs' commands")
+    wait_for(lambda: all((flow.directory / f"started{i}").exists() for i in range(2)), 180, "both jobs' commands")
     before = set(flow.cluster.active())
     run.process.kill()
     run.wait()
@@ -176,7 +176,7 @@ rule all:
 """
     flow = Workflow(tmp_path, make_cluster(preemption_signal="TERM"), saving)
     run = flow.start()
-    wait_for(lambda: (tmp_path / "begun").exists(), 60, "the job")
+    wait_for(lambda: (tmp_path / "begun").exists(), 180, "the job")
     (job,) = flow.cluster.active()
     flow.cluster.command("sbatch", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=true")
     assert run.wait() == 0, run.output

@@ -29,7 +29,7 @@ def test_four_ranks_on_two_nodes_train_like_one_process(workflow: MakeWorkflow, 
 
 def test_a_rank_that_dies_fails_the_job_in_seconds(workflow: MakeWorkflow, cluster: Cluster) -> None:
     flow, run = _start(workflow, epochs=100000)
-    wait_for(lambda: _losses(flow.directory / OUTPUT) or run.process.poll() is not None, 120, "the first step")
+    wait_for(lambda: _losses(flow.directory / OUTPUT) or run.process.poll() is not None, 180, "the first step")
     assert run.process.poll() is None, run.output
     (job,) = cluster.wait_until_running()
     (last,) = [process for process in psutil.process_iter(["environ"]) if _is_training(process, job, rank="3")]

@@ -44,7 +44,7 @@ def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
     )
     output = flow.directory / RUN
 
-    wait_for(lambda: _steps(output) > 20 or run.process.poll() is not None, 90, "20 steps of training")
+    wait_for(lambda: _steps(output) > 20 or run.process.poll() is not None, 180, "20 steps of training")
     assert run.process.poll() is None, run.output
     (job,) = cluster.wait_until_running()
     cluster.command("scancel", "--signal=USR2", job)
@@ -52,7 +52,7 @@ def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
     first = _saved_step(output)
     assert first > 20
 
-    wait_for(lambda: _steps(output) > first + 20, 90, "20 more steps")
+    wait_for(lambda: _steps(output) > first + 20, 180, "20 more steps")
     urgent = cluster.command("sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     wait_for(lambda: _restarts(cluster, job) == 2, 40, "the job to be requeued for an urgent one")
     second = _saved_step(output)
