@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from mast.data.images import decode, square
 
@@ -23,7 +22,11 @@ class IndexedImages:
     def __init__(self, root: Path, paths: np.ndarray, size: int, threads: int | None = None) -> None:
         """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told."""
         self._root, self._paths, self._size = Path(root), paths, size
-        self._pool = ThreadPoolExecutor(threads or torch.get_num_threads(), thread_name_prefix="decode")
+        if threads is None:
+            import torch  # slow to import, and planning a workflow reads this module
+
+            threads = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     @property
     def shape(self) -> tuple[int, int, int, int]:

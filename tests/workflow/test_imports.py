@@ -1,6 +1,8 @@
 """Imports go one way: cli → stages → building blocks → configuration (docs/design.md)."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,8 @@ def test_light_parts_import_neither_torch_nor_other_parts(name: str) -> None:
             assert module.split(".")[0] not in ("torch", "torchvision", "timm"), f"{file} imports {module}"
             if module.startswith("mast."):
                 assert part(module) in {name, "config", "files", "errors"}, f"{file} imports {module}"
+
+
+def test_planning_a_workflow_needs_no_torch() -> None:
+    code = "import sys, mast.data.preflight, mast.paths; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -138,7 +138,7 @@ def test_an_image_that_cannot_be_read_ends_the_run_before_any_training(project: 
             (project.directory / f"mine/{split}/{name}").mkdir(parents=True)
             (project.directory / f"mine/{split}/{name}/1.png").write_bytes(b"no image")
     folder = ("digits: {kind: digits, size: 16}", "digits: {kind: folder, root: mine}")
-    run = project.snakemake("pretrain", "--configfile", project.edited(folder))
+    run = project.snakemake("all", "--configfile", project.edited(folder))
     assert run.returncode != 0
     [message] = [line for line in run.stdout.splitlines() if line.startswith("mast: error: ")]
     assert "1.png" in message
