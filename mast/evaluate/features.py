@@ -11,7 +11,7 @@ from mast.data.store import open_prepared
 from mast.errors import MastError
 from mast.evaluate.features_file import Features, write_features
 from mast.evaluate.images import check_task
-from mast.files import sha256_file
+from mast.evaluate.metrics import measured_with
 from mast.models.encoder import load_encoder, normalisation, normalise
 
 
@@ -46,12 +46,7 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
             np.asarray(task.labels("test")),
             np.asarray(task.val_indices),
             dict(task.targets),
-            {
-                **metadata,
-                "encoder_sha256": sha256_file(encoder_file),
-                "task": task.name,
-                "task_sha256": task.sha256,
-            },
+            measured_with(encoder_file, metadata, task),
         ),
     )
 

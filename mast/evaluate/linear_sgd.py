@@ -11,9 +11,8 @@ from mast.config import LinearSgdProtocol
 from mast.data.store import open_prepared
 from mast.evaluate.features import encode
 from mast.evaluate.images import labelled_images
-from mast.evaluate.metrics import classification_metrics, write_metrics
+from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
 from mast.evaluate.sgd import Training, build_heads, build_optimizer, load_finite_encoder, train_epochs
-from mast.files import sha256_file
 from mast.models.encoder import normalisation, normalise
 
 VERSION = 1
@@ -65,12 +64,7 @@ def evaluate_linear_sgd(
         protocol=protocol,
         spec=spec,
         version=VERSION,
-        metadata={
-            **metadata,
-            "encoder_sha256": sha256_file(encoder_file),
-            "task": task.name,
-            "task_sha256": task.sha256,
-        },
+        metadata=measured_with(encoder_file, metadata, task),
         metrics=metrics,
         counts={"train": len(images.train_images), "test": len(images.score_images)},
         seconds=time.perf_counter() - started,

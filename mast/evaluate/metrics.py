@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from mast.config import ProtocolSpec
+from mast.data.store import PreparedData
 from mast.errors import MastError
-from mast.files import write_json
+from mast.files import sha256_file, write_json
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """Target → metric → percent in [0, 100], or None where a metric is undefined."""
@@ -98,3 +99,13 @@ def write_metrics(
             "seconds": round(seconds, 3),
         },
     )
+
+
+def measured_with(encoder_file: Path, metadata: Mapping[str, str], task: PreparedData) -> dict[str, str]:
+    """What a metrics or features file says of the encoder (its file's `metadata` and hash) and of the task."""
+    return {
+        **metadata,
+        "encoder_sha256": sha256_file(encoder_file),
+        "task": task.name,
+        "task_sha256": task.sha256,
+    }

@@ -10,10 +10,10 @@ from mast.config import SemiProtocol
 from mast.data.store import open_prepared
 from mast.evaluate.features import encode
 from mast.evaluate.images import LabelledImages, labelled_images
-from mast.evaluate.metrics import classification_metrics, write_metrics
+from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
 from mast.evaluate.sgd import Training, build_heads, build_optimizer, load_finite_encoder, train_epochs
-from mast.files import sha256_file, sha256_json
-from mast.models.encoder import load_encoder, normalisation, normalise
+from mast.files import sha256_json
+from mast.models.encoder import normalisation, normalise, read_weights
 
 VERSION = 1
 """Raised when a change of this file or of sgd.py changes results."""
@@ -52,12 +52,7 @@ def evaluate_semi(
         protocol=protocol,
         spec=spec,
         version=VERSION,
-        metadata={
-            **load_encoder(encoder_file)[1],
-            "encoder_sha256": sha256_file(encoder_file),
-            "task": task.name,
-            "task_sha256": task.sha256,
-        },
+        metadata=measured_with(encoder_file, read_weights(encoder_file)[1], task),
         metrics=metrics,
         counts={"train": len(images.train_images), "test": len(images.score_images)},
         seconds=time.perf_counter() - started,

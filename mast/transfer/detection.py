@@ -15,8 +15,8 @@ from mast.config import DetectionProtocol
 from mast.data.segmentation import run_lengths
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
-from mast.evaluate.metrics import write_metrics
-from mast.files import sha256_file, write_json
+from mast.evaluate.metrics import measured_with, write_metrics
+from mast.files import write_json
 from mast.models.encoder import load_encoder, normalisation
 from mast.progress import Progress
 from mast.transfer.coco_metrics import average_precision
@@ -93,12 +93,7 @@ def evaluate_detection(
         protocol=protocol,
         spec=spec,
         version=VERSION,
-        metadata={
-            **metadata,
-            "encoder_sha256": sha256_file(encoder_file),
-            "task": task.name,
-            "task_sha256": task.sha256,
-        },
+        metadata=measured_with(encoder_file, metadata, task),
         metrics=metrics,
         counts={"train": len(train), "test": len(test)},
         seconds=time.perf_counter() - started,
