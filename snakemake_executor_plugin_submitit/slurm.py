@@ -6,11 +6,14 @@ squeue shows a finished job for MinJobAge (300 s by default) after its end; sacc
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 SECONDS = 60
 """Patience with one SLURM command."""
+ATTEMPTS = 5
+"""How often a job asks about itself, a second apart: a busy controller may turn a question down."""
 
 
 class QueuedJob(NamedTuple):
@@ -40,13 +43,16 @@ def queue() -> dict[str, QueuedJob]:
 def is_preempted(job_id: str) -> bool:
     """Whether SLURM has told a running job to make room: then its record holds the time of the preemption.
 
-    Called inside the job, where the signal just goes round to all processes: scontrol must not heed it.
+    Called inside the job, where the signal just goes round to all processes: scontrol must not heed it. While it goes
+    round, the state is SIGNALING.
     """
-    try:
-        record = _output(["scontrol", "--oneliner", "show", "job", job_id], _ignore_terminate)
-    except QueueUnavailableError:
-        return False
-    return " JobState=RUNNING " in record and re.search(r" PreemptTime=\d", record) is not None
+    for _ in range(ATTEMPTS):
+        try:
+            record = _output(["scontrol", "--oneliner", "show", "job", job_id], _ignore_terminate)
+            return re.search(r" JobState=(RUNNING|SIGNALING) (.* )?PreemptTime=\d", record) is not None
+        except QueueUnavailableError:
+            time.sleep(1)
+    return False
 
 
 def accounted_state(job_id: str) -> str | None:

@@ -70,7 +70,9 @@ def test_the_registry_outlives_the_process(tmp_path: Path) -> None:
     ("state", "time", "preempted"),
     [
         ("RUNNING", "PreemptTime=2026-01-01T00:00:00", True),
+        ("SIGNALING", "PreemptTime=2026-01-01T00:00:00", True),
         ("RUNNING", "PreemptTime=None", False),
+        ("SIGNALING", "PreemptTime=None", False),
         ("RUNNING", "PreemptEligibleTime=2026-01-01T00:00:00", False),
         ("COMPLETING", "PreemptTime=2026-01-01T00:00:00", False),
     ],
@@ -80,6 +82,13 @@ def test_preemption_is_read_from_the_record(
 ) -> None:
     _command(tmp_path, monkeypatch, "scontrol", f"echo JobId=1 JobState={state} {time} Requeue=1")
     assert slurm.is_preempted("1") is preempted
+
+
+def test_a_job_asks_a_busy_controller_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
+    busy = "if [ -e asked ]; then echo JobId=1 JobState=RUNNING PreemptTime=2026-01-01; else touch asked; exit 1; fi"
+    _command(tmp_path, monkeypatch, "scontrol", busy.replace("asked", str(tmp_path / "asked")))
+    assert slurm.is_preempted("1")
 
 
 def test_a_silent_controller_and_missing_accounting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
