@@ -14,9 +14,7 @@ from mast.config import (
     VocLabelsData,
 )
 from mast.data.coco import prepare_coco
-from mast.data.digits import prepare_digits
 from mast.data.folder import prepare_folder
-from mast.data.public import prepare_public
 from mast.data.scenes import prepare_scenes
 from mast.data.shapes import prepare_shapes
 from mast.data.voc import prepare_voc
@@ -53,10 +51,14 @@ def _prepare(name: str, spec: DataSpec, output: Path, threads: int) -> None:
         case ScenesData():
             prepare_scenes(name, spec, output)
         case DigitsData():
+            from mast.data.digits import prepare_digits  # here: scikit-learn takes a second to import
+
             prepare_digits(name, spec, output)
         case FolderData():
             prepare_folder(name, spec, output, threads)
         case PublicData():
+            from mast.data.public import prepare_public  # here: torchvision takes two seconds to import
+
             prepare_public(name, spec, output, threads)
         case CocoData():
             prepare_coco(name, spec, output, threads)

@@ -62,6 +62,6 @@ def test_light_parts_import_neither_torch_nor_other_parts(name: str) -> None:
                 assert part(module) in {name, "config", "files", "errors"}, f"{file} imports {module}"
 
 
-def test_planning_a_workflow_needs_no_torch() -> None:
-    code = "import sys, mast.data.preflight, mast.paths; sys.exit('torch' in sys.modules)"
+def test_planning_a_workflow_and_preparing_embedded_data_need_no_torch() -> None:
+    code = "import sys, mast.data.preflight, mast.data.prepare, mast.paths; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
