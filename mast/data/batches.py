@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import torch
 
-from mast.data.index import IndexedImages
+from mast.data.subset import Images
 from mast.errors import MastError
 
 
@@ -17,7 +17,7 @@ class TrainingBatches:
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray | None, batch_size: int, seed: int, pin_memory: bool = False
+        self, images: Images, labels: np.ndarray | None, batch_size: int, seed: int, pin_memory: bool = False
     ) -> None:
         """Serve batches of `images`, uint8 [M, H, W, 3], and of `labels`, int64 [M, …], if there are any.
 
@@ -31,7 +31,7 @@ class TrainingBatches:
         self._images, self._labels = images, labels
         self._batch_size, self._seed, self._pin_memory = batch_size, seed, pin_memory
         self._epoch, self._order = -1, np.empty(0, np.int64)
-        self._ahead = ThreadPoolExecutor(1, "prefetch") if isinstance(images, IndexedImages) else None
+        self._ahead = None if isinstance(images, np.ndarray) else ThreadPoolExecutor(1, "prefetch")
         self._pending: dict[tuple[int, int, int | None, int | None], Future[np.ndarray]] = {}
 
     @property
@@ -62,7 +62,7 @@ class TrainingBatches:
         return images, None if self._labels is None else self._tensor(self._labels[rows])
 
     def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray) -> np.ndarray:
-        """The images of a batch; where they are decoded, the same share of the next step is begun meanwhile."""
+        """The images of a batch; where they are no array, the same share of the next step is begun meanwhile."""
         if self._ahead is None:
             return self._images[rows]
         begun = self._pending.pop((epoch, step, share.start, share.stop), None)

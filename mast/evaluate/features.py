@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from mast.data.store import open_prepared
+from mast.data.subset import Images
 from mast.errors import MastError
 from mast.evaluate.features_file import Features, write_features
 from mast.evaluate.images import check_task
@@ -54,7 +55,7 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
 @torch.inference_mode()
 def encode(
     encoder: nn.Module,
-    images: np.ndarray,
+    images: Images,
     mean: torch.Tensor,
     std: torch.Tensor,
     device: str = "cpu",

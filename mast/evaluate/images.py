@@ -6,18 +6,19 @@ from typing import Literal
 import numpy as np
 
 from mast.data.store import PreparedData
+from mast.data.subset import Images, Subset
 from mast.errors import MastError
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """One split of a task."""
+    """One split of a task. Images are read when rows are taken; labels are in memory."""
 
-    train_images: np.ndarray
+    train_images: Images
     """uint8 [N, H, W, 3]."""
     train_labels: np.ndarray
     """int64 [N, T]; column t belongs to the t-th target."""
-    score_images: np.ndarray
+    score_images: Images
     """uint8 [M, H, W, 3]."""
     score_labels: np.ndarray
     """int64 [M, T]."""
@@ -36,7 +37,8 @@ def labelled_images(task: PreparedData, split: Literal["test", "val"]) -> Labell
         return LabelledImages(images, labels, task.images("test"), task.labels("test"))
     held_out = np.zeros(len(labels), dtype=bool)
     held_out[task.val_indices] = True
-    return LabelledImages(images[~held_out], labels[~held_out], images[held_out], labels[held_out])
+    fit, scored = np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return LabelledImages(Subset(images, fit), labels[fit], Subset(images, scored), labels[scored])
 
 
 def check_task(task: PreparedData) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from mast.config import SemiProtocol
 from mast.data.store import open_prepared
+from mast.data.subset import Subset
 from mast.evaluate.features import encode
 from mast.evaluate.images import LabelledImages, labelled_images
 from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
@@ -39,7 +40,7 @@ def evaluate_semi(
     for column, (target, classes) in enumerate(task.targets.items()):
         chosen = labelled_subset(images.train_labels[:, column], spec.fraction, spec.subset_seed)
         share = LabelledImages(
-            images.train_images[chosen],
+            Subset(images.train_images, chosen),
             images.train_labels[chosen, column : column + 1],
             images.score_images,
             images.score_labels[:, column : column + 1],

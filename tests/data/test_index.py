@@ -14,7 +14,10 @@ from mast.data.images import UnreadableImageError
 from mast.data.index import IndexedImages
 from mast.data.prepare import prepare
 from mast.data.store import Writer, open_prepared
+from mast.data.subset import Subset
 from mast.errors import MastError
+from mast.evaluate.images import labelled_images
+from mast.evaluate.semi import labelled_subset
 from mast.pretrain.run import pretrain
 
 
@@ -45,8 +48,16 @@ def test_like_an_array(images):
     assert levels(images[20:99]) == [20, 21, 22, 23]
 
 
-def test_batches_are_those_of_an_array(images):
-    array, decoded = (TrainingBatches(source, None, 5, seed=3) for source in (images[:], images))
+def test_subsets_of_subsets(images):
+    part = Subset(Subset(images, np.array([9, 4, 17, 2])), np.array([3, 1]))
+    assert part.shape == (2, 6, 6, 3) and levels(part[:]) == [2, 4] and levels(part[np.array([1])]) == [4]
+
+
+@pytest.mark.parametrize("positions", [np.arange(24), np.array([20, 3, 7, 1, 11, 0, 19])])
+def test_batches_are_those_of_an_array(images, positions):
+    array, decoded = (
+        TrainingBatches(source, None, 5, seed=3) for source in (images[positions], Subset(images, positions))
+    )
     for epoch in range(2):
         for step in range(array.steps_per_epoch):
             assert torch.equal(array.batch(epoch, step)[0], decoded.batch(epoch, step)[0])
@@ -140,18 +151,38 @@ def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root, tmp_
     assert all(torch.equal(index[name], arrays[name]) for name in arrays)
 
 
-def memory_of_training(root, output, count):
-    """Peak of what Python and numpy allocate to open an index of `count` entries and serve three batches, bytes."""
+def big_index(root, output, count):
+    """An index of `count` entries in train, which are the images of `root` again and again, and two in test."""
     names = np.array([path.name.encode() for path in sorted(root.iterdir())])
     with Writer(output) as writer:
-        writer.array("train_paths.npy", np.resize(names, count))
-        writer.array("train_sizes.npy", np.zeros((count, 3), np.int64))
-        writer.array("train_labels.npy", np.zeros((count, 1), np.int64))
-        writer.count("train", count)
+        for split, entries in (("train", count), ("test", 2)):
+            writer.array(f"{split}_paths.npy", np.resize(names, entries))
+            writer.array(f"{split}_sizes.npy", np.zeros((entries, 3), np.int64))
+            writer.array(f"{split}_labels.npy", np.arange(entries)[:, None] % 2)
+            writer.count(split, entries)
+        writer.array("val_indices.npy", np.arange(0, count, 100))
         index = {"root": str(root), "size": 8}
-        writer.finish("big", {}, "", "", {"class": ["a"]}, [0.5] * 3, [0.5] * 3, index)
+        writer.finish("big", {}, "", "", {"class": ["a", "b"]}, [0.5] * 3, [0.5] * 3, index)
+    return open_prepared(output)
+
+
+def whole(data):
+    return data.images("train")
+
+
+def without_validation(data):
+    return labelled_images(data, "val").train_images
+
+
+def a_tenth(data):
+    images = labelled_images(data, "test")
+    return Subset(images.train_images, labelled_subset(images.train_labels[:, 0], 0.1, 0))
+
+
+def memory_of_training(data, chosen):
+    """Peak of what Python and numpy allocate to choose images and serve three batches, bytes."""
     tracemalloc.start()
-    batches = TrainingBatches(open_prepared(output).images("train"), None, 16, seed=0)
+    batches = TrainingBatches(chosen(data), None, 16, seed=0)
     for step in (0, 1, batches.steps_per_epoch - 1):
         batches.batch(0, step)
     batches._ahead.shutdown()
@@ -160,10 +191,10 @@ def memory_of_training(root, output, count):
     return peak
 
 
-def test_an_index_of_a_whole_imagenet_takes_no_more_than_its_order(root, tmp_path):
-    """1.3 million entries: the order of an epoch (8 bytes an image; of two epochs at their border), nothing else."""
+@pytest.mark.parametrize(("chosen", "numbers"), [(whole, 2), (without_validation, 4), (a_tenth, 4)])
+def test_an_index_of_a_whole_imagenet_takes_a_few_numbers_an_image(chosen, numbers, root, tmp_path):
+    """1.3 million entries: the order of an epoch (two at their border), positions and labels; never an image more."""
     few, many = (
-        memory_of_training(root, tmp_path / "few", 1_000),
-        memory_of_training(root, tmp_path / "many", 1_300_000),
+        memory_of_training(big_index(root, tmp_path / f"{count}", count), chosen) for count in (1_000, 1_300_000)
     )
-    assert many - few < 2 * 8 * 1_300_000 + 1_000_000
+    assert many - few < numbers * 8 * 1_300_000 + 1_000_000
