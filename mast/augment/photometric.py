@@ -25,16 +25,6 @@ def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
     return images.mul(_per_image(factor)).clamp_(max=1)
 
 
-def adjust_contrast(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the image's mean luma; factor ≥ 0, 1 is the image."""
-    return _contrast_(images.clone(), factor)
-
-
-def adjust_saturation(images: Tensor, factor: Tensor) -> Tensor:
-    """Blend with the luma of each pixel; factor ≥ 0, 1 is the image."""
-    return _saturation_(images.clone(), factor)
-
-
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
     """Turn the hue (of HSV) by a share of the colour circle, -0.5…0.5.
 
@@ -119,11 +109,13 @@ def blur(images: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _contrast_(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the image's mean luma, in place; factor ≥ 0, 1 is the image."""
     mean = images.mean(dim=(2, 3)) @ images.new_tensor(LUMA)
     return images.mul_(_per_image(factor)).add_(_per_image((1 - factor) * mean)).clamp_(0, 1)
 
 
 def _saturation_(images: Tensor, factor: Tensor) -> Tensor:
+    """Blend with the luma of each pixel, in place; factor ≥ 0, 1 is the image."""
     gray = _luma(images).mul_((1 - factor).view(-1, 1, 1))
     return images.mul_(_per_image(factor)).add_(gray.unsqueeze(1)).clamp_(0, 1)
 

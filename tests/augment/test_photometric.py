@@ -36,8 +36,6 @@ def assert_same(result: Tensor, expected: list[Tensor], tolerance: float = 2e-6)
     ("name", "low", "high"),
     [
         ("adjust_brightness", 0, 2.5),
-        ("adjust_contrast", 0, 2.5),
-        ("adjust_saturation", 0, 2.5),
         ("adjust_hue", -0.5, 0.5),
         ("adjust_sharpness", 0, 2.5),
         ("solarize", 0, 1),
@@ -59,7 +57,7 @@ def test_continuous_functions_match_torchvision(name, low, high, size, count, se
 def test_jitter_is_torchvisions_functions_in_order(size, count, seed):
     images, generator = draw(count, size, seed)
     images = images.float() / 255
-    factors = [uniform(0.2, 1.8, count, generator) for _ in range(3)]
+    factors = [uniform(0, 2.5, count, generator) for _ in range(3)]
     hue = uniform(-0.5, 0.5, count, generator)
     expected = []
     for image, brightness, contrast, saturation, turn in zip(images, *factors, hue, strict=True):
@@ -122,8 +120,6 @@ def test_blur_wider_than_the_image_keeps_its_brightness():
 
 IDENTITY = {
     "adjust_brightness": (1.0,),
-    "adjust_contrast": (1.0,),
-    "adjust_saturation": (1.0,),
     "sharpness": (1.0,),
     "blur": (0.0,),
 }
