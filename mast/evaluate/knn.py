@@ -8,7 +8,7 @@ import numpy as np
 from mast.config import KnnProtocol
 from mast.errors import MastError
 from mast.evaluate.features_file import read_features, select
-from mast.evaluate.metrics import percentage, write_metrics
+from mast.evaluate.metrics import classification_metrics, write_metrics
 
 VERSION = 1
 """Raised when a change of this file changes results."""
@@ -17,7 +17,10 @@ QUERIES_PER_CHUNK = 512
 
 
 def evaluate_knn(protocol: str, spec: KnnProtocol, features: Path, output: Path) -> None:
-    """Score frozen features with weighted kNN and write one metrics file: top-1 (percent) of every target.
+    """Score frozen features with weighted kNN and write one metrics file (percent).
+
+    Top-1 and mean per class, and top-5 where a target has more than 5 classes: a class that none of the neighbours has
+    is never among the first five.
 
     Raises:
         MastError: the features file is unusable, or holds fewer training images than `k`.
@@ -34,8 +37,8 @@ def evaluate_knn(protocol: str, spec: KnnProtocol, features: Path, output: Path)
     metrics = {}
     for column, (target, classes) in enumerate(data.classes.items()):
         votes = class_votes(similarity, split.train_labels[neighbours, column], len(classes), spec.temperature)
-        correct = votes.argmax(axis=1) == split.score_labels[:, column]
-        metrics[target] = {"top1": percentage(correct)}
+        scores = np.where(votes > 0, votes, -np.inf)
+        metrics[target] = classification_metrics(scores, split.score_labels[:, column])
     write_metrics(
         output,
         protocol=protocol,

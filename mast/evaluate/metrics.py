@@ -10,7 +10,7 @@ import numpy as np
 from mast.config import ProtocolSpec
 from mast.data.store import PreparedData
 from mast.errors import MastError
-from mast.files import sha256_file, write_json
+from mast.files import sha256_file, write_sealed_json
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """Target → metric → percent in [0, 100], or None where a metric is undefined."""
@@ -29,7 +29,7 @@ def classification_metrics(scores: np.ndarray, labels: np.ndarray) -> dict[str, 
     """Accuracies of classifying by the highest scores, percent.
 
     Args:
-        scores: float [N, C].
+        scores: float [N, C]; −∞ for a class that is no guess at all.
         labels: int [N], in [0, C).
 
     Returns:
@@ -41,7 +41,8 @@ def classification_metrics(scores: np.ndarray, labels: np.ndarray) -> dict[str, 
     metrics = {"top1": percentage(correct)}
     if scores.shape[1] > TOP:
         highest = np.argpartition(-scores, TOP, axis=1)[:, :TOP]
-        metrics["top5"] = percentage((highest == labels[:, None]).any(axis=1))
+        guessed = np.take_along_axis(scores, highest, axis=1) > -np.inf
+        metrics["top5"] = percentage(((highest == labels[:, None]) & guessed).any(axis=1))
     return metrics | {"mean_per_class": sum(per_class) / len(per_class)}
 
 
@@ -77,7 +78,7 @@ def write_metrics(
         for metric, value in values.items():
             if value is not None and not (math.isfinite(value) and 0 <= value <= 100):
                 raise MastError(f"{output}: {target} {metric} is {value}, not a percentage in [0, 100]")
-    write_json(
+    write_sealed_json(
         output,
         {
             "format": 1,

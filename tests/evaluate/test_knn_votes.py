@@ -67,9 +67,30 @@ def test_metrics_file_of_separated_clusters(tmp_path: Path, split: str, counts: 
     write(tmp_path / "f.npz", 80)
     evaluate_knn("knn", KnnProtocol(kind="knn", k=5, split=split), tmp_path / "f.npz", tmp_path / "m.json")
     result = json.loads((tmp_path / "m.json").read_text())
-    assert result["metrics"] == {"shape": {"top1": 100.0}}
+    assert result["metrics"] == {"shape": {"top1": 100.0, "mean_per_class": 100.0}}
     assert result["counts"] == {"train": counts[0], "test": counts[1]}
     assert result["settings"] == {"split": split, "k": 5, "temperature": 0.07}
+
+
+def test_a_class_without_a_vote_is_not_among_the_first_five(tmp_path: Path) -> None:
+    classes = np.arange(8)
+    train_labels = np.repeat(classes, 3)[:, None]
+    train, noise = np.eye(8)[train_labels[:, 0]], 0.01 * np.random.default_rng(0).normal(size=(24, 8))
+    labels = ((classes + 1) % 8)[:, None]
+    labels[0] = 0
+    features = Features(
+        (train + noise).astype(np.float32),
+        np.eye(8, dtype=np.float32),
+        train_labels,
+        labels,
+        np.arange(0, 24, 3),
+        {"shape": [str(label) for label in classes]},
+        METADATA,
+    )
+    write_features(tmp_path / "f.npz", features)
+    evaluate_knn("knn", KnnProtocol(kind="knn", k=3), tmp_path / "f.npz", tmp_path / "m.json")
+    metrics = json.loads((tmp_path / "m.json").read_text())["metrics"]["shape"]
+    assert (metrics["top1"], metrics["top5"]) == (12.5, 12.5)  # all three votes go to one class
 
 
 def test_more_neighbours_than_images_is_named(tmp_path: Path) -> None:
