@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
+from mast.checkpoint import Checkpoints
 from mast.config import PolicySpec, PretrainSpec, load_experiment
 from mast.data.batches import TrainingBatches
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
-from mast.pretrain.checkpoint import Checkpoints
 from mast.pretrain.curves import Curves
 from mast.pretrain.learners import Learner, Mast, Vicreg
 from mast.pretrain.loop import train

@@ -1,29 +1,24 @@
 """The training loop: every step is a pure function of the weights, the seed and the step's number."""
 
 import io
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
 
+from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
-from mast.pretrain.checkpoint import Checkpoints
 from mast.pretrain.curves import Curves, Record
 from mast.pretrain.distributed import ALONE, World
 from mast.pretrain.indicators import effective_rank, embedding_std
 from mast.pretrain.learners import Learner, Outcome
 from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rate
 from mast.progress import Progress
-
-
-class StoppedBySignalError(MastError):
-    """A signal asked the run to stop; its state is saved."""
+from mast.signals import StoppedBySignalError, stop_requests
 
 
 def train(
@@ -50,7 +45,7 @@ def train(
 
     Raises:
         MastError: the loss is not finite; or the processes cannot share a batch, or see different checkpoints.
-        StoppedBySignalError: SIGTERM or SIGUSR1/2 arrived; a checkpoint was written first.
+        StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
     """
     shares = _shares(spec, world)
     learner.world = world
@@ -83,7 +78,7 @@ def train(
     saved_at = time.monotonic()
     images_left = (total - start) * spec.batch_size
     stream = sys.stderr if world.leads else io.StringIO()
-    with _signals() as stop_requested, Progress(f"pretrain {spec.method}", images_left, stream=stream) as progress:
+    with stop_requests() as stop_requested, Progress(f"pretrain {spec.method}", images_left, stream=stream) as progress:
         for step in range(start, total):
             rate = learning_rate(spec.optimizer, step, batches.steps_per_epoch, spec.epochs, spec.batch_size)
             set_learning_rate(optimizer, rate)
@@ -181,16 +176,3 @@ class _Window:
         speed = {"images_per_second": round(self._images / max(time.monotonic() - self._since, 1e-9), 1)}
         self.__init__()
         return {**means, **indicators, **speed}
-
-
-@contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
-    """Within the block, SIGTERM and SIGUSR1/2 only set a flag, which the yielded function reads."""
-    received: list[int] = []
-    caught = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-    before = {number: signal.signal(number, lambda number, frame: received.append(number)) for number in caught}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
+from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.files import sha256_file, sha256_json, write_json
 from mast.models.encoder import save_encoder, save_weights
-from mast.pretrain.checkpoint import Checkpoints
 from mast.pretrain.curves import Curves
 from mast.pretrain.distributed import World, join, local_device
 from mast.pretrain.learners import Learner, Mast, Supervised, Untrained, Vicreg

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec, parse
 from mast.data.batches import TrainingBatches
-from mast.pretrain.checkpoint import Checkpoints
 from mast.pretrain.curves import Curves
 from mast.pretrain.learners import Learner, Mast, Outcome, Supervised, Vicreg
 from mast.pretrain.loop import train

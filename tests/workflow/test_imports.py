@@ -9,9 +9,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mast"
 LAYERS = (
-    {"config", "files", "errors", "paths", "progress", "runtime"},
+    {"config", "files", "errors", "paths", "progress", "runtime", "checkpoint", "signals"},
     {"objectives", "models", "augment", "data"},
-    {"pretrain", "evaluate", "transfer", "analysis", "reporting"},
+    {"pretrain", "evaluate", "transfer", "analysis", "reporting", "verify"},
     {"cli"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
