@@ -11,6 +11,12 @@ from typing import Any
 
 from mast.errors import MastError
 
+SEAL = "content_sha256"
+"""Key of a JSON object that holds the hash of its other keys and values."""
+
+WEIGHTS_METADATA = "mast"
+"""The one key of a weight file's safetensors metadata; its value is a JSON object of strings."""
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -44,18 +50,30 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
+def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
+    """The same, with the hash of everything else as the last key, `SEAL`, which `read_json` checks."""
+    write_json(path, {**value, SEAL: sha256_json(value)})
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        MastError: the file is missing, or is not JSON.
+        MastError: the file is missing, is not JSON, or does not have the content that it was sealed with.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MastError(f"{path}: not valid JSON ({error}); delete it and rerun the rule that makes it") from None
+    if isinstance(value, dict) and SEAL in value:
+        content = {key: entry for key, entry in value.items() if key != SEAL}
+        if value[SEAL] != sha256_json(content):
+            raise MastError(
+                f"{path}: changed since it was written ({SEAL}); delete it and rerun the rule that makes it"
+            )
+    return value
 
 
 def sha256_file(path: Path) -> str:

@@ -32,7 +32,7 @@ from mast.augment.policy import Policy
 from mast.config import PretrainSpec, parse
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
-from mast.files import atomic_path, read_json, write_text
+from mast.files import atomic_path, read_json, sha256_file, write_sealed_json, write_text
 from mast.models.encoder import load_encoder, normalisation, read_weights
 from mast.models.projector import load_projector
 from mast.models.uncertainty import load_uncertainty_head
@@ -58,7 +58,7 @@ NO_EXTREMES = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros(
 
 
 def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
-    """Write a CSV file for each table of `COLUMNS`, and `extremes.npz`, to `output`.
+    """Write a CSV file for each table of `COLUMNS`, `extremes.npz` and `analysis.json` (hashes) to `output`.
 
     `extremes.npz` holds the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file: a
     header and nothing else) where the run lacks what it measures: learned masks, an uncertainty head, augmentations.
@@ -91,6 +91,7 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         np.savez(temporary, **ends)
     for name, table in tables.items():
         write_text(Path(output) / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    _record(Path(run_directory), Path(output), ["extremes.npz", *(f"{name}.csv" for name in tables)])
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,13 @@ def _errors(run: _Run) -> dict[str, np.ndarray]:
     )
     chosen = bank_labels[start : start + BANK]
     return named_errors(neighbour_errors(bank_features, chosen, features, labels[:IMAGES]), list(run.data.targets))
+
+
+def _record(run_directory: Path, output: Path, files: list[str]) -> None:
+    """Write analysis.json: the hashes of the files written, and of those that they were made from."""
+    weights = {f"{name}_sha256": sha256_file(run_directory / f"{name}.safetensors") for name in ("encoder", "heads")}
+    written = {name: sha256_file(output / name) for name in files}
+    write_sealed_json(output / "analysis.json", {"format": 1, **weights, "files": written})
 
 
 def _learned_masks(heads_file: Path) -> tuple[Tensor | None, list[str]]:

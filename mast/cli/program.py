@@ -16,17 +16,18 @@ from mast.cli import (
     pretrain,
     report,
     transfer,
+    verify,
 )
 from mast.errors import MastError
 
 EXIT_ERROR = 2
-_COMMANDS = (configuration, doctor, data, pretrain, evaluate, transfer, analyze, report, export, embed)
+_COMMANDS = (configuration, doctor, data, pretrain, evaluate, transfer, analyze, report, export, embed, verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 (`doctor`: 1 if something is missing), or 2 after an error that the user can put right.
+    """Run one command; return 0, or 2 after an error that the user can put right.
 
-    The error is one line on standard error.
+    The error is one line on standard error. 1: `doctor` found something missing, `verify` something that differs.
     """
     chosen = _parser().parse_args(arguments)
     try:

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -11,7 +11,7 @@ import numpy as np
 
 from mast.data.index import IndexedImages
 from mast.errors import MastError
-from mast.files import atomic_path, read_json, sha256_file, sha256_json, write_json
+from mast.files import atomic_path, read_json, sha256_file, sha256_json, write_json, write_sealed_json
 
 FORMAT = 1
 """Version of the prepared format."""
@@ -118,30 +118,29 @@ class PreparedData:
         Raises:
             MastError: a file has changed since it was prepared.
         """
+        for file in self.changed_files():
+            raise MastError(f"{file}: has changed since it was prepared; {self._remedy}")
+
+    def changed_files(self) -> Iterator[Path]:
+        """Every file, also of images that stay in place, that is not as recorded.
+
+        Of an index only the sizes of its images are compared; hashing them would read every byte.
+        """
         for file, recorded in self.manifest["files"].items():
-            self._compare(self.path / file, recorded)
-            if file.endswith("_annotations.json"):
-                self._verify_in_place(read_json(self.path / file))
+            if _differs(self.path / file, recorded):
+                yield self.path / file
+            elif file.endswith("_annotations.json"):
+                yield from _changed_in_place(read_json(self.path / file))
             elif file.endswith("_paths.npy"):
-                self._verify_indexed(file.removesuffix("_paths.npy"))
+                yield from self._changed_in_index(file.removesuffix("_paths.npy"))
 
-    def _verify_in_place(self, coco: dict[str, Any]) -> None:
-        for image in coco["images"] if "images_root" in coco else ():
-            self._compare(Path(coco["images_root"]) / image["file_name"], image["sha256"])
-
-    def _verify_indexed(self, split: str) -> None:
-        """Compare the sizes of indexed files; hashing them would read every byte."""
+    def _changed_in_index(self, split: str) -> Iterator[Path]:
         root = Path(self.manifest["index"]["root"])
-        for path, (_, _, size) in zip(
-            self._array(f"{split}_paths.npy"), self._array(f"{split}_sizes.npy"), strict=True
-        ):
+        paths, sizes = self._array(f"{split}_paths.npy"), self._array(f"{split}_sizes.npy")
+        for path, (_, _, size) in zip(paths, sizes, strict=True):
             file = root / os.fsdecode(path)
             if not file.is_file() or file.stat().st_size != size:
-                raise MastError(f"{file}: has changed since it was prepared; {self._remedy}")
-
-    def _compare(self, file: Path, recorded: str) -> None:
-        if not file.is_file() or sha256_file(file) != recorded:
-            raise MastError(f"{file}: has changed since it was prepared; {self._remedy}")
+                yield file
 
     @property
     def _remedy(self) -> str:
@@ -157,6 +156,8 @@ class PreparedData:
             raise MastError(f"{file}: damaged (no {absent[0]!r}); {self._remedy}")
         if manifest["format"] != FORMAT:
             raise MastError(f"{file}: format {manifest['format']!r}, this version reads {FORMAT}; {self._remedy}")
+        if manifest["sha256"] != sha256_json(manifest["files"]):
+            raise MastError(f"{file}: damaged ('sha256' is not that of 'files'); {self._remedy}")
         return manifest
 
     def _check_split(self, split: str, count: int) -> None:
@@ -184,6 +185,17 @@ class PreparedData:
             return np.load(self.path / file, mmap_mode="r")
         except (OSError, ValueError, EOFError):
             raise MastError(f"{self.path / file}: damaged or cut off; {self._remedy}") from None
+
+
+def _changed_in_place(coco: dict[str, Any]) -> Iterator[Path]:
+    for image in coco["images"] if "images_root" in coco else ():
+        file = Path(coco["images_root"]) / image["file_name"]
+        if _differs(file, image["sha256"]):
+            yield file
+
+
+def _differs(file: Path, recorded: str) -> bool:
+    return not file.is_file() or sha256_file(file) != recorded
 
 
 def open_prepared(path: Path) -> PreparedData:
@@ -296,7 +308,7 @@ class Writer:
             "files": self._files,
             "sha256": sha256_json(self._files),
         }
-        write_json(self.path / _MANIFEST, manifest if index is None else {**manifest, "index": index})
+        write_sealed_json(self.path / _MANIFEST, manifest if index is None else {**manifest, "index": index})
 
 
 def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -17,13 +17,10 @@ from mast.config import EncoderSpec, parse_spec
 from mast.config.base import nearest
 from mast.config.pretrain import NARROW
 from mast.errors import MastError
-from mast.files import atomic_path
+from mast.files import WEIGHTS_METADATA, atomic_path
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 """The modules whose outputs are the four feature levels, in every encoder that the project builds."""
-
-METADATA = "mast"
-"""The one key of a weight file's safetensors metadata; its value is a JSON object of strings."""
 
 
 def build_encoder(spec: EncoderSpec) -> nn.Module:
@@ -61,7 +58,7 @@ def save_weights(path: Path, weights: Mapping[str, torch.Tensor], metadata: Mapp
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {METADATA: json.dumps(dict(metadata), sort_keys=True)})
+        save_file(tensors, temporary, {WEIGHTS_METADATA: json.dumps(dict(metadata), sort_keys=True)})
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
@@ -73,7 +70,7 @@ def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get(METADATA, "{}"))
+            return tensors, json.loads((file.metadata() or {}).get(WEIGHTS_METADATA, "{}"))
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:

@@ -11,13 +11,16 @@ from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
-from mast.files import sha256_file, sha256_json, write_json
+from mast.files import sha256_file, sha256_json, write_sealed_json
 from mast.models.encoder import save_encoder, save_weights
 from mast.pretrain.curves import Curves
 from mast.pretrain.distributed import World, join, local_device
 from mast.pretrain.learners import Learner, Mast, Supervised, Untrained, Vicreg
 from mast.pretrain.loop import train
 from mast.pretrain.provenance import provenance
+
+RECORDED = ("encoder.safetensors", "heads.safetensors", "metrics.jsonl")
+"""Files of a run whose hashes run.json holds."""
 
 
 def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, device: str, threads: int) -> None:
@@ -72,7 +75,7 @@ def _pretrain(
     heads_metadata = {"format": "mast-heads-1", **shared, **learner.heads_metadata()}
     save_weights(output / "heads.safetensors", learner.heads(), heads_metadata)
     save_encoder(output / "encoder.safetensors", learner.encoder, metadata)
-    write_json(
+    write_sealed_json(
         output / "run.json",
         {
             **shared,
@@ -80,7 +83,7 @@ def _pretrain(
             "spec": spec.model_dump(mode="json", exclude_none=True),
             "spec_sha256": identity["spec"],
             "data_sha256": prepared.sha256,
-            "encoder_sha256": sha256_file(output / "encoder.safetensors"),
+            "files": {name: sha256_file(output / name) for name in RECORDED},
             "wall_seconds": round(time.monotonic() - started, 1),
             **provenance(target, threads),
             "processes": world.size,

@@ -16,7 +16,7 @@ from mast.data.segmentation import run_lengths
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.evaluate.metrics import measured_with, write_metrics
-from mast.files import write_json
+from mast.files import sha256_file, write_json
 from mast.models.encoder import load_encoder, normalisation
 from mast.progress import Progress
 from mast.transfer.coco_metrics import average_precision
@@ -87,7 +87,8 @@ def evaluate_detection(
     metrics = {"box": average_precision(test.coco, predictions)}
     if spec.masks:
         metrics["mask"] = average_precision(test.coco, predictions, "mask")
-    write_json(output.with_suffix(".predictions.json"), predictions)
+    predictions_file = output.with_suffix(".predictions.json")
+    write_json(predictions_file, predictions)
     write_metrics(
         output,
         protocol=protocol,
@@ -97,6 +98,7 @@ def evaluate_detection(
         metrics=metrics,
         counts={"train": len(train), "test": len(test)},
         seconds=time.perf_counter() - started,
+        details={"predictions_sha256": sha256_file(predictions_file)},
     )
 
 

@@ -64,7 +64,7 @@ def test_a_preparation_cut_off_among_its_last_files_leaves_no_manifest(tmp_path,
         raise KeyboardInterrupt
 
     write(tmp_path)
-    monkeypatch.setattr("mast.data.store.write_json", cut_off)
+    monkeypatch.setattr("mast.data.store.write_sealed_json", cut_off)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, count=3)
     assert np.load(tmp_path / "train_images.npy").shape[0] == 3
@@ -108,6 +108,7 @@ def test_verify_sees_a_changed_byte(tmp_path):
 def test_other_formats_are_refused(tmp_path, change):
     write(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["content_sha256"]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest | change))
     with pytest.raises(MastError, match="format"):
         open_prepared(tmp_path)
