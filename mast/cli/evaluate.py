@@ -1,11 +1,16 @@
 """`mast features`, and a command for each protocol that evaluates an encoder on labelled images."""
 
 import argparse
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from mast.cli.options import add_config, add_config_or_spec, add_names, add_paths, add_process, path, protocol_spec
 from mast.config import FewShotProtocol, KnnProtocol, LinearProtocol, LinearSgdProtocol, SemiProtocol, SvmProtocol
 from mast.paths import DATA, ENCODER, FEATURES, METRICS
 from mast.runtime import choose_device, set_up_process
+
+Evaluate = Callable[..., None]
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -16,30 +21,32 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(features, encoder="encoder file", data="directory of the prepared data", output="features file")
     add_process(features)
     features.set_defaults(execute=_features)
-    for name, text, execute in (
-        ("linear", "fit linear classifiers on features", _linear),
-        ("knn", "classify features by their nearest neighbours", _knn),
-        ("few-shot", "classify features in few-shot episodes", _few_shot),
-        ("svm-voc", "fit linear SVMs on features of multi-label images", _svm),
+    for name, text, kind, load in (
+        ("linear", "fit linear classifiers on features", LinearProtocol, _load_linear),
+        ("knn", "classify features by their nearest neighbours", KnnProtocol, _load_knn),
+        ("few-shot", "classify features in few-shot episodes", FewShotProtocol, _load_few_shot),
+        ("svm-voc", "fit linear SVMs on features of multi-label images", SvmProtocol, _load_svm),
     ):
-        parser = commands.add_parser(name, help=text)
-        add_config_or_spec(parser)
-        add_names(parser, "protocol", required=True)
-        add_names(parser, "run", "seed", "task")
+        parser = _protocol_parser(commands, name, text)
         add_paths(parser, features="features file", output="metrics file")
         add_process(parser, gpus=False)
-        parser.set_defaults(execute=execute)
-    for name, text, execute in (
-        ("linear-sgd", "train linear heads on an encoder with augmented images", _linear_sgd),
-        ("semi", "fine-tune an encoder on a share of the labels", _semi),
+        parser.set_defaults(execute=partial(_on_features, kind, load))
+    for name, text, kind, load in (
+        ("linear-sgd", "train linear heads on an encoder with augmented images", LinearSgdProtocol, _load_linear_sgd),
+        ("semi", "fine-tune an encoder on a share of the labels", SemiProtocol, _load_semi),
     ):
-        parser = commands.add_parser(name, help=text)
-        add_config_or_spec(parser)
-        add_names(parser, "protocol", required=True)
-        add_names(parser, "run", "seed", "task")
+        parser = _protocol_parser(commands, name, text)
         add_paths(parser, encoder="encoder file", data="directory of the prepared data", output="metrics file")
         add_process(parser)
-        parser.set_defaults(execute=execute)
+        parser.set_defaults(execute=partial(_on_images, kind, load))
+
+
+def _protocol_parser(commands: argparse._SubParsersAction, name: str, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text)
+    add_config_or_spec(parser)
+    add_names(parser, "protocol", required=True)
+    add_names(parser, "run", "seed", "task")
+    return parser
 
 
 def _features(arguments: argparse.Namespace) -> None:
@@ -50,55 +57,54 @@ def _features(arguments: argparse.Namespace) -> None:
     extract_features(*paths, device=choose_device(arguments.gpus))
 
 
-def _linear(arguments: argparse.Namespace) -> None:
-    spec = protocol_spec(arguments, LinearProtocol)
+def _on_features(kind: Any, load: Callable[[], Evaluate], arguments: argparse.Namespace) -> None:
+    spec = protocol_spec(arguments, kind)
     features, output = path(arguments, "features", FEATURES), path(arguments, "output", METRICS)
     set_up_process(arguments.threads)
+    load()(arguments.protocol, spec, features, output)
+
+
+def _on_images(kind: Any, load: Callable[[], Evaluate], arguments: argparse.Namespace) -> None:
+    spec = protocol_spec(arguments, kind)
+    paths = [path(arguments, "encoder", ENCODER), path(arguments, "data", DATA), path(arguments, "output", METRICS)]
+    set_up_process(arguments.threads)
+    load()(arguments.protocol, spec, *paths, device=choose_device(arguments.gpus))
+
+
+# Imported late: numerical libraries read the number of threads when they are.
+
+
+def _load_linear() -> Evaluate:
     from mast.evaluate.linear import evaluate_linear
 
-    evaluate_linear(arguments.protocol, spec, features, output)
+    return evaluate_linear
 
 
-def _knn(arguments: argparse.Namespace) -> None:
-    spec = protocol_spec(arguments, KnnProtocol)
-    features, output = path(arguments, "features", FEATURES), path(arguments, "output", METRICS)
-    set_up_process(arguments.threads)
+def _load_knn() -> Evaluate:
     from mast.evaluate.knn import evaluate_knn
 
-    evaluate_knn(arguments.protocol, spec, features, output)
+    return evaluate_knn
 
 
-def _few_shot(arguments: argparse.Namespace) -> None:
-    spec = protocol_spec(arguments, FewShotProtocol)
-    features, output = path(arguments, "features", FEATURES), path(arguments, "output", METRICS)
-    set_up_process(arguments.threads)
+def _load_few_shot() -> Evaluate:
     from mast.evaluate.few_shot import evaluate_few_shot
 
-    evaluate_few_shot(arguments.protocol, spec, features, output)
+    return evaluate_few_shot
 
 
-def _svm(arguments: argparse.Namespace) -> None:
-    spec = protocol_spec(arguments, SvmProtocol)
-    features, output = path(arguments, "features", FEATURES), path(arguments, "output", METRICS)
-    set_up_process(arguments.threads)
+def _load_svm() -> Evaluate:
     from mast.evaluate.svm import evaluate_svm
 
-    evaluate_svm(arguments.protocol, spec, features, output)
+    return evaluate_svm
 
 
-def _linear_sgd(arguments: argparse.Namespace) -> None:
-    spec = protocol_spec(arguments, LinearSgdProtocol)
-    paths = [path(arguments, "encoder", ENCODER), path(arguments, "data", DATA), path(arguments, "output", METRICS)]
-    set_up_process(arguments.threads)
+def _load_linear_sgd() -> Evaluate:
     from mast.evaluate.linear_sgd import evaluate_linear_sgd
 
-    evaluate_linear_sgd(arguments.protocol, spec, *paths, device=choose_device(arguments.gpus))
+    return evaluate_linear_sgd
 
 
-def _semi(arguments: argparse.Namespace) -> None:
-    spec = protocol_spec(arguments, SemiProtocol)
-    paths = [path(arguments, "encoder", ENCODER), path(arguments, "data", DATA), path(arguments, "output", METRICS)]
-    set_up_process(arguments.threads)
+def _load_semi() -> Evaluate:
     from mast.evaluate.semi import evaluate_semi
 
-    evaluate_semi(arguments.protocol, spec, *paths, device=choose_device(arguments.gpus))
+    return evaluate_semi

@@ -16,80 +16,28 @@ rule extract_features:
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
 
-rule evaluate_linear:
-    input:
-        f"{RESULTS}/{FEATURES}",
-    output:
-        f"{RESULTS}/{METRICS}",
-    log:
-        f"{RESULTS}/logs/{METRICS}.log",
-    threads: stage_threads("evaluate")
-    resources:
-        **stage_resources("evaluate"),
-    params:
-        spec=protocol_json,
-    wildcard_constraints:
-        protocol=protocols("linear-lbfgs"),
-    shell:
-        "mast linear --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
-        " --threads {threads} > {log:q} 2>&1"
+for kind, command in (("linear-lbfgs", "linear"), ("knn", "knn"), ("few-shot", "few-shot"), ("svm-voc", "svm-voc")):
 
-
-rule evaluate_knn:
-    input:
-        f"{RESULTS}/{FEATURES}",
-    output:
-        f"{RESULTS}/{METRICS}",
-    log:
-        f"{RESULTS}/logs/{METRICS}.log",
-    threads: stage_threads("evaluate")
-    resources:
-        **stage_resources("evaluate"),
-    params:
-        spec=protocol_json,
-    wildcard_constraints:
-        protocol=protocols("knn"),
-    shell:
-        "mast knn --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
-        " --threads {threads} > {log:q} 2>&1"
-
-
-rule evaluate_few_shot:
-    input:
-        f"{RESULTS}/{FEATURES}",
-    output:
-        f"{RESULTS}/{METRICS}",
-    log:
-        f"{RESULTS}/logs/{METRICS}.log",
-    threads: stage_threads("evaluate")
-    resources:
-        **stage_resources("evaluate"),
-    params:
-        spec=protocol_json,
-    wildcard_constraints:
-        protocol=protocols("few-shot"),
-    shell:
-        "mast few-shot --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
-        " --threads {threads} > {log:q} 2>&1"
-
-
-rule evaluate_svm_voc:
-    input:
-        f"{RESULTS}/{FEATURES}",
-    output:
-        f"{RESULTS}/{METRICS}",
-    log:
-        f"{RESULTS}/logs/{METRICS}.log",
-    threads: stage_threads("evaluate")
-    resources:
-        **stage_resources("evaluate"),
-    params:
-        spec=protocol_json,
-    wildcard_constraints:
-        protocol=protocols("svm-voc"),
-    shell:
-        "mast svm-voc --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
-        " --threads {threads} > {log:q} 2>&1"
+    rule:
+        name:
+            f"evaluate_{command.replace('-', '_')}"
+        input:
+            f"{RESULTS}/{FEATURES}",
+        output:
+            f"{RESULTS}/{METRICS}",
+        log:
+            f"{RESULTS}/logs/{METRICS}.log",
+        threads: stage_threads("evaluate")
+        resources:
+            **stage_resources("evaluate"),
+        params:
+            spec=protocol_json,
+        wildcard_constraints:
+            protocol=protocols(kind),
+        shell:
+            f"mast {command}"
+            " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
+            " --threads {threads} > {log:q} 2>&1"
 
 
 rule evaluate_linear_sgd:
