@@ -1,5 +1,6 @@
 """Files that are either whole or absent, and their hashes."""
 
+import glob
 import hashlib
 import json
 import os
@@ -22,21 +23,34 @@ WEIGHTS_METADATA = "mast"
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; when the block ends well, sync it and rename it to `path`.
 
-    A reader sees the old file or the whole new one, never a part. The temporary file is removed if the block fails.
+    A reader sees the old file or the whole new one, never a part. The temporary file is removed if the block fails;
+    what a killed process left of one is removed here. So of two processes that write one file at once, one fails.
+
+    Raises:
+        OSError: the disk is full, read-only, …; it names a file, `path` if the system named none.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}")
-    os.close(handle)
-    temporary = Path(name)
+    prefix, suffix = f".{path.stem}.", f".tmp{path.suffix}"
+    temporary = None
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f"{glob.escape(prefix)}????????{glob.escape(suffix)}"):
+            left.unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=prefix, suffix=suffix)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None or error.filename == str(temporary):
+            error.filename = str(path)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -74,6 +88,30 @@ def read_json(path: Path) -> Any:
                 f"{path}: changed since it was written ({SEAL}); delete it and rerun the rule that makes it"
             )
     return value
+
+
+def require_recorded(path: Path, record: Path) -> None:
+    """Compare a file with its hash in `record`, a JSON file whose `files` map names to SHA-256, where there is one.
+
+    Raises:
+        MastError: the file is missing, or it is another than the one recorded.
+    """
+    if not Path(record).exists():
+        return
+    recorded = read_json(record).get("files", {}).get(Path(path).name)
+    if recorded is not None:
+        require_sha256(path, recorded, record)
+
+
+def require_sha256(path: Path, recorded: str, record: Path) -> None:
+    """Raise MastError unless a file has the SHA-256 that the file `record` holds of it."""
+    if not Path(path).exists():
+        raise MastError(f"{path}: no such file")
+    if sha256_file(path) != recorded:
+        raise MastError(
+            f"{path}: damaged or changed (its SHA-256 is not that in {Path(record).name}); delete it, then run: "
+            f"snakemake --profile profiles/default {path}"
+        )
 
 
 def sha256_file(path: Path) -> str:

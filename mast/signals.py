@@ -24,3 +24,9 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def ignore_stop_requests(_worker: int) -> None:
+    """Let a process that loads data ignore the signals `CAUGHT`, which a whole job gets: its parent ends it."""
+    for number in CAUGHT:
+        signal.signal(number, signal.SIG_IGN)

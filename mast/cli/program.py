@@ -21,6 +21,7 @@ from mast.cli import (
 from mast.errors import MastError
 
 EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
 _COMMANDS = (configuration, doctor, data, pretrain, evaluate, transfer, analyze, report, export, embed, verify)
 
 
@@ -35,6 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MastError as error:
         print(f"mast: error: {error}", file=sys.stderr)
         return EXIT_ERROR
+    except OSError as error:
+        reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"mast: error: {place}{reason}; check disk space and permissions, then run again", file=sys.stderr)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        print("mast: error: interrupted; run again", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

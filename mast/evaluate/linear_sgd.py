@@ -5,14 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from mast.checkpoint import Checkpoints, checkpoints_of
 from mast.config import LinearSgdProtocol
 from mast.data.store import open_prepared
 from mast.evaluate.features import encode
 from mast.evaluate.images import labelled_images
 from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
-from mast.evaluate.sgd import Training, build_heads, build_optimizer, load_finite_encoder, train_epochs
+from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, load_finite_encoder, train_epochs
 from mast.models.encoder import normalisation, normalise
 
 VERSION = 1
@@ -31,6 +32,7 @@ def evaluate_linear_sgd(
     result. The seed is the encoder's.
 
     Raises:
+        StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
         MastError: the encoder or the data are unusable, there are fewer images than one batch, or training diverges; no
             metrics file is written.
     """
@@ -50,13 +52,16 @@ def evaluate_linear_sgd(
 
     optimizer = build_optimizer(spec, [{"params": heads.parameters()}])
     scored = torch.from_numpy(np.concatenate(list(encode(encoder, images.score_images, mean, std, device))))
-    epochs = []
-    for _ in train_epochs(Training(protocol, spec, features, heads, optimizer, seed, device), images):
+    origin = measured_with(encoder_file, metadata, task)
+    checkpoints = Checkpoints(checkpoints_of(output), identity(spec, VERSION, origin))
+    modules = nn.ModuleList([heads])
+    training = Training(protocol, spec, features, heads, modules, optimizer, seed, device, checkpoints)
+    for _ in train_epochs(training, images):
         with torch.no_grad():
             scores = [head(scored.to(device)).cpu().numpy() for head in heads]
-        epochs.append([classification_metrics(s, images.score_labels[:, t]) for t, s in enumerate(scores)])
+        training.history.append([classification_metrics(s, images.score_labels[:, t]) for t, s in enumerate(scores)])
     metrics = {
-        target: epochs[-1][t] | {"top1_best_epoch": max(epoch[t]["top1"] for epoch in epochs)}
+        target: training.history[-1][t] | {"top1_best_epoch": max(epoch[t]["top1"] for epoch in training.history)}
         for t, target in enumerate(task.targets)
     }
     write_metrics(
@@ -64,8 +69,9 @@ def evaluate_linear_sgd(
         protocol=protocol,
         spec=spec,
         version=VERSION,
-        metadata=measured_with(encoder_file, metadata, task),
+        metadata=origin,
         metrics=metrics,
         counts={"train": len(images.train_images), "test": len(images.score_images)},
         seconds=time.perf_counter() - started,
     )
+    checkpoints.clear()

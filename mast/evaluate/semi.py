@@ -1,18 +1,21 @@
 """Semi-supervised evaluation: encoder and head fine-tuned on a share of the labels."""
 
+import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from mast.checkpoint import Checkpoints, checkpoints_of
 from mast.config import SemiProtocol
 from mast.data.store import open_prepared
 from mast.data.subset import Subset
 from mast.evaluate.features import encode
 from mast.evaluate.images import LabelledImages, labelled_images
 from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
-from mast.evaluate.sgd import Training, build_heads, build_optimizer, load_finite_encoder, train_epochs
+from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, load_finite_encoder, train_epochs
 from mast.files import sha256_json
 from mast.models.encoder import normalisation, normalise, read_weights
 
@@ -30,12 +33,14 @@ def evaluate_semi(
     has a subset of its own, whose hash is recorded. Scored after the last epoch. The seed is the encoder's.
 
     Raises:
+        StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
         MastError: the encoder or the data are unusable, there are fewer labelled images than one batch, or training
             diverges; no metrics file is written.
     """
     started = time.perf_counter()
     task = open_prepared(data)
     images = labelled_images(task, spec.split)
+    origin = measured_with(encoder_file, read_weights(encoder_file)[1], task)
     metrics, subsets = {}, {}
     for column, (target, classes) in enumerate(task.targets.items()):
         chosen = labelled_subset(images.train_labels[:, column], spec.fraction, spec.subset_seed)
@@ -45,7 +50,9 @@ def evaluate_semi(
             images.score_images,
             images.score_labels[:, column : column + 1],
         )
-        scores = finetune(protocol, spec, encoder_file, share, len(classes), device)
+        own = {**identity(spec, VERSION, origin), "target": target}
+        checkpoints = Checkpoints(checkpoints_of(output) / str(column), own)
+        scores = finetune(protocol, spec, encoder_file, share, len(classes), device, checkpoints)
         metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
         subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
     write_metrics(
@@ -53,12 +60,13 @@ def evaluate_semi(
         protocol=protocol,
         spec=spec,
         version=VERSION,
-        metadata=measured_with(encoder_file, read_weights(encoder_file)[1], task),
+        metadata=origin,
         metrics=metrics,
         counts={"train": len(images.train_images), "test": len(images.score_images)},
         seconds=time.perf_counter() - started,
         details={"labelled": subsets},
     )
+    shutil.rmtree(checkpoints_of(output), ignore_errors=True)
 
 
 def labelled_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -74,9 +82,18 @@ def subset_hash(positions: np.ndarray) -> str:
 
 
 def finetune(
-    protocol: str, spec: SemiProtocol, encoder_file: Path, images: LabelledImages, classes: int, device: str
+    protocol: str,
+    spec: SemiProtocol,
+    encoder_file: Path,
+    images: LabelledImages,
+    classes: int,
+    device: str,
+    checkpoints: Checkpoints,
 ) -> np.ndarray:
-    """Fine-tune a fresh copy of the encoder with one head; scores of the images to score, float32 [M, classes]."""
+    """Fine-tune a fresh copy of the encoder with one head; scores of the images to score, float32 [M, classes].
+
+    Goes on from the newest of the checkpoints, of which the last holds the finished training.
+    """
     encoder, metadata = load_finite_encoder(encoder_file)
     seed = int(metadata["seed"])
     torch.manual_seed(seed)
@@ -90,11 +107,14 @@ def finetune(
             {"params": encoder.parameters(), "lr": spec.lr_backbone},
         ],
     )
-    training = Training(
-        protocol, spec, lambda view: encoder(normalise(view, mean, std)), heads, optimizer, seed, device
-    )
+    modules = nn.ModuleList([heads, encoder])
+
+    def features(view: Tensor) -> Tensor:
+        return encoder(normalise(view, mean, std))
+
+    training = Training(protocol, spec, features, heads, modules, optimizer, seed, device, checkpoints)
     for _ in train_epochs(training, images):
         pass
-    features = np.concatenate(list(encode(encoder, images.score_images, mean, std, device)))
+    scored = np.concatenate(list(encode(encoder, images.score_images, mean, std, device)))
     with torch.no_grad():
-        return heads[0](torch.from_numpy(features).to(device)).cpu().numpy()
+        return heads[0](torch.from_numpy(scored).to(device)).cpu().numpy()

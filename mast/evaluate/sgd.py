@@ -1,21 +1,24 @@
 """Training of classification heads, with or without the encoder, by SGD on crops and flips."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mast.augment.policy import Policy
+from mast.checkpoint import Checkpoints, Saver
 from mast.config import LinearSgdProtocol, PolicySpec, SemiProtocol
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
 from mast.evaluate.images import LabelledImages
 from mast.models.encoder import load_encoder
 from mast.progress import Progress
+from mast.signals import stop_requests
 
 MOMENTUM = 0.9
 """Of SGD (facebookresearch/vicreg, evaluate.py)."""
@@ -35,11 +38,17 @@ class Training:
     """Maps views, float [B, 3, S, S] in [0, 1], to features [B, D]."""
     heads: nn.ModuleList
     """A linear classifier for each column of the labels."""
+    modules: nn.ModuleList
+    """All that training changes: the heads, and what lies below them if it is trained too."""
     optimizer: torch.optim.SGD
     """Its groups' learning rates are those of the start."""
     seed: int
     """Of the order of the images and of the augmentations."""
     device: str
+    checkpoints: Checkpoints
+    """Where training goes on from, if it was interrupted."""
+    history: list[Any] = field(default_factory=list)
+    """What the caller notes after each epoch: numbers, strings, lists and dictionaries. Kept in the checkpoints."""
 
 
 def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
@@ -49,6 +58,12 @@ def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
         if not torch.isfinite(weights).all():
             raise MastError(f"{path}: {name} is not finite; pretrain again with a lower learning rate")
     return encoder, metadata
+
+
+def identity(spec: LinearSgdProtocol | SemiProtocol, version: int, origin: Mapping[str, str]) -> dict[str, Any]:
+    """What must be the same for a checkpoint to be taken over: settings, code version, encoder and task."""
+    made_from = {key: origin[key] for key in ("seed", "encoder_sha256", "task_sha256")}
+    return {"settings": spec.model_dump_json(), "version": version, **made_from}
 
 
 def build_heads(features: int, classes: Sequence[int]) -> nn.ModuleList:
@@ -68,7 +83,11 @@ def build_optimizer(spec: LinearSgdProtocol | SemiProtocol, groups: Sequence[dic
 def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
     """Train in place and yield after each epoch, from 0; cross-entropy summed over the heads.
 
+    An interrupted training goes on from its last checkpoint, and yields the epochs that are left. On one CPU the
+    weights are those of an undisturbed training, byte for byte.
+
     Raises:
+        StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
         MastError: fewer images than one batch, or the loss or a weight is not finite after an epoch.
     """
     spec = training.spec
@@ -83,27 +102,54 @@ def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
     )
     generator = torch.Generator().manual_seed(training.seed)
     starts = [group["lr"] for group in training.optimizer.param_groups]
-    with Progress(spec.kind, spec.epochs * batches.steps_per_epoch * spec.batch_size) as progress:
-        for epoch in range(spec.epochs):
+    done, total = _resume(training, generator), spec.epochs * batches.steps_per_epoch
+    with stop_requests() as stop, Progress(spec.kind, (total - done) * spec.batch_size) as progress:
+        saver = Saver(training.checkpoints, total, lambda: _state(training, generator), stop)
+        for step in range(done, total):
+            saver.before(step)
+            epoch, within = divmod(step, batches.steps_per_epoch)
             for group, start in zip(training.optimizer.param_groups, starts, strict=True):
                 group["lr"] = start * cosine(epoch, spec.epochs)
-            for step in range(batches.steps_per_epoch):
-                uint8, labels = batches.batch(epoch, step)
-                view = policy.apply(uint8.to(training.device), policy.sample(len(uint8), 0, generator))
-                loss = _step(training, view, labels.to(training.device))
-                progress.update(len(uint8))
-            trained = [weights for group in training.optimizer.param_groups for weights in group["params"]]
-            if not (math.isfinite(loss) and all(torch.isfinite(weights).all() for weights in trained)):
-                raise MastError(
-                    f"protocols.{training.protocol}.lr_head: training diverged in epoch {epoch + 1}; "
-                    f"choose less than {spec.lr_head:g}"
-                )
-            yield epoch
+            uint8, labels = batches.batch(epoch, within)
+            view = policy.apply(uint8.to(training.device), policy.sample(len(uint8), 0, generator))
+            loss = _step(training, view, labels.to(training.device))
+            progress.update(len(uint8))
+            if within == batches.steps_per_epoch - 1:
+                _check_finite(training, loss, epoch)
+                yield epoch
+        if done < total:
+            saver.save(total)
 
 
 def cosine(epoch: int, epochs: int) -> float:
     """Share of the learning rate in an epoch, from 1 towards 0 (evaluate.py steps its schedule once per epoch)."""
     return (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+def _resume(training: Training, generator: torch.Generator) -> int:
+    """Take over the newest checkpoint; the number of steps that it has done, 0 where there is none."""
+    state = training.checkpoints.load(torch.device(training.device))
+    if state is None:
+        return 0
+    training.modules.load_state_dict(state["modules"])
+    training.optimizer.load_state_dict(state["optimizer"])
+    generator.set_state(state["generator"].cpu())
+    training.history[:] = state["history"]
+    return state["step"]
+
+
+def _state(training: Training, generator: torch.Generator) -> dict[str, Any]:
+    weights, optimizer = training.modules.state_dict(), training.optimizer.state_dict()
+    return {"modules": weights, "optimizer": optimizer, "generator": generator.get_state(), "history": training.history}
+
+
+def _check_finite(training: Training, loss: float, epoch: int) -> None:
+    trained = [weights for group in training.optimizer.param_groups for weights in group["params"]]
+    if not (math.isfinite(loss) and all(torch.isfinite(weights).all() for weights in trained)):
+        raise MastError(
+            f"protocols.{training.protocol}.lr_head: training diverged in epoch {epoch + 1}; "
+            f"choose less than {training.spec.lr_head:g}"
+        )
 
 
 def _step(training: Training, view: Tensor, labels: Tensor) -> float:

@@ -9,7 +9,7 @@ import timm
 import torch
 import torchvision
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from timm.models.resnet import BasicBlock
 from torch import nn
 
@@ -17,7 +17,7 @@ from mast.config import EncoderSpec, parse_spec
 from mast.config.base import nearest
 from mast.config.pretrain import NARROW
 from mast.errors import MastError
-from mast.files import WEIGHTS_METADATA, atomic_path
+from mast.files import WEIGHTS_METADATA, atomic_path, require_recorded
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 """The modules whose outputs are the four feature levels, in every encoder that the project builds."""
@@ -57,23 +57,28 @@ def save_weights(path: Path, weights: Mapping[str, torch.Tensor], metadata: Mapp
     The metadata become one JSON string, since safetensors writes several strings in no particular order.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
+    content = save(tensors, {WEIGHTS_METADATA: json.dumps(dict(metadata), sort_keys=True)})
     with atomic_path(path) as temporary:
-        save_file(tensors, temporary, {WEIGHTS_METADATA: json.dumps(dict(metadata), sort_keys=True)})
+        temporary.write_bytes(content)
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Read tensors and metadata from a safetensors file; executes no code.
 
+    Where the run's record, run.json, lies beside the file, its hash is compared.
+
     Raises:
         MastError: the file is missing or damaged.
     """
+    path = Path(path)
+    require_recorded(path, path.with_name("run.json"))
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return tensors, json.loads((file.metadata() or {}).get(WEIGHTS_METADATA, "{}"))
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise MastError(f"{path}: not a readable safetensors file ({error}); delete it and pretrain again") from None
 
 

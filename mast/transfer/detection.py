@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
+from mast.checkpoint import Checkpoints, Saver, checkpoints_of
 from mast.config import DetectionProtocol
 from mast.data.segmentation import run_lengths
 from mast.data.store import PreparedData, open_prepared
@@ -19,8 +20,9 @@ from mast.evaluate.metrics import measured_with, write_metrics
 from mast.files import sha256_file, write_json
 from mast.models.encoder import load_encoder, normalisation
 from mast.progress import Progress
+from mast.signals import ignore_stop_requests, stop_requests
 from mast.transfer.coco_metrics import average_precision
-from mast.transfer.detection_data import DetectionImages, Example, flipped
+from mast.transfer.detection_data import DetectionImages, Example, ShuffledOrder, flipped
 from mast.transfer.detector import Detector
 
 VERSION = 2
@@ -82,7 +84,11 @@ def evaluate_detection(
     _check_finite(encoder, encoder_file)
     torch.manual_seed(seed)
     detector = Detector(encoder, train.classes, *normalisation(metadata), spec).to(device)
-    train_detector(detector, train, spec, protocol, seed, device)
+    origin = measured_with(encoder_file, metadata, task)
+    made_from = {key: origin[key] for key in ("encoder_sha256", "task_sha256")}
+    identity = {"settings": spec.model_dump_json(), "version": VERSION, "seed": seed, **made_from}
+    checkpoints = Checkpoints(checkpoints_of(output), identity)
+    train_detector(detector, train, spec, protocol, seed, device, checkpoints)
     predictions = detect(detector, test, spec.batch_size, device)
     metrics = {"box": average_precision(test.coco, predictions)}
     if spec.masks:
@@ -94,33 +100,52 @@ def evaluate_detection(
         protocol=protocol,
         spec=spec,
         version=VERSION,
-        metadata=measured_with(encoder_file, metadata, task),
+        metadata=origin,
         metrics=metrics,
         counts={"train": len(train), "test": len(test)},
         seconds=time.perf_counter() - started,
         details={"predictions_sha256": sha256_file(predictions_file)},
     )
+    checkpoints.clear()
 
 
 def train_detector(
-    detector: Detector, images: DetectionImages, spec: DetectionProtocol, protocol: str, seed: int, device: str
+    detector: Detector,
+    images: DetectionImages,
+    spec: DetectionProtocol,
+    protocol: str,
+    seed: int,
+    device: str,
+    checkpoints: Checkpoints,
 ) -> None:
     """Train in place; draws from torch's global generator, and from two of its own for the order and for the flips.
 
-    They are two since workers, which read ahead, draw the order early: flips do not depend on their number.
+    They are two since workers, which read ahead, draw the order early: flips do not depend on their number. An
+    interrupted training goes on from its newest checkpoint, to the same weights; the last one
+    holds the trained detector.
 
     Raises:
         MastError: the loss is not finite.
+        StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
     """
     flips = torch.Generator().manual_seed(seed)
     order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=flips)))
-    loader = _loader(images, spec.batch_size, shuffle=order)
+    sampler = ShuffledOrder(images, generator=order)
+    loader = _loader(images, spec.batch_size, sampler)
+    total = spec.epochs * len(loader)
     optimizer = _optimizer(detector, spec)
-    schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, spec.epochs * len(loader)))
+    schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, total))
+    training = _Training(detector, optimizer, schedule, flips, order)
+    done = training.resume(checkpoints.load(torch.device(device)))
     detector.train()
-    with Progress("train detector", spec.epochs * len(loader) * spec.batch_size) as progress:
-        for _ in range(spec.epochs):
-            for examples in loader:
+    with stop_requests() as stop, Progress("train detector", (total - done) * spec.batch_size) as progress:
+        saver = Saver(checkpoints, total, training.state, stop)
+        for epoch in range(done // len(loader), spec.epochs):
+            first = done % len(loader) if epoch == done // len(loader) else 0
+            sampler.skip = first * spec.batch_size
+            training.begin_epoch()
+            for step, examples in enumerate(loader, epoch * len(loader) + first):
+                saver.before(step)
                 loss = _loss(detector, examples, flips, device)
                 if not math.isfinite(loss.item()):
                     raise MastError(
@@ -132,6 +157,48 @@ def train_detector(
                 optimizer.step()
                 schedule.step()
                 progress.update(len(examples), f"loss {loss.item():.3f}")
+        if done < total:
+            saver.save(total)
+
+
+class _Training:
+    """Everything that changes while a detector is trained, to be saved and taken over."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        optimizer: torch.optim.Optimizer,
+        schedule: LambdaLR,
+        flips: torch.Generator,
+        order: torch.Generator,
+    ) -> None:
+        self._parts = {"detector": detector, "optimizer": optimizer, "schedule": schedule}
+        self._flips, self._order = flips, order
+        self._cuda = next(detector.parameters()).is_cuda
+
+    def begin_epoch(self) -> None:
+        """Remember from where the order of this epoch's images is drawn."""
+        self._order_state = self._order.get_state()
+
+    def state(self) -> dict[str, Any]:
+        random = {"flips": self._flips.get_state(), "order": self._order_state, "cpu": torch.get_rng_state()}
+        if self._cuda:
+            random["cuda"] = torch.cuda.get_rng_state()
+        return {"random": random, **{name: part.state_dict() for name, part in self._parts.items()}}
+
+    def resume(self, state: dict[str, Any] | None) -> int:
+        """Take over a checkpoint; the number of steps that it has done, 0 for None."""
+        if state is None:
+            return 0
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        random = {name: value.cpu() for name, value in state["random"].items()}
+        self._flips.set_state(random["flips"])
+        self._order.set_state(random["order"])
+        torch.set_rng_state(random["cpu"])
+        if self._cuda:
+            torch.cuda.set_rng_state(random["cuda"])
+        return state["step"]
 
 
 @torch.inference_mode()
@@ -174,21 +241,21 @@ def _loss(detector: Detector, examples: list[Example], generator: torch.Generato
     return torch.stack(list(detector(images, targets).values())).sum()
 
 
-def _loader(
-    images: DetectionImages, batch_size: int, shuffle: torch.Generator | None = None
-) -> DataLoader[list[Example]]:
-    """Batches as lists of examples; for training (`shuffle`) in random order and without the last short batch.
+def _loader(images: DetectionImages, batch_size: int, order: ShuffledOrder | None = None) -> DataLoader[list[Example]]:
+    """Batches as lists of examples; for training in random order (`order`) and without the last short batch.
 
-    Images that stay in place are decoded by as many processes as torch has threads, this process counted.
+    Images that stay in place are decoded by as many processes as torch has threads, this process counted. They leave
+    it to this process to stop.
     """
     return DataLoader(
         images,
         batch_size,
-        shuffle=shuffle is not None,
-        drop_last=shuffle is not None,
-        generator=shuffle,
+        sampler=order,
+        drop_last=order is not None,
+        generator=None if order is None else order.generator,
         collate_fn=list,
         num_workers=torch.get_num_threads() - 1 if images.in_place else 0,
+        worker_init_fn=ignore_stop_requests,
     )
 
 

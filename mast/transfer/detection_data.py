@@ -1,13 +1,15 @@
 """Prepared detection data as tensors."""
 
 from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, RandomSampler
 
 from mast.data.images import decode
 from mast.data.segmentation import object_mask
@@ -83,6 +85,16 @@ class DetectionImages(Dataset[Example]):
         if self._pixels is not None:
             return np.array(self._pixels[image["id"]])
         return np.array(decode(Path(self.coco["images_root"]) / image["file_name"], upright=False))
+
+
+class ShuffledOrder(RandomSampler):
+    """Positions in random order, of which the first `skip` are left out: those of batches that are done."""
+
+    skip = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Draw the order, whatever is left out of it."""
+        return islice(super().__iter__(), self.skip, None)
 
 
 def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:

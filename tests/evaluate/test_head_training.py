@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from mast.checkpoint import Checkpoints
 from mast.config import EncoderSpec, LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
 from mast.data.store import Writer, open_prepared
 from mast.errors import MastError
@@ -95,7 +96,8 @@ def test_fine_tuning_learns_separable_classes_from_a_tenth_of_the_labels(encoder
         evaluate_semi("semi", SEMI, encoder, prepare(tmp_path / "toy"), tmp_path / f"{name}.json")
     found = result(tmp_path / "a.json")
     assert found["metrics"] == {"colour": {"top1": 100.0, "mean_per_class": 100.0}}
-    assert result(tmp_path / "b.json") | {"seconds": 0} == found | {"seconds": 0}
+    of_this_run = {"seconds": 0, "content_sha256": ""}
+    assert result(tmp_path / "b.json") | of_this_run == found | of_this_run
     chosen = labelled_subset(np.arange(90) % 3, 0.1, 0)
     assert found["details"] == {"labelled": {"colour": {"count": 9, "sha256": subset_hash(chosen)}}}
 
@@ -117,7 +119,8 @@ def test_batch_norm_is_in_train_mode_while_fine_tuning(
 
     monkeypatch.setattr(semi, "load_finite_encoder", remembered)
     images = labelled_images(open_prepared(prepare(tmp_path / "toy")), "test")
-    scores = finetune("semi", SEMI.model_copy(update={"epochs": 1}), encoder, images, 3, "cpu")
+    spec = SEMI.model_copy(update={"epochs": 1})
+    scores = finetune("semi", spec, encoder, images, 3, "cpu", Checkpoints(tmp_path / "kept", {}))
     assert scores.shape == (60, 3)
     before, after = load(encoder)[0].state_dict(), trained[0][0].state_dict()
     assert not torch.equal(before["bn1.running_mean"], after["bn1.running_mean"])

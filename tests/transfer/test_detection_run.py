@@ -10,6 +10,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
+from mast.checkpoint import Checkpoints
 from mast.config import CocoData, DetectionProtocol, EncoderSpec, ScenesData, ShapesData
 from mast.data.prepare import prepare
 from mast.data.store import open_prepared
@@ -75,6 +76,11 @@ def build(encoder: Path, spec: DetectionProtocol) -> tuple[Detector, torch.nn.Mo
     return Detector(model, 8, mean, mean, spec), model
 
 
+def train(detector: Detector, data: Path, spec: DetectionProtocol, checkpoints: Path) -> None:
+    images = DetectionImages(open_prepared(data), "train")
+    train_detector(detector, images, spec, "detection", 0, "cpu", Checkpoints(checkpoints, {}))
+
+
 def test_same_seed_same_metrics_another_seed_another_detector(encoder: Path, scenes: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         evaluate_detection("detection", PROTOCOL, encoder, scenes, tmp_path / f"{name}.json", seed)
@@ -105,12 +111,12 @@ def test_masks_are_scored_beside_boxes(encoder: Path, scenes: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("backbone", ["frozen", "finetuned"])
-def test_only_fine_tuning_changes_the_encoder(encoder: Path, scenes: Path, backbone: str) -> None:
+def test_only_fine_tuning_changes_the_encoder(encoder: Path, scenes: Path, tmp_path: Path, backbone: str) -> None:
     spec = PROTOCOL.model_copy(update={"backbone": backbone})
     detector, model = build(encoder, spec)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     neck = detector.backbone.fpn.layer_blocks[0][0].weight.clone()
-    train_detector(detector, DetectionImages(open_prepared(scenes), "train"), spec, "detection", 0, "cpu")
+    train(detector, scenes, spec, tmp_path / "kept")
     same = [torch.equal(value, before[name]) for name, value in model.state_dict().items()]
     assert all(same) if backbone == "frozen" else not any(same[:3])
     assert not torch.equal(detector.backbone.fpn.layer_blocks[0][0].weight, neck)
@@ -123,7 +129,7 @@ def test_a_detector_learns_its_training_scenes(scenes: Path, tmp_path: Path) -> 
     torch.manual_seed(0)
     detector, _ = build(write_encoder(tmp_path / "e.safetensors"), spec)
     images = DetectionImages(open_prepared(scenes), "train", masks=True)
-    train_detector(detector, images, spec, "detection", 0, "cpu")
+    train_detector(detector, images, spec, "detection", 0, "cpu", Checkpoints(tmp_path / "kept", {}))
     found = detect(detector, images, 4, "cpu")
     assert average_precision(images.coco, found, "box")["AP50"] > 40
     assert average_precision(images.coco, found, "mask")["AP50"] > 40
@@ -179,7 +185,13 @@ def test_images_in_place_equal_images_in_an_array(scenes: Path, in_place: Path) 
 
 @pytest.mark.parametrize(("threads", "workers"), [(1, 0), (2, 1)])
 def test_threads_decode_and_change_nothing(
-    threads: int, workers: int, encoder: Path, scenes: Path, in_place: Path, monkeypatch: pytest.MonkeyPatch
+    threads: int,
+    workers: int,
+    encoder: Path,
+    scenes: Path,
+    in_place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Trained on files, whichever the number of workers, a detector is that trained on arrays."""
     spec = PROTOCOL.model_copy(update={"epochs": 2})
@@ -189,7 +201,7 @@ def test_threads_decode_and_change_nothing(
     for path in (scenes, in_place):
         torch.manual_seed(0)
         detector, _ = build(encoder, spec)
-        train_detector(detector, DetectionImages(open_prepared(path), "train"), spec, "detection", 0, "cpu")
+        train(detector, path, spec, tmp_path / f"kept {path.name}")
         weights.append(detector.state_dict())
     assert counts == [0, workers]
     torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)
