@@ -2,19 +2,23 @@
 
 from pathlib import Path
 
-from mast.config import Experiment, FolderData, ShapesData
+from mast.config import DigitsData, Experiment, FolderData, ShapesData
 from mast.config.base import nearest
 from mast.data.folder import list_splits
+from mast.data.known_labels import known_labels
+from mast.data.protocol_preflight import check_protocols
 from mast.errors import MastError
 from mast.files import read_json
 from mast.paths import DATA
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Check encoders, image folders, labels of tasks and batch sizes, as far as this needs no image to be decoded.
+    """Check encoders, image folders, labels of tasks, batch sizes, and what protocols ask of their tasks.
+
+    All as far as this needs no image to be decoded.
 
     Raises:
-        MastError: `datasets.<name>: …` or `runs.<name>: …`, for the first that cannot work.
+        MastError: `datasets.<name>: …`, `runs.<name>: …` or `protocols.<name>…: …`, for the first that cannot work.
     """
     _check_timm_names(experiment)
     counts = {name: _count_train(experiment, name) for name in experiment.datasets}
@@ -25,6 +29,7 @@ def check_experiment(experiment: Experiment) -> None:
                 f"runs.{name}: batch_size: {spec.batch_size} is more than the {count} training images of "
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
+    check_protocols(experiment, counts)
 
 
 def _count_train(experiment: Experiment, name: str) -> int | None:
@@ -37,6 +42,8 @@ def _count_train(experiment: Experiment, name: str) -> int | None:
             return prepared["splits"]["train"]["count"]
     if isinstance(spec, ShapesData):
         return spec.train
+    if isinstance(spec, DigitsData):
+        return len(known_labels(spec).train)
     if isinstance(spec, FolderData):
         return _count_folder(experiment, name, Path(spec.root))
     return None

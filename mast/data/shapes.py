@@ -52,8 +52,7 @@ def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tup
         images uint8 [N, size, size, 3] and labels int64 [N, 5], one column for each of TARGETS.
     """
     draws, noise = uniform_draws(seed, _SPLITS.index(split), range(count), _SCALARS, size)
-    classes = np.array([len(names) for names in TARGETS.values()])
-    labels = (draws[:, :5] * classes).astype(np.int64)
+    labels = _labels(draws)
     shape, hue, facing, texture, size_class = labels.T
     nuisance = draws[:, 5:].T
 
@@ -72,6 +71,16 @@ def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tup
     images = backgrounds(nuisance[6:11].T, size)
     paint(images, *coverage(glyphs, size, TEXTURE_PERIOD * size), glyph_colours(hue, nuisance[4], nuisance[5]))
     return finish(images, noise, np.full(count, 0.08)), labels
+
+
+def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
+    """The labels of `render_shapes`, without the images."""
+    return _labels(uniform_draws(seed, _SPLITS.index(split), range(count), _SCALARS, size=0)[0])
+
+
+def _labels(draws: np.ndarray) -> np.ndarray:
+    classes = np.array([len(names) for names in TARGETS.values()])
+    return (draws[:, : len(TARGETS)] * classes).astype(np.int64)
 
 
 def glyph_colours(hue_class: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ def experiment(tmp_path: Path, datasets: dict | None = None, **run: object) -> E
     values = {
         "name": "mine",
         "results": str(tmp_path / "results"),
-        "datasets": {"shapes": shapes} | (datasets or {}),
+        "datasets": {"shapes": shapes, "digits": {"kind": "digits", "size": 16}} | (datasets or {}),
         "pretrain": {"dataset": "shapes", "batch_size": 8},
         "runs": {"mine": run},
-        "protocols": {"knn": {"kind": "knn"}},
+        "protocols": {"knn": {"kind": "knn", "k": 2}},
         "studies": {"knn": {"title": "", "protocol": "knn", "tasks": [*(datasets or {"shapes": 0})], "runs": ["mine"]}},
     }
     return parse(Experiment, values, "test")
@@ -56,6 +56,11 @@ def test_what_works_passes(tmp_path: Path) -> None:
         ),
         (
             ("train/a", "train/b", "test/a"),
+            {"dataset": "digits", "batch_size": 1259},
+            r"runs\.mine: batch_size: 1259 is more than the 1258 training images of 'digits'",
+        ),
+        (
+            ("train/a", "train/b", "test/a"),
             {"encoder": {"name": "timm/resnet19"}},
             r"runs\.mine: encoder\.name: timm has no model 'resnet19'; did you mean",
         ),
@@ -71,9 +76,11 @@ def test_what_cannot_work_is_refused_in_one_line(
 
 
 def test_prepared_data_are_counted_by_their_manifest(tmp_path: Path) -> None:
-    digits = {"digits": {"kind": "digits", "size": 16}}
-    mine = experiment(tmp_path, digits, dataset="digits", batch_size=1500)
+    photos = folder(tmp_path / "photos", "train/a", "train/b", "test/a", "test/b")
+    (tmp_path / "photos/train/a/0.png").write_bytes(b"no image")
+    photos["photos"]["unreadable"] = "skip"
+    mine = experiment(tmp_path, photos, dataset="photos", batch_size=6)
     check_experiment(mine)
-    prepare("digits", mine.datasets["digits"], tmp_path / "results/data/digits")
-    with pytest.raises(MastError, match=r"batch_size: 1500 is more than the 1258 training images"):
+    prepare("photos", mine.datasets["photos"], tmp_path / "results/data/photos")
+    with pytest.raises(MastError, match=r"batch_size: 6 is more than the 5 training images"):
         check_experiment(mine)
