@@ -26,6 +26,8 @@ _KEYS = ("format", "name", "spec", "source", "licence", "targets", "splits", "me
 class PreparedData:
     """A prepared data set, read from its directory. Images are memory-mapped and read-only.
 
+    A file's hash is compared with the recorded one before its content is first used.
+
     Raises:
         MastError: the manifest or a file of it is missing or damaged, or an array does not have the recorded shape.
     """
@@ -33,6 +35,7 @@ class PreparedData:
     def __init__(self, path: Path) -> None:
         """Open the directory and compare its files with the manifest, without reading their content."""
         self.path = Path(path)
+        self._verified: set[str] = set()
         self.manifest: dict[str, Any] = self._read_manifest()
         for file in self.manifest["files"]:
             if not (self.path / file).is_file():
@@ -93,6 +96,17 @@ class PreparedData:
             raise MastError(f"{index['root']}: missing; the images of {self.name!r} are decoded from there")
         return IndexedImages(Path(index["root"]), self._array(f"{split}_paths.npy"), index["size"])
 
+    def paths(self, split: str) -> np.ndarray:
+        """Paths of a split's images relative to the index's root, bytes [N], mapped.
+
+        Raises:
+            MastError: the data are not an index: prepared arrays do not keep the names of their files.
+        """
+        self._require(split)
+        if "index" not in self.manifest:
+            raise MastError(f"{self.path}: {self.name!r} keeps no file names; set its storage to index")
+        return self._array(f"{split}_paths.npy")
+
     def labels(self, split: str) -> np.ndarray | None:
         """int64 [N, T], column t for the t-th target; None where there are no labels."""
         self._require(split)
@@ -110,6 +124,7 @@ class PreparedData:
         file = f"{split}_annotations.json"
         if file not in self.manifest["files"]:
             raise MastError(f"{self.path}: {self.name!r} has no annotations; a detection data set is needed here")
+        self._verify(file)
         return read_json(self.path / file)
 
     def verify(self) -> None:
@@ -144,7 +159,8 @@ class PreparedData:
 
     @property
     def _remedy(self) -> str:
-        return f"delete {self.path} and prepare the data again"
+        again = f"snakemake --profile profiles/default {self.path / _MANIFEST}"
+        return f"delete {self.path} and prepare the data again: {again}"
 
     def _read_manifest(self) -> dict[str, Any]:
         file = self.path / _MANIFEST
@@ -167,7 +183,7 @@ class PreparedData:
             file = f"{split}_{kind}.npy"
             if file not in self.manifest["files"]:
                 continue
-            shape = self._array(file).shape
+            shape = self._map(file).shape
             fits = len(shape) == len(expected) and all(
                 want in (None, have) for have, want in zip(shape, expected, strict=True)
             )
@@ -181,6 +197,15 @@ class PreparedData:
     def _array(self, file: str) -> np.ndarray:
         if file not in self.manifest["files"]:
             raise MastError(f"{self.path}: {self.name!r} has no {file}; its images or labels are of another kind")
+        self._verify(file)
+        return self._map(file)
+
+    def _verify(self, file: str) -> None:
+        if file not in self._verified and _differs(self.path / file, self.manifest["files"][file]):
+            raise MastError(f"{self.path / file}: has changed since it was prepared; {self._remedy}")
+        self._verified.add(file)
+
+    def _map(self, file: str) -> np.ndarray:
         try:
             return np.load(self.path / file, mmap_mode="r")
         except (OSError, ValueError, EOFError):

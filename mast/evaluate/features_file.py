@@ -1,7 +1,6 @@
 """The features file (docs/design.md, *Features file*): what an encoder says about one task."""
 
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,8 +89,12 @@ def read_features(path: Path, ignore: bool = False) -> Features:
             )
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MastError(f"{path}: not a readable features file ({error}); delete it and extract again") from None
+    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
+        reason = " ".join(str(error).split())
+        raise MastError(
+            f"{path}: not a readable features file ({reason}); delete it and extract again: "
+            f"snakemake --profile profiles/default {path}"
+        ) from None
     _check(path, features, ignore)
     return features
 

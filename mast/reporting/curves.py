@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mast.errors import MastError
+from mast.files import require_recorded
 
 Runs = dict[str, Sequence[Path]]
 """Label of a run → its files, one per seed. The order is that of the figure."""
@@ -16,8 +17,10 @@ def read_metrics_log(path: Path) -> pd.DataFrame:
     """Read a `metrics.jsonl`: a row per logged step. A last line cut short by a stopped run is left out.
 
     Raises:
-        MastError: the file is missing, or a line that is not the last is not a JSON object.
+        MastError: the file is missing or not the one that run.json records, or a line that is not the last is not a
+            JSON object.
     """
+    require_recorded(path, Path(path).with_name("run.json"))
     lines = _read_text(path).splitlines()
     records = []
     for number, line in enumerate(lines, start=1):
@@ -35,8 +38,9 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     """Read a CSV file of the analysis.
 
     Raises:
-        MastError: the file is missing, damaged, or lacks one of `columns`.
+        MastError: the file is missing, damaged, not the one that analysis.json records, or lacks one of `columns`.
     """
+    require_recorded(path, Path(path).with_name("analysis.json"))
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:

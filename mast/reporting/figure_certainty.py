@@ -1,12 +1,12 @@
 """The images of which a run is most and least certain."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from mast.errors import MastError
+from mast.files import require_recorded
 from mast.reporting.curves import Runs
 from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
 
@@ -35,10 +35,11 @@ def draw_certainty(runs: Runs, output_stem: Path) -> None:
 
 def _read(path: Path) -> Extremes:
     """Images uint8 [2, E, S, S, 3] and σ [2, E]."""
+    require_recorded(path, path.with_name("analysis.json"))
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["images"], arrays["sigma"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
         reason = " ".join(str(error).split())
         raise MastError(f"{path}: cannot be read ({reason}); analyze the run again") from None
 

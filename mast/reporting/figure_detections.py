@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from mast.errors import MastError
-from mast.files import read_json
+from mast.files import read_json, require_recorded, require_sha256
 from mast.reporting.curves import Runs
 from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
 
@@ -46,13 +46,23 @@ def draw_detections(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    found = {label: read_json(files[0]) for label, files in runs.items()}
+    found = {label: _predictions(files[0]) for label, files in runs.items()}
     with figure_style():
         if not any(found.values()):
             save_figure(empty_figure("None of the detectors found anything."), output_stem)
             return
         data = next(iter(runs.values()))[1].parent
+        for file in ("test_annotations.json", "test_images.npy"):
+            require_recorded(data / file, data / "manifest.json")
         save_figure(_figure(data, read_json(data / "test_annotations.json"), found), output_stem)
+
+
+def _predictions(file: Path) -> Objects:
+    """The detections, compared with their hash in the metrics file beside them."""
+    metrics = file.with_name(file.name.replace(".predictions.json", ".json"))
+    if metrics.exists() and (recorded := read_json(metrics).get("details", {}).get("predictions_sha256")):
+        require_sha256(file, recorded, metrics)
+    return read_json(file)
 
 
 def shown_images(coco: dict[str, Any], count: int) -> list[dict[str, Any]]:
