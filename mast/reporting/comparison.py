@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mast.config.report import ComparisonSpec
-from mast.files import write_text
 from mast.reporting.collect import collect, require_fit
-from mast.reporting.formats import html_page, latex, markdown
 from mast.reporting.layout import ABSENT, Cell, Layout, Row, shown
+from mast.reporting.outputs import write_outputs
 from mast.reporting.statistics import Difference, estimate, paired_difference
 from mast.reporting.tables import ALL_TASKS, Column, all_columns, column_titles, over_tasks, visible_columns
 
@@ -24,18 +23,16 @@ Scores = dict[Column, pd.DataFrame]
 
 
 def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path) -> None:
-    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`: each run minus the baseline, per task and over tasks.
+    """Write the files of `write_outputs`: each run minus the baseline, per task and over tasks.
 
     Raises:
         MastError: see `collect` and `require_fit`.
     """
+    metrics = list(metrics)
     frame = collect(metrics)
     require_fit(frame, spec)
     scores = all_scores(frame, spec)
-    layout = _layout(spec, scores)
-    write_text(output_stem.with_name(output_stem.name + ".csv"), _csv(spec, scores))
-    for suffix, write in ((".md", markdown), (".tex", latex), (".html", html_page)):
-        write_text(output_stem.with_name(output_stem.name + suffix), write(layout))
+    write_outputs(output_stem, _csv(spec, scores), _layout(spec, scores), metrics)
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:

@@ -9,10 +9,9 @@ import pandas as pd
 
 from mast.config.report import PublishedValue, TableRow, TableSpec
 from mast.errors import MastError
-from mast.files import write_text
 from mast.reporting.collect import collect, require_fit
-from mast.reporting.formats import html_page, latex, markdown
 from mast.reporting.layout import Cell, Layout, Row, setting_titles, shown, shown_published
+from mast.reporting.outputs import write_outputs
 from mast.reporting.published import find_published, read_published
 from mast.reporting.statistics import Estimate, estimate, mean_per_seed
 
@@ -51,7 +50,7 @@ class Result:
 
 
 def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, output_stem: Path) -> None:
-    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html` from metrics files and published values.
+    """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
 
     The CSV holds every metric at full precision, one line per run and column; the others show top-1 accuracy, or AP,
     AP50 and AP75, as mean ± half width of the 95 % interval over seeds.
@@ -59,6 +58,7 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
     Raises:
         MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
     """
+    metrics = list(metrics)
     frame = collect(metrics)
     require_fit(frame, spec)
     values = read_published(published)
@@ -69,10 +69,7 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
         mean = over_tasks("mean", visible)
         results |= {(row.run, mean): _mean_result(frame, row, mean, visible) for row in spec.rows}
         visible.append(mean)
-    layout = _layout(spec, visible, results)
-    write_text(output_stem.with_name(output_stem.name + ".csv"), _csv(spec, results))
-    for suffix, write in ((".md", markdown), (".tex", latex), (".html", html_page)):
-        write_text(output_stem.with_name(output_stem.name + suffix), write(layout))
+    write_outputs(output_stem, _csv(spec, results), _layout(spec, visible, results), metrics)
 
 
 def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:

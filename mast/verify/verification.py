@@ -1,6 +1,7 @@
 """The checks: each file by its format, each recorded hash against the file that it names."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,7 +12,8 @@ from safetensors import safe_open
 
 from mast.data.store import PreparedData
 from mast.errors import MastError
-from mast.files import WEIGHTS_METADATA, read_json, sha256_file
+from mast.files import SEAL, WEIGHTS_METADATA, read_json, sha256_file
+from mast.reporting.outputs import result_sha256
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 
@@ -23,6 +25,15 @@ TEMPORARY = re.compile(r"^\..+\.tmp(\.[^.]+)*$")
 
 PARTIAL = ".partial"
 """The folder in which data are prepared."""
+
+SEALED = (
+    "data/*/manifest.json",
+    "pretrain/*/*/*/run.json",
+    "metrics/*/*/*/*/*.json",
+    "analysis/*/*/*/analysis.json",
+    "tables/*.sources.json",
+)
+"""Records that hold their own hash."""
 
 
 class Verification:
@@ -51,6 +62,7 @@ class Verification:
             self._features,
             self._metrics,
             self._analyses,
+            self._tables,
             self._exports,
         ):
             for file, problem in check():
@@ -73,9 +85,15 @@ class Verification:
     def _formats(self) -> Problems:
         for file in self._found("**/*"):
             self.files += 1
-            if problem := unreadable(file):
+            if problem := unreadable(file) or self._unsealed(file):
                 self._unreadable.add(file)
                 yield file, problem
+
+    def _unsealed(self, file: Path) -> str | None:
+        sealed = any(file.relative_to(self.results).match(pattern) for pattern in SEALED)
+        if sealed and not file.name.endswith(".predictions.json") and SEAL not in read_json(file):
+            return f"has no {SEAL}: damaged, or written by an older version"
+        return None
 
     def _data(self) -> Problems:
         for manifest in self._found("data/*/manifest.json"):
@@ -88,20 +106,21 @@ class Verification:
                 yield manifest, str(error).removeprefix(f"{manifest}: ").split(";")[0]
 
     def _runs(self) -> Problems:
-        for encoder in self._found("pretrain/*/*/*/encoder.safetensors"):
-            run_file = encoder.with_name("run.json")
+        trained = self._found("pretrain/*/*/*/encoder.safetensors") + self._found("pretrain/*/*/*/run.json")
+        for run_file in sorted({file.with_name("run.json") for file in trained}):
             if not run_file.exists():
                 yield run_file, "missing, though there is an encoder"
-            if not run_file.exists() or run_file in self._unreadable:
+                continue
+            if run_file in self._unreadable:
                 continue
             record = read_json(run_file)
-            for name, recorded in record.get("files", {}).items():
+            for name, recorded in record["files"].items():
                 yield from self._same_file(run_file.with_name(name), "content", recorded, "run.json")
-            for file in (encoder, encoder.with_name("heads.safetensors")):
+            encoder = run_file.with_name("encoder.safetensors")
+            for file in (encoder, run_file.with_name("heads.safetensors")):
                 yield from self._weights(file, record)
-            yield from self._same(
-                encoder, "data_sha256", record["data_sha256"], self._data_sha256(record["dataset"]), "the prepared data"
-            )
+            data = self._data_sha256(record["dataset"])
+            yield from self._same(encoder, "data_sha256", record["data_sha256"], data, "the prepared data")
 
     def _weights(self, file: Path, record: Mapping[str, Any]) -> Problems:
         if not file.exists() or file in self._unreadable:
@@ -143,6 +162,19 @@ class Verification:
                 yield from self._same(
                     file, f"{name}_sha256", record[f"{name}_sha256"], self._sha256(made_from), made_from
                 )
+
+    def _tables(self) -> Problems:
+        for file in self._found("tables/*.sources.json"):
+            if file in self._unreadable:
+                continue
+            record = read_json(file)
+            for name, recorded in record["files"].items():
+                yield from self._same_file(file.with_name(name), "content", recorded, file.name)
+            for name, recorded in record["metrics"].items():
+                metrics = Path(os.path.normpath(file.parent / name))
+                known = metrics.is_file() and metrics not in self._unreadable
+                now = result_sha256(read_json(metrics)) if known else None
+                yield from self._same(file, "the recorded result", recorded, now, metrics)
 
     def _exports(self) -> Problems:
         for file in self._found("export/*/*/*/model.safetensors"):

@@ -57,7 +57,7 @@ def test_markdown_is_golden(files, tmp_path):
     text = (tmp_path / "linear_comparison.md").read_text()
     assert text.startswith(GOLDEN)
     assert "n = 3" in text
-    assert {path.suffix for path in tmp_path.glob("linear_comparison.*")} == {".csv", ".md", ".tex", ".html"}
+    assert {path.suffix for path in tmp_path.glob("linear_comparison.*")} == {".csv", ".md", ".tex", ".html", ".json"}
 
 
 def test_one_seed_gives_a_difference_and_no_interval(files, tmp_path):

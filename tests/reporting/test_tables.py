@@ -302,4 +302,4 @@ assert own <= {"config", "files", "errors", "reporting"}, own
 
 
 def test_written_files(written: Path):
-    assert sorted(path.suffix for path in written.parent.glob("linear.*")) == [".csv", ".html", ".md", ".tex"]
+    assert sorted(path.suffix for path in written.parent.glob("linear.*")) == [".csv", ".html", ".json", ".md", ".tex"]

@@ -15,7 +15,10 @@ LAYERS = (
     {"cli"},
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
-SHARED = {("transfer", "evaluate")}  # one writer of metrics files
+SHARED = {
+    ("transfer", "evaluate"),  # one writer of metrics files
+    ("verify", "reporting"),  # one definition of what a table is made from
+}
 MODULES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__init__.py")
 
 

@@ -156,7 +156,7 @@ def test_tables_are_rebuilt_from_metrics_without_torch(finished_copy: Project, t
     assert {rule for rule in planned(run.stdout) if not rule.startswith("table_")} == {"tables", "comparison_linear"}
     after = finished_copy.files()
     tables = [name for name in before if name.startswith("tables/")]
-    assert len(tables) == 48
+    assert len(tables) == 60
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
 
 

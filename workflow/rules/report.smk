@@ -6,12 +6,13 @@ PUBLISHED = "config/published.yaml"
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
 
 
+TABLE_SUFFIXES = ("csv", "md", "tex", "sources.json", "html")
 COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
 
 
 def table_files(pattern, study):
     """A table, in every format."""
-    return [f"{RESULTS}/{pattern}.{suffix}".format(study=study) for suffix in ("csv", "md", "tex", "html")]
+    return [f"{RESULTS}/{pattern}.{suffix}".format(study=study) for suffix in TABLE_SUFFIXES]
 
 
 def study_tables(study):
