@@ -134,6 +134,9 @@ class DetectionProtocol(StrictModel):
 
     kind: Literal["detection"]
     backbone: Literal["frozen", "finetuned"] = "finetuned"
+    batch_norm: Literal["batch", "encoder"] = "batch"
+    """Statistics with which the batch norm of a fine-tuned encoder normalises: of each batch, which then has to be
+    large enough, or those of the encoder file, which stay as they are. Its scale and shift are trained in any case."""
     masks: bool = False
     """Segment each object too (Mask R-CNN): AP of boxes and of masks. Every annotation then needs a segmentation."""
     epochs: Count = 12

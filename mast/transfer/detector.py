@@ -25,8 +25,9 @@ MASK_LAYERS = 4
 class Detector(FasterRCNN):
     """Faster R-CNN, or with `protocol.masks` Mask R-CNN, whose encoder is fine-tuned as a whole or left as it is.
 
-    Fine-tuned: its batch norm uses and updates the statistics of the batch; in one process that is the synchronised
-    batch norm of the reference configuration. Frozen: no parameter and no running statistic of it changes.
+    Fine-tuned: its batch norm uses and updates the statistics of the batch, in one process that is the synchronised
+    batch norm of the reference configuration; or, with `protocol.batch_norm: encoder`, it keeps those of the encoder.
+    Frozen: no parameter and no running statistic of it changes.
     """
 
     def __init__(
@@ -71,12 +72,12 @@ class Detector(FasterRCNN):
             self.roi_heads.mask_roi_pool = _pool(MASK_POOL)
             self.roi_heads.mask_head = MaskRCNNHeads(protocol.fpn_channels, (width,) * MASK_LAYERS, dilation=1)
             self.roi_heads.mask_predictor = MaskRCNNPredictor(width, width, classes + 1)
-        self.frozen = frozen
+        self.keeps_statistics = frozen or protocol.batch_norm == "encoder"
 
     def train(self, mode: bool = True) -> "Detector":
-        """Set the mode; a frozen encoder stays in eval mode."""
+        """Set the mode; an encoder whose statistics are kept stays in eval mode."""
         super().train(mode)
-        if self.frozen:
+        if self.keeps_statistics:
             self.backbone.body.eval()
         return self
 

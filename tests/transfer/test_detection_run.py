@@ -122,6 +122,18 @@ def test_only_fine_tuning_changes_the_encoder(encoder: Path, scenes: Path, tmp_p
     assert not torch.equal(detector.backbone.fpn.layer_blocks[0][0].weight, neck)
 
 
+def test_statistics_of_the_encoder_stay_while_its_weights_are_trained(
+    encoder: Path, scenes: Path, tmp_path: Path
+) -> None:
+    detector, model = build(encoder, PROTOCOL.model_copy(update={"batch_norm": "encoder"}))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    train(detector, scenes, PROTOCOL, tmp_path / "kept")
+    same = {name: torch.equal(value, before[name]) for name, value in model.state_dict().items()}
+    statistics = {name for name in same if "running" in name or "batches" in name}
+    assert {name for name in same if same[name]} & statistics == statistics
+    assert {name for name in same if not same[name]} >= {"conv1.weight", "bn1.weight", "bn1.bias"}
+
+
 def test_a_detector_learns_its_training_scenes(scenes: Path, tmp_path: Path) -> None:
     """12 scenes in 40 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero."""
     sizes = {"fpn_channels": 16, "head_channels": 64, "mask_channels": 16}
