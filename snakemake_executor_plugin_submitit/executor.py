@@ -15,7 +15,7 @@ from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 from snakemake_executor_plugin_submitit.backends import Backend, Debug, Local, Slurm
 from snakemake_executor_plugin_submitit.errors import SubmissionError
-from snakemake_executor_plugin_submitit.outcome import Outcome, outcome
+from snakemake_executor_plugin_submitit.outcome import Outcome, last_word, outcome
 from snakemake_executor_plugin_submitit.payload import Payload
 from snakemake_executor_plugin_submitit.resources import parameters
 from snakemake_executor_plugin_submitit.slurm import QueueUnavailableError
@@ -32,7 +32,7 @@ class Executor(RemoteExecutor):
         """Check what can be checked before the first job."""
         self.folder = Path(self.executor_settings.folder).absolute()
         self._open: dict[str, Submission] = {}
-        self._unclear: set[str] = set()
+        self._unclear: dict[str, float] = {}
         self._queue_answers = True
         try:
             self.backend = self._build_backend()
@@ -108,7 +108,7 @@ class Executor(RemoteExecutor):
         outdated = _forced(self.dag, job) or _newest(job.input) > submission.submitted
         if verdict.kind == "active" and outdated:
             self.backend.cancel([submission])
-        elif not outdated and (verdict.kind == "active" or verdict.kind == "succeeded"):
+        elif not outdated and (verdict.kind == "active" or (verdict.kind == "succeeded" and _made(submission, job))):
             self.logger.info(f"Job {job.jobid} is attached to {submission.job_id}, submitted before a restart")
             return submission
         self.registry.remove(key)
@@ -127,16 +127,21 @@ class Executor(RemoteExecutor):
         return [self._verdict(info.aux["key"], info.aux["submission"], queue) for info in infos]
 
     def _verdict(self, key: str, submission: Submission, queue: dict) -> Outcome:
-        verdict = outcome(submission, queue.get(submission.job_id))
+        place = queue.get(submission.job_id)
+        verdict = outcome(submission, place)
         if verdict.kind != "unclear":
-            self._unclear.discard(key)
+            self._unclear.pop(key, None)
+        elif self._may_become_clear(key):
             return verdict
-        if key not in self._unclear:
-            self._unclear.add(key)
-            return verdict
-        known = self.backend.last_state(submission.job_id)
-        unseen = "" if submission.logs else f"; no log either: do all nodes see {submission.folder}?"
-        return Outcome("failed", f"{verdict.reason}{f', by accounting {known}' if known else ''}{unseen}")
+        if verdict.kind == "unclear" or (verdict.kind == "failed" and place is None):
+            return last_word(verdict, submission, self.backend.last_state(submission.job_id))
+        return verdict
+
+    def _may_become_clear(self, key: str) -> bool:
+        """Whether a job is unclear for the first time, or for less than the seconds of --latency-wait."""
+        now = time.monotonic()
+        since = self._unclear.setdefault(key, now)
+        return since == now or now - since < self.workflow.execution_settings.latency_wait
 
     def _report_failure(self, info: SubmittedJobInfo, reason: str) -> None:
         submission = info.aux["submission"]
@@ -144,7 +149,7 @@ class Executor(RemoteExecutor):
 
     def _forget(self, key: str) -> None:
         self._open.pop(key, None)
-        self._unclear.discard(key)
+        self._unclear.pop(key, None)
         self.registry.remove(key)
 
 
@@ -175,6 +180,11 @@ def _work(job: JobExecutorInterface) -> list[object]:
 def _forced(dag: object, job: JobExecutorInterface) -> bool:
     members = job.jobs if job.is_group() else [job]
     return any(dag.reason(member).forced for member in members)
+
+
+def _made(submission: Submission, job: JobExecutorInterface) -> bool:
+    """Whether the outputs of a job are there as a submission that has ended left them."""
+    return all(Path(str(file)).exists() for file in job.output) and _newest(job.output) <= submission.ended
 
 
 def _newest(files: object) -> float:

@@ -20,8 +20,8 @@ class Outcome(NamedTuple):
 def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
     """Judge a job by its place in the queue and by what its tasks left behind.
 
-    `unclear` means that the job seems to have ended without a result: a node may be slow to show its files, or SLURM
-    about to requeue. Ask again at the next poll, and take it as failed then.
+    `unclear` means that the job seems to have ended without a result: a file system may be slow to show it, or SLURM
+    about to requeue. Ask again for some time, and then for the `last_word`.
     """
     own = queued is not None and submission.owns(queued.script)
     state = queued.state if own else None
@@ -36,3 +36,14 @@ def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
     if len(results) == submission.tasks:
         return Outcome("succeeded")
     return Outcome("unclear", f"the job left no result; its last state is {state or 'unknown'}")
+
+
+def last_word(verdict: Outcome, submission: Submission, accounted: str | None) -> Outcome:
+    """What a failed or unclear verdict comes to, with the state that accounting, if any, has recorded."""
+    if accounted in NO_RESULT_EXPECTED:
+        return Outcome("failed", f"SLURM ended the job: {accounted}")
+    if verdict.kind == "failed":
+        return verdict
+    known = f", by accounting {accounted}" if accounted else ""
+    unseen = "" if submission.logs else f"; no log either: do all nodes see {submission.folder}?"
+    return Outcome("failed", f"{verdict.reason}{known}{unseen}")

@@ -29,14 +29,22 @@ class Submission:
         """
         return Path(self.folder) in (Path(script), Path(script).parent)
 
+    @property
+    def ended(self) -> float:
+        """Time of the last task's result, seconds since the epoch; 0 before there is one."""
+        return max((path.stat().st_mtime for path in self._result_files()), default=0.0)
+
     def results(self) -> list[tuple[str, object]]:
         """What the tasks that came to an end left behind: ("success", …) or ("error", traceback)."""
         return list(self._results())
 
     def _results(self) -> Iterator[tuple[str, object]]:
-        for path in sorted(Path(self.folder).glob(f"{self.job_id}_*_result.pkl")):
+        for path in self._result_files():
             with path.open("rb") as file:
                 yield pickle.load(file)
+
+    def _result_files(self) -> list[Path]:
+        return sorted(Path(self.folder).glob(f"{self.job_id}_*_result.pkl"))
 
 
 class Registry:

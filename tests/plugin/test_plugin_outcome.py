@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from snakemake_executor_plugin_submitit import slurm
-from snakemake_executor_plugin_submitit.outcome import outcome
+from snakemake_executor_plugin_submitit.outcome import Outcome, last_word, outcome
 from snakemake_executor_plugin_submitit.slurm import QueuedJob
 from snakemake_executor_plugin_submitit.submission import Registry, Submission
 
@@ -51,6 +51,17 @@ def test_slurm_ended_the_job(tmp_path: Path, state: str) -> None:
 @pytest.mark.parametrize("state", ["COMPLETED", "FAILED", "NODE_FAIL", "PREEMPTED"])
 def test_an_end_without_a_result_is_looked_at_twice(tmp_path: Path, state: str) -> None:
     assert outcome(submission(tmp_path), queued(tmp_path, state)).kind == "unclear"
+
+
+def test_accounting_has_the_last_word(tmp_path: Path) -> None:
+    lost, unclear, failed = submission(tmp_path), Outcome("unclear", "no result"), Outcome("failed", "status 1")
+    for verdict in (unclear, failed):
+        assert last_word(verdict, lost, "CANCELLED") == ("failed", "SLURM ended the job: CANCELLED")
+    assert last_word(failed, lost, "FAILED") == failed
+    assert last_word(unclear, lost, "FAILED").reason.startswith("no result, by accounting FAILED; no log")
+    assert last_word(unclear, lost, None).reason == f"no result; no log either: do all nodes see {tmp_path}?"
+    (tmp_path / "5_0_log.out").touch()
+    assert last_word(unclear, lost, None).reason == "no result"
 
 
 def test_a_job_of_another_cluster_with_the_same_id_is_a_stranger(tmp_path: Path) -> None:

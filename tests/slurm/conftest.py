@@ -4,8 +4,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import accounting
 import pytest
 from slurm_cluster import PROGRAMS, Cluster, Workflow, system_path
 
@@ -22,35 +24,40 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def make_cluster() -> Iterator[Callable[..., Cluster]]:
+def make_cluster() -> Iterator[Callable[[], Cluster]]:
     """Start clusters; they end with the test."""
-    started: list[Cluster] = []
-
-    def make(preemption_signal: str = "USR2") -> Cluster:
-        directory = Path(tempfile.mkdtemp(prefix="slurm-"))  # pytest's own paths are too long for sockets
-        cluster = Cluster(directory, preemption_signal)
-        started.append(cluster)
-        cluster.start()
-        return cluster
-
-    yield make
-    for cluster in started:
-        cluster.stop()
-        shutil.rmtree(cluster.directory, ignore_errors=True)
+    with ExitStack() as started:
+        yield lambda: started.enter_context(_running())
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """One cluster for all tests that leave it clean."""
-    shared = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")))
-    try:
-        shared.start()
+    with _running() as shared:
         yield shared
-    finally:
-        shared.stop()
-        shutil.rmtree(shared.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def accounted_cluster() -> Iterator[Cluster]:
+    """One with slurmdbd, which tells preempted jobs by SIGTERM."""
+    missing = [program for program in accounting.PROGRAMS if shutil.which(program, path=system_path()) is None]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed (apt-get install slurmdbd mariadb-server)")
+    with _running(preemption_signal="TERM", accounting=True) as shared:
+        yield shared
 
 
 @pytest.fixture
 def workflow(tmp_path: Path, cluster: Cluster) -> Callable[[str], Workflow]:
     return lambda snakefile: Workflow(tmp_path, cluster, snakefile)
+
+
+@contextmanager
+def _running(**options: object) -> Iterator[Cluster]:
+    cluster = Cluster(Path(tempfile.mkdtemp(prefix="slurm-")), **options)  # pytest's own paths are too long for sockets
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+        shutil.rmtree(cluster.directory, ignore_errors=True)

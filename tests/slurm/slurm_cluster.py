@@ -6,26 +6,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from accounting import Accounting
+from waiting import free_ports, wait_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scancel", "scontrol")
 QUERIES = ("squeue", "sinfo", "scontrol")
 """Commands that may be asked again: on a starved machine credentials expire on their way to the controller."""
 KILL_WAIT = 5
+NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none"
 NODES = {"node1": "a100", "node2": "v100"}
 
 
 class Cluster:
     """slurmctld, two slurmd and munged, with their state below one directory."""
 
-    def __init__(self, directory: Path, preemption_signal: str = "USR2") -> None:
+    def __init__(self, directory: Path, preemption_signal: str = "USR2", accounting: bool = False) -> None:
         self.directory, self.preemption_signal = directory, preemption_signal
         self.environment = {**os.environ, "PATH": system_path(), "SLURM_CONF": str(directory / "slurm.conf")}
-        self._ports = _free_ports(3)
+        self.accounting = Accounting(directory, self.environment) if accounting else None
+        self._ports = free_ports(3)
 
     def start(self) -> None:
         for name in ("state", "spool.node1", "spool.node2", "log", "run", "dev"):
@@ -38,9 +41,11 @@ class Cluster:
         (self.directory / "gres.conf").write_text(f"Name=gpu File={self.directory}/dev/nvidia[0-1]\n")
         (self.directory / "slurm.conf").write_text(self._configuration())
         run, log = self.directory / "run", self.directory / "log"
-        munge = ["munged", "--force", "--key-file", key, "--socket", run / "munge.socket", "--num-threads", "1"]
+        munge = ["munged", "--force", "--key-file", key, "--socket", run / "munge.socket", "--num-threads", "10"]
         munge += ["--pid-file", run / "munged.pid", "--log-file", log / "munged.log", "--seed-file", run / "seed"]
         self.command(*munge)
+        if self.accounting is not None:
+            self.accounting.start()
         self.command("slurmctld")
         for node in NODES:
             self.command("slurmd", "-N", node)
@@ -48,11 +53,12 @@ class Cluster:
 
     def stop(self) -> None:
         subprocess.run(["scancel", "--user=root"], env=self.environment, capture_output=True, check=False)
-        daemons = ("slurmd.node1", "slurmd.node2", "slurmctld", "munged")
-        for pid in [pid for name in daemons if (pid := self._pid(name)) is not None]:
-            os.kill(pid, signal.SIGTERM)
-        _, alive = psutil.wait_procs(self._processes(), timeout=5)
-        for process in alive:
+        for daemons in (("slurmd.node1", "slurmd.node2", "slurmctld", "slurmdbd"), ("mariadbd", "munged")):
+            processes = [process for name in daemons if (process := self._daemon(name)) is not None]
+            for process in processes:
+                process.terminate()
+            psutil.wait_procs(processes, timeout=5)
+        for process in self._processes():
             process.kill()
 
     def _processes(self) -> list[psutil.Process]:
@@ -82,16 +88,17 @@ class Cluster:
         wait_for(lambda: list(self.jobs().values()).count("RUNNING") >= count, 180, f"{count} running jobs")
         return sorted(job for job, state in self.jobs().items() if state == "RUNNING")
 
-    def _pid(self, name: str) -> int | None:
+    def _daemon(self, name: str) -> psutil.Process | None:
         try:
-            return int((self.directory / "run" / f"{name}.pid").read_text())
-        except FileNotFoundError:
+            return psutil.Process(int((self.directory / "run" / f"{name}.pid").read_text()))
+        except (FileNotFoundError, psutil.NoSuchProcess):
             return None
 
     def _configuration(self) -> str:
         host, where = socket.gethostname().split(".")[0], self.directory
         controller, *node_ports = self._ports
         user_signal = "SlurmctldParameters=preempt_send_user_signal" if self.preemption_signal == "USR2" else ""
+        accounting = self.accounting.slurm_conf() if self.accounting else NO_ACCOUNTING
         nodes = "".join(
             f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory=8000 Gres=gpu:2 "
             f"Feature={feature} State=UNKNOWN\n"
@@ -127,9 +134,8 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
 KillWait={KILL_WAIT}
-MinJobAge=300
-AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
+{accounting}
 {nodes}
 PartitionName=main Nodes=node[1-2] Default=YES DefaultTime=10 PriorityTier=10 PreemptMode=OFF State=UP
 PartitionName=preempt Nodes=node[1-2] MaxTime=60 DefaultTime=10 PriorityTier=1 PreemptMode=REQUEUE GraceTime=10 State=UP
@@ -178,13 +184,6 @@ class Workflow:
         return started.wait(), started.output
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        time.sleep(0.1)
-
-
 def system_path() -> str:
     own = str(Path(sys.executable).parent)
     return os.pathsep.join([own, os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
@@ -201,13 +200,3 @@ def _environment(pid: int) -> bytes:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return b""
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports

@@ -8,8 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from slurm_cluster import REPOSITORY, Cluster, Run, Workflow, wait_for
+from slurm_cluster import REPOSITORY, Cluster, Run, Workflow
 from test_preemption import CONFIGURATION, left_alone
+from waiting import wait_for
 
 OUTPUT = Path("results/pretrain/shapes/mast/seed0")
 MakeWorkflow = Callable[[str], Workflow]

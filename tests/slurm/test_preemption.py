@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from slurm_cluster import REPOSITORY, Cluster, Workflow, wait_for
+from slurm_cluster import REPOSITORY, Cluster, Workflow
+from waiting import wait_for
 
 CONFIGURATION = {
     "name": "preempted",
@@ -48,13 +49,13 @@ def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
     assert run.process.poll() is None, run.output
     (job,) = cluster.wait_until_running()
     cluster.command("scancel", "--signal=USR2", job)
-    wait_for(lambda: _restarts(cluster, job) == 1, 30, "the job to be requeued after USR2")
+    wait_for(lambda: _restarts(cluster, job) == 1, 180, "the job to be requeued after USR2")
     first = _saved_step(output)
     assert first > 20
 
     wait_for(lambda: _steps(output) > first + 20, 180, "20 more steps")
     urgent = cluster.command("sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
-    wait_for(lambda: _restarts(cluster, job) == 2, 40, "the job to be requeued for an urgent one")
+    wait_for(lambda: _restarts(cluster, job) == 2, 180, "the job to be requeued for an urgent one")
     second = _saved_step(output)
     assert second > first + 20
 
@@ -73,7 +74,7 @@ def left_alone(directory: Path) -> Path:
     mast = Path(sys.executable).parent / "mast"
     output = directory / "alone"
     command = [mast, "pretrain", "--config", "config.yaml", "--run", "mast", "--seed", "0", "--output", output]
-    subprocess.run([*command, "--gpus", "0"], cwd=directory, env=os.environ, check=True, timeout=120)
+    subprocess.run([*command, "--gpus", "0"], cwd=directory, env=os.environ, check=True, timeout=600)
     return output
 
 

@@ -1,0 +1,25 @@
+"""Waiting for what other processes do, and ports for them."""
+
+import random
+import socket
+import time
+from collections.abc import Callable
+
+
+def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    """Return as soon as the condition holds. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
+        time.sleep(0.1)
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports on which nothing listens, below those that the kernel gives to outgoing connections."""
+    return [port for port in random.sample(range(10000, 32000), 100) if not answers(port)][:count]
+
+
+def answers(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
