@@ -105,6 +105,15 @@ class _SemiProtocol(_SgdProtocol):
     weight_decay: NonNegative = 0.0
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
+    subset_list: Annotated[str, Field(min_length=1)] | None = None
+    """File with the names of the labelled images, one a line, in place of the draw (docs/protocols.md). The task needs
+    `storage: index`; relative paths start at the directory in which the command runs."""
+
+    @model_validator(mode="after")
+    def _list_of_all_training_images(self) -> Self:
+        if self.subset_list is not None and self.split == "val":
+            raise ValueError("subset_list: names validation images too; set split to test, or leave the list out")
+        return self
 
 
 class Semi1Protocol(_SemiProtocol):

@@ -16,6 +16,7 @@ TINY_RUN: dict[str, Any] = {
     "batch_size": 6,
     "accumulate": 1,
     "precision": "fp32",
+    "compile": False,
     "log_every": 1,
 }
 """Laid over every run; policies, masks, pairing and uncertainty stay as they are."""
@@ -28,8 +29,8 @@ TINY_PROTOCOLS: dict[str, dict[str, Any]] = {
     "few-shot": {"shots": 1, "queries": 1, "episodes": 10},
     "svm-voc": {"costs": [1], "folds": 2, "max_iterations": 100},
     "linear-sgd": _TINY_SGD,
-    "semi-1": _TINY_SGD,
-    "semi-10": _TINY_SGD,
+    "semi-1": _TINY_SGD | {"subset_list": None},
+    "semi-10": _TINY_SGD | {"subset_list": None},
     "detection": {
         **{"epochs": 1, "batch_size": 2, "warmup_steps": 1},
         **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},

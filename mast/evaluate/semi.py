@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from mast.checkpoint import Checkpoints, checkpoints_of
 from mast.config import SemiProtocol
-from mast.data.store import open_prepared
+from mast.data.store import PreparedData, open_prepared
 from mast.data.subset import Subset
 from mast.evaluate.features import encode
 from mast.evaluate.images import LabelledImages, labelled_images
 from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
 from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, load_finite_encoder, train_epochs
+from mast.evaluate.subset_list import listed_positions
 from mast.files import sha256_json
 from mast.models.encoder import normalisation, normalise, read_weights
 
@@ -34,8 +35,8 @@ def evaluate_semi(
 
     Raises:
         StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
-        MastError: the encoder or the data are unusable, there are fewer labelled images than one batch, or training
-            diverges; no metrics file is written.
+        MastError: the encoder or the data are unusable, a list of labelled images does not fit the data, there are
+            fewer labelled images than one batch, or training diverges; no metrics file is written.
     """
     started = time.perf_counter()
     task = open_prepared(data)
@@ -43,18 +44,18 @@ def evaluate_semi(
     origin = measured_with(encoder_file, read_weights(encoder_file)[1], task)
     metrics, subsets = {}, {}
     for column, (target, classes) in enumerate(task.targets.items()):
-        chosen = labelled_subset(images.train_labels[:, column], spec.fraction, spec.subset_seed)
+        chosen = _labelled(spec, task, images.train_labels[:, column])
         share = LabelledImages(
             Subset(images.train_images, chosen),
             images.train_labels[chosen, column : column + 1],
             images.score_images,
             images.score_labels[:, column : column + 1],
         )
-        own = {**identity(spec, VERSION, origin), "target": target}
+        subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
+        own = {**identity(spec, VERSION, origin), "target": target, "labelled": subsets[target]["sha256"]}
         checkpoints = Checkpoints(checkpoints_of(output) / str(column), own)
         scores = finetune(protocol, spec, encoder_file, share, len(classes), device, checkpoints)
         metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
-        subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
     write_metrics(
         output,
         protocol=protocol,
@@ -67,6 +68,13 @@ def evaluate_semi(
         details={"labelled": subsets},
     )
     shutil.rmtree(checkpoints_of(output), ignore_errors=True)
+
+
+def _labelled(spec: SemiProtocol, task: PreparedData, labels: np.ndarray) -> np.ndarray:
+    """Positions of the images that keep their label: those of the list, or a share of each class."""
+    if spec.subset_list is None:
+        return labelled_subset(labels, spec.fraction, spec.subset_seed)
+    return listed_positions(Path(spec.subset_list), task)
 
 
 def labelled_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:

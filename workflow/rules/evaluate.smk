@@ -67,6 +67,7 @@ rule evaluate_semi:
     input:
         encoder=f"{RESULTS}/{ENCODER}",
         data=f"{RESULTS}/{MANIFEST}",
+        labelled=lambda wildcards: experiment.protocols[wildcards.protocol].subset_list or [],
     output:
         f"{RESULTS}/{METRICS}",
     log:
