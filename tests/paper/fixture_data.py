@@ -18,17 +18,21 @@ PICTURE = "<size><width>14</width><height>12</height></size>"
 
 
 def write_all(root):
+    """With as many classes of ImageNet as top-5 accuracy needs."""
+    write_sources(root)
+    six_classes(root / "imagenet")
+
+
+def write_sources(root):
     for source in SHARED_FOLDER:
         LAYOUTS[source](root)
     for source in OWN_FOLDERS:
         LAYOUTS[source](root / source)
-    six_classes(root / "imagenet")
     coco(root / "coco")
     voc(root / "VOCdevkit")
 
 
 def six_classes(root):
-    """As many as top-5 accuracy needs."""
     for folder in sorted(root.glob("*/n0000*")):
         shutil.copytree(folder, folder.with_name(folder.name.replace("n0000", "n0001")))
 
