@@ -4,6 +4,7 @@ import io
 import sys
 import time
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -53,11 +54,12 @@ def train(
     fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
     optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
     scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
-    start = 0
+    start, window = 0, _Window()
     if (state := checkpoints.load(device)) is not None:
         learner.load_state_dict(state["learner"])
         optimizer.load_state_dict(state["optimizer"])
         scaler.load_state_dict(state["scaler"])
+        window.resume(state["window"])
         start = state["step"]
     if not world.agree(start):
         raise MastError(f"{checkpoints.directory}: processes see different checkpoints; all nodes must share it")
@@ -69,12 +71,11 @@ def train(
         if not world.leads:
             return
         states = {"learner": learner.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
-        checkpoints.save(step, {**states, "records": curves.records})
+        checkpoints.save(step, {**states, "records": curves.records, "window": window.state()})
 
     learner.train()
     generator = torch.Generator()
     total = spec.epochs * batches.steps_per_epoch
-    window = _Window()
     saved_at = time.monotonic()
     images_left = (total - start) * spec.batch_size
     stream = sys.stderr if world.leads else io.StringIO()
@@ -154,6 +155,13 @@ class _Window:
         self._terms.append(torch.stack([outcome.loss, *outcome.terms.values()]).detach())
         self._embedding = outcome.embedding
         self._images += images
+
+    def state(self) -> dict[str, Any]:
+        """What is kept in a checkpoint; the embedding is not, since a step follows before the window is closed."""
+        return {"terms": self._terms, "names": self._names, "images": self._images}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
 
     def close(self, step: int) -> Record:
         """The window's line; starts the next window.
