@@ -155,15 +155,23 @@ def _draw(
         if "segmentation" in entry:
             axis.contourf(index.annToMask(entry), levels=[0.5, 1.5], colors=[colour], alpha=0.5)
         score = f" {entry['score']:.2f}" if "score" in entry else ""
-        below = y < pixels.shape[0] / 8
-        axis.annotate(
-            names[entry["category_id"]] + score,
-            (x - 0.5, y + height if below else y - 0.5),
-            xytext=(0, -1 if below else 1),
-            textcoords="offset points",
-            va="top" if below else "bottom",
-            fontsize=6.5,
-            color=colour,
-            annotation_clip=False,
-            path_effects=[effects.Stroke(linewidth=1.8, foreground="white"), effects.Normal()],
-        )
+        _label(axis, names[entry["category_id"]] + score, entry["bbox"], colour, pixels.shape[0])
+
+
+def _label(axis: Axes, text: str, bbox: list[float], colour: str, height: int) -> None:
+    """Write at a corner of the box: upper left, for wrong ones lower right, since both often lie on the same object."""
+    x, y, width, depth = bbox
+    wrong = colour == WRONG
+    under = y + depth < 7 / 8 * height if wrong else y < height / 8
+    axis.annotate(
+        text,
+        (x - 0.5 + (width if wrong else 0), y - 0.5 + (depth if wrong or under else 0)),
+        xytext=(0, -1 if under else 1),
+        textcoords="offset points",
+        ha="right" if wrong else "left",
+        va="top" if under else "bottom",
+        fontsize=6.5,
+        color=colour,
+        annotation_clip=False,
+        path_effects=[effects.Stroke(linewidth=1.8, foreground="white"), effects.Normal()],
+    )
