@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,15 @@ from snakemake_executor_plugin_submitit.resources import request
 from snakemake_executor_plugin_submitit.slurm import QueuedJob
 from snakemake_executor_plugin_submitit.submission import Submission
 
+PAUSES = (5, 20)
+"""Seconds before a submission that the controller did not answer is tried again."""
+UNANSWERED = ("timed out", "Unable to contact", "Zero Bytes", "temporarily unavailable", "authentication")
+"""In messages of an overloaded controller; those of bad requests hold none of them."""
 SLURM_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
+
+
+class UnansweredError(SubmissionError):
+    """The controller was too busy to answer; it may have taken the job or not."""
 
 
 class Backend(Protocol):
@@ -57,17 +66,18 @@ class Slurm:
             )
 
     def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
-        """Submit a job that SLURM may requeue."""
+        """Submit a job that SLURM may requeue; patiently where the controller is overloaded."""
         executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=self.requeues)
         additional = {"requeue": True, **parameters.get("slurm_additional_parameters", {})}
         chosen = {**parameters, "slurm_signal_delay_s": self.signal_delay, "slurm_additional_parameters": additional}
         executor.update_parameters(**chosen)
-        try:
-            with _outside_of_allocations():
-                return executor.submit(payload).job_id
-        except submitit.core.utils.FailedJobError as error:
-            last = (str(error).strip() or "sbatch failed without a message").splitlines()[-1].rpartition("failed: ")[2]
-            raise SubmissionError(f"SLURM refused the job: {last} (asked for: {request(resources)})") from None
+        for pause in PAUSES:
+            try:
+                return _sbatch(executor, payload, resources)
+            except UnansweredError:
+                time.sleep(pause)
+                self._cancel_accepted(folder)
+        return _sbatch(executor, payload, resources)
 
     def queue(self) -> dict[str, QueuedJob]:
         """This user's jobs."""
@@ -80,6 +90,15 @@ class Slurm:
     def last_state(self, job_id: str) -> str | None:
         """What accounting knows."""
         return slurm.accounted_state(job_id)
+
+    def _cancel_accepted(self, folder: Path) -> None:
+        """End what the controller made of a submission that it did not confirm."""
+        try:
+            accepted = [job_id for job_id, job in slurm.queue().items() if Path(job.script).parent == folder]
+        except slurm.QueueUnavailableError as error:
+            raise SubmissionError(f"SLURM does not answer: {error}") from None
+        if accepted:
+            slurm.cancel(accepted)
 
 
 class Local:
@@ -161,6 +180,17 @@ class Debug:
     def last_state(self, job_id: str) -> str | None:
         """Nothing is remembered."""
         return None
+
+
+def _sbatch(executor: submitit.AutoExecutor, payload: Payload, resources: Mapping[str, Any]) -> str:
+    """Submit once, and return the job's id."""
+    try:
+        with _outside_of_allocations():
+            return executor.submit(payload).job_id
+    except submitit.core.utils.FailedJobError as error:
+        last = (str(error).strip() or "sbatch failed without a message").splitlines()[-1].rpartition("failed: ")[2]
+        kind = UnansweredError if any(words in last for words in UNANSWERED) else SubmissionError
+        raise kind(f"SLURM refused the job: {last} (asked for: {request(resources)})") from None
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from snakemake_executor_plugin_submitit import backends
 from snakemake_executor_plugin_submitit.backends import Slurm
 from snakemake_executor_plugin_submitit.errors import SubmissionError
 from snakemake_executor_plugin_submitit.payload import Payload
@@ -33,25 +34,25 @@ echo "Submitted batch job 4711"
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Commands on the PATH; returns a function that replaces sbatch."""
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Commands on the PATH; returns a function that replaces sbatch, or another one that is named."""
     programs = tmp_path / "bin"
     programs.mkdir()
 
-    def write(name: str, text: str) -> None:
+    def write(text: str, name: str = "sbatch") -> None:
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
 
     for name in ("squeue", "scancel", "scontrol", "srun"):
-        write(name, "#!/bin/bash\n")
-    write("sbatch", SBATCH)
+        write("#!/bin/bash\n", name)
+    write(SBATCH)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("RECORD", str(tmp_path / "script.sh"))
-    return lambda text: write("sbatch", text)
+    return write
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_submitted_script(stand_in: Callable[[str], None], tmp_path: Path, case: str) -> None:
+def test_the_submitted_script(stand_in: Callable[..., None], tmp_path: Path, case: str) -> None:
     threads, resources = CASES[case]
     backend = Slurm(requeues=10, signal_delay=120)
     folder = tmp_path / "submission"
@@ -79,7 +80,7 @@ def test_a_contradiction_is_one_line(resources: dict, message: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_what_sbatch_refuses_is_one_line(stand_in: Callable[[str], None], tmp_path: Path) -> None:
+def test_what_sbatch_refuses_is_one_line(stand_in: Callable[..., None], tmp_path: Path) -> None:
     stand_in(
         "#!/bin/bash\necho 'sbatch: error: a hint' >&2\necho 'sbatch: error: Batch job submission failed: "
         "Invalid account or account/partition combination specified' >&2\nexit 1\n"
@@ -94,6 +95,25 @@ def test_what_sbatch_refuses_is_one_line(stand_in: Callable[[str], None], tmp_pa
     assert str(raised.value) == expected
 
 
+def test_a_submission_that_was_not_answered_is_cancelled_and_made_again(
+    stand_in: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "PAUSES", (0, 0))
+    folder, asked = tmp_path / "folder", tmp_path / "asked"
+    timeout = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    stand_in(
+        f"#!/bin/bash\nif [ -e {asked} ]; then echo 'Submitted batch job 8'; exit; fi\n"
+        f"touch {asked}; echo '{timeout}' >&2; exit 1\n"
+    )
+    stand_in(
+        f"#!/bin/bash\necho '6|RUNNING|/other/submission_file_a.sh'\necho '7|PENDING|{folder}/submission_file_b.sh'\n",
+        "squeue",
+    )
+    stand_in(f"#!/bin/bash\necho $@ > {tmp_path}/cancelled\n", "scancel")
+    assert Slurm(10, 120).submit(Payload("true", "/", 60), folder, parameters("job", 1, {}), {}) == "8"
+    assert (tmp_path / "cancelled").read_text() == "7\n"
+
+
 def test_missing_commands_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SubmissionError, match="sbatch: no such command; start Snakemake where"):
@@ -101,7 +121,7 @@ def test_missing_commands_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 
 
 def test_an_allocation_around_snakemake_is_not_inherited(
-    stand_in: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stand_in: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in('#!/bin/bash\nenv > "$RECORD"\necho "Submitted batch job 1"\n')
     outer = {"SLURM_JOB_ID": "99", "SLURM_NTASKS": "7", "SLURM_CONF": "/own/slurm.conf"}

@@ -49,10 +49,11 @@ class Cluster:
         self.command("slurmctld")
         for node in NODES:
             self.command("slurmd", "-N", node)
-        wait_for(lambda: self.command("sinfo", "-h", "-o", "%D %t").strip() == "2 idle", 30, "two idle nodes")
+        wait_for(lambda: self.command("sinfo", "-h", "-o", "%D %t").strip() == "2 idle", 120, "two idle nodes")
 
     def stop(self) -> None:
-        subprocess.run(["scancel", "--user=root"], env=self.environment, capture_output=True, check=False)
+        if self._daemon("slurmctld") is not None:
+            subprocess.run(["scancel", "--user=root"], env=self.environment, capture_output=True, check=False)
         for daemons in (("slurmd.node1", "slurmd.node2", "slurmctld", "slurmdbd"), ("mariadbd", "munged")):
             processes = [process for name in daemons if (process := self._daemon(name)) is not None]
             for process in processes:
@@ -111,7 +112,7 @@ SlurmctldPort={controller}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={where}/run/munge.socket,cred_expire=5
+AuthInfo=socket={where}/run/munge.socket,cred_expire=8
 CredType=cred/munge
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
@@ -134,11 +135,14 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 JobRequeue=1
 KillWait={KILL_WAIT}
+MessageTimeout=30
+TCPTimeout=10
+BatchStartTimeout=60
 JobAcctGatherType=jobacct_gather/none
 {accounting}
 {nodes}
 PartitionName=main Nodes=node[1-2] Default=YES DefaultTime=10 PriorityTier=10 PreemptMode=OFF State=UP
-PartitionName=preempt Nodes=node[1-2] MaxTime=60 DefaultTime=10 PriorityTier=1 PreemptMode=REQUEUE GraceTime=10 State=UP
+PartitionName=preempt Nodes=node[1-2] MaxTime=60 DefaultTime=10 PriorityTier=1 PreemptMode=REQUEUE GraceTime=30 State=UP
 """
 
 
@@ -153,7 +157,7 @@ class Run:
                 command, cwd=directory, env=environment, stdout=log, stderr=log, preexec_fn=_default_interrupt
             )
 
-    def wait(self, seconds: float = 240) -> int:
+    def wait(self, seconds: float = 600) -> int:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:

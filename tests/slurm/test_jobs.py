@@ -1,12 +1,11 @@
 """Small workflows on a real cluster: success, failure, cancelling, crashes of the main process, bad requests."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 from slurm_cluster import KILL_WAIT, Cluster, Workflow
-from waiting import wait_for
+from waiting import on_this_machine, wait_for
 
 MakeWorkflow = Callable[[str], Workflow]
 
@@ -90,7 +89,7 @@ def test_interrupt_empties_the_queue(workflow: MakeWorkflow) -> None:
     run = flow.start("--config", "seconds=100")
     wait_for(lambda: len(flow.cluster.active()) == 6, 180, "six jobs")
     run.process.send_signal(signal.SIGINT)
-    wait_for(lambda: not flow.cluster.active(), KILL_WAIT + 5, "an empty queue")
+    wait_for(lambda: not flow.cluster.active(), on_this_machine(KILL_WAIT + 5), "an empty queue")
     assert run.wait() != 0
 
 
@@ -100,11 +99,10 @@ def test_a_job_cancelled_from_outside_is_an_error_within_two_polls(workflow: Mak
     (job,) = flow.cluster.wait_until_running()
     wait_for(lambda: (flow.directory / "started0").exists(), 180, "the job's command")
     flow.cluster.command("scancel", job)
-    wait_for(lambda: flow.cluster.jobs()[job] == "CANCELLED", 20, "SLURM to cancel the job")
-    cancelled = time.monotonic()
+    wait_for(lambda: flow.cluster.jobs()[job] == "CANCELLED", 120, "SLURM to cancel the job")
+    message = f"Job {job}: SLURM ended the job: CANCELLED"
+    wait_for(lambda: message in run.output, on_this_machine(2 * 1 + 2), "two polls of a second each, and some air")
     assert run.wait() != 0
-    assert time.monotonic() - cancelled < 2 * 1 + 4  # two polls, and the end of Snakemake
-    assert f"Job {job}: SLURM ended the job: CANCELLED" in run.output
 
 
 def test_after_a_kill_the_same_jobs_are_attached_to(workflow: MakeWorkflow) -> None:

@@ -34,7 +34,7 @@ def test_tables_are_the_same_on_slurm_locally_and_without_submitit(
         flow = Workflow(directory, cluster, f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
         runs[profile] = flow.start("tables", "--configfile", "config.yaml", profile=profile)
     for run in runs.values():
-        assert run.wait(400) == 0, run.output
+        assert run.wait(900) == 0, run.output
     tables = {profile: _bytes(tmp_path / profile / "results/tables") for profile in profiles}
     assert {"linear.csv", "linear.md", "linear.tex", "linear.html"} <= tables["default"].keys()
     assert tables["slurm"] == tables["default"]

@@ -1,5 +1,6 @@
 """Waiting for what other processes do, and ports for them."""
 
+import os
 import random
 import socket
 import time
@@ -12,6 +13,11 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
         time.sleep(0.1)
+
+
+def on_this_machine(seconds: float) -> float:
+    """How long something may take here that takes at most `seconds` where nothing else runs."""
+    return seconds * (1 + os.getloadavg()[0] / os.cpu_count())
 
 
 def free_ports(count: int) -> list[int]:
