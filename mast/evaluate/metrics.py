@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mast.commit import code_version
 from mast.config import ProtocolSpec
 from mast.data.store import PreparedData
 from mast.errors import MastError
-from mast.files import sha256_file, write_sealed_json
+from mast.files import read_json, sha256_file, write_sealed_json
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """Target → metric → percent in [0, 100], or None where a metric is undefined."""
@@ -65,7 +66,7 @@ def write_metrics(
         protocol: the protocol's name in the configuration.
         spec: its settings.
         version: version of the protocol's implementation; results of two versions are not comparable.
-        metadata: the encoder file's metadata, and `encoder_sha256`, `task`, `task_sha256`.
+        metadata: as `measured_with` returns it.
         metrics: percentages.
         counts: images in `train` and `test`.
         seconds: wall time of the evaluation.
@@ -97,15 +98,23 @@ def write_metrics(
             "data_sha256": metadata["data_sha256"],
             "task_sha256": metadata["task_sha256"],
             "encoder_sha256": metadata["encoder_sha256"],
+            "commits": sorted({*metadata.get("commits", "").split("\n"), code_version()} - {""}),
             "seconds": round(seconds, 3),
         },
     )
 
 
 def measured_with(encoder_file: Path, metadata: Mapping[str, str], task: PreparedData) -> dict[str, str]:
-    """What a metrics or features file says of the encoder (its file's `metadata` and hash) and of the task."""
+    """What a metrics or features file says of the encoder (its file's `metadata` and hash) and of the task.
+
+    `commits` are the versions of the code, one a line: that of run.json beside the encoder, where there is one, and
+    that which runs now.
+    """
+    run_file = encoder_file.with_name("run.json")
+    trained_by = read_json(run_file)["commit"] if run_file.exists() else code_version()
     return {
         **metadata,
+        "commits": "\n".join(sorted({trained_by, code_version()})),
         "encoder_sha256": sha256_file(encoder_file),
         "task": task.name,
         "task_sha256": task.sha256,

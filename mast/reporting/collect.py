@@ -1,5 +1,7 @@
 """From metrics files to one tidy frame, refusing to mix what cannot be compared."""
 
+import logging
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,18 +14,21 @@ from mast.config.report import TableSpec
 from mast.errors import MastError
 from mast.files import read_json, sha256_json
 
+log = logging.getLogger(__name__)
+
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 COLUMNS = (
     *("protocol", "kind", "version", "task", "target", "metric", "dataset", "run", "seed", "value"),
     *("train_count", "test_count", "settings_sha256", "spec_sha256", "data_sha256", "task_sha256"),
-    *("encoder_sha256", "seconds", "file"),
+    *("encoder_sha256", "commits", "seconds", "file"),
 )
 """Columns of the tidy frame: one row per metric of one target in one metrics file."""
 
 MUST_AGREE = (
     (("protocol", "task"), ("kind", "version", "settings_sha256", "task_sha256")),
-    (("run",), ("dataset", "spec_sha256", "data_sha256")),
+    (("run",), ("dataset", "spec_sha256")),
+    (("dataset",), ("data_sha256",)),
     (("run", "seed"), ("encoder_sha256",)),
 )
 """(columns that name a group, columns that hold one value within it)."""
@@ -49,6 +54,7 @@ class MetricsFile(BaseModel):
     data_sha256: str
     task_sha256: str
     encoder_sha256: str
+    commits: tuple[str, ...] = ()
     seconds: float
 
 
@@ -57,7 +63,8 @@ def collect(files: Iterable[Path]) -> pd.DataFrame:
 
     Raises:
         MastError: a file is missing, damaged or has a wrong value; two files stand for the same run, task and seed; or
-            two files that belong together differ in protocol settings or version, run settings, data or encoder.
+            two files that belong together differ in protocol settings or version, run settings, data or encoder; or
+            one name stands for two states of the data.
     """
     records = [record for file in files for record in _records(Path(file))]
     frame = pd.DataFrame(records, columns=list(COLUMNS))
@@ -65,8 +72,20 @@ def collect(files: Iterable[Path]) -> pd.DataFrame:
     for group, columns in MUST_AGREE:
         for column in columns:
             _require_agreement(frame, list(group), column)
+    _require_one_state_of_data(frame)
     _require_one_file(frame)
     return frame
+
+
+def code_note(frame: pd.DataFrame) -> list[str]:
+    """One line that warns of results of several versions of the code, also logged; none where there is one version."""
+    commits = sorted(set().union(*frame["commits"]))
+    if len(commits) < 2:
+        return []
+    short = ", ".join(re.sub("^[0-9a-f]{40}", lambda commit: commit[0][:12], commit) for commit in commits)
+    note = f"Results of {len(commits)} versions of the code: {short}."
+    log.warning(note)
+    return [note]
 
 
 def require_fit(frame: pd.DataFrame, spec: TableSpec) -> None:
@@ -112,6 +131,17 @@ def _require_agreement(frame: pd.DataFrame, group: list[str], column: str) -> No
             raise MastError(
                 f"{part['file'].iloc[0]} and {different['file'].iloc[0]}: different {column} for {what}; "
                 "delete the older file and rerun the rule that makes it"
+            )
+
+
+def _require_one_state_of_data(frame: pd.DataFrame) -> None:
+    """A data set that is trained on and evaluated must be the same in both places."""
+    trained = frame.drop_duplicates("dataset").set_index("dataset")
+    for record in frame.drop_duplicates("task").itertuples():
+        if record.task in trained.index and trained.data_sha256[record.task] != record.task_sha256:
+            raise MastError(
+                f"{trained.file[record.task]} and {record.file}: trained and evaluated on different data of the name "
+                f"{record.task!r} (data_sha256, task_sha256); train again, or prepare the data as they were"
             )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mast.config.report import ComparisonSpec
-from mast.reporting.collect import collect, require_fit
+from mast.reporting.collect import code_note, collect, require_fit
 from mast.reporting.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.outputs import write_outputs
 from mast.reporting.statistics import Difference, estimate, paired_difference
@@ -32,7 +32,7 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
     frame = collect(metrics)
     require_fit(frame, spec)
     scores = all_scores(frame, spec)
-    write_outputs(output_stem, _csv(spec, scores), _layout(spec, scores), metrics)
+    write_outputs(output_stem, _csv(spec, scores), _layout(spec, scores, code_note(frame)), metrics)
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
@@ -66,7 +66,7 @@ def _lower(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(np.minimum(first, second), index=first.index, columns=first.columns)
 
 
-def _layout(spec: ComparisonSpec, scores: Scores) -> Layout:
+def _layout(spec: ComparisonSpec, scores: Scores, warnings: list[str]) -> Layout:
     baseline, *others = spec.rows
     differences = {
         (column, row.run): paired_difference(values[baseline.run], values[row.run])
@@ -92,7 +92,7 @@ def _layout(spec: ComparisonSpec, scores: Scores) -> Layout:
         columns=("task", baseline.label, *heads),
         text_columns=1,
         rows=tuple(rows),
-        notes=tuple(_notes(spec, scores, sorted({difference.n for difference in differences.values()}))),
+        notes=(*_notes(spec, scores, sorted({difference.n for difference in differences.values()})), *warnings),
     )
 
 

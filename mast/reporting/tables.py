@@ -9,7 +9,7 @@ import pandas as pd
 
 from mast.config.report import PublishedValue, TableRow, TableSpec
 from mast.errors import MastError
-from mast.reporting.collect import collect, require_fit
+from mast.reporting.collect import code_note, collect, require_fit
 from mast.reporting.layout import Cell, Layout, Row, setting_titles, shown, shown_published
 from mast.reporting.outputs import write_outputs
 from mast.reporting.published import find_published, read_published
@@ -69,7 +69,7 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
         mean = over_tasks("mean", visible)
         results |= {(row.run, mean): _mean_result(frame, row, mean, visible) for row in spec.rows}
         visible.append(mean)
-    write_outputs(output_stem, _csv(spec, results), _layout(spec, visible, results), metrics)
+    write_outputs(output_stem, _csv(spec, results), _layout(spec, visible, results, code_note(frame)), metrics)
 
 
 def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
@@ -115,7 +115,9 @@ def _mean_result(frame: pd.DataFrame, row: TableRow, mean: Column, columns: list
     return Result(row, mean, estimate(means), tuple(sorted(means.index)), None)
 
 
-def _layout(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> Layout:
+def _layout(
+    spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], warnings: list[str]
+) -> Layout:
     keys = tuple(spec.rows[0].settings)
     counts = sorted({result.estimate.n for (_, column), result in results.items() if column in columns})
     count_column = len(counts) > 1
@@ -138,7 +140,7 @@ def _layout(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Col
         columns=("run", *setting_titles(keys), *column_titles(columns), *(("n",) if count_column else ())),
         text_columns=1 + len(keys),
         rows=tuple(rows),
-        notes=tuple(_notes(spec, columns, results, counts)),
+        notes=(*_notes(spec, columns, results, counts), *warnings),
     )
 
 

@@ -21,7 +21,7 @@ def metrics_file(tmp_path):
             "metrics": metrics or {"hue": {"top1": 50.0}},
             "counts": {"train": 6000, "test": 2000},
             "spec_sha256": f"spec-{run}",
-            "data_sha256": "data",
+            "data_sha256": f"task-{changed.get('dataset', 'shapes')}",
             "task_sha256": f"task-{task}",
             "encoder_sha256": f"encoder-{run}-{seed}",
             "seconds": 1.5,

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from mast.errors import MastError
-from mast.reporting.collect import collect
+from mast.reporting.collect import code_note, collect
 
 
 def test_one_row_per_metric(metrics_file):
@@ -36,6 +36,7 @@ def test_no_files_give_an_empty_frame():
         ({"seed": 1, "version": 2}, "version"),
         ({"seed": 1, "data_sha256": "new"}, "data_sha256"),
         ({"seed": 1, "task_sha256": "new"}, "task_sha256"),
+        ({"run": "mast", "data_sha256": "new"}, "data_sha256"),
         ({"run": "mast", "version": 2}, "version"),
         ({"run": "mast", "task_sha256": "new"}, "task_sha256"),
         ({"task": "digits", "encoder_sha256": "retrained"}, "encoder_sha256"),
@@ -51,6 +52,32 @@ def test_refuses_to_mix(metrics_file, other, named):
     assert str(second) in message
     assert named in message
     assert "\n" not in message
+
+
+def test_refuses_training_and_evaluation_on_different_data_of_one_name(metrics_file):
+    path = metrics_file(data_sha256="old")
+    with pytest.raises(MastError, match="trained and evaluated on different data of the name 'shapes'") as error:
+        collect([path])
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+def test_other_data_than_those_of_training_may_be_evaluated(metrics_file):
+    assert len(collect([metrics_file(task="digits", task_sha256="any")])) == 1
+
+
+OLD, NEW = "1" * 40, "2" * 40
+
+
+def test_versions_of_the_code_are_named_where_they_differ(metrics_file, caplog):
+    files = [metrics_file(commits=[OLD]), metrics_file(seed=1, commits=[OLD, f"{NEW}-dirty"])]
+    assert code_note(collect(files[:1])) == []
+    [note] = code_note(collect(files))
+    assert note == "Results of 2 versions of the code: 111111111111, 222222222222-dirty."
+    assert caplog.messages == [note]
+
+
+def test_metrics_without_a_commit_are_of_no_other_version(metrics_file):
+    assert code_note(collect([metrics_file(), metrics_file(seed=1, commits=[OLD])])) == []
 
 
 def test_refuses_the_same_seed_twice(metrics_file):

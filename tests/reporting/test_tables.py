@@ -303,3 +303,21 @@ assert own <= {"config", "files", "errors", "reporting"}, own
 
 def test_written_files(written: Path):
     assert sorted(path.suffix for path in written.parent.glob("linear.*")) == [".csv", ".html", ".json", ".md", ".tex"]
+
+
+def test_results_of_two_versions_of_the_code_are_marked_in_every_format(tmp_path, metrics_file, published, capfd):
+    code = """
+import sys
+from pathlib import Path
+from mast.cli import main
+main(["table", "--spec", sys.argv[1], "--published", sys.argv[2], "--output", sys.argv[3], *sys.argv[4:]])
+assert "torch" not in sys.modules
+"""
+    files = [metrics_file(seed=seed, commits=[str(seed) * 40]) for seed in (0, 1)]
+    spec = _spec(tasks=["shapes"], rows=[_row("vicreg", "V")]).model_dump_json()
+    paths = [str(published), str(tmp_path / "t"), *map(str, files)]
+    subprocess.run([sys.executable, "-c", code, spec, *paths], check=True)
+    note = "Results of 2 versions of the code: 000000000000, 111111111111."
+    assert capfd.readouterr().err.splitlines() == [note]
+    for suffix in ("md", "tex", "html"):
+        assert note in (tmp_path / f"t.{suffix}").read_text()

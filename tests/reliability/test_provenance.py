@@ -1,0 +1,67 @@
+"""What produced a result is written beside it."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import mast
+from mast.cli import main
+from mast.commit import code_version
+from mast.config import PretrainSpec, parse
+from mast.files import sha256_json
+
+pytestmark = pytest.mark.xdist_group("verify")
+
+RUN = "pretrain/shapes/first/seed0"
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    command = ["git", "-C", str(folder), *identity, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_the_version_of_the_code_is_the_commit_and_whether_files_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "source/mast/__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text("")
+    monkeypatch.setattr(mast, "__file__", str(package))
+    assert code_version() == f"mast {mast.__version__}"
+    git(package.parent, "init", "--quiet", str(tmp_path / "source"))
+    git(package.parent, "add", ".")
+    git(package.parent, "commit", "--quiet", "--message", "one")
+    commit = git(package.parent, "rev-parse", "HEAD")
+    assert code_version() == commit
+    package.write_text("changed = True\n")
+    assert code_version() == f"{commit}-dirty"
+
+
+def test_run_json_says_with_what_an_encoder_was_made(finished_results: Path) -> None:
+    record = json.loads((finished_results / RUN / "run.json").read_text())
+    assert record.keys() >= {"commit", "host", "device", "seed", "threads", "python", "mast", "wall_seconds"}
+    assert record["packages"].keys() >= {"torch", "torchvision", "timm", "numpy", "pillow", "safetensors"}
+    manifest = json.loads((finished_results / "data/shapes/manifest.json").read_text())
+    assert record["data_sha256"] == manifest["sha256"]
+    spec = parse(PretrainSpec, record["spec"], "run.json").resolved()
+    assert record["spec_sha256"] == sha256_json(spec.model_dump(mode="json"))
+
+
+def test_metrics_name_the_versions_of_the_code_that_trained_and_evaluated(finished_results: Path) -> None:
+    trained_by = json.loads((finished_results / RUN / "run.json").read_text())["commit"]
+    for name in ("knn/shapes", "boxes/scenes"):
+        metrics = json.loads((finished_results / f"metrics/{name}/shapes/first/seed0.json").read_text())
+        assert trained_by in metrics["commits"]
+
+
+def test_two_seeds_of_one_run_have_one_spec(tmp_path: Path, finished_results: Path) -> None:
+    config = finished_results.parent / "config.yaml"
+    output = ["--data", str(finished_results / "data/shapes"), "--output", str(tmp_path)]
+    assert main(["pretrain", "--config", str(config), "--run", "first", "--seed", "1", "--gpus", "0", *output]) == 0
+    first, second = (json.loads((folder / "run.json").read_text()) for folder in (finished_results / RUN, tmp_path))
+    assert (first["seed"], second["seed"]) == (0, 1)
+    assert first["spec_sha256"] == second["spec_sha256"]
+    assert first["files"]["encoder.safetensors"] != second["files"]["encoder.safetensors"]
