@@ -1,5 +1,6 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
 # make test   install test extras too, then lint and test
+# make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make schema rewrite what is generated from mast/config
@@ -11,7 +12,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test lint bench bench-check schema readme clean
+.PHONY: demo test test-cluster lint bench bench-check schema readme clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -22,6 +23,9 @@ demo: .venv/installed
 
 test: lint
 	$(RUN) pytest -n 2 --dist loadgroup
+
+test-cluster: .venv/tested
+	$(RUN) pytest -m cluster
 
 lint: .venv/tested
 	$(BIN)/ruff check .

@@ -5,42 +5,52 @@ from pathlib import Path
 
 import pytest
 import yaml
-from slurm_cluster import REPOSITORY, Cluster, Workflow
+from slurm_cluster import REPOSITORY, Cluster, Run, Workflow
+
+PROFILES = ("slurm", "submitit-local", "default")
+SMOKE = yaml.safe_load((REPOSITORY / "config/smoke.yaml").read_text())
+RESULTS = {"results": "results"}
+ONE_RUN = {
+    "datasets": {"shapes": SMOKE["datasets"]["shapes"]},
+    "runs": {"mast": SMOKE["runs"]["mast"] | {"seeds": [0]}},
+    "studies": {"linear": {"title": "Linear", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast"]}},
+    "figures": {},
+}
 
 
-@pytest.fixture(scope="module")
-def smoke() -> str:
-    """config/smoke.yaml with one run and one study."""
-    configuration = yaml.safe_load((REPOSITORY / "config/smoke.yaml").read_text())
-    configuration["results"] = "results"
-    configuration["runs"] = {"mast": configuration["runs"]["mast"] | {"seeds": [0]}}
-    configuration["datasets"] = {"shapes": configuration["datasets"]["shapes"]}
-    linear = {"title": "Linear", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast"]}
-    configuration["studies"] = {"linear": linear}
-    configuration.pop("figures")
-    return yaml.safe_dump(configuration)
-
-
-def test_tables_are_the_same_on_slurm_locally_and_without_submitit(
-    smoke: str, tmp_path: Path, cluster: Cluster
-) -> None:
-    profiles = ("slurm", "submitit-local", "default")
-    runs = {}
-    for profile in profiles:
-        directory = tmp_path / profile
-        (directory / "config").mkdir(parents=True)
-        shutil.copy(REPOSITORY / "config/published.yaml", directory / "config")
-        (directory / "config.yaml").write_text(smoke)
-        flow = Workflow(directory, cluster, f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
-        runs[profile] = flow.start("tables", "--configfile", "config.yaml", profile=profile)
-    for run in runs.values():
-        assert run.wait(900) == 0, run.output
-    tables = {profile: _bytes(tmp_path / profile / "results/tables") for profile in profiles}
+def test_tables_are_the_same_on_slurm_locally_and_without_submitit(tmp_path: Path, cluster: Cluster) -> None:
+    runs = _run_everywhere("tables", SMOKE | RESULTS | ONE_RUN, tmp_path, cluster)
+    tables = _tables(tmp_path)
     assert {"linear.csv", "linear.md", "linear.tex", "linear.html"} <= tables["default"].keys()
     assert tables["slurm"] == tables["default"]
     assert tables["submitit-local"] == tables["default"]
     assert runs["slurm"].output.count("is submitted as") == runs["submitit-local"].output.count("is submitted as") >= 4
 
 
-def _bytes(directory: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+@pytest.mark.cluster
+def test_the_whole_smoke_configuration_gives_the_same_tables_everywhere(tmp_path: Path, cluster: Cluster) -> None:
+    _run_everywhere("all", SMOKE | RESULTS, tmp_path, cluster)
+    tables = _tables(tmp_path)
+    assert {f"{study}.csv" for study in SMOKE["studies"]} <= tables["default"].keys()
+    assert tables["slurm"] == tables["default"]
+    assert tables["submitit-local"] == tables["default"]
+
+
+def _run_everywhere(target: str, configuration: dict, directory: Path, cluster: Cluster) -> dict[str, Run]:
+    runs = {}
+    for profile in PROFILES:
+        own = directory / profile
+        (own / "config").mkdir(parents=True)
+        shutil.copy(REPOSITORY / "config/published.yaml", own / "config")
+        (own / "config.yaml").write_text(yaml.safe_dump(configuration))
+        flow = Workflow(own, cluster, f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
+        runs[profile] = flow.start(target, "--configfile", "config.yaml", profile=profile)
+    for run in runs.values():
+        assert run.wait(3600) == 0, run.output
+    return runs
+
+
+def _tables(directory: Path) -> dict[str, dict[str, bytes]]:
+    """Profile → file → content."""
+    folders = {profile: directory / profile / "results/tables" for profile in PROFILES}
+    return {name: {path.name: path.read_bytes() for path in folder.iterdir()} for name, folder in folders.items()}
