@@ -31,11 +31,12 @@ for kind, command in (("linear-lbfgs", "linear"), ("knn", "knn"), ("few-shot", "
         resources:
             **stage_resources("evaluate"),
         params:
+            command=command,  # the shell command is put together when a job runs: `command` is then the last one
             spec=protocol_json,
         wildcard_constraints:
             protocol=protocols(kind),
         shell:
-            f"mast {command}"
+            "mast {params.command}"
             " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
             " --threads {threads} > {log:q} 2>&1"
 
