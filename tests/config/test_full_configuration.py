@@ -39,3 +39,9 @@ def test_runs_of_the_short_version_differ_in_their_epochs_only() -> None:
     for run in short.runs.keys() & FULL.runs.keys():
         same = short.pretrain_spec(run).model_copy(update={"epochs": FULL.pretrain_spec(run).epochs})
         assert FULL.pretrain_spec(run) == same, run
+
+
+def test_the_short_version_has_every_protocol_too() -> None:
+    short = load_experiment(CONFIG / "config.yaml")
+    kinds = {spec.kind for spec in FULL.protocols.values()}
+    assert {short.protocols[study.protocol].kind for study in short.studies.values()} == kinds
