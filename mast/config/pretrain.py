@@ -141,6 +141,8 @@ class PretrainSpec(StrictModel):
     covariance, and batch normalisation, are then those of a part (docs/cluster.md)."""
     precision: Precision | None = "fp32"
     """Autocast type of encoder and projector; the loss is always computed in float32."""
+    compile: bool | None = False
+    """Compile encoder and projector (torch.compile; needs a C++ compiler on a CPU, Triton on a GPU)."""
     log_every: Count | None = 10
     """Steps between two lines of metrics.jsonl."""
     checkpoint_minutes: Positive | None = 10.0

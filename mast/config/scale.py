@@ -16,6 +16,7 @@ TINY_RUN: dict[str, Any] = {
     "batch_size": 6,
     "accumulate": 1,
     "precision": "fp32",
+    "compile": False,
     "log_every": 1,
 }
 """Laid over every run; policies, masks, pairing and uncertainty stay as they are."""

@@ -1,6 +1,8 @@
 """What is trained: encoder and heads, and the loss of one batch, for each method."""
 
 import json
+import os
+import shutil
 from typing import NamedTuple
 
 import torch
@@ -10,6 +12,7 @@ from torch.nn import functional
 from mast.augment.pairing import draw_pair
 from mast.augment.policy import Policy, unit_float
 from mast.config import PairingSpec, PretrainSpec
+from mast.errors import MastError
 from mast.models.encoder import build_encoder, normalise
 from mast.models.masks import Masks
 from mast.models.projector import build_projector
@@ -45,6 +48,19 @@ class Learner(nn.Module):
         In several processes N is this one's share, and the loss is that of all processes' images.
         """
         raise NotImplementedError
+
+    def compile_networks(self) -> None:
+        """Let torch compile the encoder, and the projector if there is one; names of weights stay as they are.
+
+        Raises:
+            MastError: there is no compiler for this device.
+        """
+        compiler = os.environ.get("CXX", "g++")
+        if self.mean.device.type == "cpu" and shutil.which(compiler) is None:
+            raise MastError(f"compile: there is no C++ compiler {compiler!r} here; install one, or set compile: false")
+        self.encoder.compile()
+        if hasattr(self, "projector"):
+            self.projector.compile()
 
     def fast_parameters(self) -> list[nn.Parameter]:
         """Parameters with a learning rate of their own."""

@@ -51,6 +51,8 @@ def train(
     shares = _shares(spec, world)
     learner.world = world
     world.prepare(learner)
+    if spec.compile:
+        learner.compile_networks()
     fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
     optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
     scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")

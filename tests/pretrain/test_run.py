@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import sys
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -206,3 +208,21 @@ def test_a_batch_larger_than_the_data_is_refused(data: Path, tmp_path: Path) -> 
     with pytest.raises(MastError, match="batch_size: 64 is more than the 52 training images"):
         run(data, tmp_path, method="vicreg", batch_size=64)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_compiled_run_learns_the_same(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    traced = partialmethod(torch.nn.Module.compile, backend="aot_eager")  # without the minute of code generation
+    monkeypatch.setattr(torch.nn.Module, "compile", traced)
+    monkeypatch.setenv("CXX", sys.executable)
+    settings = {"method": "mast", "epochs": 1, "log_every": 1}
+    plain, compiled = (run(data, tmp_path / str(flag), compile=flag, **settings) for flag in (False, True))
+    assert [line["loss"] for line in curve(compiled)] == pytest.approx(
+        [line["loss"] for line in curve(plain)], rel=1e-4
+    )
+    assert load_file(compiled / "encoder.safetensors").keys() == load_file(plain / "encoder.safetensors").keys()
+
+
+def test_compiling_needs_a_compiler(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(MastError, match="compile: there is no C\\+\\+ compiler 'no-such-compiler'"):
+        run(data, tmp_path, compile=True)
