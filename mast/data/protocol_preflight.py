@@ -63,7 +63,7 @@ def _check_classes(name: str, spec: ProtocolSpec, task: str, labels: KnownLabels
                     f"protocols.{name}.folds: {spec.folds} is more than the {fewest} training images with or without "
                     f"a class of target {target!r} of {task!r}; choose fewer folds"
                 )
-    else:
+    elif spec.subset_list is None:
         for target, sizes in class_sizes(labels, labels.fitted(spec.split)):
             labelled = sum(max(1, round(spec.fraction * size)) for size in sizes if size)
             if labelled < spec.batch_size:
