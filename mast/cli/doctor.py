@@ -8,8 +8,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from mast.config import Experiment, load_experiment
+from mast.config import Experiment, PublicData, load_experiment
 from mast.errors import MastError
+from mast.paths import DATA
 
 PACKAGE = "mast-ssl"
 NEEDS_NO_LIBRARY = "resnet-narrow"
@@ -62,35 +63,70 @@ def packages() -> Iterator[Finding]:
 
 
 def data(experiment: Experiment) -> Iterator[Finding]:
-    """Data sets that are neither prepared nor there to be prepared."""
-    from mast.data.presence import missing_files
+    """Data sets that are neither prepared nor there to be prepared, and lists of labelled images."""
+    from mast.data.presence import is_fetched, missing_files, source_of
 
+    if any(not Path(getattr(spec, "root", "/")).is_absolute() for spec in experiment.datasets.values()):
+        yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root names another place"
     for name, spec in experiment.datasets.items():
-        if (Path(experiment.results) / "data" / name / "manifest.json").exists():
+        if _is_prepared(experiment, name):
             yield "ok", "data", f"{name}: prepared"
             continue
         absent = missing_files(spec)
-        yield from [("missing", "data", f"{name}: {file}") for file in absent] or [
-            ("ok", "data", f"{name}: {'will be fetched if need be' if getattr(spec, 'download', False) else 'there'}")
-        ]
+        if not absent:
+            yield "ok", "data", f"{name}: there"
+        elif is_fetched(spec):
+            yield "ok", "data", f"{name}: will be fetched, {source_of(spec).gigabytes:g} GB"
+        elif isinstance(spec, PublicData):
+            source = source_of(spec)
+            yield "missing", "data", f"{name}: {', '.join(absent)} ({source.gigabytes:g} GB, {source.homepage})"
+        else:
+            yield "missing", "data", f"{name}: {', '.join(absent)}"
+    for name, spec in experiment.protocols.items():
+        listed = getattr(spec, "subset_list", None)
+        if listed is not None:
+            yield "ok" if Path(listed).is_file() else "missing", "data", f"protocol {name}: {listed}"
 
 
 def disk(experiment: Experiment) -> Iterator[Finding]:
-    """Room for the prepared images that are not there yet. Weights, features and downloads come on top."""
+    """Room for fetched data and prepared images that are not there yet. Weights and features come on top."""
+    needs: dict[int, list[tuple[Path, str, float]]] = {}
+    for folder, what, size in _needs(experiment):
+        place = next(place for place in (folder, *folder.parents) if place.exists())
+        needs.setdefault(place.stat().st_dev, []).append((place, what, size))
+    for wanted in needs.values():
+        place, free = wanted[0][0], shutil.disk_usage(wanted[0][0]).free
+        line = f"{' and '.join(f'{what} {size / 1e9:.2f} GB' for _, what, size in wanted)}"
+        enough = sum(size for _, _, size in wanted) < free
+        yield "ok" if enough else "missing", "disk", f"{line}; {place} has {free / 1e9:.2f} GB free"
+    if unknown := [name for name, size in _prepared_bytes(experiment).items() if size is None]:
+        yield "note", "disk", f"size not known beforehand: {', '.join(unknown)}"
+
+
+def _needs(experiment: Experiment) -> Iterator[tuple[Path, str, float]]:
+    """(where, what, bytes); of archives twice their size, as they stay beside what they hold."""
+    from mast.data.presence import is_fetched, missing_files, source_of
+
+    prepared = sum(filter(None, _prepared_bytes(experiment).values()))
+    yield Path(experiment.results).absolute(), "prepared images need", prepared
+    fetched: dict[Path, dict[str, float]] = {}
+    for name, spec in experiment.datasets.items():
+        if not _is_prepared(experiment, name) and is_fetched(spec) and missing_files(spec):
+            source = source_of(spec)
+            fetched.setdefault(Path(spec.root).absolute(), {})[source.archives[0].url] = source.gigabytes
+    for root, gigabytes in fetched.items():
+        yield root, "fetched data, archives and content, about", 2e9 * sum(gigabytes.values())
+
+
+def _prepared_bytes(experiment: Experiment) -> dict[str, int | None]:
     from mast.data.presence import prepared_bytes
 
-    results = Path(experiment.results).absolute()
-    place = next(folder for folder in (results, *results.parents) if folder.exists())
-    waiting = {
-        name: prepared_bytes(spec)
-        for name, spec in experiment.datasets.items()
-        if not (results / "data" / name / "manifest.json").exists()
-    }
-    needed, free = sum(filter(None, waiting.values())), shutil.disk_usage(place).free
-    line = f"prepared images need {needed / 1e9:.2f} GB; {place} has {free / 1e9:.2f} GB free"
-    yield "ok" if needed < free else "missing", "disk", line
-    if unknown := [name for name, size in waiting.items() if size is None]:
-        yield "note", "disk", f"size not known beforehand: {', '.join(unknown)}"
+    waiting = {name: spec for name, spec in experiment.datasets.items() if not _is_prepared(experiment, name)}
+    return {name: prepared_bytes(spec) for name, spec in waiting.items()}
+
+
+def _is_prepared(experiment: Experiment, name: str) -> bool:
+    return (Path(experiment.results) / DATA.format(task=name) / "manifest.json").exists()
 
 
 def gpus(experiment: Experiment) -> Iterator[Finding]:

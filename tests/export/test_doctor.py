@@ -1,5 +1,6 @@
 """`mast doctor`: what is missing is listed before a job is submitted."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import yaml
 from mast.cli import doctor, main
 
 ROOT = Path(__file__).parents[2]
+VOC0712 = ((2007, "trainval"), (2012, "trainval"), (2007, "test"))
 SMOKE = ROOT / "config/smoke.yaml"
 
 
@@ -32,11 +34,41 @@ def test_data_are_named_with_their_address(tmp_path: Path, capsys, monkeypatch: 
     assert main(["doctor", str(ROOT / "config/paper/imagenet.yaml"), "--data-root", str(tmp_path)]) == 1
     lines = capsys.readouterr().out.splitlines()
     missing = [line.split(maxsplit=2)[2] for line in lines if line.startswith("missing")]
-    assert f"imagenet: {tmp_path}/imagenet/val (https://image-net.org/download.php)" in missing
-    assert f"voc0712: {tmp_path}/VOCdevkit/VOC2012/ImageSets/Main/trainval.txt" in missing
-    assert f"coco: {tmp_path}/coco/val2017" in missing
-    assert not any("imagenet/train" in line or "inat18" in line for line in missing), "there, and to be fetched"
+    assert f"imagenet: {tmp_path}/imagenet/val (154.6 GB, https://image-net.org/download.php)" in missing
+    lists = [f"{tmp_path}/VOCdevkit/VOC{year}/ImageSets/Main/{name}.txt" for year, name in VOC0712]
+    assert f"voc0712: {', '.join(lists)}" in missing
+    assert any(line.startswith("coco: ") and f"{tmp_path}/coco/val2017" in line for line in missing)
+    assert any(line.endswith("inat18: will be fetched, 120 GB") for line in lines)
     assert lines[-1] == f"{len(missing)} missing"
+
+
+def test_room_for_what_is_fetched_is_counted_once_for_each_archive(tmp_path: Path, capsys, monkeypatch) -> None:
+    public = {"kind": "public", "root": str(tmp_path / "new"), "size": 96, "download": True}
+    named = {"labelled": "stl10", "unlabelled": "stl10-unlabeled", "sun397": "sun397", "cars": "cars"}
+    datasets = {name: public | {"source": source} for name, source in named.items()}
+    config = changed(tmp_path, datasets=yaml.safe_load(SMOKE.read_text())["datasets"] | datasets)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(90_000_000_000))
+    assert main(["doctor", config]) == 1
+    out = capsys.readouterr().out
+    archives, prepared = 2.640 + 39.077, (13_000 + 105_000 + 39_700 + 16_185) * 96 * 96 * 3 / 1e9
+    asked = re.search(
+        r"^ok      disk +prepared images need ([\d.]+) GB and fetched data.* about ([\d.]+) GB;", out, re.M
+    )
+    assert float(asked[1]) == pytest.approx(prepared, abs=0.1) and float(asked[2]) == pytest.approx(
+        2 * archives, abs=0.2
+    )
+    assert out.endswith("1 missing\n") and re.search(r"^missing data +cars: .*cars_test \(2 GB, https", out, re.M)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(87_000_000_000))
+    assert main(["doctor", config]) == 1 and "missing disk" in capsys.readouterr().out
+
+
+def test_a_list_of_labelled_images_is_looked_for(tmp_path: Path, capsys) -> None:
+    semi = {"kind": "semi-1", "subset_list": str(tmp_path / "1percent.txt")}
+    config = changed(tmp_path, protocols=yaml.safe_load(SMOKE.read_text())["protocols"] | {"semi-1": semi})
+    assert main(["doctor", config]) == 1
+    assert f"missing data      protocol semi-1: {tmp_path / '1percent.txt'}\n" in capsys.readouterr().out
+    (tmp_path / "1percent.txt").write_text("a.JPEG\n")
+    assert main(["doctor", config]) == 0
 
 
 def test_a_full_disk_is_seen_with_both_sizes(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:

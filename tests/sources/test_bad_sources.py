@@ -202,7 +202,7 @@ def server(tmp_path, monkeypatch):
 
 def source_of(content):
     archive = Archive("https://example.org/toy.tar.gz", hashlib.md5(content).hexdigest(), "toy")
-    return Source("Toy", "https://example.org", None, {"toy": None}, {"train": 1}, 1, archives=(archive,))
+    return Source("Toy", "https://example.org", None, {"toy": None}, {"train": 1}, 1, 0.1, archives=(archive,))
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 Addresses and MD5s are those of torchvision 0.29 where it has the data set. Sizes and seeds of validation splits are
 AugSelf's (transfer_linear_eval.py, datasets.py) for CIFAR, Food-101, MIT-67, Pets and SUN397; the seed 0 is ours.
+Sizes of archives are those that tensorflow/datasets lists beside its checksums, and the publishers' for MIT-67,
+Places205 and iNaturalist; ImageNet-100's is its share of ImageNet's.
 """
 
 from torchvision.datasets import CIFAR10, CIFAR100, STL10
@@ -22,6 +24,7 @@ SOURCES: dict[str, Source] = {
         files=arrays.checksums(STL10),
         counts={"train": 5000, "test": 8000},
         classes=10,
+        gigabytes=2.6,
         validation=(1000, 0),
         archives=(_STL10,),
     ),
@@ -32,6 +35,7 @@ SOURCES: dict[str, Source] = {
         files=arrays.checksums(STL10),
         counts={"train": 105_000},
         classes=0,
+        gigabytes=2.6,
         validation=(1000, 0),
         archives=(_STL10,),
     ),
@@ -42,6 +46,7 @@ SOURCES: dict[str, Source] = {
         files=arrays.checksums(CIFAR10),
         counts={"train": 50_000, "test": 10_000},
         classes=10,
+        gigabytes=0.17,
         validation=(5000, 43),
         archives=(Archive(CIFAR10.url, CIFAR10.tgz_md5, CIFAR10.base_folder),),
     ),
@@ -52,6 +57,7 @@ SOURCES: dict[str, Source] = {
         files=arrays.checksums(CIFAR100),
         counts={"train": 50_000, "test": 10_000},
         classes=100,
+        gigabytes=0.17,
         validation=(5000, 44),
         archives=(Archive(CIFAR100.url, CIFAR100.tgz_md5, CIFAR100.base_folder),),
     ),
@@ -62,6 +68,7 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(("food-101/meta/train.json", "food-101/meta/test.json", "food-101/images")),
         counts={"train": 75_750, "test": 25_250},
         classes=101,
+        gigabytes=5.0,
         validation=(7575, 42),
         archives=(
             Archive(
@@ -80,6 +87,7 @@ SOURCES: dict[str, Source] = {
         },
         counts={"train": 2040, "test": 6149},
         classes=102,
+        gigabytes=0.35,
         archives=(
             Archive(f"{_OXFORD}/flowers/102/102flowers.tgz", "52808999861908f626f3c1f4e79d11fa", "flowers-102/jpg"),
             Archive(
@@ -99,6 +107,7 @@ SOURCES: dict[str, Source] = {
         ),
         counts={"train": 3680, "test": 3669},
         classes=37,
+        gigabytes=0.81,
         validation=(740, 49),
         archives=(
             Archive(f"{_OXFORD}/pets/data/images.tar.gz", "5c4f3ee8e5d25df40f4fd59a7f44e54c", "oxford-iiit-pet/images"),
@@ -119,6 +128,7 @@ SOURCES: dict[str, Source] = {
         ),
         counts={"train": 3760, "test": 1880},
         classes=47,
+        gigabytes=0.63,
         archives=(Archive(f"{_OXFORD}/dtd/download/dtd-r1.0.1.tar.gz", "fff73e5086ae6bdbea199a49dfb8a4c1", "dtd/dtd"),),
         licence=_RESEARCH,
     ),
@@ -138,6 +148,7 @@ SOURCES: dict[str, Source] = {
         ),
         counts={"train": 6667, "test": 3333},
         classes=100,
+        gigabytes=2.8,
         archives=(
             Archive(f"{_OXFORD}/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz", None, "fgvc-aircraft-2013b"),
         ),
@@ -159,6 +170,7 @@ SOURCES: dict[str, Source] = {
         ),
         counts={"train": 8144, "test": 8041},
         classes=196,
+        gigabytes=2.0,
         validation=(1629, 0),
         licence=_RESEARCH,
     ),
@@ -169,6 +181,7 @@ SOURCES: dict[str, Source] = {
         files={"caltech101/101_ObjectCategories": None},
         counts={"train": 3030, "test": 5647},
         classes=101,
+        gigabytes=0.13,
         archives=(
             Archive(
                 "https://data.caltech.edu/records/mzrjq-6wc02/files/caltech-101.zip",
@@ -186,6 +199,7 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(f"SUN397/{file}" for file in ("ClassName.txt", "Training_01.txt", "Testing_01.txt", "a")),
         counts={"train": 19_850, "test": 19_850},
         classes=397,
+        gigabytes=39.1,
         validation=(3970, 0),
         archives=(
             Archive(
@@ -205,6 +219,7 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(("mit67/TrainImages.txt", "mit67/TestImages.txt", "mit67/Images")),
         counts={"train": 5360, "test": 1340},
         classes=67,
+        gigabytes=2.4,
         validation=(670, 51),
         archives=(
             Archive("http://groups.csail.mit.edu/vision/LabelMe/NewImages/indoorCVPR_09.tar", None, "mit67/Images"),
@@ -219,6 +234,7 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(("train", "val")),
         counts={"train": 1_281_167, "test": 50_000},
         classes=1000,
+        gigabytes=154.6,
         validation=(10_000, 0),
         licence=_RESEARCH,
     ),
@@ -229,6 +245,7 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(("train", "val")),
         counts={"train": 126_689, "test": 5000},
         classes=100,
+        gigabytes=15.3,
         validation=(5000, 0),
         licence=_RESEARCH,
     ),
@@ -239,6 +256,7 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(("train_places205.csv", "val_places205.csv", "images256")),
         counts={"train": 2_448_873, "test": 20_500},
         classes=205,
+        gigabytes=132,
         validation=(20_000, 0),
         licence=_RESEARCH,
     ),
@@ -249,11 +267,12 @@ SOURCES: dict[str, Source] = {
         files=dict.fromkeys(("train2018.json", "val2018.json", "train_val2018")),
         counts={"train": 437_513, "test": 24_426},
         classes=8142,
+        gigabytes=120,
         validation=(20_000, 0),
         archives=(
             Archive(f"{_INATURALIST}/train_val2018.tar.gz", "b1c6952ce38f31868cc50ea72d066cc3", "train_val2018"),
-            Archive(f"{_INATURALIST}/train2018.json.tar.gz", None, "train2018.json"),
-            Archive(f"{_INATURALIST}/val2018.json.tar.gz", None, "val2018.json"),
+            Archive(f"{_INATURALIST}/train2018.json.tar.gz", "bfa29d89d629cbf04d826a720c0a68b0", "train2018.json"),
+            Archive(f"{_INATURALIST}/val2018.json.tar.gz", "f2ed8bfe3e9901cdefceb4e53cd3775d", "val2018.json"),
         ),
         licence=_RESEARCH,
     ),

@@ -57,6 +57,8 @@ class Source:
     counts: Mapping[str, int]
     """Official number of images of each split."""
     classes: int
+    gigabytes: float
+    """Size of its archives, roughly; unpacked they take about as much again."""
     validation: tuple[int, int] | None = None
     """Size of the validation split drawn from train, and its seed; None where `read` returns the split."""
     archives: tuple[Archive, ...] = ()
