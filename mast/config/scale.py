@@ -8,6 +8,12 @@ _PATHS = ("root", "images", "annotations")
 TINY_SIDE = 32
 """Side of the images, pixels."""
 
+TINY_COUNTS: dict[str, dict[str, int]] = {
+    "shapes": {"train": 400, "test": 80},
+    "shapes-scenes": {"train": 8, "test": 4},
+}
+"""Images of embedded data, or as many as there are if these are fewer; enough for 1 % of the labels of two classes."""
+
 TINY_RUN: dict[str, Any] = {
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]},
     "projector": {"hidden": 16, "output": 16, "layers": 2},
@@ -68,7 +74,9 @@ def _each(section: Any, change: Any) -> Any:
 
 def _dataset(spec: dict[str, Any]) -> dict[str, Any]:
     side = {"size": TINY_SIDE} if spec.get("kind") in ("public", "folder", "voc-labels") else {}
-    return spec | side | ({"verify": False, "download": False} if spec.get("kind") == "public" else {})
+    counts = TINY_COUNTS.get(spec.get("kind"), {})
+    fewer = {key: min(spec[key], most) if isinstance(spec.get(key), int) else most for key, most in counts.items()}
+    return spec | side | fewer | ({"verify": False, "download": False} if spec.get("kind") == "public" else {})
 
 
 def _run(spec: dict[str, Any]) -> dict[str, Any]:

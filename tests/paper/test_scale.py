@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mast.config import load_experiment
+from mast.data.preflight import check_experiment
 from mast.errors import MastError
 
 PAPER = Path(__file__).parents[2] / "config/paper"
@@ -21,6 +22,16 @@ def test_tiny_keeps_every_run_study_and_method_setting(paper: str) -> None:
         assert tiny.run_seeds(run) == (0,) and small.encoder.name == "resnet-narrow"
         assert large.epochs is None or (small.epochs, small.optimizer.name) == (1, large.optimizer.name)
     assert all(getattr(tiny.resources, stage).gpus == 0 for stage in ("pretrain", "detection", "finetune"))
+
+
+def test_tiny_embedded_data_are_few_images_and_fit_every_protocol(tmp_path: Path) -> None:
+    changes = {"scale": "tiny", "results": str(tmp_path)}
+    full = load_experiment(PAPER.parent / "full.yaml", changes)
+    assert (full.datasets["shapes"].train, full.datasets["shapes"].test) == (400, 80)
+    assert (full.datasets["scenes"].train, full.datasets["scenes"].test) == (8, 4)
+    check_experiment(full)
+    smoke = load_experiment(PAPER.parent / "smoke.yaml", changes)
+    assert (smoke.datasets["shapes"].train, smoke.datasets["shapes"].test) == (256, 80)
 
 
 def test_relative_paths_lie_below_data_root() -> None:
