@@ -4,6 +4,8 @@ import ctypes
 import os
 import sys
 
+from mast.gpus import take_gpus
+
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # glibc, malloc.h
 _KEEP_BYTES = 2**30
@@ -24,9 +26,17 @@ def set_up_process(threads: int) -> None:
 
 
 def choose_device(gpus: int | None) -> str:
-    """The torch device for a number of GPUs: `cpu` for 0, `cuda` for more, whichever there is for None."""
+    """The torch device for a number of GPUs: `cpu` for 0, `cuda` for more, whichever there is for None.
+
+    GPUs asked for by number are this process's own (mast.gpus), unless a launcher has started it among several.
+
+    Raises:
+        MastError: there are fewer GPUs.
+    """
     if gpus is None:
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if gpus and "WORLD_SIZE" not in os.environ:
+        take_gpus(gpus)
     return "cuda" if gpus else "cpu"

@@ -29,9 +29,9 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         spec = parse_spec(PretrainSpec, arguments.spec)
     arguments.task = spec.dataset
     data, output = path(arguments, "data", DATA), path(arguments, "output", RUN)
+    threads, device = arguments.threads, choose_device(arguments.gpus)
     if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
         _become_torchrun(arguments.gpus)
-    threads, device = arguments.threads, choose_device(arguments.gpus)
     set_up_process(threads)
     from mast.pretrain.run import pretrain
 

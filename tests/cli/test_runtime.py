@@ -37,5 +37,6 @@ def test_freed_memory_stays_in_the_process() -> None:
 
 
 @pytest.mark.parametrize(("gpus", "device"), [(0, "cpu"), (1, "cuda"), (4, "cuda")])
-def test_device_follows_from_the_number_of_gpus(gpus: int, device: str) -> None:
+def test_device_follows_from_the_number_of_gpus(monkeypatch: pytest.MonkeyPatch, gpus: int, device: str) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
     assert choose_device(gpus) == device

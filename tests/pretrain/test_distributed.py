@@ -112,6 +112,7 @@ def test_accumulation_averages_the_gradients_of_the_parts(
 
 def test_several_gpus_of_one_machine_are_given_to_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     monkeypatch.setattr(sys, "argv", ["mast", "pretrain", "--gpus", "4"])
     commands: list[list[str]] = []
     paths = ["--data", "data", "--output", "output"]

@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "mast"
 LAYERS = (
-    {"config", "files", "errors", "paths", "progress", "runtime", "checkpoint", "commit", "signals"},
+    {"config", "files", "errors", "paths", "progress", "runtime", "checkpoint", "commit", "gpus", "signals"},
     {"objectives", "models", "augment", "data"},
     {"pretrain", "evaluate", "transfer", "analysis", "reporting", "verify"},
     {"cli"},
