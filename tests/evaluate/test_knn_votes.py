@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.neighbors import KNeighborsClassifier
 
 from mast.config import KnnProtocol
 from mast.errors import MastError
@@ -36,6 +37,28 @@ def test_votes_are_those_of_a_direct_sum(seed: int, k: int, temperature: float) 
         for index in nearest:
             expected[labels[index]] += np.exp((cosine[index] - cosine.max()) / temperature)
         np.testing.assert_allclose(row, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize(("k", "temperature"), [(1, 0.07), (20, 0.07), (50, 0.5)])
+def test_scikit_learn_with_the_same_weights_finds_the_same_classes(k: int, temperature: float) -> None:
+    generator = np.random.default_rng(k)
+    labels = generator.integers(0, 6, 300)
+    train, queries = np.eye(6)[labels] + generator.normal(size=(300, 6)), generator.normal(size=(200, 6))
+    oracle = KNeighborsClassifier(k, weights=lambda distance: np.exp((1 - distance) / temperature), metric="cosine")
+    expected = oracle.fit(train, labels).predict(queries)
+    similarity, neighbours = nearest_neighbours(train, queries, k)
+    found = class_votes(similarity, labels[neighbours], 6, temperature).argmax(axis=1)
+    assert (found == expected).mean() > 0.995  # float32 similarities may tie otherwise
+
+
+def test_random_labels_are_chance(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    values, labels = generator.normal(size=(2, 500, 8)).astype(np.float32), generator.integers(0, 4, (2, 500, 1))
+    features = Features(*values, *labels, np.arange(0, 500, 5), {"shape": list("abcd")}, METADATA)
+    write_features(tmp_path / "f.npz", features)
+    evaluate_knn("knn", KnnProtocol(kind="knn"), tmp_path / "f.npz", tmp_path / "m.json")
+    top1 = json.loads((tmp_path / "m.json").read_text())["metrics"]["shape"]["top1"]
+    assert abs(top1 - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 500)
 
 
 def test_chunks_do_not_change_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
