@@ -3,10 +3,12 @@
 import errno
 import hashlib
 import io
+import resource
 import tarfile
-import time
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from layouts import LAYOUTS
@@ -126,12 +128,12 @@ def test_full_disk(tmp_path, monkeypatch):
     open_prepared(tmp_path / "data").verify()
 
 
-def tar(path, members):
-    with tarfile.open(path, "w:gz") as archive:
+def tar(path, members, **settings):
+    with tarfile.open(path, "w:gz", **settings) as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
-            if isinstance(content, str):
-                info.type, info.linkname = tarfile.SYMTYPE, content
+            if isinstance(content, tuple):
+                info.type, info.linkname = content
                 archive.addfile(info)
             else:
                 info.size = len(content)
@@ -148,8 +150,9 @@ def tree(folder):
     [
         {"data/a": b"1", "../outside": b"2"},
         {"data/a": b"1", "data/../../outside": b"2"},
-        {"data/link": "../..", "data/link/outside": b"2"},
-        {"data/link": "/etc"},
+        {"data/link": (tarfile.SYMTYPE, "../.."), "data/link/outside": b"2"},
+        {"data/link": (tarfile.SYMTYPE, "/etc")},
+        {"data/link": (tarfile.LNKTYPE, "../../outside")},
     ],
 )
 def test_tar_that_would_write_outside(members, tmp_path):
@@ -185,23 +188,46 @@ def test_folders_of_the_user_are_not_overwritten(tmp_path):
     assert tree(tmp_path / "target") == ["images"]
 
 
+class Server(ThreadingHTTPServer):
+    """Sends `contents[name]` for every address that ends in this name; announces `announced` bytes, if that is set."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.contents, self.announced, self.asked = {}, None, []
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        name = self.path.rsplit("/", 1)[-1]
+        self.server.asked.append(name)
+        if name not in self.server.contents:
+            self.send_error(404)
+            return
+        content = self.server.contents[name]
+        self.send_response(200)
+        self.send_header("Content-Length", str(self.server.announced or len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
 @pytest.fixture
-def server(tmp_path, monkeypatch):
-    """`server["name"]` is what comes when an address that ends in this name is fetched."""
-    contents = {}
-
-    def download(url, root, filename):
-        (root / filename).write_bytes(contents[filename][:100])
-        if len(contents[filename]) < 100:
-            raise ConnectionResetError(errno.ECONNRESET, "Connection reset by peer")
-        (root / filename).write_bytes(contents[filename])
-
-    monkeypatch.setattr(archives, "download_url", download)
-    return contents
+def server():
+    with Server() as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield running
+        running.shutdown()
 
 
-def source_of(content):
-    archive = Archive("https://example.org/toy.tar.gz", hashlib.md5(content).hexdigest(), "toy")
+def source_of(content, server, known=True):
+    """`known`: a checksum of its archive is published."""
+    archive = Archive(f"{server.address}/toy.tar.gz", hashlib.md5(content).hexdigest() if known else None, "toy")
     return Source("Toy", "https://example.org", None, {"toy": None}, {"train": 1}, 1, 0.1, archives=(archive,))
 
 
@@ -211,49 +237,53 @@ def content(tmp_path):
 
 
 def test_fetched_once(server, content, tmp_path):
-    server["toy.tar.gz"] = content
-    fetch(source_of(content), tmp_path / "root")
+    server.contents["toy.tar.gz"] = content
+    for _ in range(2):
+        fetch(source_of(content, server), tmp_path / "root")
     assert tree(tmp_path / "root") == sorted(["toy", *(f"toy/{number}" for number in range(9)), "toy.tar.gz"])
-    server.clear()
-    fetch(source_of(content), tmp_path / "root")
+    assert server.asked == ["toy.tar.gz"]
 
 
-def test_data_sets_that_share_an_archive_fetch_it_once(content, tmp_path, monkeypatch):
-    fetched = []
-
-    def download(url, root, filename):
-        fetched.append(url)
-        time.sleep(0.2)
-        (root / filename).write_bytes(content)
-
-    monkeypatch.setattr(archives, "download_url", download)
+def test_data_sets_that_share_an_archive_fetch_it_once(server, content, tmp_path):
+    server.contents["toy.tar.gz"] = content
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: fetch(source_of(content), tmp_path / "root"), range(3)))
-    assert len(fetched) == 1 and (tmp_path / "root/toy/8").exists()
+        list(pool.map(lambda _: fetch(source_of(content, server), tmp_path / "root"), range(3)))
+    assert server.asked == ["toy.tar.gz"] and (tmp_path / "root/toy/8").exists()
+
+
+def fetched_after_repair(server, content, root, known=True):
+    server.contents["toy.tar.gz"], server.announced = content, None
+    fetch(source_of(content, server, known), root)
+    return (root / "toy/8").read_bytes() == b"image" * 8
 
 
 def test_wrong_archive_is_not_kept_and_a_rerun_repairs_it(server, content, tmp_path):
-    server["toy.tar.gz"] = content + b"x"
+    server.contents["toy.tar.gz"] = content + b"x"
     with pytest.raises(MastError, match="what came has not the MD5"):
-        fetch(source_of(content), tmp_path / "root")
+        fetch(source_of(content, server), tmp_path / "root")
     assert tree(tmp_path / "root") == []
-    server["toy.tar.gz"] = content
-    fetch(source_of(content), tmp_path / "root")
-    assert (tmp_path / "root/toy/8").read_bytes() == b"image" * 8
+    assert fetched_after_repair(server, content, tmp_path / "root")
 
 
-def test_cut_off_download_is_not_kept(server, content, tmp_path):
-    server["toy.tar.gz"] = content[:50]
-    with pytest.raises(OSError, match="Connection reset"):
-        fetch(source_of(content), tmp_path / "root")
+@pytest.mark.parametrize("known", [True, False])
+def test_cut_off_download_is_not_kept_and_a_rerun_repairs_it(known, server, content, tmp_path):
+    server.contents["toy.tar.gz"], server.announced = content[:50], len(content)
+    with pytest.raises(MastError, match=r"toy\.tar\.gz: cannot be fetched \(cut off after 50 of [\d,]+ bytes\); run"):
+        fetch(source_of(content, server, known), tmp_path / "root")
     assert tree(tmp_path / "root") == []
+    assert fetched_after_repair(server, content, tmp_path / "root", known)
+
+
+def test_what_is_not_at_its_address_is_named(server, content, tmp_path):
+    with pytest.raises(MastError, match=r"toy\.tar\.gz: cannot be fetched \(HTTP Error 404: Not Found\); .* it at /"):
+        fetch(source_of(content, server), tmp_path / "root")
 
 
 def test_half_downloaded_archive_that_lies_there_is_fetched_again(server, content, tmp_path):
-    server["toy.tar.gz"] = content
+    server.contents["toy.tar.gz"] = content
     (tmp_path / "root").mkdir()
     (tmp_path / "root/toy.tar.gz").write_bytes(content[: len(content) // 2])
-    fetch(source_of(content), tmp_path / "root")
+    fetch(source_of(content, server), tmp_path / "root")
     assert (tmp_path / "root/toy.tar.gz").read_bytes() == content
 
 
@@ -264,14 +294,42 @@ def test_archive_that_cannot_be_unpacked_to_its_end(content, tmp_path):
     assert tree(tmp_path / "target") == []
 
 
+def test_flipped_bit_in_an_archive_without_published_checksum(tmp_path):
+    """Stored, not compressed, so that nothing but gzip's own checksum can tell."""
+    file = tar(tmp_path / "stored.tar.gz", {"images/a": b"image" * 200}, compresslevel=0)
+    content = bytearray(file.read_bytes())
+    content[content.index(b"image" * 100) + 50] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(MastError, match=r"stored\.tar\.gz: damaged or cut off \(CRC check failed"):
+        unpack(file, tmp_path / "target")
+    assert tree(tmp_path / "target") == []
+
+
 def test_leftovers_of_a_killed_process_do_not_count(server, content, tmp_path):
-    server["toy.tar.gz"] = content
     (tmp_path / "root/.mast-partial/toy").mkdir(parents=True)
     (tmp_path / "root/.mast-partial/toy/0").write_bytes(b"half")
-    fetch(source_of(content), tmp_path / "root")
-    assert ".mast-partial" not in tree(tmp_path / "root") and (tmp_path / "root/toy/8").exists()
+    assert fetched_after_repair(server, content, tmp_path / "root")
+    assert ".mast-partial" not in tree(tmp_path / "root")
+
+
+@pytest.mark.parametrize("limit", [100, 3000])
+def test_disk_that_is_full_while_fetching_or_unpacking(limit, server, tmp_path):
+    """No file may be larger than the limit: the archive is, or (compressed well) an image in it."""
+    zeros = tar(tmp_path / "toy.tar.gz", {f"toy/{number}": bytes(5000) for number in range(9)}).read_bytes()
+    assert 100 < len(zeros) < 3000
+    server.contents["toy.tar.gz"] = zeros
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, usual[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            fetch(source_of(zeros, server), tmp_path / "root")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert not (tmp_path / "root/toy").exists() and not list((tmp_path / "root").glob(".mast-partial"))
+    fetch(source_of(zeros, server), tmp_path / "root")
+    assert (tmp_path / "root/toy/8").read_bytes() == bytes(5000)
 
 
 def test_nothing_is_fetched_unless_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(archives, "download_url", lambda *_: pytest.fail("fetched"))
+    monkeypatch.setattr(archives, "urlopen", lambda *_, **__: pytest.fail("fetched"))
     fails(tmp_path, "cifar10", "missing; CIFAR-10 needs .* set download: true, or get it from")

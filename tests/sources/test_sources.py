@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from layouts import CLASSES, EACH, LAYOUTS, label_and_split
+from torchvision import datasets
 
 from mast.cli import main
 from mast.config import KnnProtocol, LinearProtocol, PretrainSpec
@@ -29,6 +30,21 @@ def prepared(source, root, output, **settings):
 
 def test_every_source_has_a_layout():
     assert set(LAYOUTS) == set(SOURCES)
+
+
+def test_archives_have_the_checksums_that_torchvision_states():
+    stated = {
+        "stl10": {datasets.STL10.tgz_md5},
+        "cifar10": {datasets.CIFAR10.tgz_md5},
+        "cifar100": {datasets.CIFAR100.tgz_md5},
+        "food101": {datasets.Food101._MD5},
+        "flowers102": {md5 for _, md5 in datasets.Flowers102._file_dict.values()},
+        "pets": {md5 for _, md5 in datasets.OxfordIIITPet._RESOURCES},
+        "dtd": {datasets.DTD._MD5},
+        "sun397": {datasets.SUN397._DATASET_MD5, None},
+    }
+    for source, md5s in stated.items():
+        assert {archive.md5 for archive in SOURCES[source].archives} == md5s, source
 
 
 @pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled", "caltech101"}))

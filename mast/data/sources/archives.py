@@ -1,6 +1,7 @@
 """Fetching and unpacking: what has its final name is whole, and nothing is written outside the root."""
 
 import fcntl
+import gzip
 import shutil
 import tarfile
 import zipfile
@@ -9,18 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
-from urllib.error import URLError
+from urllib.request import Request, urlopen
 
-from torchvision.datasets.utils import check_integrity, download_url
+from torchvision.datasets.utils import check_integrity
 
 from mast.data.sources.source import Archive, Source
 from mast.errors import MastError
+from mast.progress import Progress
 
 _LOCK = ".mast-lock"
 """File that the process holds which is fetching into a root: data sets may share a root, or even an archive."""
 
 _STAGING = ".mast-partial"
 """Folder that holds what is not complete yet; what a killed process left in it is removed by the next."""
+
+_CHUNK = 1 << 20
+"""Bytes read at a time."""
+
+_SILENCE = 60
+"""Seconds without a byte after which a download counts as cut off."""
 
 
 def fetch(source: Source, root: Path) -> None:
@@ -85,9 +93,11 @@ def _extract(archive: Path, folder: Path) -> None:
         else:
             with tarfile.open(archive) as members:
                 members.extractall(folder, filter="data")
+                while members.fileobj.read(_CHUNK):  # gzip compares its checksum at the end
+                    pass
     except tarfile.FilterError as error:
         raise MastError(f"{archive}: unsafe, not unpacked ({error}); get it from its official source") from None
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise MastError(f"{archive}: damaged or cut off ({error}); delete it and run again") from None
 
 
@@ -105,13 +115,27 @@ def _is_whole(archive: Archive, file: Path) -> bool:
 def _download(archive: Archive, file: Path) -> None:
     with _staging(file.parent) as staging:
         fetched = staging / file.name
-        try:
-            download_url(archive.url, staging, file.name)
-        except (URLError, HTTPException) as error:
-            raise MastError(f"{archive.url}: cannot be fetched ({error}); run again, or put it at {file}") from None
+        with fetched.open("wb") as local:
+            for chunk in _chunks(archive.url, file):
+                local.write(chunk)
         if not _is_whole(archive, fetched):
             raise MastError(f"{archive.url}: what came has not the MD5 {archive.md5}; run again, or put it at {file}")
         fetched.replace(file)
+
+
+def _chunks(url: str, file: Path) -> Iterator[bytes]:
+    """What an address sends; a MastError unless it sends all that it announced. `file` is named for the user."""
+    try:
+        with urlopen(Request(url, headers={"User-Agent": "mast"}), timeout=_SILENCE) as response:
+            length = response.length or 0
+            with Progress(url, length, "bytes") as progress:
+                while chunk := response.read(_CHUNK):
+                    progress.update(len(chunk))
+                    yield chunk
+            if progress.done < length:
+                raise EOFError(f"cut off after {progress.done:,} of {length:,} bytes")
+    except (OSError, HTTPException, EOFError) as error:
+        raise MastError(f"{url}: cannot be fetched ({error}); run again, or put it at {file}") from None
 
 
 @contextmanager
