@@ -26,6 +26,8 @@ class TableRow(StrictModel):
     """The data set of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
+    augmentations: str | None = None
+    """Of pretraining, as shown: `mast5`, `crop+flip`."""
     settings: Annotated[dict[str, str], Field(default_factory=dict)]
     """Dotted key of a setting → its value as shown."""
 
@@ -69,6 +71,8 @@ class PublishedValue(StrictModel):
     """The data set of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
+    augmentations: str | None = None
+    """As a run's `policy.augmentations`: `mast5`, `crop+flip`."""
     value: Annotated[float, Field(ge=0, le=100)] | None
     """Percent; null where the number is not available."""
     source: str | None = None
@@ -86,8 +90,9 @@ class PublishedValue(StrictModel):
         same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
         same_kind = kind == self.kind or kind.startswith(f"{self.kind}-")
         same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
-        same_length = self.epochs in (None, row.epochs) and self.batch_size in (None, row.batch_size)
-        return same_column and same_kind and same_run and same_length
+        optional = ("epochs", "batch_size", "augmentations")
+        same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
+        return same_column and same_kind and same_run and same_settings
 
 
 class PublishedValues(StrictModel):
@@ -123,6 +128,7 @@ def table_row(run: str, label: str | None, spec: PretrainSpec, settings: tuple[s
         dataset=spec.dataset,
         epochs=spec.epochs,
         batch_size=spec.batch_size,
+        augmentations=None if spec.policy is None else shown_setting(spec, "policy.augmentations"),
         settings={key: shown_setting(spec, key) for key in settings},
     )
 

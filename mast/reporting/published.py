@@ -37,10 +37,10 @@ def find_published(
     if len(matching) > 1 and _specificity(matching[0]) == _specificity(matching[1]):
         raise MastError(
             f"published values: two entries match {' '.join(column)} of run {row.run!r} "
-            f"(sources: {matching[0].source}; {matching[1].source}); tell them apart by epochs, batch_size or target"
+            f"(sources: {matching[0].source}; {matching[1].source}); tell them apart by target or epochs"
         )
     return matching[0] if matching else None
 
 
 def _specificity(value: PublishedValue) -> int:
-    return sum(key is not None for key in (value.target, value.epochs, value.batch_size))
+    return sum(key is not None for key in (value.target, value.epochs, value.batch_size, value.augmentations))

@@ -1,7 +1,9 @@
+from itertools import product
 from pathlib import Path
 
 import pytest
 
+from mast.config import load_experiment
 from mast.config.report import TableRow, TableSpec
 from mast.errors import MastError
 from mast.reporting.published import find_published, read_published
@@ -59,6 +61,30 @@ def test_matches_only_the_run_it_was_measured_on(tmp_path):
     assert _found(values, _row(), ("digits", "digit", "top1")) is None
     assert _found(values, _row(), ("imagenet", "class", "top5")) is None
     assert _found(values, _row(), kind="knn") is None
+
+
+def test_runs_are_told_apart_by_their_augmentations(tmp_path):
+    entry = f"{ENTRY}, method: mast, source: s"
+    values = _read(tmp_path, f"{entry}, augmentations: mast5, value: 5", f"{entry}, augmentations: mast15, value: 15")
+    rows = [_row(method="mast", augmentations=name) for name in ("mast5", "mast15", "crop+flip", None)]
+    assert [_found(values, row) for row in rows] == [5, 15, None, None]
+
+
+def test_every_mast_number_of_the_papers_main_tables_has_one_slot_of_its_own():
+    """A value that stands beside two rows of a table would be wrong beside one of them."""
+    values, shown = read_published(COMMITTED), []
+    metrics = {"svm-voc": ("mAP",), "detection": ("AP", "AP50", "AP75")}
+    for paper, studies in (("imagenet", None), ("stl10", ["linear"])):
+        experiment = load_experiment(COMMITTED.parent / f"paper/{paper}.yaml")
+        for name in studies or sorted(set(experiment.studies) - {"linear_100"}):
+            spec = experiment.table_spec(name)
+            for row, task in product((row for row in spec.rows if row.method == "mast"), spec.tasks):
+                targets = {"coco": ("box", "mask"), "voc0712": ("box",)}.get(task, ("class",))
+                for column in product([task], targets, metrics.get(spec.kind, [spec.metrics.get(task, "top1")])):
+                    found = find_published(values, spec, column, row)
+                    assert found is not None, (name, row.run, column)
+                    shown.append((name, column, id(found)))
+    assert len(shown) == len(set(shown)) >= 2 * (3 + 2 + 1 + 3 + 6 + 12)
 
 
 def test_kind_is_not_a_mere_prefix(tmp_path):
