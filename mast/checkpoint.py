@@ -53,6 +53,15 @@ class Checkpoints:
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The newest readable checkpoint of this training, or None; damaged and foreign ones are passed over."""
+        found = self._newest(device)
+        return None if found is None else found[1]
+
+    def newest(self) -> Path | None:
+        """The file that `load` would read."""
+        found = self._newest(torch.device("cpu"))
+        return None if found is None else found[0]
+
+    def _newest(self, device: torch.device) -> tuple[Path, dict[str, Any]] | None:
         for path in self._newest_first():
             try:
                 _check_sums(path)
@@ -61,7 +70,7 @@ class Checkpoints:
                 log.warning("%s: damaged (%s); trying the checkpoint before it", path, str(error).splitlines()[0])
                 continue
             if state["identity"] == self.identity:
-                return state
+                return path, state
             log.warning("%s: belongs to other settings or data; ignored", path)
         return None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mast.files import write_text
 
-Record = dict[str, float | int | list[float]]
+Record = dict[str, float | int | list[float] | list[str]]
 
 
 class Curves:

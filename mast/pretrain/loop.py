@@ -13,6 +13,7 @@ from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
+from mast.pretrain.collapse import CollapseWatch
 from mast.pretrain.curves import Curves, Record
 from mast.pretrain.distributed import ALONE, World
 from mast.pretrain.indicators import effective_rank, embedding_std
@@ -45,7 +46,7 @@ def train(
         world: the processes that share this training; rank 0 writes.
 
     Raises:
-        MastError: the loss is not finite; or the processes cannot share a batch, or see different checkpoints.
+        MastError: the loss or a weight is not finite; the processes cannot share a batch, or see different checkpoints.
         StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
     """
     shares = _shares(spec, world)
@@ -67,9 +68,18 @@ def train(
         raise MastError(f"{checkpoints.directory}: processes see different checkpoints; all nodes must share it")
     if world.leads:
         curves.restart(state["records"] if state else [])
+    watch = CollapseWatch(spec, curves.records)
     model = world.wrap(learner)
 
+    def require_finite(step: int, weights: bool = False) -> None:
+        bad = window.first_bad(step) or (_first_bad_weight(learner, step) if weights else None)
+        if bad is not None:
+            newest = checkpoints.newest()
+            good = "no checkpoint was saved before" if newest is None else f"the last good checkpoint is {newest}"
+            raise MastError(f"training diverged: {bad}; {good}; lower optimizer.lr or use fp32")
+
     def save(step: int) -> None:
+        require_finite(step, weights=True)
         if not world.leads:
             return
         states = {"learner": learner.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
@@ -101,10 +111,11 @@ def train(
             progress.update(spec.batch_size)
             done = step + 1
             if done % spec.log_every == 0 or done == total:
+                require_finite(done, weights=done == total)
                 line = {"step": done, "epoch": done / batches.steps_per_epoch, "lr": rate}
-                record = {**line, **window.close(done), **learner.indicators()}
+                record = {**line, **window.close(), **learner.indicators()}
                 if world.leads:
-                    curves.add(record)
+                    curves.add({**record, **watch.signs(record)})
             if world.any(stop_requested()):
                 save(done)
                 raise StoppedBySignalError(f"stopped by a signal after step {done} of {total}; run again to go on")
@@ -132,6 +143,13 @@ def _shares(spec: PretrainSpec, world: World) -> list[slice]:
         )
     own, whole = world.rows(spec.batch_size // parts), spec.batch_size // spec.accumulate
     return [slice(part * whole + own.start, part * whole + own.stop) for part in range(spec.accumulate)]
+
+
+def _first_bad_weight(learner: Learner, step: int) -> str | None:
+    for name, tensor in learner.state_dict().items():
+        if not torch.isfinite(tensor).all():
+            return f"{name} is not finite after step {step}"
+    return None
 
 
 def _mean(parts: list[Outcome]) -> Outcome:
@@ -165,19 +183,20 @@ class _Window:
     def resume(self, state: dict[str, Any]) -> None:
         self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
 
-    def close(self, step: int) -> Record:
-        """The window's line; starts the next window.
+    def first_bad(self, step: int) -> str | None:
+        """The first term that is not finite, and its step, when `step` steps are done."""
+        values = torch.stack(self._terms) if self._terms else torch.zeros(0, 0)
+        wrong = (~torch.isfinite(values)).cpu().nonzero()
+        if not len(wrong):
+            return None
+        row = int(wrong[0, 0])
+        terms = [self._names[column] for column in wrong[wrong[:, 0] == row, 1]]
+        name = next((term for term in terms if term != "loss"), "loss")
+        return f"{name} is not finite at step {step - len(values) + 1 + row}"
 
-        Raises:
-            MastError: a term is not finite.
-        """
+    def close(self) -> Record:
+        """The window's line; starts the next window."""
         values = torch.stack(self._terms).cpu()
-        for name, column in zip(self._names, values.T, strict=True):
-            if not torch.isfinite(column).all():
-                bad = step - len(values) + 1 + int((~torch.isfinite(column)).nonzero()[0])
-                raise MastError(
-                    f"training diverged: {name} is not finite at step {bad}; lower optimizer.lr or use fp32"
-                )
         means = dict(zip(self._names, values.mean(dim=0).tolist(), strict=True))
         indicators = {
             "embedding_std": float(embedding_std(self._embedding)),

@@ -13,6 +13,7 @@ from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.files import sha256_file, sha256_json, write_sealed_json
 from mast.models.encoder import save_encoder, save_weights
+from mast.pretrain.collapse import health
 from mast.pretrain.curves import Curves
 from mast.pretrain.distributed import World, join, local_device
 from mast.pretrain.learners import Learner, Mast, Supervised, Untrained, Vicreg
@@ -84,6 +85,7 @@ def _pretrain(
             "spec_sha256": identity["spec"],
             "data_sha256": prepared.sha256,
             "files": {name: sha256_file(output / name) for name in RECORDED},
+            "health": health(curves.records),
             "wall_seconds": round(time.monotonic() - started, 1),
             **provenance(target, threads),
             "processes": world.size,
