@@ -1,8 +1,11 @@
 """Started by test_distributed.py in one or several processes: one step of each method, its loss and gradients."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 
 from mast.config import PretrainSpec, ShapesData, parse
@@ -10,6 +13,7 @@ from mast.data.batches import TrainingBatches
 from mast.data.prepare import prepare
 from mast.data.store import open_prepared
 from mast.pretrain.distributed import ALONE, World, join
+from mast.pretrain.learners import Learner
 from mast.pretrain.run import build_learner
 
 BATCH = 16
@@ -53,10 +57,23 @@ def step(settings: dict, data: Path, world: World = ALONE) -> Step:
     return {"loss": outcome.loss.detach(), **outcome.terms, **gradients, **statistics}
 
 
+@contextmanager
+def float64() -> Iterator[None]:
+    """Within the block, all behind the augmentations is computed in double precision, the loss included."""
+    to_float32, build_view, train = torch.Tensor.float, Learner._view, Learner.train
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "float", lambda self: self if self.dtype == torch.float64 else to_float32(self))
+        patch.setattr(Learner, "_view", lambda self, *arguments: build_view(self, *arguments).double())
+        patch.setattr(Learner, "train", lambda self, mode=True: train(self, mode).double())
+        yield
+
+
 def main(data: Path, output: Path) -> None:
     with join(torch.device("cpu")) as world:
         results = {case: step(settings, data, world) for case, settings in CASES.items()}
-        torch.save(results, output / f"rank{world.rank}.pt")
+        with float64():
+            precise = {f"{case}, float64": step(settings, data, world) for case, settings in CASES.items()}
+        torch.save(results | precise, output / f"rank{world.rank}.pt")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from distributed_worker import BATCH, CASES, TINY, make_data, step
+from distributed_worker import BATCH, CASES, TINY, float64, make_data, step
 
 from mast.cli import main
 from mast.config import PretrainSpec, parse
@@ -51,8 +51,21 @@ def test_two_halves_of_a_batch_give_its_loss_and_gradients(data: Path, two_proce
         errors = {name: _norm(half[case][name] - expected) for name, expected in whole.items()}
         assert errors["loss"] < 1e-5 * float(whole["loss"])
         assert math.hypot(*errors.values()) < 1e-5 * math.hypot(*map(_norm, whole.values()))
-        for name, expected in whole.items():  # single sums that nearly cancel are rounded more
+        for name, expected in whole.items():  # single sums that nearly cancel are rounded more: see float64 below
             assert errors[name] < 1e-4 * _norm(expected) + 1e-5, name
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_in_double_precision_each_gradient_is_that_of_the_whole_batch(
+    data: Path, two_processes: list, case: str
+) -> None:
+    with float64():
+        whole = step(CASES[case], data)
+    for half in (process[f"{case}, float64"] for process in two_processes):
+        assert half.keys() == whole.keys()
+        for name, expected in whole.items():
+            assert expected.dtype == torch.float64, name
+            assert _norm(half[name] - expected) < 1e-6 * _norm(expected) + 1e-12, name
 
 
 @pytest.fixture(scope="module")
