@@ -2,9 +2,11 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import timm
 import torch
@@ -157,6 +159,27 @@ def test_embedding_an_export_is_what_plain_timm_computes(pictures: Path, tmp_pat
     same = ["--encoder", str(tmp_path / "encoder.safetensors"), "--size", str(SIDE)]
     assert main(["embed", *same, "--images", str(pictures), "--output", str(tmp_path / "g.npz"), "--gpus", "0"]) == 0
     assert np.array_equal(np.load(tmp_path / "g.npz")["features"], found["features"])
+
+
+def test_parquet_holds_what_npz_holds(pictures: Path, tmp_path: Path) -> None:
+    arguments = ["embed", "--encoder", str(write_encoder(tmp_path, SPECS["narrow"])), "--size", "32", "--gpus", "0"]
+    for suffix in ("npz", "parquet"):
+        assert main([*arguments, "--images", str(pictures), "--output", str(tmp_path / f"f.{suffix}")]) == 0
+    arrays, table = np.load(tmp_path / "f.npz"), pd.read_parquet(tmp_path / "f.parquet")
+    assert list(table.columns) == ["file", *(f"f{column}" for column in range(arrays["features"].shape[1]))]
+    assert table["file"].tolist() == arrays["files"].tolist()
+    features = table.drop(columns="file").to_numpy()
+    assert features.dtype == np.float32 and np.array_equal(features, arrays["features"])
+
+
+def test_parquet_without_pyarrow_is_one_line(pictures: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    for module in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    arguments = ["embed", "--encoder", str(write_encoder(tmp_path, SPECS["narrow"])), "--size", "32", "--gpus", "0"]
+    assert main([*arguments, "--images", str(pictures), "--output", str(tmp_path / "f.parquet")]) == 2
+    assert "f.parquet: Parquet needs pyarrow (pip install pyarrow); or write .npz\n" in capsys.readouterr().err
+    assert not list(tmp_path.glob("*f.*"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""What is pinned for pip and for conda is what the project requires."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def pinned(*locks: str) -> dict[str, str]:
+    """Name → version, of all lock files together."""
+    lines = [line for lock in locks for line in (ROOT / lock).read_text(encoding="utf-8").splitlines()]
+    found = (re.match(r"([A-Za-z0-9._-]+)==([^ ;]+)", line) for line in lines)
+    return {canonicalize_name(match[1]): match[2] for match in found if match}
+
+
+def assert_pinned(required: list[str], versions: dict[str, str]) -> None:
+    for requirement in map(Requirement, required):
+        version = versions.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement} is not pinned"
+        assert requirement.specifier.contains(version), f"{requirement} is pinned to {version}"
+
+
+def test_lock_files_pin_every_requirement_in_a_version_that_it_allows() -> None:
+    assert_pinned(PROJECT["dependencies"], pinned("requirements.lock"))
+    assert_pinned(PROJECT["optional-dependencies"]["test"], pinned("requirements-test.lock"))
+
+
+def test_conda_environment_installs_the_same() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, _, by_pip = environment["dependencies"]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
+    assert by_pip["pip"][-1] == "-e ."
+    locks = [entry.removeprefix("-r ") for entry in by_pip["pip"][:-1]]
+    assert_pinned(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"], pinned(*locks))
