@@ -1,6 +1,7 @@
 """Images that stay in place: decoded on demand, ahead of the trainer, in memory that does not grow with them."""
 
 import tracemalloc
+from itertools import product
 
 import numpy as np
 import pytest
@@ -18,7 +19,18 @@ from mast.data.subset import Subset
 from mast.errors import MastError
 from mast.evaluate.images import labelled_images
 from mast.evaluate.semi import labelled_subset
+from mast.pretrain.distributed import World
+from mast.pretrain.loop import _shares
 from mast.pretrain.run import pretrain
+
+TINY = PretrainSpec(
+    dataset="own",
+    method="vicreg",
+    encoder={"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
+    projector={"hidden": 8, "output": 8},
+    epochs=2,
+    batch_size=8,
+)
 
 
 @pytest.fixture
@@ -72,12 +84,18 @@ def test_resuming_anywhere_gives_the_same_batches(images):
             assert torch.equal(resumed.batch(*key)[0], whole[key])
 
 
-def test_shares_of_a_batch_cover_it_without_overlap(images):
-    whole = TrainingBatches(images, None, 6, seed=1)
-    parts = TrainingBatches(images, None, 6, seed=1)
-    for step in range(4):
-        shares = [parts.batch(0, step, slice(start, start + 2))[0] for start in (0, 2, 4)]
-        assert torch.equal(torch.cat(shares), whole.batch(0, step)[0])
+@pytest.mark.parametrize(("processes", "accumulate"), [(2, 1), (3, 1), (2, 3), (1, 4)])
+@pytest.mark.parametrize("start", [0, 1])
+def test_processes_decode_each_image_of_an_epoch_once(processes, accumulate, start, images):
+    """Also where they go on from step `start`. Each process has a loader of its own."""
+    spec = TINY.model_copy(update={"batch_size": 12, "accumulate": accumulate})
+    seen = []
+    for rank in range(processes):
+        batches = TrainingBatches(images, None, spec.batch_size, seed=1)
+        for step, share in product(range(start, 2), _shares(spec, World(rank, processes))):
+            seen += batches.batch(0, step, share)[0][:, 0, 0, 0].tolist()
+    order = TrainingBatches(images, None, spec.batch_size, seed=1)
+    assert sorted(seen) == sorted(row for step in range(start, 2) for row in order.indices(0, step).tolist())
 
 
 def test_the_next_batch_is_decoded_meanwhile(images, monkeypatch):
@@ -136,17 +154,9 @@ def test_changes_and_moves_are_noticed(root, tmp_path):
 
 
 def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root, tmp_path):
-    spec = PretrainSpec(
-        dataset="own",
-        method="vicreg",
-        encoder={"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
-        projector={"hidden": 8, "output": 8},
-        epochs=2,
-        batch_size=8,
-    )
     for storage in ("index", "arrays"):
         prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
-        pretrain(spec, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
+        pretrain(TINY, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
     index, arrays = (load_file(tmp_path / storage / "encoder.safetensors") for storage in ("index", "arrays"))
     assert all(torch.equal(index[name], arrays[name]) for name in arrays)
 
