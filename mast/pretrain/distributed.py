@@ -83,8 +83,19 @@ def launched() -> bool:
 
 
 def local_device(device: str) -> str:
-    """The device of this process: on GPUs, the one with the number of its local rank."""
-    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and launched() else device
+    """The device of this process: on GPUs, the one with the number of its local rank, or the only one that it sees.
+
+    Raises:
+        MastError: there is no GPU with that number.
+    """
+    if device != "cuda" or not launched():
+        return device
+    number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if count == 1:  # the launcher has given each process a GPU; two on one GPU are refused by nccl
+        return "cuda:0"
+    if number >= count:
+        raise MastError(f"LOCAL_RANK: {number}, and this node shows {count} GPUs; start one process for each GPU")
+    return f"cuda:{number}"
 
 
 @contextmanager
