@@ -1,10 +1,12 @@
 """Checks that a task has the images that a protocol needs, made when the workflow is planned."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
 from mast.config import (
+    DataSpec,
     Experiment,
     FewShotProtocol,
     KnnProtocol,
@@ -19,7 +21,7 @@ from mast.errors import MastError
 
 
 def check_protocols(experiment: Experiment, counts: dict[str, int | None]) -> None:
-    """Check neighbours and batches against the images of each task, and shots, folds and shares against its classes.
+    """Check neighbours, batches and lists against the images of each task; shots, folds and shares against its classes.
 
     Args:
         experiment: the configuration.
@@ -32,6 +34,8 @@ def check_protocols(experiment: Experiment, counts: dict[str, int | None]) -> No
         spec = experiment.protocols[study.protocol]
         for task in study.tasks:
             _check_count(study.protocol, spec, task, counts[task])
+            if getattr(spec, "subset_list", None) is not None:
+                _check_list(study.protocol, spec.subset_list, task, experiment.datasets[task])
             if isinstance(spec, FewShotProtocol | SvmProtocol | Semi1Protocol | Semi10Protocol):
                 labels = known_labels(experiment.datasets[task])
                 if labels is not None:
@@ -44,6 +48,16 @@ def _check_count(name: str, spec: ProtocolSpec, task: str, count: int | None) ->
         raise MastError(
             f"protocols.{name}.{key}: {getattr(spec, key)} is more than the {count} training images of {task!r}; "
             f"choose {count} or less"
+        )
+
+
+def _check_list(name: str, file: str, task: str, data: DataSpec) -> None:
+    if not Path(file).is_file():
+        raise MastError(f"protocols.{name}.subset_list: {file}: no such file; docs/protocols.md says where to get it")
+    if getattr(data, "storage", None) != "index":
+        raise MastError(
+            f"protocols.{name}.subset_list: {task!r} keeps no file names; choose data with `storage: index`, or leave "
+            "the list out"
         )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import EncoderSpec, FolderData, Semi1Protocol, parse
+from mast.config import EncoderSpec, Experiment, FolderData, Semi1Protocol, parse
+from mast.data.preflight import check_experiment
 from mast.data.prepare import prepare
 from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
@@ -80,6 +81,29 @@ def test_prepared_arrays_keep_no_names(tmp_path: Path) -> None:
 def test_a_list_and_a_validation_split_are_refused() -> None:
     with pytest.raises(MastError, match="subset_list: names validation images too; set split to test"):
         parse(Semi1Protocol, {"kind": "semi-1", "subset_list": "x.txt", "split": "val"}, "test")
+
+
+@pytest.mark.parametrize(
+    ("file", "storage", "message"),
+    [
+        ("none.txt", "index", r"protocols\.semi\.subset_list: none\.txt: no such file; docs/protocols\.md says where"),
+        ("list.txt", "arrays", r"protocols\.semi\.subset_list: 'toy' keeps no file names; choose data with"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_found_when_the_workflow_is_planned(
+    file: str, storage: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path)
+    write(tmp_path / "list.txt", NAMES[:2])
+    monkeypatch.chdir(tmp_path)
+    values = {
+        "datasets": {"toy": {"kind": "folder", "root": "images", "size": 8, "storage": storage}},
+        "runs": {"untrained": {"method": "untrained", "dataset": "toy"}},
+        "protocols": {"semi": {"kind": "semi-1", "batch_size": 2, "subset_list": file}},
+        "studies": {"semi": {"title": "Semi", "protocol": "semi", "tasks": ["toy"], "runs": ["untrained"]}},
+    }
+    with pytest.raises(MastError, match=message):
+        check_experiment(parse(Experiment, {"name": "x", "results": "r", **values}, "test"))
 
 
 def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
