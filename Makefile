@@ -1,6 +1,7 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
 # make test   install test extras too, then lint and test
 # make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit
+# make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make schema rewrite what is generated from mast/config
@@ -12,7 +13,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test test-cluster lint bench bench-check schema readme clean
+.PHONY: demo test faults test-cluster lint bench bench-check schema readme clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -26,6 +27,9 @@ test: lint
 
 test-cluster: .venv/tested
 	$(RUN) pytest -m cluster
+
+faults: .venv/tested
+	$(RUN) pytest -n 2 --dist loadgroup tests/faults
 
 lint: .venv/tested
 	$(BIN)/ruff check .
