@@ -69,7 +69,10 @@ class Slurm:
         """Submit a job that SLURM may requeue; patiently where the controller is overloaded."""
         executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=self.requeues)
         additional = {"requeue": True, **parameters.get("slurm_additional_parameters", {})}
-        chosen = {**parameters, "slurm_signal_delay_s": self.signal_delay, "slurm_additional_parameters": additional}
+        delay = min(
+            self.signal_delay, 60 * parameters["timeout_min"] // 2
+        )  # a longer one ends a short job at its start
+        chosen = {**parameters, "slurm_signal_delay_s": delay, "slurm_additional_parameters": additional}
         executor.update_parameters(**chosen)
         for pause in PAUSES:
             try:
@@ -122,7 +125,7 @@ class Local:
             gpus_per_node=len(devices),
             stderr_to_stdout=True,
             visible_gpus=devices,
-            signal_delay_s=self.signal_delay,
+            signal_delay_s=_delay(self.signal_delay, parameters),
         )
         job = executor.submit(payload)
         self._handles[job.job_id], self._devices[job.job_id] = job, devices
@@ -180,6 +183,11 @@ class Debug:
     def last_state(self, job_id: str) -> str | None:
         """Nothing is remembered."""
         return None
+
+
+def _delay(seconds: int, parameters: dict[str, Any]) -> int:
+    """Seconds before its time limit at which a job is told; with more than the limit, that were at its start."""
+    return min(seconds, 60 * parameters["timeout_min"] // 2)
 
 
 def _sbatch(executor: submitit.AutoExecutor, payload: Payload, resources: Mapping[str, Any]) -> str:

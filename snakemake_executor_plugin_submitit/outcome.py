@@ -9,6 +9,8 @@ NO_RESULT_EXPECTED = {"CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE", "REVO
 ENDED = NO_RESULT_EXPECTED | {"COMPLETED", "FAILED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
 """SLURM's states of jobs that will not run again. All others, and unknown ones, are waited for."""
 
+OUT_OF_REQUEUES = "the job reached its time limit once more than --submitit-requeues allows; raise that or runtime"
+
 
 class Outcome(NamedTuple):
     """`kind`, and for a failed job the reason."""
@@ -32,7 +34,8 @@ def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
     results = submission.results()
     errors = [str(value) for kind, value in results if kind != "success"]
     if errors:
-        return Outcome("failed", errors[0].strip().splitlines()[-1])
+        reason = errors[0].strip().splitlines()[-1]
+        return Outcome("failed", OUT_OF_REQUEUES if "timed-out too many times" in reason else reason)
     if len(results) == submission.tasks:
         return Outcome("succeeded")
     return Outcome("unclear", f"the job left no result; its last state is {state or 'unknown'}")

@@ -27,12 +27,15 @@ class ExecutorSettings(ExecutorSettingsBase):
     )
     signal_delay: int = field(
         default=120,
-        metadata={"help": "Seconds before its time limit at which a job is told to save its state (sbatch --signal)."},
+        metadata={
+            "help": "Seconds before its time limit at which a job is told to save its state (sbatch --signal); "
+            "at most half of the limit."
+        },
     )
     requeues: int = field(
         default=10,
         metadata={
             "help": "How many times a job that reached its time limit is requeued to go on. "
-            "For jobs with a limit of 10 minutes or less, preemptions count too."
+            "Preemptions count too in the last 10 minutes before the limit, or in its last fifth if that is longer."
         },
     )

@@ -62,6 +62,12 @@ def test_the_submitted_script(stand_in: Callable[..., None], tmp_path: Path, cas
     assert script == (GOLDEN / f"{case}.sh").read_text()
 
 
+def test_a_short_job_is_not_told_to_save_at_its_start(stand_in: Callable[..., None], tmp_path: Path) -> None:
+    resources = {"runtime": 2}
+    Slurm(10, 120).submit(Payload("true", "/", 60), tmp_path / "folder", parameters("job", 1, resources), resources)
+    assert "#SBATCH --signal=USR2@60\n" in (tmp_path / "script.sh").read_text()
+
+
 @pytest.mark.parametrize(
     ("resources", "message"),
     [

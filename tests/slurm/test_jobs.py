@@ -173,3 +173,44 @@ rule refused{number}:
         assert f"SLURM refused the job: {message}" in output
     assert "Traceback" not in output
     assert (flow.directory / "slept0.txt").exists()
+
+
+def test_a_folder_that_the_nodes_do_not_see_is_named(workflow: MakeWorkflow) -> None:
+    flow = workflow(
+        """
+rule all:
+    output: "out.txt"
+    resources: mem_mb=100, runtime=5, slurm_extra="--hold"
+    shell: "touch {output}"
+"""
+    )
+    run = flow.start()
+    wait_for(lambda: "is submitted as" in run.output, 180, "the job")
+    (job,) = flow.cluster.active()
+    (folder,) = (flow.directory / ".snakemake/submitit").glob("all-*")
+    folder.rename(flow.directory / "elsewhere")
+    flow.cluster.command("scontrol", "release", job)
+    assert run.wait() != 0
+    message = f"Job {job}: the job left no result; its last state is FAILED; no log either: do all nodes see {folder}?"
+    assert message in run.output
+    assert "Traceback" not in run.output
+
+
+def test_a_job_is_requeued_as_often_as_allowed(workflow: MakeWorkflow) -> None:
+    flow = workflow(
+        """
+rule all:
+    output: "out.txt"
+    resources: mem_mb=100, runtime=5
+    shell: "echo started >> started; sleep 300; touch {output}"
+"""
+    )
+    run = flow.start("--submitit-requeues", "1")
+    started = flow.directory / "started"
+    wait_for(lambda: started.exists(), 180, "the job's command")
+    (job,) = flow.cluster.active()
+    flow.cluster.command("scancel", "--signal=USR2", job)
+    wait_for(lambda: started.read_text() == "started\nstarted\n", 180, "the command again")
+    flow.cluster.command("scancel", "--signal=USR2", job)
+    assert run.wait() != 0
+    assert f"Job {job}: the job reached its time limit once more than --submitit-requeues allows" in run.output
