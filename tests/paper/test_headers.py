@@ -1,0 +1,79 @@
+"""What the heads of the paper's configurations say of hours and disk follows from their settings."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mast.config import PretrainSpec, load_experiment
+from mast.data.presence import prepared_bytes, source_of
+from mast.models.encoder import build_encoder
+from mast.models.projector import build_projector
+
+PAPER = Path(__file__).parents[2] / "config/paper"
+FORWARD_BACKWARD, VIEWS, SECONDS = 3, 2, 3600
+
+
+def head(paper: str) -> str:
+    """The comment at the top, as one line."""
+    text = (PAPER / f"{paper}.yaml").read_text(encoding="utf-8").split("\nname:")[0]
+    return " ".join(re.sub(r"^#", "", line).strip() for line in text.splitlines())
+
+
+def stated(paper: str, pattern: str) -> float:
+    return float(re.search(pattern, head(paper))[1].replace(",", ""))
+
+
+def flop_of_an_image(spec: PretrainSpec, side: int) -> float:
+    """Counted by torch on the networks that are trained: two views, forward and backward."""
+    encoder = build_encoder(spec.encoder)
+    network = nn.Sequential(encoder, build_projector(encoder.num_features, spec.projector)).to("meta")
+    with FlopCounterMode(display=False) as counter:
+        network.eval()(torch.empty(1, 3, side, side, device="meta"))
+    return counter.get_total_flops() * FORWARD_BACKWARD * VIEWS
+
+
+@pytest.mark.parametrize(
+    ("paper", "run", "speed", "pattern"),
+    [("imagenet", "vicreg", 60e12, r"= ([\d.]+) hours a run"), ("stl10", "vicreg", 15e12, r"([\d.]+) hours a run")],
+)
+def test_hours_of_a_training(paper: str, run: str, speed: float, pattern: str) -> None:
+    experiment = load_experiment(PAPER / f"{paper}.yaml")
+    spec = experiment.pretrain_spec(run)
+    data = experiment.datasets[spec.dataset]
+    flop = flop_of_an_image(spec, data.size) * source_of(data).counts["train"] * spec.epochs
+    assert stated(paper, pattern) == pytest.approx(flop / speed / SECONDS, rel=0.03)
+
+
+def test_hours_of_all_trainings_on_stl10() -> None:
+    experiment = load_experiment(PAPER / "stl10.yaml")
+    trainings = sum(
+        len(experiment.run_seeds(run)) for run, spec in experiment.runs.items() if spec.method != "untrained"
+    )
+    assert stated("stl10", r"= (\d+) trainings") == trainings
+    hours = trainings * stated("stl10", r"([\d.]+) hours a run")
+    assert stated("stl10", r"trainings: (\d+) hours") == pytest.approx(hours, rel=0.01)
+
+
+def test_hours_on_imagenet_add_up() -> None:
+    experiment = load_experiment(PAPER / "imagenet.yaml")
+    long, short = (sum(spec.epochs == epochs for spec in experiment.runs.values()) for epochs in (1000, 100))
+    a_run = stated("imagenet", r"= ([\d.]+) hours a run")
+    parts = [float(part) for part in re.search(r"(\d+) \+ (\d+) \+ (\d+) \+ (\d+) = 1,175", head("imagenet")).groups()]
+    assert parts[:2] == pytest.approx([long * a_run, short * a_run / 10], rel=0.01) and sum(parts) == 1175
+    assert stated("imagenet", r"About ([\d,]+) hours") == pytest.approx(1175, rel=0.03)
+
+
+def test_disk_of_prepared_images() -> None:
+    experiment = load_experiment(PAPER / "stl10.yaml")
+    gigabytes = sum(prepared_bytes(spec) for spec in experiment.datasets.values()) / 1e9
+    assert stated("stl10", r"3 bytes = ([\d.]+) GB\. Features") == pytest.approx(gigabytes, abs=0.1)
+    fetched = {
+        source_of(spec).archives[0].url: source_of(spec).gigabytes
+        for spec in experiment.datasets.values()
+        if spec.download
+    }
+    assert stated("stl10", r"(\d+) GB of archives") == pytest.approx(sum(fetched.values()), abs=0.6)
