@@ -111,7 +111,7 @@ class Local:
         """See ExecutorSettings."""
         self.requeues, self.signal_delay = requeues, signal_delay
         self._handles: dict[str, submitit.Job[None]] = {}
-        self._devices: dict[str, list[int]] = {}
+        self._devices: dict[str, list[str]] = {}
 
     def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
         """Start a controller process, which starts the job's tasks."""
@@ -149,10 +149,15 @@ class Local:
         """Nothing remembers processes."""
         return None
 
-    def _free_devices(self, count: int) -> list[int]:
+    def _free_devices(self, count: int) -> list[str]:
         """The first GPUs that no job uses; Snakemake's `--resources gpus=N` sees to it that there are enough."""
+        listed = os.environ.get("CUDA_VISIBLE_DEVICES")
+        names = map(str, itertools.count()) if listed is None else iter(listed.split(","))
         used = {device for devices in self._devices.values() for device in devices}
-        return list(itertools.islice((device for device in itertools.count() if device not in used), count))
+        free = list(itertools.islice((name for name in names if name not in used), count))
+        if len(free) < count:
+            raise SubmissionError(f"gpus: {count}, and {len(free)} are free; set --resources gpus to what there is")
+        return free
 
     def _controllers(self) -> Iterator[tuple[str, QueuedJob]]:
         for process in psutil.process_iter(["cmdline"]):

@@ -8,6 +8,10 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
+
+from snakemake_executor_plugin_submitit.backends import Local
+from snakemake_executor_plugin_submitit.errors import SubmissionError
 
 SNAKEFILE = """
 rule all:
@@ -90,3 +94,14 @@ def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
     assert run.returncode != 0
     assert "--submitit-folder: /proc/here is not writable" in output
     assert "Traceback" not in output
+
+
+def test_each_local_job_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5,7")
+    backend = Local(10, 120)
+    backend._devices = {"1": ["2"]}
+    assert backend._free_devices(2) == ["5", "7"]
+    with pytest.raises(SubmissionError, match="gpus: 3, and 2 are free; set --resources gpus to what there is"):
+        backend._free_devices(3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert backend._free_devices(2) == ["0", "1"]

@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from snakemake_executor_plugin_submitit import backends
+from snakemake_executor_plugin_submitit import ExecutorSettings, backends, resources
 from snakemake_executor_plugin_submitit.backends import Slurm
 from snakemake_executor_plugin_submitit.errors import SubmissionError
 from snakemake_executor_plugin_submitit.payload import Payload
@@ -141,6 +142,13 @@ def test_an_allocation_around_snakemake_is_not_inherited(
         "SLURM_CONF": "/own/slurm.conf",
     }
     assert os.environ["SLURM_NTASKS"] == "7"
+
+
+def test_the_page_of_the_plugin_lists_every_option_and_resource() -> None:
+    page = Path(backends.__file__).with_name("README.md").read_text()
+    options = [f"| `--submitit-{option.name.replace('_', '-')}` |" for option in fields(ExecutorSettings)]
+    assert [option for option in options if option not in page] == []
+    assert [name for name in resources._MADE_BY_RESOURCES.values() if f"`{name}`" not in page] == []
 
 
 def test_settings_are_in_the_help() -> None:
