@@ -13,12 +13,12 @@ from slurm_cluster import PROGRAMS, Cluster, Workflow, system_path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One cluster at a time: all tests of this directory run in one worker; skip them where SLURM is missing."""
+    """The tests of a file share a worker and its cluster, and mostly wait; skip them where SLURM is missing."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=system_path()) is None]
     reason = "slurm-wlm and munge are not installed, or this is not root (apt-get install slurm-wlm munge)"
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("slurm"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
             if missing or os.geteuid() != 0:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
