@@ -22,10 +22,18 @@ class Curves:
         write_text(self.path, "".join(_line(record) for record in self.records))
 
     def add(self, record: Record) -> None:
-        """Append one line."""
+        """Append one line.
+
+        Raises:
+            OSError: it cannot be written; it names the file.
+        """
         self.records.append(record)
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(_line(record))
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(_line(record))
+        except OSError as error:
+            error.filename = str(self.path)
+            raise
 
 
 def _line(record: Record) -> str:
