@@ -25,10 +25,16 @@ def drawn(figure):
     return [f"{RESULTS}/{FIGURE}.{suffix}".format(figure=figure) for suffix in ("svg", "png")]
 
 
-def caption(name):
-    """The caption of a table or figure; studies without one of their own share one."""
-    own = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), f"../report/{name}.rst")
-    return f"../report/{name}.rst" if own.exists() else "../report/table.rst"
+def caption(*names):
+    """The first caption that there is for a table or figure."""
+    here = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+    return next(file for file in (f"../report/{name}.rst" for name in names) if (here / file).exists())
+
+
+def table_caption(study):
+    """What a study shows, or else how its protocol measures."""
+    kind = experiment.protocols[experiment.studies[study].protocol].kind
+    return caption(f"studies/{study}", f"protocols/{kind}")
 
 
 TABLES = [table for study in experiment.studies for table in study_tables(study)]
@@ -46,7 +52,7 @@ for study in experiment.studies:
             published=PUBLISHED,
         output:
             texts,
-            report(html, caption=caption(study), category="Tables", labels={"table": experiment.studies[study].title}),
+            report(html, caption=table_caption(study), category="Tables", labels={"table": experiment.studies[study].title}),
         log:
             f"{RESULTS}/logs/{TABLE}.log".format(study=study),
         localrule: True
