@@ -19,6 +19,7 @@ EXPORT = "export/{dataset}/{run}/seed{seed}"
 ANALYSIS = "analysis/{dataset}/{run}/seed{seed}"
 TABLE = "tables/{study}"
 COMPARISON = f"{TABLE}_comparison"
+HEALTH = "health"
 FIGURE = "figures/{figure}"
 FIGURE_SOURCES = {
     "losses": ("losses", CURVES),
@@ -55,6 +56,16 @@ def study_metrics(experiment: Experiment, name: str, runs: Iterable[str] | None 
         for task in study.tasks
         for file in of_runs(experiment, METRICS, runs or study.runs, study.seeds, protocol=study.protocol, task=task)
     ]
+
+
+def health_files(experiment: Experiment) -> dict[str, list[str]]:
+    """Run → run.json of each seed, for all that the studies show."""
+    found: dict[str, list[str]] = {}
+    for study in experiment.studies.values():
+        for run in study.runs:
+            files = of_runs(experiment, f"{RUN}/run.json", [run], study.seeds)
+            found[run] = list(dict.fromkeys([*found.get(run, []), *files]))
+    return {run: found[run] for run in experiment.runs if run in found}
 
 
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""`mast table`, `mast compare` and `mast figure`: from metrics, logs and analyses to what a reader sees."""
+"""`mast table`, `compare`, `health` and `figure`: from metrics, logs and analyses to what a reader sees."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from mast.cli.options import add_config_or_spec, add_names, add_paths, experimen
 from mast.config import parse_spec
 from mast.config.report import ComparisonSpec, TableSpec
 from mast.errors import MastError
-from mast.paths import COMPARISON, FIGURE, FIGURE_SOURCES, TABLE, figure_files, study_metrics
+from mast.paths import COMPARISON, FIGURE, FIGURE_SOURCES, HEALTH, TABLE, figure_files, health_files, study_metrics
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -25,6 +25,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(compare, output="path of the table without its suffix")
     compare.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
     compare.set_defaults(execute=_compare)
+    health = commands.add_parser("health", help="write the collapse indicators of all runs as a table")
+    add_config_or_spec(health)
+    add_paths(health, output="path of the table without its suffix")
+    health.set_defaults(execute=_health)
     figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
     figure.add_argument("figure", choices=FIGURE_SOURCES, metavar="NAME", help=", ".join(FIGURE_SOURCES))
     add_config_or_spec(figure)
@@ -60,6 +64,17 @@ def _compare(arguments: argparse.Namespace) -> None:
     from mast.reporting.comparison import write_comparison
 
     write_comparison(spec, metrics, path(arguments, "output", COMPARISON))
+
+
+def _health(arguments: argparse.Namespace) -> None:
+    if arguments.spec is None:
+        files = health_files(experiment(arguments))
+    else:
+        files = parse_spec(dict[str, list[Path]], arguments.spec)
+    from mast.reporting.health import write_health
+
+    runs = {run: [Path(file) for file in own] for run, own in files.items()}
+    write_health(runs, path(arguments, "output", HEALTH))
 
 
 def _figure(arguments: argparse.Namespace) -> None:

@@ -18,14 +18,20 @@ def write_outputs(output_stem: Path, csv: str, layout: Layout, metrics: Sequence
 
     The last holds the hashes of the four and, by path relative to it, of the results in each metrics file.
     """
-    texts = {".csv": csv, ".md": markdown(layout), ".tex": latex(layout), ".html": html_page(layout)}
-    files = {output_stem.with_name(output_stem.name + suffix): text for suffix, text in texts.items()}
-    for file, text in files.items():
-        write_text(file, text)
+    files = write_formats(output_stem, csv, layout)
     sources = {os.path.relpath(file, output_stem.parent): result_sha256(read_json(file)) for file in metrics}
     written = {file.name: sha256_file(file) for file in files}
     record = {"format": 1, "metrics": sources, "files": written}
     write_sealed_json(output_stem.with_name(output_stem.name + ".sources.json"), record)
+
+
+def write_formats(output_stem: Path, csv: str, layout: Layout) -> list[Path]:
+    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`; return their paths."""
+    texts = {".csv": csv, ".md": markdown(layout), ".tex": latex(layout), ".html": html_page(layout)}
+    files = {output_stem.with_name(output_stem.name + suffix): text for suffix, text in texts.items()}
+    for file, text in files.items():
+        write_text(file, text)
+    return list(files)
 
 
 def result_sha256(metrics: dict[str, Any]) -> str:

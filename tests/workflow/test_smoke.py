@@ -54,6 +54,22 @@ def test_table_shows_every_run_task_and_number_of_seeds(finished: Project) -> No
     }
 
 
+def test_nothing_in_finished_results_differs_from_what_was_recorded(finished: Project) -> None:
+    command = [sys.executable, "-m", "mast.cli", "verify", "results/smoke"]
+    run = subprocess.run(command, cwd=finished.directory, env=ENVIRONMENT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.splitlines()[-1].endswith("0 mismatches, 0 temporary files")
+
+
+def test_the_health_of_every_run_and_seed_is_in_the_report(finished: Project) -> None:
+    lines = (finished.directory / "results/smoke/health.csv").read_text(encoding="utf-8").splitlines()[1:]
+    trained = sorted(file.parent for file in (finished.directory / "results/smoke/pretrain").rglob("run.json"))
+    assert sorted(tuple(line.split(",")[:2]) for line in lines) == sorted(
+        (folder.parent.name, folder.name.removeprefix("seed")) for folder in trained
+    )
+    assert "Health of the runs" in (finished.directory / "results/smoke/report.html").read_text(encoding="utf-8")
+
+
 def test_every_job_left_a_log_and_heavy_ones_a_benchmark(finished: Project) -> None:
     results = finished.directory / "results/smoke"
     for encoder_file in (results / "pretrain").rglob("encoder.safetensors"):
@@ -91,6 +107,7 @@ def test_one_key_of_one_run_replans_that_run_and_what_follows(finished: Project)
         "extract_features",
         "evaluate_linear",
         "table_ablation_uncertainty",
+        "health_of_runs",
         "make_report",
         "all",
     }
@@ -147,16 +164,18 @@ def test_an_image_that_cannot_be_read_ends_the_run_before_any_training(project: 
 
 def test_tables_are_rebuilt_from_metrics_without_torch(finished_copy: Project, tmp_path: Path) -> None:
     before = finished_copy.files()
-    for table in (finished_copy.directory / "results/smoke/tables").iterdir():
+    results = finished_copy.directory / "results/smoke"
+    for table in (*results.glob("tables/*"), *results.glob("health.*")):
         table.unlink()
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked/torch.py").write_text("raise ImportError('a table must not need torch')\n")
     run = finished_copy.smoke("tables", environment={"PYTHONPATH": str(tmp_path / "blocked")})
     assert run.returncode == 0, run.stdout[-3000:]
-    assert {rule for rule in planned(run.stdout) if not rule.startswith("table_")} == {"tables", "comparison_linear"}
+    others = {rule for rule in planned(run.stdout) if not rule.startswith("table_")}
+    assert others == {"tables", "comparison_linear", "health_of_runs"}
     after = finished_copy.files()
-    tables = [name for name in before if name.startswith("tables/")]
-    assert len(tables) == 60
+    tables = [name for name in before if name.startswith(("tables/", "health."))]
+    assert len(tables) == 64
     assert {name: after[name] for name in tables} == {name: before[name] for name in tables}
 
 

@@ -4,7 +4,7 @@ import mast.config
 from mast.data.preflight import check_experiment
 from mast.errors import MastError
 from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
-from mast.paths import FIGURE_SOURCES, figure_files, of_runs, study_metrics
+from mast.paths import FIGURE_SOURCES, HEALTH, figure_files, health_files, of_runs, study_metrics
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -38,6 +38,11 @@ def protocols(*kinds):
 def protocol_json(wildcards):
     """The settings of the job's protocol."""
     return experiment.protocols[wildcards.protocol].model_dump_json()
+
+
+def as_it_is(text):
+    """JSON as a param: not looked through for wildcards; without <, as the report writes params into a script."""
+    return lambda wildcards: text.replace("<", r"\u003c")
 
 
 def stage_resources(stage):

@@ -37,7 +37,13 @@ def table_caption(study):
     return caption(f"studies/{study}", f"protocols/{kind}")
 
 
-TABLES = [table for study in experiment.studies for table in study_tables(study)]
+def shown_as(key, title):
+    """The label of a report's entry; Snakemake takes braces for wildcards and writes < and > into a script as they are."""
+    return {key: title.translate(str.maketrans("{}<>", "()‹›"))}
+
+
+HEALTH_TABLE = [f"{RESULTS}/{HEALTH}.{suffix}" for suffix in ("csv", "md", "tex", "html")]
+TABLES = [table for study in experiment.studies for table in study_tables(study)] + HEALTH_TABLE
 FIGURES = [file for figure in SHOWN for file in drawn(figure)]
 REPORT = f"{RESULTS}/report.html"
 
@@ -52,7 +58,7 @@ for study in experiment.studies:
             published=PUBLISHED,
         output:
             texts,
-            report(html, caption=table_caption(study), category="Tables", labels={"table": experiment.studies[study].title}),
+            report(html, caption=table_caption(study), category="Tables", labels=shown_as("table", experiment.studies[study].title)),
         log:
             f"{RESULTS}/logs/{TABLE}.log".format(study=study),
         localrule: True
@@ -60,7 +66,7 @@ for study in experiment.studies:
         resources:
             **stage_resources("report"),
         params:
-            spec=experiment.table_spec(study).model_dump_json(),
+            spec=as_it_is(experiment.table_spec(study).model_dump_json()),
             output=f"{RESULTS}/{TABLE}".format(study=study),
         shell:
             "mast table --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
@@ -78,7 +84,7 @@ for study in COMPARED:
             study_metrics(experiment, study, [row.run for row in spec.rows]),
         output:
             texts,
-            report(html, caption="../report/comparison.rst", category="Tables", labels={"table": f"{spec.title}: differences"}),
+            report(html, caption="../report/comparison.rst", category="Tables", labels=shown_as("table", f"{spec.title}: differences")),
         log:
             f"{RESULTS}/logs/{COMPARISON}.log".format(study=study),
         localrule: True
@@ -86,10 +92,29 @@ for study in COMPARED:
         resources:
             **stage_resources("report"),
         params:
-            spec=spec.model_dump_json(),
+            spec=as_it_is(spec.model_dump_json()),
             output=f"{RESULTS}/{COMPARISON}".format(study=study),
         shell:
             "mast compare --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
+
+
+rule health_of_runs:
+    input:
+        [file for files in health_files(experiment).values() for file in files],
+    output:
+        HEALTH_TABLE[:-1],
+        report(HEALTH_TABLE[-1], caption="../report/health.rst", category="Tables", labels={"table": "Health of the runs"}),
+    log:
+        f"{RESULTS}/logs/health.log",
+    localrule: True
+    threads: stage_threads("report")
+    resources:
+        **stage_resources("report"),
+    params:
+        spec=json.dumps(health_files(experiment)),
+        output=f"{RESULTS}/{HEALTH}",
+    shell:
+        "mast health --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
@@ -110,7 +135,7 @@ for figure in SHOWN:
         resources:
             **stage_resources("report"),
         params:
-            spec=json.dumps(figure_files(experiment, figure)),
+            spec=as_it_is(json.dumps(figure_files(experiment, figure))),
             figure=figure,
             output=f"{RESULTS}/{FIGURE}".format(figure=figure),
         shell:
@@ -131,7 +156,7 @@ rule make_report:
     resources:
         **stage_resources("report"),
     params:
-        config=json.dumps(config),
+        config=as_it_is(json.dumps(config)),
         python=sys.executable,
         snakefile=workflow.main_snakefile,
     shell:
