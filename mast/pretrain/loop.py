@@ -7,18 +7,17 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
 from mast.pretrain.collapse import CollapseWatch
-from mast.pretrain.curves import Curves, Record
+from mast.pretrain.curves import Curves
 from mast.pretrain.distributed import ALONE, World
-from mast.pretrain.indicators import effective_rank, embedding_std
 from mast.pretrain.learners import Learner, Outcome
 from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rate
+from mast.pretrain.window import Window
 from mast.progress import Progress
 from mast.signals import StoppedBySignalError, stop_requests
 
@@ -49,79 +48,124 @@ def train(
         MastError: the loss or a weight is not finite; the processes cannot share a batch, or see different checkpoints.
         StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
     """
-    shares = _shares(spec, world)
-    learner.world = world
-    world.prepare(learner)
-    if spec.compile:
-        learner.compile_networks()
-    fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
-    optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
-    scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
-    start, window = 0, _Window()
-    if (state := checkpoints.load(device)) is not None:
-        learner.load_state_dict(state["learner"])
-        optimizer.load_state_dict(state["optimizer"])
-        scaler.load_state_dict(state["scaler"])
-        window.resume(state["window"])
-        start = state["step"]
-    if not world.agree(start):
-        raise MastError(f"{checkpoints.directory}: processes see different checkpoints; all nodes must share it")
-    if world.leads:
-        curves.restart(state["records"] if state else [])
-    watch = CollapseWatch(spec, curves.records)
-    model = world.wrap(learner)
+    training = _Training(learner, batches, spec, seed, device, checkpoints, curves, world)
+    images_left = (training.total - training.done) * spec.batch_size
+    stream = sys.stderr if world.leads else io.StringIO()
+    saved_at = time.monotonic()
+    with stop_requests() as stop_requested, Progress(f"pretrain {spec.method}", images_left, stream=stream) as progress:
+        while training.done < training.total:
+            training.step()
+            progress.update(spec.batch_size)
+            if training.done % spec.log_every == 0 or training.done == training.total:
+                training.log()
+            if world.any(stop_requested()):
+                training.save()
+                raise StoppedBySignalError(
+                    f"stopped by a signal after step {training.done} of {training.total}; run again to go on"
+                )
+            if time.monotonic() - saved_at > 60 * spec.checkpoint_minutes:
+                training.save()
+                saved_at = time.monotonic()
 
-    def require_finite(step: int, weights: bool = False) -> None:
-        bad = window.first_bad(step) or (_first_bad_weight(learner, step) if weights else None)
+
+class _Training:
+    """A training under way: all that its steps change, and how that is saved and taken over."""
+
+    def __init__(
+        self,
+        learner: Learner,
+        batches: TrainingBatches,
+        spec: PretrainSpec,
+        seed: int,
+        device: torch.device,
+        checkpoints: Checkpoints,
+        curves: Curves,
+        world: World,
+    ) -> None:
+        self.learner, self.batches, self.spec, self.seed, self.device = learner, batches, spec, seed, device
+        self.checkpoints, self.curves, self.world = checkpoints, curves, world
+        self.shares = _shares(spec, world)
+        self.total = spec.epochs * batches.steps_per_epoch
+        learner.world = world
+        world.prepare(learner)
+        if spec.compile:
+            learner.compile_networks()
+        fast_factor = spec.mast.masks.lr_factor if spec.mast else 1.0
+        self.optimizer = build_optimizer(learner, learner.fast_parameters(), fast_factor, spec.optimizer)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=spec.precision == "fp16")
+        self.window = Window()
+        self.generator = torch.Generator()
+        self.done = self._resume()
+        self.watch = CollapseWatch(spec, curves.records)
+        self.model = world.wrap(learner).train()
+
+    def step(self) -> None:
+        """One step of the optimiser."""
+        spec, step = self.spec, self.done
+        rate = learning_rate(spec.optimizer, step, self.batches.steps_per_epoch, spec.epochs, spec.batch_size)
+        set_learning_rate(self.optimizer, rate)
+        self.generator.manual_seed(step_seed(self.seed, step))
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = []
+        for share in self.shares:
+            images, labels = self.batches.batch(*divmod(step, self.batches.steps_per_epoch), share)
+            images = images.to(self.device, non_blocking=True)
+            labels = labels.to(self.device, non_blocking=True) if labels is not None else None
+            with nullcontext() if share is self.shares[-1] or self.world.size == 1 else self.model.no_sync():
+                parts.append(self.model(images, labels, self.generator))
+                self.scaler.scale(parts[-1].loss / len(self.shares)).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.window.add(_mean(parts), spec.batch_size, rate)
+        self.done = step + 1
+
+    def log(self) -> None:
+        """Add a line to the curve."""
+        self._require_finite(weights=self.done == self.total)
+        progress = {"step": self.done, "epoch": self.done / self.batches.steps_per_epoch}
+        record = {**progress, **self.window.close(), **self.learner.indicators()}
+        if self.world.leads:
+            self.curves.add({**record, **self.watch.signs(record)})
+
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self._require_finite(weights=True)
+        if not self.world.leads:
+            return
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        self.checkpoints.save(self.done, {**parts, "records": self.curves.records, "window": self.window.state()})
+
+    def _resume(self) -> int:
+        """Take over the newest checkpoint; the number of steps that it has done, 0 where there is none."""
+        state, done = self.checkpoints.load(self.device), 0
+        if state is not None:
+            for name, part in self._parts().items():
+                part.load_state_dict(state[name])
+            self.window.resume(state["window"])
+            done = state["step"]
+        if not self.world.agree(done):
+            raise MastError(
+                f"{self.checkpoints.directory}: processes see different checkpoints; all nodes must share it"
+            )
+        if self.world.leads:
+            self.curves.restart(state["records"] if state else [])
+        return done
+
+    def _parts(self) -> dict[str, Any]:
+        return {"learner": self.learner, "optimizer": self.optimizer, "scaler": self.scaler}
+
+    def _require_finite(self, weights: bool) -> None:
+        bad = self.window.first_bad(self.done) or (self._first_bad_weight() if weights else None)
         if bad is not None:
-            newest = checkpoints.newest()
+            newest = self.checkpoints.newest()
             good = "no checkpoint was saved before" if newest is None else f"the last good checkpoint is {newest}"
             raise MastError(f"training diverged: {bad}; {good}; lower optimizer.lr or use fp32")
 
-    def save(step: int) -> None:
-        require_finite(step, weights=True)
-        if not world.leads:
-            return
-        states = {"learner": learner.state_dict(), "optimizer": optimizer.state_dict(), "scaler": scaler.state_dict()}
-        checkpoints.save(step, {**states, "records": curves.records, "window": window.state()})
-
-    learner.train()
-    generator = torch.Generator()
-    total = spec.epochs * batches.steps_per_epoch
-    saved_at = time.monotonic()
-    images_left = (total - start) * spec.batch_size
-    stream = sys.stderr if world.leads else io.StringIO()
-    with stop_requests() as stop_requested, Progress(f"pretrain {spec.method}", images_left, stream=stream) as progress:
-        for step in range(start, total):
-            rate = learning_rate(spec.optimizer, step, batches.steps_per_epoch, spec.epochs, spec.batch_size)
-            set_learning_rate(optimizer, rate)
-            generator.manual_seed(step_seed(seed, step))
-            optimizer.zero_grad(set_to_none=True)
-            parts = []
-            for share in shares:
-                images, labels = batches.batch(*divmod(step, batches.steps_per_epoch), share)
-                images = images.to(device, non_blocking=True)
-                labels = labels.to(device, non_blocking=True) if labels is not None else None
-                with nullcontext() if share is shares[-1] or world.size == 1 else model.no_sync():
-                    parts.append(model(images, labels, generator))
-                    scaler.scale(parts[-1].loss / len(shares)).backward()
-            scaler.step(optimizer)
-            scaler.update()
-            window.add(_mean(parts), spec.batch_size)
-            progress.update(spec.batch_size)
-            done = step + 1
-            if done % spec.log_every == 0 or done == total:
-                require_finite(done, weights=done == total)
-                line = {"step": done, "epoch": done / batches.steps_per_epoch, "lr": rate}
-                record = {**line, **window.close(), **learner.indicators()}
-                if world.leads:
-                    curves.add({**record, **watch.signs(record)})
-            if world.any(stop_requested()):
-                save(done)
-                raise StoppedBySignalError(f"stopped by a signal after step {done} of {total}; run again to go on")
-            if time.monotonic() - saved_at > 60 * spec.checkpoint_minutes:
-                save(done)
-                saved_at = time.monotonic()
+    def _first_bad_weight(self) -> str | None:
+        for name, tensor in self.learner.state_dict().items():
+            if not torch.isfinite(tensor).all():
+                return f"{name} is not finite after step {self.done}"
+        return None
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -145,63 +189,9 @@ def _shares(spec: PretrainSpec, world: World) -> list[slice]:
     return [slice(part * whole + own.start, part * whole + own.stop) for part in range(spec.accumulate)]
 
 
-def _first_bad_weight(learner: Learner, step: int) -> str | None:
-    for name, tensor in learner.state_dict().items():
-        if not torch.isfinite(tensor).all():
-            return f"{name} is not finite after step {step}"
-    return None
-
-
 def _mean(parts: list[Outcome]) -> Outcome:
     """The mean of loss and terms over the parts of a step, detached; the last part's representation."""
     if len(parts) == 1:
         return parts[0]
     terms = {name: torch.stack([part.terms[name].detach() for part in parts]).mean() for name in parts[0].terms}
     return Outcome(torch.stack([part.loss.detach() for part in parts]).mean(), terms, parts[-1].embedding)
-
-
-class _Window:
-    """Means of the terms since the last logged line, without a device synchronisation per step."""
-
-    def __init__(self) -> None:
-        self._terms: list[Tensor] = []
-        self._names: list[str] = []
-        self._embedding: Tensor | None = None
-        self._images = 0
-        self._since = time.monotonic()
-
-    def add(self, outcome: Outcome, images: int) -> None:
-        self._names = ["loss", *outcome.terms]
-        self._terms.append(torch.stack([outcome.loss, *outcome.terms.values()]).detach())
-        self._embedding = outcome.embedding
-        self._images += images
-
-    def state(self) -> dict[str, Any]:
-        """What is kept in a checkpoint; the embedding is not, since a step follows before the window is closed."""
-        return {"terms": self._terms, "names": self._names, "images": self._images}
-
-    def resume(self, state: dict[str, Any]) -> None:
-        self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
-
-    def first_bad(self, step: int) -> str | None:
-        """The first term that is not finite, and its step, when `step` steps are done."""
-        values = torch.stack(self._terms) if self._terms else torch.zeros(0, 0)
-        wrong = (~torch.isfinite(values)).cpu().nonzero()
-        if not len(wrong):
-            return None
-        row = int(wrong[0, 0])
-        terms = [self._names[column] for column in wrong[wrong[:, 0] == row, 1]]
-        name = next((term for term in terms if term != "loss"), "loss")
-        return f"{name} is not finite at step {step - len(values) + 1 + row}"
-
-    def close(self) -> Record:
-        """The window's line; starts the next window."""
-        values = torch.stack(self._terms).cpu()
-        means = dict(zip(self._names, values.mean(dim=0).tolist(), strict=True))
-        indicators = {
-            "embedding_std": float(embedding_std(self._embedding)),
-            "effective_rank": float(effective_rank(self._embedding)),
-        }
-        speed = {"images_per_second": round(self._images / max(time.monotonic() - self._since, 1e-9), 1)}
-        self.__init__()
-        return {**means, **indicators, **speed}
