@@ -5,8 +5,10 @@ WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT set as torch.distributed rea
 just runs.
 """
 
+import contextlib
 import json
 import os
+import random
 import socket
 import sys
 from pathlib import Path
@@ -28,9 +30,12 @@ def main(command: list[str]) -> None:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return probe.getsockname()[1]
+    """A free port below those that the kernel gives to outgoing connections, which might take it before the command."""
+    for port in random.sample(range(10000, 32000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
+    raise RuntimeError("no port is free between 10000 and 32000")
 
 
 if __name__ == "__main__":
