@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from mast.data.index import IndexedImages
+from mast.data.subset import Images
 from mast.errors import MastError
 from mast.files import atomic_path, read_json, sha256_file, sha256_json, write_json, write_sealed_json
 
@@ -341,7 +342,7 @@ def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:
     np.lib.format.write_array_header_1_0(array, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
-def channel_statistics(images: np.ndarray) -> tuple[list[float], list[float]]:
+def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
     """Mean and standard deviation over all pixels of uint8 images [N, H, W, 3], per channel, on the [0, 1] scale."""
     histograms = np.zeros((3, 256), np.int64)
     for start in range(0, len(images), 1024):

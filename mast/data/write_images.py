@@ -13,6 +13,7 @@ from mast.config import FolderData, PublicData, VocLabelsData
 from mast.data.images import UnreadableImageError, decode, map_files, measure, square
 from mast.data.index import IndexedImages
 from mast.data.store import Writer, channel_statistics
+from mast.data.subset import Subset
 from mast.errors import MastError
 from mast.progress import Progress
 
@@ -64,7 +65,7 @@ def training_statistics(writer: Writer, spec: ImageFiles, threads: int) -> tuple
         return channel_statistics(writer.load("train_images.npy"))
     images = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads)
     chosen = np.unique(np.linspace(0, len(images) - 1, STATISTICS_IMAGES).astype(np.int64))
-    return channel_statistics(images[chosen])
+    return channel_statistics(Subset(images, chosen))
 
 
 def index_of(spec: ImageFiles) -> dict[str, str | int] | None:
