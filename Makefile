@@ -4,6 +4,7 @@
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
+# make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from mast/config
 # make readme take the README's table and figure from the last demo
 # make clean  remove the environment and caches; results stay
@@ -13,7 +14,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test faults test-cluster lint bench bench-check schema readme clean
+.PHONY: demo test faults test-cluster lint audit bench bench-check schema readme clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -34,6 +35,12 @@ faults: .venv/tested
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+audit:
+	test -x .venv/audit/bin/pip-audit || $(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip --disable-pip-version-check install pip-audit==2.10.1
+	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
+	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements-test.lock
 
 .venv/installed: requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from mast.config.experiment import Experiment
 from mast.config.messages import one_line
+from mast.config.text import read_yaml
 from mast.errors import MastError
 
 Spec = TypeVar("Spec")
@@ -21,12 +21,7 @@ def load_experiment(path: Path, changes: Mapping[str, Any] | None = None) -> Exp
     Raises:
         MastError: the file is missing or is not YAML, or a key or value is wrong; one line that names it.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise MastError(f"{path}: cannot be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise MastError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    values = read_yaml(path)
     if isinstance(values, dict):
         values = {**values, **(changes or {})}
     return parse(Experiment, values, str(path))

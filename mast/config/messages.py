@@ -23,5 +23,5 @@ def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[s
             values = values[part]
         elif not (missing and depth == len(location) - 1):
             continue
-        keys.append(str(part))
+        keys.append(str(part) if str(part).isprintable() else repr(part))
     return keys

@@ -1,6 +1,7 @@
 """The validated configuration, and the files that follow from it."""
 
 import mast.config
+from mast.config.text import read_yaml
 from mast.data.preflight import check_experiment
 from mast.errors import MastError
 from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
@@ -8,6 +9,7 @@ from mast.paths import FIGURE_SOURCES, HEALTH, figure_files, health_files, of_ru
 from snakemake.exceptions import WorkflowError
 
 try:
+    read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
     experiment = mast.config.parse(mast.config.Experiment, config, workflow.configfiles[-1])
     check_experiment(experiment)
 except MastError as error:
