@@ -38,7 +38,7 @@ MinJobAge=2
         conf.write_text(self._slurmdbd_conf())
         conf.chmod(0o600)
         self._run("slurmdbd")
-        wait_for(lambda: self._manage("show", "cluster").returncode == 0, 60, "slurmdbd")
+        wait_for(lambda: self._manage("show", "cluster").returncode == 0, 180, "slurmdbd")
         added = ["cluster lab", f"account {ACCOUNT} cluster=lab", f"user root account={ACCOUNT} cluster=lab"]
         for words in added:
             done = self._manage("add", *words.split())
@@ -52,7 +52,7 @@ MinJobAge=2
         with (self.directory / "log/mariadbd.log").open("w") as log:
             command = ["mariadbd", "--no-defaults", "--user=root", *places, *address, *small]
             subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        wait_for(lambda: answers(self._database_port), 60, "MariaDB")
+        wait_for(lambda: answers(self._database_port), 180, "MariaDB")
 
     def _slurmdbd_conf(self) -> str:
         where = self.directory
@@ -74,8 +74,8 @@ StorageLoc=slurm_acct
 
     def _manage(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = ["sacctmgr", "--immediate", *words]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=180, check=False)
 
     def _run(self, *command: str) -> None:
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"

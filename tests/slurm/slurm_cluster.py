@@ -70,7 +70,7 @@ class Cluster:
     def command(self, *arguments: object) -> str:
         words = [str(argument) for argument in arguments]
         for _ in range(10 if words[0] in QUERIES else 1):
-            done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+            done = subprocess.run(words, env=self.environment, capture_output=True, text=True, timeout=180, check=False)
             if done.returncode == 0:
                 return done.stdout
             time.sleep(1)
