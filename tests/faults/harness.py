@@ -61,7 +61,8 @@ class Experiment:
 
     @property
     def environment(self) -> dict[str, str]:
-        return ENVIRONMENT | {MARK: self.mark, "OMP_NUM_THREADS": "1"}
+        """Without a git checkout: results that outlive an edit of the code would say that two versions made them."""
+        return ENVIRONMENT | {MARK: self.mark, "OMP_NUM_THREADS": "1", "GIT_DIR": os.devnull}
 
     def start(self, *command: str, **options: object) -> subprocess.Popen[str]:
         """Start a command in the directory, in a process group of its own; its standard error is part of the output."""
