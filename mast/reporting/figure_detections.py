@@ -21,9 +21,6 @@ from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, sav
 ROWS = 4
 """Images shown."""
 
-LEAST_SCORE = 0.5
-"""Detections of a lower score are not drawn."""
-
 LEAST_OVERLAP = 0.5
 """IoU of boxes from which a detection of the right class counts as right."""
 
@@ -36,8 +33,9 @@ Objects = list[dict[str, Any]]
 def draw_detections(runs: Runs, output_stem: Path) -> None:
     """Draw what the detectors of some runs find on test images, a row per image and a column per run.
 
-    The images are evenly spaced among those with several objects, whatever the detectors make of them. Only the first
-    seed is drawn.
+    Of an image as many detections are drawn as it has objects, those of the highest scores: how high they are differs
+    between detectors. The images are evenly spaced among those with several objects, whatever the detectors make of
+    them. Only the first seed is drawn.
 
     Args:
         runs: label → predictions of the first seed in COCO's result format, and the manifest of the prepared data.
@@ -105,8 +103,7 @@ def _figure(data: Path, coco: dict[str, Any], found: dict[str, Objects]) -> Figu
         truth = [entry for entry in _of_image(coco["annotations"], image) if not entry["iscrowd"]]
         _draw(row[0], pixels, truth, [TRUTH] * len(truth), names, image)
         for axis, detections in zip(row[1:], found.values(), strict=True):
-            kept = [entry for entry in _of_image(detections, image) if entry["score"] >= LEAST_SCORE]
-            kept.sort(key=lambda entry: -entry["score"])
+            kept = sorted(_of_image(detections, image), key=lambda entry: -entry["score"])[: len(truth)]
             colours = [RIGHT if right else WRONG for right in right_detections(kept, truth)]
             _draw(axis, pixels, kept, colours, names, image)
     for axis, title in zip(axes[0], ("annotated", *found), strict=True):
@@ -117,7 +114,7 @@ def _figure(data: Path, coco: dict[str, Any], found: dict[str, Objects]) -> Figu
         WRONG: "wrong class, place, or found twice",
     }
     lines = [Line2D([], [], color=colour, linestyle=_DASHES[colour]) for colour in legend]
-    title = f"detections with a score of {LEAST_SCORE:g} or more"
+    title = "of each image as many detections as it has objects: those of the highest scores"
     figure.legend(lines, legend.values(), loc="outside lower center", ncols=3, title=title)
     return figure
 
