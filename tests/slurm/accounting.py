@@ -13,8 +13,11 @@ class Accounting:
     """The accounting of the cluster `lab`, whose only account is ACCOUNT."""
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
-        """Put everything below `directory`; `environment` names the cluster's slurm.conf."""
-        self.directory, self.environment = directory, environment
+        """Put everything below `directory`; `environment` names the cluster's slurm.conf.
+
+        MariaDB deletes the temporary files of others that it finds: each has a directory of its own for them.
+        """
+        self.directory, self.environment = directory, {**environment, "TMPDIR": str(directory / "run")}
         self._port, self._database_port = free_ports(2)
 
     def slurm_conf(self) -> str:
