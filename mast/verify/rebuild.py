@@ -16,7 +16,7 @@ def rebuild_command(results: Path, file: Path) -> str:
     target = results / _target(file.relative_to(results))
     if parts[0] == "export":
         return f"mast export --config YAML --run {parts[2]} --seed {parts[3].removeprefix('seed')}"
-    if "checkpoints" in parts:
+    if any(part == "checkpoints" or part.endswith(".checkpoints") for part in parts):
         return f"rm {shlex.quote(str(file))}"
     return f"rm -f {shlex.quote(str(target))}; {SNAKEMAKE} {shlex.quote(str(target))}"
 
