@@ -35,12 +35,13 @@ def read_metrics_log(path: Path) -> pd.DataFrame:
 
 
 def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """Read a CSV file of the analysis.
+    """Read a CSV file of the analysis, or of a table.
 
     Raises:
-        MastError: the file is missing, damaged, not the one that analysis.json records, or lacks one of `columns`.
+        MastError: the file is missing, damaged, not the one that the record beside it holds, or lacks one of `columns`.
     """
-    require_recorded(path, Path(path).with_name("analysis.json"))
+    for record in ("analysis.json", f"{Path(path).stem}.sources.json"):
+        require_recorded(path, Path(path).with_name(record))
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:

@@ -3,8 +3,9 @@ import pytest
 
 from mast.config import Experiment, parse
 from mast.errors import MastError
+from mast.files import sha256_file, write_sealed_json
 from mast.paths import figure_files
-from mast.reporting.figure_motivation import COLUMNS, _figure, _first_metrics
+from mast.reporting.figure_motivation import COLUMNS, _figure, _first_metrics, draw_motivation
 
 CONFIG = {
     "name": "test",
@@ -35,6 +36,16 @@ def test_figure_is_drawn_from_the_table_of_its_study():
 def test_mistakes_are_named(settings, shown, message):
     with pytest.raises(MastError, match=message):
         experiment(settings, shown)
+
+
+def test_a_table_that_was_changed_is_named(tmp_path):
+    table = tmp_path / "sets.csv"
+    table.write_text(",".join(COLUMNS) + "\n")
+    write_sealed_json(tmp_path / "sets.sources.json", {"files": {"sets.csv": sha256_file(table)}})
+    draw_motivation({"Sets": [table]}, tmp_path / "figure")
+    table.write_text(",".join(COLUMNS) + "\nshapes,hue,top1,VICReg,crop,90.0,1.0\n")
+    with pytest.raises(MastError, match=r"sets\.csv: damaged or changed"):
+        draw_motivation({"Sets": [table]}, tmp_path / "figure")
 
 
 def test_every_point_is_where_the_table_says():
