@@ -98,8 +98,14 @@ def build_learner(spec: PretrainSpec, prepared: PreparedData) -> Learner:
     """The model of a run's method for a data set.
 
     Raises:
-        MastError: a supervised run on data without labels.
+        MastError: a supervised run on data without labels, or a channel that has one value in all training images.
     """
+    for channel, std in zip(("red", "green", "blue"), prepared.std, strict=True):
+        if std == 0:
+            raise MastError(
+                f"{prepared.path}: {channel} has one value in all training images of {prepared.name!r} and cannot be "
+                "normalised; prepare images that differ in it"
+            )
     image_size = prepared.images("train").shape[1]
     arguments = (spec, image_size, prepared.mean, prepared.std)
     if spec.method == "supervised":

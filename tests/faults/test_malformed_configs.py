@@ -180,7 +180,6 @@ def without(key: str) -> bytes:
     [
         b"",
         b"- a\n",
-        b"\xff\xfe",
         without("runs"),
         SMOKE.replace("epochs: 2", "epohcs: 2").encode(),
         SMOKE.replace("\nseeds: [0]\n", "\nseeds: [0]\nseeds: [1]\n").encode(),
@@ -189,11 +188,19 @@ def without(key: str) -> bytes:
         SMOKE.replace("  dataset: shapes", "\tdataset: shapes").encode(),
         b"a: &a [*a]\n",
     ],
-    ids=["empty", "list", "bytes", "no-runs", "typo", "twice", "nan", "reference", "tab", "itself"],
+    ids=["empty", "list", "no-runs", "typo", "twice", "nan", "reference", "tab", "itself"],
 )
 def test_snakemake_starts_nothing(project: Project, content: bytes) -> None:
     (project.directory / "config/malformed.yaml").write_bytes(content)
     run = project.snakemake("--dry-run", "all", "--configfile", "config/malformed.yaml")
     assert run.returncode != 0
     assert "Traceback" not in run.stdout, run.stdout[-3000:]
+    assert not (project.directory / "results").exists()
+
+
+def test_what_is_no_text_snakemake_refuses_itself(project: Project) -> None:
+    (project.directory / "config/malformed.yaml").write_bytes(b"\xff\xfe")
+    run = project.snakemake("--dry-run", "all", "--configfile", "config/malformed.yaml")
+    assert run.returncode != 0
+    assert "can't decode byte 0xff" in run.stdout.splitlines()[-1] + run.stdout.splitlines()[-2]
     assert not (project.directory / "results").exists()

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from mast.config import PretrainSpec, ShapesData, parse
 from mast.data.prepare import prepare
+from mast.data.store import Writer, channel_statistics
 from mast.errors import MastError
 from mast.models.encoder import load_encoder
 from mast.models.uncertainty import load_uncertainty_head
@@ -226,3 +227,16 @@ def test_compiling_needs_a_compiler(data: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(MastError, match="compile: there is no C\\+\\+ compiler 'no-such-compiler'"):
         run(data, tmp_path, compile=True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_channel_of_one_value_is_named(tmp_path: Path, method: str) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
+    images[..., 1] = 7
+    with Writer(tmp_path / "data") as writer:
+        writer.split("train", images, np.arange(20)[:, None] % 2)
+        writer.array("val_indices.npy", np.array([0]))
+        statistics = channel_statistics(images)
+        writer.finish("toy", {"kind": "toy"}, "made up", "none", {"class": ["a", "b"]}, *statistics)
+    with pytest.raises(MastError, match="green has one value in all training images of 'toy'"):
+        run(tmp_path / "data", tmp_path / "run", method=method)
