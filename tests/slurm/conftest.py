@@ -12,6 +12,7 @@ import pytest
 from slurm_cluster import PROGRAMS, Cluster, Workflow, system_path
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of a file share a worker and its cluster, and mostly wait; skip them where SLURM is missing."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=system_path()) is None]
