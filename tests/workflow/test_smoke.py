@@ -153,12 +153,13 @@ def test_an_image_that_cannot_be_read_ends_the_run_before_any_training(project: 
     for split in ("train", "test"):
         for name in ("a", "b"):
             (project.directory / f"mine/{split}/{name}").mkdir(parents=True)
-            (project.directory / f"mine/{split}/{name}/1.png").write_bytes(b"no image")
+            for number in range(500):  # as many as the protocols need
+                (project.directory / f"mine/{split}/{name}/{number}.png").write_bytes(b"no image")
     folder = ("digits: {kind: digits, size: 16}", "digits: {kind: folder, root: mine}")
     run = project.snakemake("all", "--configfile", project.edited(folder))
     assert run.returncode != 0
     [message] = [line for line in run.stdout.splitlines() if line.startswith("mast: error: ")]
-    assert "1.png" in message
+    assert "/a/0.png" in message
     assert not (project.directory / "results/smoke/pretrain").exists()
 
 
