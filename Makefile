@@ -24,7 +24,7 @@ demo: .venv/installed
 	@echo "Report   results/report.html"
 
 test: lint
-	$(RUN) pytest -n 2 --dist loadgroup
+	$(RUN) pytest -n 3 --dist loadgroup --durations 15
 
 test-cluster: .venv/tested
 	$(RUN) pytest -m cluster

@@ -99,6 +99,7 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
     from mast.signals import StoppedBySignalError
 
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # as in a command: workers notice that this process is gone
     if kind == "detection in place":
         torch.get_num_threads = lambda: 2  # one worker loads images; two threads of torch would wait for each other
     checkpoint.MINUTES = minutes
