@@ -96,7 +96,8 @@ class Experiment:
         """What must not depend on any fault: tables, weights, predictions."""
         patterns = ("tables/*", "pretrain/**/*.safetensors", "metrics/**/*.predictions.json", "features/**/*.npz")
         files = [file for pattern in patterns for file in self.results.glob(pattern)]
-        return {str(file.relative_to(self.results)): file.read_bytes() for file in files}
+        whole = [file for file in files if not file.name.startswith(".")]  # and not what a killed process was writing
+        return {str(file.relative_to(self.results)): file.read_bytes() for file in whole}
 
     def processes(self) -> list[int]:
         """Processes that this experiment has started and that live."""
