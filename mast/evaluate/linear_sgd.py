@@ -13,8 +13,8 @@ from mast.data.store import open_prepared
 from mast.evaluate.features import encode
 from mast.evaluate.images import labelled_images
 from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
-from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, load_finite_encoder, train_epochs
-from mast.models.encoder import normalisation, normalise
+from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, train_epochs
+from mast.models.encoder import load_finite_encoder, normalisation, normalise
 
 VERSION = 1
 """Raised when a change of this file or of sgd.py changes results."""

@@ -15,10 +15,10 @@ from mast.data.subset import Subset
 from mast.evaluate.features import encode
 from mast.evaluate.images import LabelledImages, labelled_images
 from mast.evaluate.metrics import classification_metrics, measured_with, write_metrics
-from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, load_finite_encoder, train_epochs
+from mast.evaluate.sgd import Training, build_heads, build_optimizer, identity, train_epochs
 from mast.evaluate.subset_list import listed_positions
 from mast.files import sha256_json
-from mast.models.encoder import normalisation, normalise, read_weights
+from mast.models.encoder import load_finite_encoder, normalisation, normalise, read_weights
 
 VERSION = 1
 """Raised when a change of this file or of sgd.py changes results."""

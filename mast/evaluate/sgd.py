@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +15,6 @@ from mast.config import LinearSgdProtocol, PolicySpec, SemiProtocol
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
 from mast.evaluate.images import LabelledImages
-from mast.models.encoder import load_encoder
 from mast.progress import Progress
 from mast.signals import stop_requests
 
@@ -49,15 +47,6 @@ class Training:
     """Where training goes on from, if it was interrupted."""
     history: list[Any] = field(default_factory=list)
     """What the caller notes after each epoch: numbers, strings, lists and dictionaries. Kept in the checkpoints."""
-
-
-def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """`load_encoder`, and a MastError where a weight is not finite."""
-    encoder, metadata = load_encoder(path)
-    for name, weights in encoder.state_dict().items():
-        if not torch.isfinite(weights).all():
-            raise MastError(f"{path}: {name} is not finite; pretrain again with a lower learning rate")
-    return encoder, metadata
 
 
 def identity(spec: LinearSgdProtocol | SemiProtocol, version: int, origin: Mapping[str, str]) -> dict[str, Any]:

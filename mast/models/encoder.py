@@ -101,6 +101,19 @@ def load_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
     return encoder.eval(), metadata
 
 
+def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
+    """`load_encoder`, and a MastError where a weight is not finite."""
+    encoder, metadata = load_encoder(path)
+    if (name := first_not_finite(encoder)) is not None:
+        raise MastError(f"{path}: {name} is not finite; pretrain again with a lower learning rate")
+    return encoder, metadata
+
+
+def first_not_finite(model: nn.Module) -> str | None:
+    """Name of the first tensor of a model's state that holds a NaN or an infinity; None where all are finite."""
+    return next((name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()), None)
+
+
 def normalisation(metadata: Mapping[str, str]) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation of pretraining from an encoder file's metadata, float32 [1, 3, 1, 1] each."""
     return _channels(json.loads(metadata["mean"])), _channels(json.loads(metadata["std"]))

@@ -12,6 +12,7 @@ from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
+from mast.models.encoder import first_not_finite
 from mast.pretrain.collapse import CollapseWatch
 from mast.pretrain.curves import Curves
 from mast.pretrain.distributed import ALONE, World
@@ -155,17 +156,13 @@ class _Training:
         return {"learner": self.learner, "optimizer": self.optimizer, "scaler": self.scaler}
 
     def _require_finite(self, weights: bool) -> None:
-        bad = self.window.first_bad(self.done) or (self._first_bad_weight() if weights else None)
+        bad = self.window.first_bad(self.done)
+        if bad is None and weights and (name := first_not_finite(self.learner)) is not None:
+            bad = f"{name} is not finite after step {self.done}"
         if bad is not None:
             newest = self.checkpoints.newest()
             good = "no checkpoint was saved before" if newest is None else f"the last good checkpoint is {newest}"
             raise MastError(f"training diverged: {bad}; {good}; lower optimizer.lr or use fp32")
-
-    def _first_bad_weight(self) -> str | None:
-        for name, tensor in self.learner.state_dict().items():
-            if not torch.isfinite(tensor).all():
-                return f"{name} is not finite after step {self.done}"
-        return None
 
 
 def step_seed(seed: int, step: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
@@ -18,7 +18,7 @@ from mast.data.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.evaluate.metrics import measured_with, write_metrics
 from mast.files import sha256_file, write_json
-from mast.models.encoder import load_encoder, normalisation
+from mast.models.encoder import load_finite_encoder, normalisation
 from mast.progress import Progress
 from mast.signals import ignore_stop_requests, stop_requests
 from mast.transfer.coco_metrics import average_precision
@@ -80,8 +80,7 @@ def evaluate_detection(
             f"{data}: {len(train)} annotated training images are less than one batch; lower "
             f"protocols.{protocol}.batch_size (now {spec.batch_size}) or annotate more"
         )
-    encoder, metadata = load_encoder(encoder_file)
-    _check_finite(encoder, encoder_file)
+    encoder, metadata = load_finite_encoder(encoder_file)
     torch.manual_seed(seed)
     detector = Detector(encoder, train.classes, *normalisation(metadata), spec).to(device)
     origin = measured_with(encoder_file, metadata, task)
@@ -288,9 +287,3 @@ def _check_splits(task: PreparedData) -> None:
     for split in ("train", "test"):
         if not task.has(split):
             raise MastError(f"{task.path}: {task.name!r} has no {split} split; detection needs train and test")
-
-
-def _check_finite(encoder: nn.Module, encoder_file: Path) -> None:
-    for name, weights in encoder.state_dict().items():
-        if not torch.isfinite(weights).all():
-            raise MastError(f"{encoder_file}: {name} is not finite; pretrain again with a lower learning rate")
