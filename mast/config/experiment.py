@@ -117,7 +117,7 @@ class Experiment(StrictModel):
     """A validated configuration file."""
 
     name: Name
-    """Shown in the report."""
+    """Shown in the report, and a target of the workflow: everything (unless a study or rule has the same name)."""
     results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
     """Directory of all outputs."""
     data_root: str | None = None

@@ -73,6 +73,21 @@ def test_a_target_plans_what_it_needs(project: Project, target: str, rules: set[
     assert planned(run.stdout).keys() - {target} == rules
 
 
+def test_the_name_of_an_experiment_is_all_of_it(project: Project) -> None:
+    name = "any-name.1"
+    run = project.snakemake("--dry-run", name, "--configfile", project.edited(("name: smoke\n", f"name: {name}\n")))
+    jobs = planned(run.stdout).keys()
+    assert jobs >= STAGES | {"make_report", "health_of_runs", "comparison_linear"}, run.stdout[-3000:]
+    assert jobs >= {f"table_{study}" for study in STUDIES} | {f"figure_{figure}" for figure in FIGURES}
+
+
+@pytest.mark.parametrize("name", ["linear", "pretrain"])
+def test_a_target_comes_before_an_experiment_of_its_name(project: Project, name: str) -> None:
+    run = project.snakemake("--dry-run", name, "--configfile", project.edited(("name: smoke\n", f"name: {name}\n")))
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert "make_report" not in planned(run.stdout)
+
+
 def test_a_configuration_of_ones_own_is_not_mixed_with_the_default(project: Project) -> None:
     run = project.smoke("--dry-run", "all")
     assert {job["run"] for job in planned(run.stdout)["pretrain_run"]} == {
