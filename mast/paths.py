@@ -32,8 +32,12 @@ FIGURE_SOURCES = {
     "invariance": ("invariance", f"{ANALYSIS}/invariance.csv"),
     "detections": ("detections", PREDICTIONS),
     "motivation": ("motivation", f"{TABLE}.csv"),
+    "length": ("length", f"{TABLE}.csv"),
 }
-"""Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows."""
+"""Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows.
+
+Figures of studies: the list of studies, and the table of each.
+"""
 
 
 def of_runs(
@@ -71,17 +75,17 @@ def health_files(experiment: Experiment) -> dict[str, list[str]]:
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
     """Label of each run that a figure shows → the files that it is drawn from, one per seed.
 
-    Of `detections`: the predictions of the first seed, and the manifest of the data. Of `motivation`: title of each
-    study → its table.
+    Of `detections`: the predictions of the first seed, and the manifest of the data. Of a figure of studies: title of
+    each study → its table.
     """
     if figure == "detections":
         return _detection_files(experiment)
     key, pattern = FIGURE_SOURCES[figure]
-    if figure == "motivation":
-        studies = {name: experiment.studies[name] for name in experiment.figures.motivation}
-        return {study.title: [f"{experiment.results}/{pattern}".format(study=name)] for name, study in studies.items()}
-    labels = _labels(experiment, getattr(experiment.figures, key))
-    return {label: of_runs(experiment, pattern, [run]) for run, label in labels.items()}
+    names = getattr(experiment.figures, key)
+    if "{study}" in pattern:
+        titles = _distinct({study: experiment.studies[study].title for study in names})
+        return {title: [f"{experiment.results}/{pattern}".format(study=study)] for study, title in titles.items()}
+    return {label: of_runs(experiment, pattern, [run]) for run, label in _labels(experiment, names).items()}
 
 
 def _detection_files(experiment: Experiment) -> dict[str, list[str]]:
@@ -97,7 +101,11 @@ def _detection_files(experiment: Experiment) -> dict[str, list[str]]:
 
 
 def _labels(experiment: Experiment, runs: Iterable[str]) -> dict[str, str]:
-    """Run → its label, with the name of the run where two runs share a label."""
-    labels = {run: experiment.runs[run].label or run for run in runs}
+    """Run → its label, made distinct."""
+    return _distinct({run: experiment.runs[run].label or run for run in runs})
+
+
+def _distinct(labels: dict[str, str]) -> dict[str, str]:
+    """Name → its label, with the name in brackets where two share a label."""
     times = Counter(labels.values())
-    return {run: label if times[label] == 1 else f"{label} ({run})" for run, label in labels.items()}
+    return {name: label if times[label] == 1 else f"{label} ({name})" for name, label in labels.items()}

@@ -60,8 +60,12 @@ class Study(StrictModel):
     """Seeds of its runs that are evaluated (default: all that the runs have)."""
 
 
+STUDY_SETTINGS = {"motivation": "policy.augmentations", "length": "epochs"}
+"""Figure that shows studies → the setting that these must show."""
+
+
 class Figures(StrictModel):
-    """Which runs the figures show."""
+    """Which runs, or studies, the figures show."""
 
     losses: tuple[Name, ...] = ()
     """Loss terms over training."""
@@ -73,6 +77,8 @@ class Figures(StrictModel):
     """How far the representation moves under each augmentation, in the whole space and in each subspace."""
     motivation: tuple[Name, ...] = ()
     """Studies (not runs) with the setting `policy.augmentations`: accuracy of each task under each set."""
+    length: tuple[Name, ...] = ()
+    """Studies with the setting `epochs`: accuracy of each task against the length of pretraining."""
     detections: tuple[Name, ...] = ()
     """Boxes and masks found on test images: of the first detection study that has all these runs, its first task."""
 
@@ -215,10 +221,11 @@ class Experiment(StrictModel):
                 if task not in study.tasks:
                     raise ValueError(f"studies.{name}.metric: {task!r} is not a task of the study")
             _check_comparison(name, study)
-        for study in self.figures.motivation:
-            if "policy.augmentations" not in self._known("studies", study, "figures.motivation").settings:
-                raise ValueError(f"figures.motivation: study {study!r} needs 'policy.augmentations' in its settings")
-        for figure in sorted(set(Figures.model_fields) - {"motivation"}):
+        for figure, setting in STUDY_SETTINGS.items():
+            for study in getattr(self.figures, figure):
+                if setting not in self._known("studies", study, f"figures.{figure}").settings:
+                    raise ValueError(f"figures.{figure}: study {study!r} needs {setting!r} in its settings")
+        for figure in sorted(set(Figures.model_fields) - STUDY_SETTINGS.keys()):
             for run in getattr(self.figures, figure):
                 self._known("runs", run, f"figures.{figure}")
         if self.figures.detections:

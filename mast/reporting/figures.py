@@ -9,6 +9,7 @@ from mast.reporting.figure_clusters import draw_clusters
 from mast.reporting.figure_detections import draw_detections
 from mast.reporting.figure_difficulty import draw_difficulty
 from mast.reporting.figure_invariance import draw_invariance
+from mast.reporting.figure_length import draw_length
 from mast.reporting.figure_losses import draw_losses
 from mast.reporting.figure_masks import draw_masks
 from mast.reporting.figure_motivation import draw_motivation
@@ -26,5 +27,6 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "invariance": draw_invariance,
     "detections": draw_detections,
     "motivation": draw_motivation,
+    "length": draw_length,
 }
-"""Name of a figure → the function that draws it from files by run label (by study for `motivation`)."""
+"""Name of a figure → the function that draws it from files by run label, or by title of a study."""

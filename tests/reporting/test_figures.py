@@ -43,6 +43,7 @@ def inputs(tmp_path):
                     for run in ("VICReg", "MAST")
                     for names in ("crop", "crop+flip")
                 ],
+                "length": [("shapes", "hue", "top1", run, e, 60.0, 3.0) for run in ("A", "B") for e in ("–", 5, 9)],
                 "difficulty": [(g, a, 0.2, 0.1, 0.3) for g in ("strength", "error") for a in AUGMENTATIONS],
                 "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
             }
@@ -52,6 +53,7 @@ def inputs(tmp_path):
                 "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
                 "clusters": ("augmentation", "size", "common", "partly", "unique"),
                 "motivation": ("task", "target", "metric", "label", "policy.augmentations", "mean", "interval"),
+                "length": ("task", "target", "metric", "label", "epochs", "mean", "interval"),
                 "difficulty": ("against", "name", "correlation", "low", "high"),
                 "invariance": ("augmentation", "space", "relative"),
             }

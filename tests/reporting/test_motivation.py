@@ -5,7 +5,10 @@ from mast.config import Experiment, parse
 from mast.errors import MastError
 from mast.files import sha256_file, write_sealed_json
 from mast.paths import figure_files
-from mast.reporting.figure_motivation import COLUMNS, _figure, _first_metrics, draw_motivation
+from mast.reporting.figure_motivation import SETTING, _panel, draw_motivation
+from mast.reporting.panels import first_metrics, panel_figure
+
+COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
 
 CONFIG = {
     "name": "test",
@@ -55,7 +58,7 @@ def test_every_point_is_where_the_table_says():
         ("shapes", "hue", "top1", "MAST", "crop", 91.0, 1.0),
         ("shapes", "hue", "top1", "VICReg", "mast5", 70.0, 1.0),
     ]
-    figure = _figure({"Sets": _first_metrics(pd.DataFrame(rows, columns=list(COLUMNS)))})
+    figure = panel_figure({"Sets": first_metrics(pd.DataFrame(rows, columns=list(COLUMNS)))}, _panel)
     [axis] = figure.axes
     assert [label.get_text() for label in axis.get_xticklabels()] == ["crop", "mast5"]
     vicreg, mast = (container.lines[0] for container in axis.containers)

@@ -26,7 +26,17 @@ def test_every_artefact_is_there(finished: Project) -> None:
     for study in (*studies, "few_shot", "svm", "linear_sgd", "semi_1", "semi_10"):
         for suffix in ("csv", "md", "tex", "html"):
             assert (results / f"tables/{study}.{suffix}").stat().st_size > 0
-    for figure in ("losses", "masks", "clusters", "invariance", "difficulty", "certainty", "motivation", "detections"):
+    for figure in (
+        "losses",
+        "masks",
+        "clusters",
+        "invariance",
+        "difficulty",
+        "certainty",
+        "motivation",
+        "length",
+        "detections",
+    ):
         assert (results / f"figures/{figure}.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
         assert (results / f"figures/{figure}.png").read_bytes().startswith(b"\x89PNG")
     trained = results / "pretrain/shapes/mast/seed1"
@@ -124,7 +134,7 @@ def test_one_key_of_one_run_replans_that_run_and_what_follows(finished: Project)
         (("pretrain: {mem_mb: 1500", "pretrain: {threads: 2, mem_mb: 1600"), {"make_report", "all"}),
         (
             ("k: 5", "k: 7"),
-            {"evaluate_knn", "table_knn", "make_report", "all"},
+            {"evaluate_knn", "table_knn", "figure_length", "make_report", "all"},
         ),
     ],
     ids=["caption", "label", "resources", "protocol"],

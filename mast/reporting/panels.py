@@ -1,0 +1,79 @@
+"""Figures with a panel per task and target, drawn from tables of studies."""
+
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import fill
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mast.reporting.curves import Runs, read_table
+from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
+
+COLUMNS = ("task", "target", "metric", "label", "mean", "interval")
+MARKERS = ("o", "s", "^", "D")
+LARGEST_IN_A_ROW = 3
+TITLE_WIDTH = 32
+"""Characters that fit above a panel."""
+
+Panel = Callable[[Axes, pd.DataFrame, list[str]], None]
+"""Draws the lines of one task and target, given the labels of all runs of the figure in their order."""
+
+
+def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_stem: Path) -> None:
+    """Draw a panel for each task and target of the tables, of each the first metric.
+
+    Args:
+        runs: title of a study → its table's CSV, with the columns `COLUMNS` and `setting`. Of several studies the
+            panels name theirs.
+        nothing: what the figure says where the tables are empty.
+
+    Raises:
+        MastError: a file is missing or damaged.
+    """
+    tables = {title: first_metrics(read_table(Path(paths[0]), (*COLUMNS, setting))) for title, paths in runs.items()}
+    tables = {title: table for title, table in tables.items() if len(table)}
+    with figure_style():
+        save_figure(panel_figure(tables, panel) if tables else empty_figure(nothing), output_stem)
+
+
+def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The lines of a table that hold the first metric of each task and target."""
+    shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]
+    return table.merge(shown, on=["task", "target", "metric"])
+
+
+def panel_figure(tables: dict[str, pd.DataFrame], panel: Panel) -> Figure:
+    """The figure of one or more tables, none of them empty, in three columns above one legend."""
+    panels = [
+        (title, part) for title, table in tables.items() for _, part in table.groupby(["task", "target"], sort=False)
+    ]
+    labels = list(dict.fromkeys(label for table in tables.values() for label in table["label"]))
+    columns = min(LARGEST_IN_A_ROW, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(WIDTH, 0.4 + (2.4 if len(tables) == 1 else 2.6) * rows))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for place, (axis, (title, part)) in enumerate(zip(axes, panels, strict=False)):
+        panel(axis, part, labels)
+        study = fill(title, TITLE_WIDTH) + "\n" if len(tables) > 1 else ""
+        axis.set_title(study + _title(part))
+        if place % columns == 0:
+            axis.set_ylabel(_unit(part))
+    for axis in axes[len(panels) :]:
+        axis.remove()
+    handles = {
+        label: line for axis in figure.axes for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    shown = [label for label in labels if label in handles]
+    figure.legend([handles[label] for label in shown], shown, loc="outside lower center", ncols=min(4, len(shown)))
+    return figure
+
+
+def _title(part: pd.DataFrame) -> str:
+    task, target = part[["task", "target"]].iloc[0]
+    return f"{target} over tasks" if task == "all" else f"{task}: {target}"
+
+
+def _unit(part: pd.DataFrame) -> str:
+    return "average precision, percent" if part["metric"].iloc[0] in ("AP", "mAP") else "accuracy, percent"
