@@ -31,36 +31,6 @@ def estimate(values: pd.Series) -> Estimate:
     return Estimate(mean, interval, n)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A mean difference, paired over seeds."""
-
-    mean: float
-    """NaN where n = 0."""
-    low: float
-    """Ends of the 95 % interval of the mean; NaN where n < 2."""
-    high: float
-    seeds: tuple[int, ...]
-
-    @property
-    def n(self) -> int:
-        """Number of pairs."""
-        return len(self.seeds)
-
-
-def paired_difference(baseline: pd.Series, values: pd.Series) -> Difference:
-    """Mean of `values` − `baseline` over the seeds that both have, with the paired t interval (Student 1908).
-
-    Args:
-        baseline: one value per seed, indexed by seed; NaN values are left out.
-        values: likewise.
-    """
-    known = (values - baseline).dropna().sort_index()
-    found = estimate(known)
-    low, high = found.mean - found.interval, found.mean + found.interval
-    return Difference(found.mean, low, high, tuple(int(seed) for seed in known.index))
-
-
 def mean_per_seed(frame: pd.DataFrame, columns: list[tuple[str, str, str]]) -> pd.Series:
     """Mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of them.
 

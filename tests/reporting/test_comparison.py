@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,18 +9,18 @@ from mast.config import Experiment, parse
 from mast.config.report import ComparisonSpec
 from mast.errors import MastError
 from mast.reporting.comparison import all_scores, write_comparison
-from mast.reporting.statistics import paired_difference
+from mast.reporting.paired import bootstrap_interval, paired_difference
 
 GOLDEN = """\
 **Linear: differences to VICReg.**
 
-| task | VICReg | MAST | MAST − VICReg |
-| :-- | --: | --: | --: |
-| hue | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** |
-| size | 70.0 ± 0.0 | 68.0 ± 0.0 | −2.0 \\[−2.0, −2.0\\] |
-| mean over tasks | 55.0 ± 0.0 | 59.0 ± 1.2 | **+4.0 \\[+2.8, +5.2\\]** |
-| worst task | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** |
-| mean rank | 1.5 ± 0.0 | 1.5 ± 0.0 | +0.0 \\[+0.0, +0.0\\] |
+| task | VICReg | MAST | MAST − VICReg | bootstrap |
+| :-- | --: | --: | --: | --: |
+| hue | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** | \\[+9.0, +11.0\\] |
+| size | 70.0 ± 0.0 | 68.0 ± 0.0 | −2.0 \\[−2.0, −2.0\\] | \\[−2.0, −2.0\\] |
+| mean over tasks | 55.0 ± 0.0 | 59.0 ± 1.2 | **+4.0 \\[+2.8, +5.2\\]** | \\[+3.5, +4.5\\] |
+| worst task | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** | \\[+9.0, +11.0\\] |
+| mean rank | 1.5 ± 0.0 | 1.5 ± 0.0 | +0.0 \\[+0.0, +0.0\\] | \\[+0.0, +0.0\\] |
 """
 
 
@@ -66,7 +68,8 @@ def test_one_seed_gives_a_difference_and_no_interval(files, tmp_path):
     assert "| +9.0 |" in text
     assert "No interval of a difference with one seed" in text
     table = pd.read_csv(tmp_path / "c.csv")
-    assert table[["low", "high"]].isna().all(axis=None)
+    assert table[["low", "high", "bootstrap_low", "bootstrap_high"]].isna().all(axis=None)
+    assert "ootstrap" not in text
     assert table["n"].tolist() == [1] * 5
 
 
@@ -112,6 +115,38 @@ def test_interval_is_that_of_the_paired_t_test(n):
     found = paired_difference(pd.Series(baseline), pd.Series(values))
     assert found.mean == pytest.approx((values - baseline).mean())
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
+
+
+def test_several_compared_runs_have_a_line_each(files, metrics_file, tmp_path):
+    spec = SPEC.model_copy(update={"rows": (*SPEC.rows, SPEC.rows[1].model_copy(update={"run": "b", "label": "B"}))})
+    written = files(2) + [metrics_file("b", s, metrics={"hue": {"top1": 41.0}, "size": {"top1": 69.0}}) for s in (0, 1)]
+    write_comparison(spec, written, tmp_path / "c")
+    lines = (tmp_path / "c.md").read_text().splitlines()
+    assert "| task | run | VICReg | score | difference | bootstrap |" in lines
+    assert "| hue | B | 40.0 ± 0.0 | 41.0 ± 0.0 | +1.0 \\[+1.0, +1.0\\] | \\[+1.0, +1.0\\] |" in lines
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert table[["target", "baseline_label", "label"]].to_numpy().tolist()[:2] == [
+        ["hue", "VICReg", "MAST"],
+        ["hue", "VICReg", "B"],
+    ]
+
+
+@pytest.mark.parametrize("values", [(1.0, 2.0), (3.0, -1.0, 4.0), (0.3, 2.1, -0.7, 1.2, 0.9)])
+def test_bootstrap_interval_is_that_of_all_resamples(values):
+    means = [np.mean(drawn) for drawn in itertools.product(values, repeat=len(values))]
+    expected = np.percentile(means, [2.5, 97.5], method="inverted_cdf")
+    assert bootstrap_interval(np.array(values)) == pytest.approx(tuple(expected), abs=0.05)
+    assert bootstrap_interval(np.array(values)) == bootstrap_interval(np.array(values))
+
+
+def test_bootstrap_of_equal_values_has_no_width_and_of_one_is_none():
+    assert bootstrap_interval(np.full(5, 2.5)) == (2.5, 2.5)
+    assert np.isnan(bootstrap_interval(np.array([1.0]))).all()
+
+
+def test_bootstrap_of_five_normal_values_holds_the_mean_as_often_as_stated():
+    intervals = [bootstrap_interval(values) for values in np.random.default_rng(5).normal(size=(500, 5))]
+    assert np.mean([low <= 0 <= high for low, high in intervals]) == pytest.approx(0.84, abs=0.04)
 
 
 def test_no_common_seed_is_no_difference():
