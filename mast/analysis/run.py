@@ -26,6 +26,7 @@ from mast.analysis.masks import (
     mask_weights,
     subspace_dimensions,
 )
+from mast.analysis.retrieval import RETRIEVAL_COLUMNS, measure_retrieval
 from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty, predict_uncertainty
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
@@ -51,6 +52,7 @@ COLUMNS = {
     "uncertainty": UNCERTAINTY_COLUMNS,
     "difficulty": DIFFICULTY_COLUMNS,
     "invariance": INVARIANCE_COLUMNS,
+    "retrieval": RETRIEVAL_COLUMNS,
 }
 """Table → its columns; each is a CSV file."""
 
@@ -82,6 +84,7 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         tables["subspaces"] = subspace_dimensions(masks, augmentations)
     if run.augments:
         tables["invariance"] = _invariance(run, masks)
+        tables["retrieval"] = _retrieval(run)
     if run.augments and run.head is not None:
         predictions = predict_uncertainty(run.encoder, run.head, run.policy, run.images, run.normalisation)
         tables["uncertainty"] = measure_uncertainty(predictions)
@@ -138,6 +141,10 @@ def _load(directory: Path, data: PreparedData, device: torch.device) -> _Run:
 def _invariance(run: _Run, masks: Tensor | None) -> pd.DataFrame:
     spaces = (run.encoder, run.projector, masks)
     return measure_invariance(*spaces, run.spec.policy, run.images, run.normalisation, run.device)
+
+
+def _retrieval(run: _Run) -> pd.DataFrame:
+    return measure_retrieval(run.encoder, run.projector, run.policy, run.images, run.normalisation, run.device)
 
 
 def _errors(run: _Run) -> dict[str, np.ndarray]:

@@ -1,4 +1,6 @@
-"""Features of augmented images, in batches."""
+"""Augmented images and their features, in batches."""
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +31,12 @@ def encode_views(
         device: where the encoder is.
     """
     mean, std = (statistic.to(device) for statistic in normalisation)
-    features = []
+    views = augment_views(policy, images, params, device)
+    return torch.cat([encoder(normalise(view, mean, std)) for view in views])
+
+
+def augment_views(policy: Policy, images: Tensor, params: Params, device: torch.device) -> Iterator[Tensor]:
+    """Views float32 [≤ BATCH, 3, S, S] in [0, 1] of uint8 images [N, 3, S, S] on the CPU, on `device`, in order."""
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)
-        view = policy.apply(images[rows].to(device), {name: values[rows] for name, values in params.items()})
-        features.append(encoder(normalise(view, mean, std)))
-    return torch.cat(features)
+        yield policy.apply(images[rows].to(device), {name: values[rows] for name, values in params.items()})

@@ -23,6 +23,7 @@ HEADERS = {
     "uncertainty": "augmentation,strength,uncertainty,spread,count",
     "difficulty": "against,name,correlation,low,high,count",
     "invariance": "augmentation,space,moved,between,relative,count",
+    "retrieval": "representation,images,top1",
 }
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 8, 8))
 PROJECTOR = ProjectorSpec(hidden=8, output=6, layers=2)
@@ -78,6 +79,8 @@ def test_all_files_of_a_full_run(run_directory, data, tmp_path):
     assert read["masks"]["weight"].to_numpy() == pytest.approx(masks.flatten().numpy(), rel=1e-5)
     assert len(read["overlap"]) == 25
     assert read["invariance"]["space"].tolist() == ["features", "embedding", *NAMES] * 5
+    assert read["retrieval"]["representation"].tolist() == ["embedding", "features", "pixels", "colour"]
+    assert read["retrieval"]["images"].tolist() == [20] * 4
     uncertainty = read["uncertainty"]
     assert uncertainty["augmentation"].unique().tolist() == NAMES
     assert (uncertainty["count"] == 20).all()

@@ -12,6 +12,7 @@ rule analyze_run:
         difficulty=f"{RESULTS}/{ANALYSIS}/difficulty.csv",
         extremes=f"{RESULTS}/{ANALYSIS}/extremes.npz",
         invariance=f"{RESULTS}/{ANALYSIS}/invariance.csv",
+        retrieval=f"{RESULTS}/{ANALYSIS}/retrieval.csv",
         record=f"{RESULTS}/{ANALYSIS}/analysis.json",
     log:
         f"{RESULTS}/logs/{ANALYSIS}.log",
