@@ -30,6 +30,7 @@ FIGURE_SOURCES = {
     "difficulty": ("uncertainty", f"{ANALYSIS}/difficulty.csv"),
     "certainty": ("uncertainty", f"{ANALYSIS}/extremes.npz"),
     "invariance": ("invariance", f"{ANALYSIS}/invariance.csv"),
+    "retrieval": ("retrieval", f"{ANALYSIS}/retrieval.csv"),
     "detections": ("detections", PREDICTIONS),
     "motivation": ("motivation", f"{TABLE}.csv"),
     "length": ("length", f"{TABLE}.csv"),

@@ -75,6 +75,8 @@ class Figures(StrictModel):
     """Predicted uncertainty against augmentation strength."""
     invariance: tuple[Name, ...] = ()
     """How far the representation moves under each augmentation, in the whole space and in each subspace."""
+    retrieval: tuple[Name, ...] = ()
+    """How often an image's other view is found by what a run learned, by pixels and by colours alone."""
     motivation: tuple[Name, ...] = ()
     """Studies (not runs) with the setting `policy.augmentations`: accuracy of each task under each set."""
     length: tuple[Name, ...] = ()

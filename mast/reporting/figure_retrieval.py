@@ -51,10 +51,12 @@ def _of_seeds(paths: Sequence[Path]) -> pd.DataFrame:
 def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(WIDTH, 1.3 + 0.5 * len(tables)))
     axis = figure.subplots()
+    every = pd.concat(tables.values())
     for place, (name, title) in enumerate(NAMES.items()):
-        style = {"fmt": MARKERS[place], "color": COLOURS[place], "capsize": 2, "label": title}
-        _points(axis, tables, name, SPREAD * (place / (len(NAMES) - 1) - 0.5), style)
-    for number, images in enumerate(sorted({count for table in tables.values() for count in table["images"]})):
+        if name in set(every["representation"]):
+            style = {"fmt": MARKERS[place], "color": COLOURS[place], "capsize": 2, "label": title}
+            _points(axis, tables, name, SPREAD * (place / (len(NAMES) - 1) - 0.5), style)
+    for number, images in enumerate(sorted(every["images"].unique())):
         axis.axvline(100 / images, color="black", ls="--", lw=1, label=None if number else "chance")
     axis.set_yticks(range(len(tables)), tables)
     axis.set_ylim(len(tables) - 0.5, -0.5)

@@ -14,6 +14,7 @@ from mast.reporting.figure_losses import draw_losses
 from mast.reporting.figure_masks import draw_masks
 from mast.reporting.figure_motivation import draw_motivation
 from mast.reporting.figure_overlap import draw_overlap
+from mast.reporting.figure_retrieval import draw_retrieval
 from mast.reporting.figure_uncertainty import draw_uncertainty
 
 FIGURES: dict[str, Callable[[Runs, Path], None]] = {
@@ -25,6 +26,7 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "difficulty": draw_difficulty,
     "certainty": draw_certainty,
     "invariance": draw_invariance,
+    "retrieval": draw_retrieval,
     "detections": draw_detections,
     "motivation": draw_motivation,
     "length": draw_length,

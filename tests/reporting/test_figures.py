@@ -46,6 +46,7 @@ def inputs(tmp_path):
                 "length": [("shapes", "hue", "top1", run, e, 60.0, 3.0) for run in ("A", "B") for e in ("–", 5, 9)],
                 "difficulty": [(g, a, 0.2, 0.1, 0.3) for g in ("strength", "error") for a in AUGMENTATIONS],
                 "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
+                "retrieval": [(r, 512, 99 * rng.random()) for r in ("embedding", "features", "pixels", "colour")],
             }
             columns = {
                 "masks": ("augmentation", "dimension", "weight"),
@@ -56,6 +57,7 @@ def inputs(tmp_path):
                 "length": ("task", "target", "metric", "label", "epochs", "mean", "interval"),
                 "difficulty": ("against", "name", "correlation", "low", "high"),
                 "invariance": ("augmentation", "space", "relative"),
+                "retrieval": ("representation", "images", "top1"),
             }
             for name, rows in tables.items():
                 frame = pd.DataFrame(rows if label == "MAST" else [], columns=list(columns[name]))

@@ -31,6 +31,7 @@ def test_every_artefact_is_there(finished: Project) -> None:
         "masks",
         "clusters",
         "invariance",
+        "retrieval",
         "difficulty",
         "certainty",
         "motivation",
