@@ -19,7 +19,8 @@ def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[s
     """The parts of a pydantic location that are keys of the input: tags of unions are left out."""
     keys = []
     for depth, part in enumerate(location):
-        if (isinstance(values, dict) and part in values) or (isinstance(values, list) and isinstance(part, int)):
+        places = range(len(values)) if isinstance(values, list) else values if isinstance(values, dict) else ()
+        if part in places:
             values = values[part]
         elif not (missing and depth == len(location) - 1):
             continue

@@ -38,6 +38,7 @@ def changed(keys: str, value: Any) -> dict[str, Any]:
         ("runs/mast/epochs", None, ["runs.mast", "'epochs' is empty"]),
         ("runs/mast/policy", None, ["runs.mast", "'policy' is empty"]),
         ("pretrain/encoder/name", "resnet19", ["encoder.name", "unknown encoder", "'resnet1"]),
+        ("pretrain/encoder/widths", [8], ["pretrain.encoder.widths.1", "required"]),
         ("seeds", [2**31], ["seeds", "less than"]),
         ("runs/mast/seeds", [3, 3], ["runs.mast.seeds", "twice"]),
         ("pretrain/optimizer/lr", -1, ["optimizer.lr", "greater than 0"]),
