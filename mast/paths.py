@@ -3,10 +3,10 @@
 The patterns are relative to the results directory; `dataset` is the one of pretraining, `task` the one at hand.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 
 from mast.config import Experiment
+from mast.config.report import distinct
 
 DATA = "data/{task}"
 RUN = "pretrain/{dataset}/{run}/seed{seed}"
@@ -34,6 +34,7 @@ FIGURE_SOURCES = {
     "detections": ("detections", PREDICTIONS),
     "motivation": ("motivation", f"{TABLE}.csv"),
     "length": ("length", f"{TABLE}.csv"),
+    "differences": ("differences", f"{COMPARISON}.csv"),
 }
 """Figure → the list of runs (a key of `figures` in the configuration) and the file of each seed that it shows.
 
@@ -84,7 +85,7 @@ def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
     key, pattern = FIGURE_SOURCES[figure]
     names = getattr(experiment.figures, key)
     if "{study}" in pattern:
-        titles = _distinct({study: experiment.studies[study].title for study in names})
+        titles = distinct({study: experiment.studies[study].title for study in names})
         return {title: [f"{experiment.results}/{pattern}".format(study=study)] for study, title in titles.items()}
     return {label: of_runs(experiment, pattern, [run]) for run, label in _labels(experiment, names).items()}
 
@@ -103,10 +104,4 @@ def _detection_files(experiment: Experiment) -> dict[str, list[str]]:
 
 def _labels(experiment: Experiment, runs: Iterable[str]) -> dict[str, str]:
     """Run → its label, made distinct."""
-    return _distinct({run: experiment.runs[run].label or run for run in runs})
-
-
-def _distinct(labels: dict[str, str]) -> dict[str, str]:
-    """Name → its label, with the name in brackets where two share a label."""
-    times = Counter(labels.values())
-    return {name: label if times[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
+    return distinct({run: experiment.runs[run].label or run for run in runs})

@@ -9,7 +9,7 @@ from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
 from mast.config.messages import one_line
 from mast.config.pretrain import PretrainSpec
-from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, table_row
+from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
 from mast.config.scale import below, tiny
 
 
@@ -81,6 +81,8 @@ class Figures(StrictModel):
     """Studies (not runs) with the setting `policy.augmentations`: accuracy of each task under each set."""
     length: tuple[Name, ...] = ()
     """Studies with the setting `epochs`: accuracy of each task against the length of pretraining."""
+    differences: tuple[Name, ...] = ()
+    """Studies with `compare`: differences to the baseline with their intervals, for each task and over tasks."""
     detections: tuple[Name, ...] = ()
     """Boxes and masks found on test images: of the first detection study that has all these runs, its first task."""
 
@@ -185,7 +187,8 @@ class Experiment(StrictModel):
         """What the table of differences of a study with `compare` needs to know."""
         spec, compare = self.table_spec(study), self.studies[study].compare
         rows = {row.run: row for row in spec.rows}
-        chosen = tuple(rows[run] for run in (compare.baseline, *compare.runs))
+        labels = distinct({run: rows[run].label for run in (compare.baseline, *compare.runs)})
+        chosen = tuple(rows[run].model_copy(update={"label": label}) for run, label in labels.items())
         return ComparisonSpec(**dict(spec) | {"rows": chosen})
 
     @model_validator(mode="before")
@@ -223,16 +226,22 @@ class Experiment(StrictModel):
                 if task not in study.tasks:
                     raise ValueError(f"studies.{name}.metric: {task!r} is not a task of the study")
             _check_comparison(name, study)
+        self._check_figures()
+        return self
+
+    def _check_figures(self) -> None:
         for figure, setting in STUDY_SETTINGS.items():
             for study in getattr(self.figures, figure):
                 if setting not in self._known("studies", study, f"figures.{figure}").settings:
                     raise ValueError(f"figures.{figure}: study {study!r} needs {setting!r} in its settings")
-        for figure in sorted(set(Figures.model_fields) - STUDY_SETTINGS.keys()):
+        for study in self.figures.differences:
+            if self._known("studies", study, "figures.differences").compare is None:
+                raise ValueError(f"figures.differences: study {study!r} compares no runs; give it the key 'compare'")
+        for figure in sorted(set(Figures.model_fields) - STUDY_SETTINGS.keys() - {"differences"}):
             for run in getattr(self.figures, figure):
                 self._known("runs", run, f"figures.{figure}")
         if self.figures.detections:
             self.detection_study()
-        return self
 
     def _known(self, section: Literal["datasets", "runs", "protocols", "studies"], name: str, where: str) -> Any:
         if name not in getattr(self, section):

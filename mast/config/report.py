@@ -1,5 +1,6 @@
 """What a table shows: the part of a configuration that its rule passes on, and the published values beside it."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
@@ -131,6 +132,12 @@ def table_row(run: str, label: str | None, spec: PretrainSpec, settings: tuple[s
         augmentations=None if spec.policy is None else shown_setting(spec, "policy.augmentations"),
         settings={key: shown_setting(spec, key) for key in settings},
     )
+
+
+def distinct(labels: dict[str, str]) -> dict[str, str]:
+    """Name → its label, with the name in brackets where two share a label."""
+    times = Counter(labels.values())
+    return {name: label if times[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
 
 
 def _shown(value: Any) -> str:

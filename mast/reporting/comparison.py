@@ -13,11 +13,9 @@ from mast.reporting.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.outputs import write_outputs
 from mast.reporting.paired import RESAMPLES, Difference, paired_difference
 from mast.reporting.statistics import estimate
-from mast.reporting.tables import ALL_TASKS, Column, all_columns, column_titles, over_tasks, visible_columns
+from mast.reporting.tables import ALL_TASKS, Column, all_columns, over_tasks, row_titles, visible_columns
 
 RANK: Column = (ALL_TASKS, "mean rank", "rank")
-
-TITLES = {"mean": "mean over tasks", "worst": "worst task", "mean rank": "mean rank"}
 
 Scores = dict[Column, pd.DataFrame]
 """Column → one value per seed (index) and run (column)."""
@@ -86,9 +84,10 @@ def _layout(spec: ComparisonSpec, scores: Scores, differences: Differences, warn
     baseline, *others = spec.rows
     counts = sorted({difference.n for difference in differences.values()})
     names_runs, has_intervals = len(others) > 1, counts[-1] > 1
+    titles = row_titles(list(scores))
     rows = []
     for (column, run), difference in differences.items():
-        cells = [Cell(_titles(scores)[column])]
+        cells = [Cell(titles[column])]
         cells += [Cell(row.label) for row in others if row.run == run and names_runs]
         cells += [Cell(shown(estimate(scores[column][each]))) for each in (baseline.run, run)]
         cells.append(Cell(shown_difference(difference), _is_clear(difference)))
@@ -107,12 +106,6 @@ def _layout(spec: ComparisonSpec, scores: Scores, differences: Differences, warn
         rows=tuple(rows),
         notes=(*_notes(spec, scores, counts), *warnings),
     )
-
-
-def _titles(scores: Scores) -> dict[Column, str]:
-    tasks = [column for column in scores if column[0] != ALL_TASKS]
-    summaries = {column: TITLES[column[1]] for column in scores if column[0] == ALL_TASKS}
-    return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
 
 
 def shown_difference(difference: Difference) -> str:

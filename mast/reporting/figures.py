@@ -7,6 +7,7 @@ from mast.reporting.curves import Runs
 from mast.reporting.figure_certainty import draw_certainty
 from mast.reporting.figure_clusters import draw_clusters
 from mast.reporting.figure_detections import draw_detections
+from mast.reporting.figure_differences import draw_differences
 from mast.reporting.figure_difficulty import draw_difficulty
 from mast.reporting.figure_invariance import draw_invariance
 from mast.reporting.figure_length import draw_length
@@ -30,5 +31,6 @@ FIGURES: dict[str, Callable[[Runs, Path], None]] = {
     "detections": draw_detections,
     "motivation": draw_motivation,
     "length": draw_length,
+    "differences": draw_differences,
 }
 """Name of a figure → the function that draws it from files by run label, or by title of a study."""

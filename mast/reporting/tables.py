@@ -23,6 +23,7 @@ ALL_TASKS = "all"
 
 SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75"), "svm-voc": ("mAP",)}
 CLASSIFICATION_METRICS = ("top1",)
+SUMMARIES = {"mean": "mean over tasks", "worst": "worst task", "mean rank": "mean rank"}
 METRIC_NAMES = {
     "top1": "Top-1 accuracy",
     "top5": "Top-5 accuracy",
@@ -192,6 +193,13 @@ def column_titles(columns: list[Column]) -> list[str]:
         f"{column[0]} {title}" if titles.count(title) > 1 else title
         for column, title in zip(columns, titles, strict=True)
     ]
+
+
+def row_titles(columns: list[Column]) -> dict[Column, str]:
+    """Titles of columns and of summaries over tasks where each is a line of its own."""
+    tasks = [column for column in columns if column[0] != ALL_TASKS]
+    summaries = {column: SUMMARIES[column[1]] for column in columns if column[0] == ALL_TASKS}
+    return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
 
 
 def _groups(columns: list[Column], text_columns: int, count_column: bool) -> tuple[tuple[str, int], ...]:

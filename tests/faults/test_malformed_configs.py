@@ -95,7 +95,7 @@ def load(file: Path) -> None:
         study_metrics(experiment, study)
         if spec.compare:
             experiment.comparison_spec(study)
-    for figure in ("losses", "masks", "uncertainty", "detections", "motivation", "length"):
+    for figure in ("losses", "masks", "uncertainty", "detections", "motivation", "length", "differences"):
         figure_files(experiment, figure)
     health_files(experiment)
 

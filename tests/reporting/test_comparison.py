@@ -175,6 +175,14 @@ def test_baseline_is_the_first_row():
     assert ComparisonSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
+def test_compared_runs_of_one_label_stay_apart():
+    runs = {"runs": CONFIG["runs"] | {"vicreg": {"label": "MAST"}}}
+    study = {"title": "L", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast", "vicreg"]}
+    study["compare"] = {"baseline": "vicreg", "runs": ["mast"]}
+    spec = parse(Experiment, CONFIG | runs | {"studies": {"linear": study}}, "c.yaml").comparison_spec("linear")
+    assert [row.label for row in spec.rows] == ["MAST (vicreg)", "MAST (mast)"]
+
+
 @pytest.mark.parametrize(
     ("compare", "message"),
     [

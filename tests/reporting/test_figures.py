@@ -10,6 +10,7 @@ from mast.errors import MastError
 from mast.reporting.curves import over_seeds, read_metrics_log
 from mast.reporting.figure_certainty import grid
 from mast.reporting.figure_clusters import merges
+from mast.reporting.figure_differences import COLUMNS as DIFFERENCES
 from mast.reporting.figure_masks import sorted_dimensions
 from mast.reporting.figures import FIGURES
 from mast.reporting.style import line_styles
@@ -44,6 +45,7 @@ def inputs(tmp_path):
                     for names in ("crop", "crop+flip")
                 ],
                 "length": [("shapes", "hue", "top1", run, e, 60.0, 3.0) for run in ("A", "B") for e in ("–", 5, 9)],
+                "differences": [("shapes", t, "top1", "V", "M", 0.5, -1.0, 2.0, -0.5, 1.5) for t in ("hue", "size")],
                 "difficulty": [(g, a, 0.2, 0.1, 0.3) for g in ("strength", "error") for a in AUGMENTATIONS],
                 "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
                 "retrieval": [(r, 512, 99 * rng.random()) for r in ("embedding", "features", "pixels", "colour")],
@@ -55,6 +57,7 @@ def inputs(tmp_path):
                 "clusters": ("augmentation", "size", "common", "partly", "unique"),
                 "motivation": ("task", "target", "metric", "label", "policy.augmentations", "mean", "interval"),
                 "length": ("task", "target", "metric", "label", "epochs", "mean", "interval"),
+                "differences": DIFFERENCES,
                 "difficulty": ("against", "name", "correlation", "low", "high"),
                 "invariance": ("augmentation", "space", "relative"),
                 "retrieval": ("representation", "images", "top1"),

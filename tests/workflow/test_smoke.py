@@ -129,7 +129,7 @@ def test_one_key_of_one_run_replans_that_run_and_what_follows(finished: Project)
     [
         (
             ("title: Linear evaluation", "title: Linear probes"),
-            {"table_linear", "comparison_linear", "make_report", "all"},
+            {"table_linear", "comparison_linear", "figure_differences", "make_report", "all"},
         ),
         (("label: Supervised", "label: With labels"), {"table_linear", "make_report", "all"}),
         (("pretrain: {mem_mb: 1500", "pretrain: {threads: 2, mem_mb: 1600"), {"make_report", "all"}),
