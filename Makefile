@@ -6,7 +6,8 @@
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from mast/config
-# make readme take the README's table and figure from the last demo
+# make readme take the README's table and figures from the last demo
+# make results take the tables and figures of docs/results.md from the last run of config/claim.yaml
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test faults test-cluster lint audit bench bench-check schema readme clean
+.PHONY: demo test faults test-cluster lint audit bench bench-check schema readme results clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -69,11 +70,17 @@ schema: .venv/installed
 	( echo "## Every key"; echo; $(RUN) mast schema --markdown ) >> config/README.md
 
 # The README shows what `make demo` wrote, unedited.
-readme:
-	sed -i -e '/^<!-- table: begin -->$$/,/^<!-- table: end -->$$/{//!d}' \
-		-e '/^<!-- table: begin -->$$/r results/tables/linear.md' README.md
+readme: .venv/installed
+	$(RUN) mast fill README.md --results results
 	mkdir -p docs/images
 	cp results/figures/losses.png results/figures/masks.png results/figures/uncertainty.png docs/images/
+
+# The same for config/claim.yaml: the page says which tables and figures.
+results: .venv/installed
+	$(RUN) mast fill docs/results.md --results results/claim
+	mkdir -p docs/images/claim
+	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/results.md); do \
+		cp results/claim/figures/$${figure##*/} docs/images/claim/ || exit 1; done
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info

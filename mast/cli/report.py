@@ -1,4 +1,4 @@
-"""`mast table`, `compare`, `health` and `figure`: from metrics, logs and analyses to what a reader sees."""
+"""`mast table`, `compare`, `health`, `figure` and `fill`: from metrics, logs and analyses to what a reader sees."""
 
 import argparse
 from pathlib import Path
@@ -34,6 +34,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(figure)
     add_paths(figure, output="path of the figure without its suffix")
     figure.set_defaults(execute=_figure)
+    fill = commands.add_parser(
+        "fill", help="put tables into a Markdown page, between <!-- table: NAME --> and <!-- end -->"
+    )
+    fill.add_argument("page", type=Path, metavar="PAGE")
+    fill.add_argument("--results", type=Path, required=True, metavar="DIR", help="the configuration's `results`")
+    fill.set_defaults(execute=_fill)
 
 
 def _table(arguments: argparse.Namespace) -> None:
@@ -86,3 +92,9 @@ def _figure(arguments: argparse.Namespace) -> None:
 
     runs = {label: [Path(file) for file in own] for label, own in files.items()}
     FIGURES[arguments.figure](runs, path(arguments, "output", FIGURE))
+
+
+def _fill(arguments: argparse.Namespace) -> None:
+    from mast.reporting.pages import fill_page
+
+    fill_page(arguments.page, arguments.results)
