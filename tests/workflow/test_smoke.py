@@ -36,6 +36,7 @@ def test_every_artefact_is_there(finished: Project) -> None:
         "certainty",
         "motivation",
         "length",
+        "differences",
         "detections",
     ):
         assert (results / f"figures/{figure}.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
