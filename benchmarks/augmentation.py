@@ -12,7 +12,8 @@ from torchvision.transforms import v2
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
 from mast.augment import Policy, draw_pair
-from mast.config import PairingSpec, PolicySpec
+from mast.augment.pairing import COMPOSED
+from mast.config import PolicySpec
 from mast.models.encoder import normalise
 
 BATCHES = {32: 256, 96: 64, 224: 16}
@@ -49,7 +50,7 @@ def _ours(pixels: np.ndarray, size: int, name: str) -> Callable[[], None]:
 
     def views() -> None:
         on_device = images.to(DEVICE, non_blocking=True)
-        pair = draw_pair(policy, PairingSpec(), len(images), generator)
+        pair = draw_pair(policy, COMPOSED, len(images), generator)
         for parameters in (pair.a, pair.b):
             normalise(policy.apply(on_device, parameters), MEAN, STD)
 

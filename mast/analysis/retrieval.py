@@ -9,9 +9,8 @@ from torch.nn import functional
 
 from mast.analysis.invariance import EMBEDDING, FEATURES
 from mast.analysis.views import augment_views
-from mast.augment.pairing import draw_pair
+from mast.augment.pairing import COMPOSED, draw_pair
 from mast.augment.policy import Params, Policy
-from mast.config import PairingSpec
 from mast.models.encoder import normalise
 
 RETRIEVAL_COLUMNS = ("representation", "images", "top1")
@@ -67,7 +66,7 @@ def measure_retrieval(
             parts.append({**embedding, FEATURES: features, PIXELS: small, COLOUR: colour_statistics(view)})
         return {name: torch.cat([part[name] for part in parts]).double().cpu().numpy() for name in parts[0]}
 
-    pair = draw_pair(policy, PairingSpec(), len(images), torch.Generator().manual_seed(SEED))
+    pair = draw_pair(policy, COMPOSED, len(images), torch.Generator().manual_seed(SEED))
     a, b = represent(pair.a), represent(pair.b)
     rows = [(name, len(images), 100 * retrieve(a[name], b[name]).mean()) for name in a]
     return pd.DataFrame(rows, columns=list(RETRIEVAL_COLUMNS))

@@ -8,6 +8,10 @@ from torch import Generator, Tensor
 
 from mast.augment.policy import Params, Policy
 from mast.config import PairingSpec
+from mast.config.augment import REDRAWN
+
+COMPOSED = PairingSpec(mixture={"composed": 1.0})
+"""Every augmentation is redrawn for view b: VICReg's pairs."""
 
 
 @dataclass(frozen=True)
@@ -71,4 +75,4 @@ def _crop_plus_one(names: Sequence[str], units: Tensor, count: int, generator: G
 
 def _subset_probabilities(names: Sequence[str], spec: PairingSpec) -> Tensor:
     given = spec.subset_probability
-    return torch.tensor([given.get(name, 0.5) if isinstance(given, dict) else given for name in names])
+    return torch.tensor([given.get(name, REDRAWN) if isinstance(given, dict) else given for name in names])

@@ -195,6 +195,9 @@ class PolicySpec(StrictModel):
         return self
 
 
+REDRAWN = 0.75
+"""Probability with which `subset` redraws an augmentation that is not named."""
+
 PairingName = Literal["composed", "single", "crop_plus_one", "leave_one_out", "subset"]
 
 
@@ -206,7 +209,7 @@ class PairingSpec(StrictModel):
     nothing to leave out, and `leave_one_out` is `composed`.
     """
 
-    mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"composed": 1.0})]
+    mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"subset": 1.0})]
     """Weights with which each image of a batch draws its kind of pair.
 
     `composed`: all are redrawn (plain VICReg). `single`: one is. `crop_plus_one`: crop and one other.
@@ -214,8 +217,8 @@ class PairingSpec(StrictModel):
     """
     groups: tuple[tuple[AugmentationName, ...], ...] = ()
     """Augmentations that `single`, `crop_plus_one` and `leave_one_out` treat as one; those not named stand alone."""
-    subset_probability: Probability | dict[AugmentationName, Probability] = 0.5
-    """For `subset`: probability of being redrawn, one for all or per augmentation (others: 0.5)."""
+    subset_probability: Probability | dict[AugmentationName, Probability] = REDRAWN
+    """For `subset`: probability of being redrawn, one for all or per augmentation (others: 0.75)."""
 
     @model_validator(mode="after")
     def _groups_are_disjoint(self) -> Self:

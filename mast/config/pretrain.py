@@ -62,9 +62,9 @@ class MaskSpec(StrictModel):
 
     kind: Literal["none", "sigmoid", "topk"] = "topk"
     """`none`: M ≡ 1. `sigmoid`: free. `topk`: soft top-k, each row's mean held at `keep` exactly."""
-    keep: Annotated[float, Field(gt=0, lt=1)] = 0.97
+    keep: Annotated[float, Field(gt=0, lt=1)] = 0.8
     """`topk`: mean of each mask. `sigmoid`: mean of each mask at the start."""
-    temperature: Positive = 1.0
+    temperature: Positive = 0.1
     """Softness of the selection."""
     init_std: NonNegative = 1.0
     """Standard deviation of the mask logits at the start."""
@@ -83,7 +83,7 @@ class MaskSpec(StrictModel):
 class UncertaintySpec(StrictModel):
     """Predicted uncertainty of each view, used to re-weight ambiguous pairs."""
 
-    kind: Literal["none", "isotropic", "diagonal"] = "isotropic"
+    kind: Literal["none", "isotropic", "diagonal"] = "none"
     """One variance per image, or one per embedding dimension."""
     form: Literal["relative", "likelihood"] = "relative"
     """`relative`: the head learns from detached differences and the encoder sees precisions normalised to mean 1.

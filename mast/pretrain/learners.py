@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mast.augment.pairing import draw_pair
+from mast.augment.pairing import COMPOSED, draw_pair
 from mast.augment.policy import Policy, unit_float
-from mast.config import PairingSpec, PretrainSpec
+from mast.config import PretrainSpec
 from mast.errors import MastError
 from mast.models.encoder import build_encoder, normalise
 from mast.models.masks import Masks
@@ -105,7 +105,7 @@ class Vicreg(Learner):
     def forward(self, images: Tensor, labels: Tensor | None, generator: torch.Generator) -> Outcome:
         """VICReg's loss on composed pairs."""
         images = unit_float(images)  # once for both views
-        pair = draw_pair(self.policy, PairingSpec(), self.world.size * len(images), generator)
+        pair = draw_pair(self.policy, COMPOSED, self.world.size * len(images), generator)
         z_a, z_b = (self.world.gather(self._embed(self._view(images, view))[1]) for view in (pair.a, pair.b))
         return self._weighted(vicreg_terms(z_a, z_b), z_a)
 

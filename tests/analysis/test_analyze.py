@@ -50,7 +50,10 @@ def run_directory(tmp_path):
         weights = {} if masks is None else {"masks": masks}
         weights |= {f"projector.{name}": tensor for name, tensor in projector.state_dict().items()} if projector else {}
         weights |= {f"uncertainty.{name}": tensor for name, tensor in head.state_dict().items()} if head else {}
-        metadata = {"augmentations": json.dumps(NAMES), "uncertainty": UncertaintySpec(hidden=4).model_dump_json()}
+        metadata = {
+            "augmentations": json.dumps(NAMES),
+            "uncertainty": UncertaintySpec(kind="isotropic", hidden=4).model_dump_json(),
+        }
         save_weights(folder / "heads.safetensors", weights, metadata)
         normalisation = {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}
         save_encoder(folder / "encoder.safetensors", encoder, {"encoder": ENCODER.model_dump_json(), **normalisation})
@@ -70,7 +73,7 @@ def test_run_without_masks_or_uncertainty_writes_headers(run_directory, data, tm
 
 def test_all_files_of_a_full_run(run_directory, data, tmp_path):
     masks = torch.rand(5, 6)
-    head = UncertaintyHead(8, 6, UncertaintySpec(hidden=4))
+    head = UncertaintyHead(8, 6, UncertaintySpec(kind="isotropic", hidden=4))
     nn.init.normal_(head.output.weight)
     folder = run_directory(masks, head, build_projector(8, PROJECTOR))
     analyze(folder, data, tmp_path / "out")

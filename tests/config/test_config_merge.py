@@ -56,7 +56,7 @@ def test_a_run_takes_shared_settings_and_its_own(smoke: dict[str, Any]) -> None:
     spec = parse(Experiment, smoke, "config").pretrain_spec("mast-no-masks")
     assert (spec.epochs, spec.batch_size, spec.projector.output) == (2, 64, 32)
     assert spec.mast.masks.kind == "none"
-    assert spec.mast.uncertainty.kind == "isotropic"
+    assert spec.mast.uncertainty.kind == "none"
 
 
 def test_masks_of_all_runs_do_not_touch_runs_without_masks(smoke: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ TINY = {
     "batch_size": BATCH,
 }
 MASKED = {"masks": {"covariance": "masked", "variance": "masked"}, "uncertainty": {"kind": "diagonal"}}
-LIKELIHOOD = {"pairing": {"mixture": {"subset": 1}}, "uncertainty": {"form": "likelihood"}}
+LIKELIHOOD = {"pairing": {"mixture": {"subset": 1}}, "uncertainty": {"kind": "isotropic", "form": "likelihood"}}
 CASES = {
     "supervised": {"method": "supervised"},
     "vicreg": {"method": "vicreg"},

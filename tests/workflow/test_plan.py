@@ -36,7 +36,7 @@ def test_default_plan_is_fast_and_holds_every_stage(project: Project) -> None:
     assert jobs.keys() >= STAGES | {"analyze_run", "make_report"}
     assert jobs.keys() >= {f"table_{study}" for study in STUDIES} | {f"figure_{figure}" for figure in FIGURES}
     runs = {job["run"] for job in jobs["pretrain_run"]}
-    assert runs >= {"untrained", "supervised", "vicreg", "mast", "mast-no-masks", "mast-no-uncertainty"}
+    assert runs >= {"untrained", "supervised", "vicreg", "mast", "mast-no-masks", "mast-uncertainty"}
     for run_of_tables in ("untrained", "supervised", "vicreg", "mast"):
         assert len([job for job in jobs["pretrain_run"] if job["run"] == run_of_tables]) >= 2
     assert {job["run"] for job in jobs["train_detector"]} == {"untrained", "vicreg", "mast"}
@@ -96,7 +96,7 @@ def test_a_configuration_of_ones_own_is_not_mixed_with_the_default(project: Proj
         "vicreg",
         "mast",
         "mast-no-masks",
-        "mast-no-uncertainty",
+        "mast-uncertainty",
         "mast-crop-flip",
     }
 
