@@ -7,7 +7,7 @@
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from mast/config
 # make readme take the README's table and figures from the last demo
-# make results take the tables and figures of docs/results.md from the last run of config/claim.yaml
+# make results take the tables and figures of docs/results.md and method.md from the last runs of claim and claim-search
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -78,6 +78,7 @@ readme: .venv/installed
 # The same for config/claim.yaml: the page says which tables and figures.
 results: .venv/installed
 	$(RUN) mast fill docs/results.md --results results/claim
+	$(RUN) mast fill docs/method.md --results results/claim-search
 	mkdir -p docs/images/claim
 	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/results.md); do \
 		cp results/claim/figures/$${figure##*/} docs/images/claim/ || exit 1; done
