@@ -24,11 +24,13 @@ TINY = {
     "batch_size": BATCH,
 }
 MASKED = {"masks": {"covariance": "masked", "variance": "masked"}, "uncertainty": {"kind": "diagonal"}}
+RELATIVE = {"uncertainty": {"kind": "isotropic"}}
 LIKELIHOOD = {"pairing": {"mixture": {"subset": 1}}, "uncertainty": {"kind": "isotropic", "form": "likelihood"}}
 CASES = {
     "supervised": {"method": "supervised"},
     "vicreg": {"method": "vicreg"},
     "mast": {"method": "mast"},
+    "mast uncertainty": {"method": "mast", "mast": RELATIVE},
     "mast masked": {"method": "mast", "mast": MASKED},
     "mast likelihood": {"method": "mast", "mast": LIKELIHOOD},
 }

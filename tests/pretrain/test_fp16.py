@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec, ShapesData, parse
-from mast.data.prepare import prepare
+from mast.config import PretrainSpec, parse
 from mast.data.store import open_prepared
 from mast.pretrain import loop
 from mast.pretrain.learners import Learner, Outcome
@@ -19,6 +18,7 @@ FP16 = {
     "method": "mast",
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]},
     "projector": {"hidden": 12, "output": 8},
+    "mast": {"uncertainty": {"kind": "isotropic"}},
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0.5},
     "epochs": 3,
     "batch_size": 16,
@@ -26,13 +26,6 @@ FP16 = {
 }
 FIRST_SCALE = 65536.0
 """Of torch.amp.GradScaler; halved by each overflow."""
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("data") / "shapes"
-    prepare("shapes", ShapesData(kind="shapes", train=52, test=10, size=16), path)
-    return path
 
 
 def run(data: Path, output: Path, **settings: object) -> Path:

@@ -13,8 +13,7 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 
-from mast.config import PretrainSpec, ShapesData, parse
-from mast.data.prepare import prepare
+from mast.config import PretrainSpec, parse
 from mast.data.store import Writer, channel_statistics
 from mast.errors import MastError
 from mast.models.encoder import load_encoder
@@ -27,6 +26,7 @@ TINY = {
     "dataset": "shapes",
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]},
     "projector": {"hidden": 12, "output": 8},
+    "mast": {"uncertainty": {"kind": "isotropic"}},
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0.5},
     "epochs": 3,
     "batch_size": 16,
@@ -34,13 +34,6 @@ TINY = {
 }
 METHODS = ["untrained", "supervised", "vicreg", "mast"]
 FILES = {"encoder.safetensors", "heads.safetensors", "metrics.jsonl", "run.json"}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("data") / "shapes"
-    prepare("shapes", ShapesData(kind="shapes", train=52, test=10, size=16), path)
-    return path
 
 
 def run(data: Path, output: Path, seed: int = 0, **settings: object) -> Path:
@@ -75,7 +68,7 @@ def test_methods_start_from_the_same_encoder(data: Path, tmp_path: Path) -> None
 
 
 def test_curve_holds_every_term_and_the_collapse_indicators(data: Path, tmp_path: Path) -> None:
-    lines = curve(run(data, tmp_path, method="mast", mast={"uncertainty": {"kind": "isotropic"}}))
+    lines = curve(run(data, tmp_path, method="mast"))
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 9]
     expected = {"step", "epoch", "lr", "loss", "invariance", "variance", "covariance", "uncertainty"}
     expected |= {"embedding_std", "effective_rank", "mask_mean", "mask_min"}
