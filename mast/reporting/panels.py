@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from textwrap import fill
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,6 +15,8 @@ from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
 COLUMNS = ("task", "target", "metric", "label", "mean", "interval")
 MARKERS = ("o", "s", "^", "D")
 LARGEST_IN_A_ROW = 3
+LIMITS = (-3.0, 103.0)
+"""Of an axis in percent: a wide interval of few seeds reaches beyond, and would squeeze everything else."""
 TITLE_WIDTH = 32
 """Characters that fit above a panel."""
 
@@ -56,6 +59,7 @@ def panel_figure(tables: dict[str, pd.DataFrame], panel: Panel) -> Figure:
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for place, (axis, (title, part)) in enumerate(zip(axes, panels, strict=False)):
         panel(axis, part, labels)
+        axis.set_ylim(*np.clip(axis.get_ylim(), *LIMITS))
         study = fill(title, TITLE_WIDTH) + "\n" if len(tables) > 1 else ""
         axis.set_title(study + _title(part))
         if place % columns == 0:

@@ -73,3 +73,11 @@ def test_panels_of_several_studies_name_them_and_one_legend_holds_every_run():
     ]
     [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["VICReg", "MAST"]
+
+
+def test_intervals_beyond_what_accuracy_can_be_do_not_stretch_the_axis():
+    rows = [("shapes", "hue", "top1", "VICReg", epochs, 90.0, 60.0) for epochs in (1, 2)]
+    (axis,) = panel_figure({"Length": pd.DataFrame(rows, columns=COLUMNS)}, _panel).axes
+    low, high = axis.get_ylim()
+    assert 0 < low < 30
+    assert 100 < high < 105
