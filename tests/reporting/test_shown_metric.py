@@ -55,6 +55,7 @@ def test_a_metric_that_no_file_holds_is_named(tmp_path: Path, metrics_file) -> N
 def experiment(**study) -> Experiment:
     values = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     values["studies"]["linear"].pop("compare")
+    values["figures"].pop("differences")
     values["studies"]["linear"] |= study
     return parse(Experiment, values, "config.yaml")
 
