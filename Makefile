@@ -6,7 +6,7 @@
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from mast/config
-# make readme take the README's table and figures from the last demo
+# make readme take the README's table and figure from the last demo
 # make results take the tables and figures of docs/results.md and method.md from the last runs of claim and claim-search
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
@@ -73,7 +73,7 @@ schema: .venv/installed
 readme: .venv/installed
 	$(RUN) mast fill README.md --results results
 	mkdir -p docs/images
-	cp results/figures/losses.png results/figures/masks.png results/figures/uncertainty.png docs/images/
+	cp results/figures/losses.png docs/images/
 
 # The same for config/claim.yaml: the page says which tables and figures.
 results: .venv/installed
