@@ -52,6 +52,11 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     return table
 
 
+def read_seeds(paths: Iterable[Path], columns: Sequence[str]) -> pd.DataFrame:
+    """The rows of `read_table` of every seed, one after the other."""
+    return pd.concat([read_table(path, columns) for path in paths])
+
+
 def over_seeds(frames: Sequence[pd.DataFrame], x: str, y: str) -> pd.DataFrame:
     """Mean, minimum and maximum over seeds of column `y` at each value of `x` that all seeds have.
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from mast.errors import MastError
 from mast.files import require_recorded
 from mast.reporting.curves import Runs
-from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.style import WIDTH, save_figure_of
 
 TITLES = ("most certain", "least certain")
 SIDE = 4
@@ -29,8 +29,7 @@ def draw_certainty(runs: Runs, output_stem: Path) -> None:
     """
     ends = {label: _read(Path(paths[0])) for label, paths in runs.items()}
     ends = {label: own for label, own in ends.items() if own[1].size}
-    with figure_style():
-        save_figure(_figure(ends) if ends else empty_figure("None of the runs predicts uncertainty."), output_stem)
+    save_figure_of(ends, _figure, "None of the runs predicts uncertainty.", output_stem)
 
 
 def _read(path: Path) -> Extremes:

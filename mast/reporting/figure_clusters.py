@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
 
-from mast.reporting.curves import Runs, read_table
-from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.curves import Runs, read_seeds
+from mast.reporting.style import COLOURS, WIDTH, save_figure_of
 
 PARTS = {"common": "open for all", "partly": "shared with some", "unique": "unique"}
 """Column of `subspaces.csv` → its name in the legend."""
@@ -35,9 +35,8 @@ def draw_clusters(runs: Runs, output_stem: Path) -> None:
     tables = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
     tables = {label: table for label, table in tables.items() if len(table) > 1}
     overlaps = {label: _overlap(runs[label], list(table.index)) for label, table in tables.items()}
-    with figure_style():
-        figure = _figure(tables, overlaps) if tables else empty_figure("None of the runs has several learned masks.")
-        save_figure(figure, output_stem)
+    nothing = "None of the runs has several learned masks."
+    save_figure_of(tables, lambda found: _figure(found, overlaps), nothing, output_stem)
 
 
 def merges(overlap: pd.DataFrame) -> np.ndarray:
@@ -48,13 +47,13 @@ def merges(overlap: pd.DataFrame) -> np.ndarray:
 
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
-    table = pd.concat([read_table(path, ("augmentation", "size", *PARTS)) for path in paths])
+    table = read_seeds(paths, ("augmentation", "size", *PARTS))
     return table.groupby("augmentation", sort=False)[list(PARTS)].mean()
 
 
 def _overlap(paths: Sequence[Path], names: list[str]) -> pd.DataFrame:
-    tables = [read_table(Path(path).with_name("overlap.csv"), ("first", "second", "soft_iou")) for path in paths]
-    mean = pd.concat(tables).groupby(["first", "second"])["soft_iou"].mean()
+    files = [Path(path).with_name("overlap.csv") for path in paths]
+    mean = read_seeds(files, ("first", "second", "soft_iou")).groupby(["first", "second"])["soft_iou"].mean()
     return mean.unstack("second").loc[names, names]
 
 

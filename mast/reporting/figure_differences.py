@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from mast.reporting.curves import Runs, read_table
 from mast.reporting.panels import MARKERS
-from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.style import COLOURS, WIDTH, save_figure_of
 from mast.reporting.tables import ALL_TASKS, row_titles
 
 NAMES = ["task", "target", "metric"]
@@ -42,8 +42,7 @@ def draw_differences(runs: Runs, output_stem: Path) -> None:
     """
     tables = {title: read_table(Path(paths[0]), COLUMNS) for title, paths in runs.items()}
     tables = {title: table[table["metric"] != "rank"] for title, table in tables.items() if len(table)}
-    with figure_style():
-        save_figure(_figure(tables) if tables else empty_figure("No runs are compared."), output_stem)
+    save_figure_of(tables, _figure, "No runs are compared.", output_stem)
 
 
 def _figure(tables: dict[str, pd.DataFrame]) -> Figure:

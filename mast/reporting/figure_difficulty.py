@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mast.reporting.curves import Runs, read_table
-from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.style import COLOURS, WIDTH, save_figure_of
 
 COLUMNS = ("against", "name", "correlation", "low", "high")
 PANELS = {"strength": "with augmentation strength", "error": "with the error of nearest neighbours"}
@@ -28,8 +28,7 @@ def draw_difficulty(runs: Runs, output_stem: Path) -> None:
     """
     tables = {label: [read_table(path, COLUMNS) for path in paths] for label, paths in runs.items()}
     tables = {label: own for label, own in tables.items() if all(len(table) for table in own)}
-    with figure_style():
-        save_figure(_figure(tables) if tables else empty_figure("None of the runs predicts uncertainty."), output_stem)
+    save_figure_of(tables, _figure, "None of the runs predicts uncertainty.", output_stem)
 
 
 def _figure(tables: dict[str, Sequence[pd.DataFrame]]) -> Figure:

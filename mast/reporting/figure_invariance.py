@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mast.reporting.curves import Runs, read_table
-from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.curves import Runs, read_seeds
+from mast.reporting.style import WIDTH, save_figure_of
 
 COLUMNS = ("augmentation", "space", "relative")
 LARGEST_SIDE_BY_SIDE = 12
@@ -34,13 +34,12 @@ def draw_invariance(runs: Runs, output_stem: Path) -> None:
     """
     matrices = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
     matrices = {label: matrix for label, matrix in matrices.items() if matrix.size}
-    with figure_style():
-        save_figure(_figure(matrices) if matrices else empty_figure("None of the runs has augmentations."), output_stem)
+    save_figure_of(matrices, _figure, "None of the runs has augmentations.", output_stem)
 
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
     """Relative distance, an augmentation per row and a space per column, in the files' order."""
-    table = pd.concat([read_table(path, COLUMNS) for path in paths])
+    table = read_seeds(paths, COLUMNS)
     mean = table.groupby(["augmentation", "space"], sort=False)["relative"].mean().unstack("space")
     return mean.reindex(index=table["augmentation"].unique(), columns=table["space"].unique())
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mast.reporting.curves import Runs, read_table
-from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.style import WIDTH, save_figure_of
 
 
 def draw_masks(runs: Runs, output_stem: Path) -> None:
@@ -25,8 +25,7 @@ def draw_masks(runs: Runs, output_stem: Path) -> None:
     """
     masks = {label: _masks(paths[0]) for label, paths in runs.items()}
     masks = {label: table for label, table in masks.items() if len(table)}
-    with figure_style():
-        save_figure(_figure(masks) if masks else empty_figure("None of the runs has learned masks."), output_stem)
+    save_figure_of(masks, _figure, "None of the runs has learned masks.", output_stem)
 
 
 def _masks(path: Path) -> pd.DataFrame:

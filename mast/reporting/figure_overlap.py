@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.reporting.curves import Runs, read_table
-from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.curves import Runs, read_seeds
+from mast.reporting.style import WIDTH, save_figure_of
 
 MEASURES = {"cosine": "cosine of mask weights", "soft_iou": "soft intersection over union"}
 LARGEST_WITH_NUMBERS = 8
@@ -31,12 +31,11 @@ def draw_overlap(runs: Runs, output_stem: Path) -> None:
     """
     tables = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
     tables = {label: table for label, table in tables.items() if len(table)}
-    with figure_style():
-        save_figure(_figure(tables) if tables else empty_figure("None of the runs has learned masks."), output_stem)
+    save_figure_of(tables, _figure, "None of the runs has learned masks.", output_stem)
 
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
-    table = pd.concat([read_table(path, ("first", "second", *MEASURES)) for path in paths])
+    table = read_seeds(paths, ("first", "second", *MEASURES))
     return table.groupby(["first", "second"], sort=False)[list(MEASURES)].mean()
 
 

@@ -1,16 +1,15 @@
 """How often an image's other view is found: by what a run learned, by pixels, and by colours alone."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.reporting.curves import Runs, read_table
+from mast.reporting.curves import Runs, read_seeds
 from mast.reporting.panels import MARKERS
 from mast.reporting.statistics import estimate
-from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.style import COLOURS, WIDTH, save_figure_of
 
 COLUMNS = ("representation", "images", "top1")
 NAMES = {
@@ -38,14 +37,9 @@ def draw_retrieval(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {label: _of_seeds(paths) for label, paths in runs.items()}
+    tables = {label: read_seeds(paths, COLUMNS) for label, paths in runs.items()}
     tables = {label: table for label, table in tables.items() if len(table)}
-    with figure_style():
-        save_figure(_figure(tables) if tables else empty_figure("None of the runs has augmentations."), output_stem)
-
-
-def _of_seeds(paths: Sequence[Path]) -> pd.DataFrame:
-    return pd.concat([read_table(path, COLUMNS) for path in paths])
+    save_figure_of(tables, _figure, "None of the runs has augmentations.", output_stem)
 
 
 def _figure(tables: dict[str, pd.DataFrame]) -> Figure:

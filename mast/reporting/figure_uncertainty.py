@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mast.reporting.curves import Runs, over_seeds, read_table
-from mast.reporting.style import WIDTH, empty_figure, figure_style, line_styles, save_figure
+from mast.reporting.style import WIDTH, line_styles, save_figure_of
 
 COLUMNS = ("augmentation", "strength", "uncertainty", "spread", "count")
 
@@ -27,8 +27,7 @@ def draw_uncertainty(runs: Runs, output_stem: Path) -> None:
     """
     tables = {label: [read_table(path, COLUMNS) for path in paths] for label, paths in runs.items()}
     tables = {label: own for label, own in tables.items() if all(len(table) for table in own)}
-    with figure_style():
-        save_figure(_figure(tables) if tables else empty_figure("None of the runs predicts uncertainty."), output_stem)
+    save_figure_of(tables, _figure, "None of the runs predicts uncertainty.", output_stem)
 
 
 def _figure(tables: dict[str, Sequence[pd.DataFrame]]) -> Figure:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mast.reporting.curves import Runs, read_table
-from mast.reporting.style import WIDTH, empty_figure, figure_style, save_figure
+from mast.reporting.style import WIDTH, save_figure_of
 
 COLUMNS = ("task", "target", "metric", "label", "mean", "interval")
 MARKERS = ("o", "s", "^", "D")
@@ -37,8 +37,7 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
     """
     tables = {title: first_metrics(read_table(Path(paths[0]), (*COLUMNS, setting))) for title, paths in runs.items()}
     tables = {title: table for title, table in tables.items() if len(table)}
-    with figure_style():
-        save_figure(panel_figure(tables, panel) if tables else empty_figure(nothing), output_stem)
+    save_figure_of(tables, lambda found: panel_figure(found, panel), nothing, output_stem)
 
 
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:

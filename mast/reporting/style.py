@@ -1,9 +1,10 @@
 """How all figures look, and how they are saved: the same input gives the same bytes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -59,6 +60,12 @@ def save_figure(figure: Figure, output_stem: Path) -> None:
     for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
         with atomic_path(output_stem.with_name(output_stem.name + suffix)) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=metadata)
+
+
+def save_figure_of(found: Mapping[str, Any], draw: Callable[[Any], Figure], nothing: str, output_stem: Path) -> None:
+    """Save what `draw` makes of `found`, in the project's style; where it is empty, a figure that says `nothing`."""
+    with figure_style():
+        save_figure(draw(found) if found else empty_figure(nothing), output_stem)
 
 
 def empty_figure(message: str) -> Figure:

@@ -2,6 +2,25 @@ import json
 
 import pytest
 
+from mast.config import Experiment, parse
+
+
+@pytest.fixture
+def experiment_of():
+    """The experiment with these studies and figures, and the runs `vicreg` and `mast`."""
+
+    def build(studies, figures):
+        values = {
+            "name": "test",
+            "datasets": {"shapes": {"kind": "shapes"}},
+            "pretrain": {"dataset": "shapes"},
+            "runs": {"vicreg": {}, "mast": {"method": "mast"}},
+            "protocols": {"linear": {"kind": "linear-lbfgs"}},
+        }
+        return parse(Experiment, values | {"studies": studies, "figures": figures}, "config.yaml")
+
+    return build
+
 
 @pytest.fixture
 def metrics_file(tmp_path):

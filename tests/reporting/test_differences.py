@@ -2,32 +2,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mast.config import Experiment, parse
 from mast.errors import MastError
 from mast.paths import figure_files
 from mast.reporting.figure_differences import COLUMNS, _figure, draw_differences
 
-CONFIG = {
-    "name": "test",
-    "datasets": {"shapes": {"kind": "shapes"}},
-    "pretrain": {"dataset": "shapes"},
-    "runs": {"vicreg": {}, "mast": {"method": "mast"}},
-    "protocols": {"linear": {"kind": "linear-lbfgs"}},
-    "figures": {"differences": ["probe"]},
-}
+
+@pytest.fixture
+def experiment(experiment_of):
+    study = {"title": "Probe", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg", "mast"]}
+    return lambda **more: experiment_of({"probe": study | more}, {"differences": ["probe"]})
 
 
-def experiment(**more):
-    study = {"title": "Probe", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg", "mast"]} | more
-    return parse(Experiment, CONFIG | {"studies": {"probe": study}}, "config.yaml")
-
-
-def test_figure_is_drawn_from_the_table_of_differences():
+def test_figure_is_drawn_from_the_table_of_differences(experiment):
     files = figure_files(experiment(compare={"baseline": "vicreg", "runs": ["mast"]}), "differences")
     assert files == {"Probe": ["results/tables/probe_comparison.csv"]}
 
 
-def test_a_study_that_compares_nothing_is_named():
+def test_a_study_that_compares_nothing_is_named(experiment):
     with pytest.raises(MastError, match=r"figures\.differences: study 'probe' compares no runs; give it the key"):
         experiment()
 

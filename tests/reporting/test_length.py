@@ -2,36 +2,32 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mast.config import Experiment, parse
 from mast.errors import MastError
 from mast.paths import figure_files
 from mast.reporting.figure_length import _panel
 from mast.reporting.panels import panel_figure
 
-CONFIG = {
-    "name": "test",
-    "datasets": {"shapes": {"kind": "shapes"}},
-    "pretrain": {"dataset": "shapes"},
-    "runs": {"vicreg": {}},
-    "protocols": {"linear": {"kind": "linear-lbfgs"}},
-}
 COLUMNS = ["task", "target", "metric", "label", "epochs", "mean", "interval"]
 
 
-def experiment(settings):
+@pytest.fixture
+def experiment(experiment_of):
+    return lambda settings: experiment_of(two_studies(settings), {"length": ["first", "second"]})
+
+
+def two_studies(settings):
     study = {"title": "Length", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg"], "settings": settings}
-    studies = {"first": study, "second": study}
-    return parse(Experiment, CONFIG | {"studies": studies, "figures": {"length": ["first", "second"]}}, "config.yaml")
+    return {"first": study, "second": study}
 
 
-def test_studies_of_one_title_stay_apart():
+def test_studies_of_one_title_stay_apart(experiment):
     assert figure_files(experiment(["epochs"]), "length") == {
         "Length (first)": ["results/tables/first.csv"],
         "Length (second)": ["results/tables/second.csv"],
     }
 
 
-def test_a_study_without_epochs_is_named():
+def test_a_study_without_epochs_is_named(experiment):
     with pytest.raises(MastError, match=r"figures\.length: study 'first' needs 'epochs' in its settings"):
         experiment(["batch_size"])
 

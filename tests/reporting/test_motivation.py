@@ -1,7 +1,6 @@
 import pandas as pd
 import pytest
 
-from mast.config import Experiment, parse
 from mast.errors import MastError
 from mast.files import sha256_file, write_sealed_json
 from mast.paths import figure_files
@@ -10,21 +9,14 @@ from mast.reporting.panels import first_metrics, panel_figure
 
 COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
 
-CONFIG = {
-    "name": "test",
-    "datasets": {"shapes": {"kind": "shapes"}},
-    "pretrain": {"dataset": "shapes"},
-    "runs": {"vicreg": {}},
-    "protocols": {"linear": {"kind": "linear-lbfgs"}},
-}
+
+@pytest.fixture
+def experiment(experiment_of):
+    study = {"title": "Sets", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg"]}
+    return lambda settings, shown: experiment_of({"sets": study | {"settings": settings}}, {"motivation": [shown]})
 
 
-def experiment(settings, shown):
-    study = {"title": "Sets", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg"], "settings": settings}
-    return parse(Experiment, CONFIG | {"studies": {"sets": study}, "figures": {"motivation": [shown]}}, "config.yaml")
-
-
-def test_figure_is_drawn_from_the_table_of_its_study():
+def test_figure_is_drawn_from_the_table_of_its_study(experiment):
     files = figure_files(experiment(["policy.augmentations"], "sets"), "motivation")
     assert files == {"Sets": ["results/tables/sets.csv"]}
 
@@ -36,7 +28,7 @@ def test_figure_is_drawn_from_the_table_of_its_study():
         (["policy.augmentations"], "set", r"figures\.motivation: 'set' is not in studies; did you mean 'sets'"),
     ],
 )
-def test_mistakes_are_named(settings, shown, message):
+def test_mistakes_are_named(experiment, settings, shown, message):
     with pytest.raises(MastError, match=message):
         experiment(settings, shown)
 
