@@ -15,11 +15,12 @@ class Masks(nn.Module):
     """M ∈ [0, 1]^{K×d}, one row per augmentation."""
 
     def __init__(self, augmentations: int, dimensions: int, spec: MaskSpec) -> None:
-        """Draw the logits from N(0, init_std²); for `sigmoid` shifted so that the masks start near `keep`."""
+        """Draw the logits from N(0, init_std²); for `sigmoid` shifted so that each mask starts with the mean `keep`."""
         super().__init__()
         self.spec = spec
-        start = math.log(spec.keep / (1 - spec.keep)) * spec.temperature if spec.kind == "sigmoid" else 0.0
-        logits = start + spec.init_std * torch.randn(augmentations, dimensions)
+        logits = spec.init_std * torch.randn(augmentations, dimensions)
+        if spec.kind == "sigmoid":
+            logits -= _threshold(logits, spec.keep, spec.temperature)
         self.logits = nn.Parameter(logits, requires_grad=spec.kind != "none")
 
     def forward(self) -> Tensor:
@@ -47,16 +48,21 @@ def soft_top_k(logits: Tensor, keep: float, temperature: float) -> Tensor:
     """
     fixed = logits.detach()
     with torch.no_grad():
-        margin = temperature * (abs(math.log(keep / (1 - keep))) + 1)
-        low = fixed.amin(dim=1, keepdim=True) - margin
-        high = fixed.amax(dim=1, keepdim=True) + margin
-        for _ in range(BISECTIONS):
-            middle = (low + high) / 2
-            too_open = ((fixed - middle) / temperature).sigmoid().mean(dim=1, keepdim=True) > keep
-            low, high = torch.where(too_open, middle, low), torch.where(too_open, high, middle)
-        threshold = (low + high) / 2
+        threshold = _threshold(fixed, keep, temperature)
         selected = ((fixed - threshold) / temperature).sigmoid()
         slope = selected * (1 - selected)
         share = slope / slope.sum(dim=1, keepdim=True).clamp(min=torch.finfo(slope.dtype).tiny)
     implicit = threshold + (share * (logits - fixed)).sum(dim=1, keepdim=True)
     return ((logits - implicit) / temperature).sigmoid()
+
+
+def _threshold(logits: Tensor, keep: float, temperature: float) -> Tensor:
+    """τ [K, 1] at which each row of sigmoid((θ − τ)/T) has the mean `keep`, by bisection."""
+    margin = temperature * (abs(math.log(keep / (1 - keep))) + 1)
+    low = logits.amin(dim=1, keepdim=True) - margin
+    high = logits.amax(dim=1, keepdim=True) + margin
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        too_open = ((logits - middle) / temperature).sigmoid().mean(dim=1, keepdim=True) > keep
+        low, high = torch.where(too_open, middle, low), torch.where(too_open, high, middle)
+    return (low + high) / 2

@@ -49,7 +49,7 @@ def test_low_temperature_selects_the_k_largest() -> None:
 
 @pytest.mark.parametrize("kind", ["none", "sigmoid", "topk"])
 def test_start_of_each_kind(kind: str) -> None:
-    masks = Masks(3, 1000, MaskSpec(kind=kind, keep=0.8, temperature=1.0, init_std=0.1))()
+    masks = Masks(3, 1000, MaskSpec(kind=kind, keep=0.8, init_std=0.1))()
     assert masks.shape == (3, 1000)
     assert float(masks.mean()) == pytest.approx(1.0 if kind == "none" else 0.8, abs=0.01)
 
