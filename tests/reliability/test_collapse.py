@@ -20,10 +20,10 @@ TINY = {
     "log_every": 3,
 }
 ONLY_INVARIANCE = {"method": "vicreg", "objective": {"variance": 0, "covariance": 0}}
-CLOSING_MASKS = {
+CLOSING_MASKS = {  # soft enough to close: at the default temperature many free masks start saturated, without gradient
     "method": "mast",
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0},
-    "mast": {"masks": {"kind": "sigmoid", "sparsity": 1000.0, "lr_factor": 1000.0}},
+    "mast": {"masks": {"kind": "sigmoid", "temperature": 1.0, "sparsity": 1000.0, "lr_factor": 1000.0}},
 }
 
 
