@@ -91,9 +91,14 @@ def square(image: Image.Image, size: int) -> np.ndarray:
 
 
 def map_files(read: Callable[[Item], Result], files: Iterable[Item], threads: int) -> Iterator[Result]:
-    """Apply `read` to each file (or array), several at a time, in order, holding few results in memory."""
+    """Apply `read` to each file (or array), several at a time, in order, holding few results in memory.
+
+    No thread is left between two results: a caller that stops half-way may leave this generator to the garbage
+    collector, which would wait for threads wherever it runs, also in a thread that another pool just starts.
+    """
     pending = iter(files)
-    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-        warnings.filterwarnings("ignore", module="PIL")  # what matters is raised as well
-        while batch := list(itertools.islice(pending, _BATCH)):
-            yield from pool.map(read, batch)
+    while batch := list(itertools.islice(pending, _BATCH)):
+        with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+            warnings.filterwarnings("ignore", module="PIL")  # what matters is raised as well
+            results = list(pool.map(read, batch))
+        yield from results

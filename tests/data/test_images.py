@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -166,3 +168,11 @@ def test_pillow_does_not_warn_of_what_is_reported(tmp_path, monkeypatch):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_files_are_mapped_in_order(threads):
     assert list(map_files(lambda number: number * 2, range(300), threads)) == list(range(0, 600, 2))
+
+
+def test_a_mapping_that_is_left_half_way_holds_no_threads():
+    before = threading.active_count()
+    results = map_files(str, range(1000), threads=4)
+    assert next(results) == "0"
+    assert threading.active_count() == before
+    assert list(results) == [str(number) for number in range(1, 1000)]
