@@ -15,7 +15,7 @@ class _ClassificationData(StrictModel):
 
 
 class ShapesData(_ClassificationData):
-    """The embedded benchmark: rendered glyphs with five independent factors. Nothing to download."""
+    """The embedded benchmark: rendered glyphs with six independent factors. Nothing to download."""
 
     kind: Literal["shapes"]
     train: Count = 6000

@@ -141,6 +141,12 @@ def backgrounds(draws: np.ndarray, canvas: int) -> np.ndarray:
     return level[..., None] * tinted[:, None, None, :]
 
 
+def brightness_to_the_right(draws: np.ndarray) -> np.ndarray:
+    """How much brighter `backgrounds` of the same draws get towards the right, float [N] in (-1, 1)."""
+    first, second, turn, _, _ = draws.T
+    return (second - first) * np.cos(2 * np.pi * turn)
+
+
 def finish(images: np.ndarray, noise: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """Add grey noise in proportion to brightness, and round.
 

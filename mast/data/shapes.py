@@ -1,8 +1,8 @@
-"""The embedded benchmark `shapes`: one glyph per image, five factors drawn independently and uniformly.
+"""The embedded benchmark `shapes`: one glyph per image, six factors drawn independently and uniformly.
 
 Each factor is a classification task, and each task needs other invariances than the rest: `hue` is hurt by colour
-jitter, `facing` by flips, `size` by crops, `texture` by blur. Position, a small rotation, brightness, saturation and
-the grey background are nuisance.
+jitter, `facing` and `light` by flips, `size` by crops, `texture` by blur. Position, a small rotation, brightness,
+saturation, and all of the grey background but the side that its light comes from, are nuisance.
 """
 
 from pathlib import Path
@@ -10,7 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from mast.config import ShapesData
-from mast.data.glyphs import GLYPHS, TEXTURES, Glyphs, backgrounds, colours, coverage, finish, paint
+from mast.data.glyphs import (
+    GLYPHS,
+    TEXTURES,
+    Glyphs,
+    backgrounds,
+    brightness_to_the_right,
+    colours,
+    coverage,
+    finish,
+    paint,
+)
 from mast.data.splits import random_split
 from mast.data.store import Writer, channel_statistics
 
@@ -23,8 +33,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "facing": ("original", "mirrored"),
     "texture": TEXTURES,
     "size": ("small", "medium", "large", "huge"),
+    "light": ("left", "right"),
 }
-"""Class names of each target, in the order of the label columns."""
+"""Class names of each target, in the order of the label columns; `light` is the brighter side of the background."""
 
 SIDES: tuple[float, ...] = (0.42, 0.54, 0.68, 0.86)
 """Side of a glyph of each size, as a share of the image's."""
@@ -37,6 +48,8 @@ MAX_ANGLE = np.pi / 15
 
 _SPLITS = ("train", "test")
 _SCALARS = 16
+_GLYPH_TARGETS, _BACKGROUND = slice(0, 5), slice(11, 16)
+"""Which of an image's draws decide the glyph's targets, and which its background."""
 
 
 def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
@@ -49,12 +62,12 @@ def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tup
         split: `train` or `test`.
 
     Returns:
-        images uint8 [N, size, size, 3] and labels int64 [N, 5], one column for each of TARGETS.
+        images uint8 [N, size, size, 3] and labels int64 [N, 6], one column for each of TARGETS.
     """
     draws, noise = uniform_draws(seed, _SPLITS.index(split), range(count), _SCALARS, size)
     labels = _labels(draws)
-    shape, hue, facing, texture, size_class = labels.T
-    nuisance = draws[:, 5:].T
+    shape, hue, facing, texture, size_class, _ = labels.T
+    nuisance = draws[:, _GLYPH_TARGETS.stop : _BACKGROUND.start].T
 
     side = np.array(SIDES)[size_class] * size
     room = np.maximum(size - side, 0.04 * size) / 2
@@ -68,7 +81,7 @@ def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tup
         y=size / 2 + room * (2 * nuisance[2] - 1),
         phase=nuisance[3],
     )
-    images = backgrounds(nuisance[6:11].T, size)
+    images = backgrounds(draws[:, _BACKGROUND], size)
     paint(images, *coverage(glyphs, size, TEXTURE_PERIOD * size), glyph_colours(hue, nuisance[4], nuisance[5]))
     return finish(images, noise, np.full(count, 0.08)), labels
 
@@ -79,8 +92,10 @@ def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
 
 
 def _labels(draws: np.ndarray) -> np.ndarray:
-    classes = np.array([len(names) for names in TARGETS.values()])
-    return (draws[:, : len(TARGETS)] * classes).astype(np.int64)
+    of_glyph = draws[:, _GLYPH_TARGETS]
+    classes = np.array([len(names) for names in TARGETS.values()][_GLYPH_TARGETS])
+    from_the_right = brightness_to_the_right(draws[:, _BACKGROUND]) > 0
+    return np.column_stack([(of_glyph * classes).astype(np.int64), from_the_right])
 
 
 def glyph_colours(hue_class: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:

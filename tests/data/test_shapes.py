@@ -37,14 +37,14 @@ def test_seeds_and_splits_draw_different_images():
 
 def test_the_images_of_generator_version_1_never_change():
     images, labels = render_shapes(4, 32, seed=0)
-    digest = hashlib.sha256(images.tobytes() + labels.astype("<i8").tobytes()).hexdigest()
+    digest = hashlib.sha256(images.tobytes() + labels[:, :5].astype("<i8").tobytes()).hexdigest()
     assert digest == "db63122c5eff2f301cb8201cb7ae2982174ceda35572c42f93e927cdf450552a"
 
 
 def test_shapes_and_types(sample):
     images, labels = sample
     assert images.shape == (2000, 32, 32, 3) and images.dtype == np.uint8
-    assert labels.shape == (2000, 5) and labels.dtype == np.int64
+    assert labels.shape == (2000, 6) and labels.dtype == np.int64
 
 
 def test_factors_are_uniform_and_independent(sample):
@@ -82,6 +82,18 @@ def test_area_grows_with_the_size_class(sample):
     area = (saturation(images) > 0.3).sum((1, 2))
     means = [area[labels[:, 4] == size].mean() for size in range(4)]
     assert all(larger > 1.3 * smaller for smaller, larger in itertools.pairwise(means))
+
+
+def test_light_is_the_side_on_which_a_plane_through_the_background_is_higher(sample):
+    images, labels = sample
+    down, across = np.mgrid[:32, :32]
+    slopes = []
+    for image, background in zip(images[:500], saturation(images[:500]) < 0.08, strict=True):
+        plane = np.column_stack([np.ones(background.sum()), across[background], down[background]])
+        slopes.append(np.linalg.lstsq(plane, image.mean(2)[background])[0][1])
+    clear = np.abs(slopes) > 0.3  # grey levels per pixel; the noise of a pixel is up to 8 %
+    assert clear.mean() > 0.6
+    assert np.array_equal(np.array(slopes)[clear] > 0, labels[:500][clear, 5] == 1)
 
 
 def test_no_glyph_is_a_mirror_image_of_any():
@@ -140,7 +152,7 @@ def test_preparing_twice_gives_the_same_identity(tmp_path):
     first, second = open_prepared(tmp_path / "a"), open_prepared(tmp_path / "b")
     assert first.manifest == second.manifest
     first.verify()
-    assert list(first.targets) == ["shape", "hue", "facing", "texture", "size"]
+    assert list(first.targets) == ["shape", "hue", "facing", "texture", "size", "light"]
     assert (first.count("train"), first.count("test"), len(first.val_indices)) == (50, 20, 10)
     assert "version 1" in first.manifest["source"]
     pixels = first.images("train").reshape(-1, 3) / 255

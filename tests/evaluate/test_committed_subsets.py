@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 import mast.evaluate
 from mast.config import DigitsData, Semi1Protocol, Semi10Protocol, SemiProtocol, ShapesData
-from mast.data.shapes import TARGETS, uniform_draws
+from mast.data.shapes import TARGETS, draw_labels
 from mast.data.splits import stratified_split
 from mast.evaluate.semi import labelled_subset
 
@@ -22,12 +22,8 @@ PROTOCOLS = (
 
 
 def shapes_labels() -> dict[str, np.ndarray]:
-    """Labels come first in each image's draws, so they do not depend on the images' size."""
     spec = ShapesData(kind="shapes")
-    draws, _ = uniform_draws(spec.seed, 0, range(spec.train), len(TARGETS), size=1)
-    return {
-        target: (draws[:, t] * len(classes)).astype(np.int64) for t, (target, classes) in enumerate(TARGETS.items())
-    }
+    return dict(zip(TARGETS, draw_labels(spec.train, spec.seed).T, strict=True))
 
 
 def digits_labels() -> dict[str, np.ndarray]:

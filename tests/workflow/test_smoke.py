@@ -55,7 +55,7 @@ def test_every_artefact_is_there(finished: Project) -> None:
 def test_table_shows_every_run_task_and_number_of_seeds(finished: Project) -> None:
     table = (finished.directory / "results/smoke/tables/linear.md").read_text(encoding="utf-8")
     header = next(line for line in table.splitlines() if line.startswith("| run"))
-    for column in ("shape", "hue", "facing", "texture", "size", "digits", "mean"):
+    for column in ("shape", "hue", "facing", "texture", "size", "light", "digits", "mean"):
         assert f" {column} " in header
     seeds = {line.split("|")[1].strip(): line.split("|")[-2].strip() for line in table.splitlines() if "|" in line}
     assert {run: seeds[run] for run in ("Untrained", "Supervised", "VICReg", "MAST")} == {
