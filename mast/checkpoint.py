@@ -83,13 +83,17 @@ class Checkpoints:
 
 
 class Saver:
-    """Saves a training's state every `MINUTES`, and when it is asked to stop."""
+    """Saves a training's state from time to time, and when it is asked to stop."""
 
     def __init__(
-        self, checkpoints: Checkpoints, total: int, state: Callable[[], dict[str, Any]], stop: Callable[[], bool]
+        self, total: int, save: Callable[[int], None], stop: Callable[[], bool], minutes: float | None = None
     ) -> None:
-        """`state` gives what to save of a training of `total` steps; `stop` says whether a signal has arrived."""
-        self._checkpoints, self._total, self._state, self._stop = checkpoints, total, state, stop
+        """`save` takes the number of steps done, of `total`; `stop` says whether a signal has arrived.
+
+        `minutes` between two saves are `MINUTES` by default.
+        """
+        self._total, self._save, self._stop = total, save, stop
+        self._minutes = MINUTES if minutes is None else minutes
         self._saved_at = time.monotonic()
 
     def before(self, step: int) -> None:
@@ -99,15 +103,11 @@ class Saver:
             StoppedBySignalError: a signal has arrived; the state is saved.
         """
         if self._stop():
-            self.save(step)
+            self._save(step)
             raise StoppedBySignalError(f"stopped by a signal after step {step} of {self._total}; run again to go on")
-        if time.monotonic() - self._saved_at > 60 * MINUTES:
-            self.save(step)
-
-    def save(self, step: int) -> None:
-        """Save the state after `step` steps."""
-        self._checkpoints.save(step, self._state())
-        self._saved_at = time.monotonic()
+        if time.monotonic() - self._saved_at > 60 * self._minutes:
+            self._save(step)
+            self._saved_at = time.monotonic()
 
 
 def _check_sums(path: Path) -> None:

@@ -92,8 +92,12 @@ def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
     generator = torch.Generator().manual_seed(training.seed)
     starts = [group["lr"] for group in training.optimizer.param_groups]
     done, total = _resume(training, generator), spec.epochs * batches.steps_per_epoch
+
+    def save(step: int) -> None:
+        training.checkpoints.save(step, _state(training, generator))
+
     with stop_requests() as stop, Progress(spec.kind, (total - done) * spec.batch_size) as progress:
-        saver = Saver(training.checkpoints, total, lambda: _state(training, generator), stop)
+        saver = Saver(total, save, stop)
         for step in range(done, total):
             saver.before(step)
             epoch, within = divmod(step, batches.steps_per_epoch)
@@ -107,7 +111,7 @@ def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
                 _check_finite(training, loss, epoch)
                 yield epoch
         if done < total:
-            saver.save(total)
+            save(total)
 
 
 def cosine(epoch: int, epochs: int) -> float:

@@ -2,13 +2,12 @@
 
 import io
 import sys
-import time
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 
-from mast.checkpoint import Checkpoints
+from mast.checkpoint import Checkpoints, Saver
 from mast.config import PretrainSpec
 from mast.data.batches import TrainingBatches
 from mast.errors import MastError
@@ -20,7 +19,7 @@ from mast.pretrain.learners import Learner, Outcome
 from mast.pretrain.optim import build_optimizer, learning_rate, set_learning_rate
 from mast.pretrain.window import Window
 from mast.progress import Progress
-from mast.signals import StoppedBySignalError, stop_requests
+from mast.signals import stop_requests
 
 
 def train(
@@ -52,21 +51,14 @@ def train(
     training = _Training(learner, batches, spec, seed, device, checkpoints, curves, world)
     images_left = (training.total - training.done) * spec.batch_size
     stream = sys.stderr if world.leads else io.StringIO()
-    saved_at = time.monotonic()
     with stop_requests() as stop_requested, Progress(f"pretrain {spec.method}", images_left, stream=stream) as progress:
+        saver = Saver(training.total, training.save, lambda: world.any(stop_requested()), spec.checkpoint_minutes)
         while training.done < training.total:
+            saver.before(training.done)
             training.step()
             progress.update(spec.batch_size)
             if training.done % spec.log_every == 0 or training.done == training.total:
                 training.log()
-            if world.any(stop_requested()):
-                training.save()
-                raise StoppedBySignalError(
-                    f"stopped by a signal after step {training.done} of {training.total}; run again to go on"
-                )
-            if time.monotonic() - saved_at > 60 * spec.checkpoint_minutes:
-                training.save()
-                saved_at = time.monotonic()
 
 
 class _Training:
@@ -128,13 +120,13 @@ class _Training:
         if self.world.leads:
             self.curves.add({**record, **self.watch.signs(record)})
 
-    def save(self) -> None:
-        """Write a checkpoint."""
+    def save(self, step: int) -> None:
+        """Write a checkpoint after `step` steps."""
         self._require_finite(weights=True)
         if not self.world.leads:
             return
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        self.checkpoints.save(self.done, {**parts, "records": self.curves.records, "window": self.window.state()})
+        self.checkpoints.save(step, {**parts, "records": self.curves.records, "window": self.window.state()})
 
     def _resume(self) -> int:
         """Take over the newest checkpoint; the number of steps that it has done, 0 where there is none."""

@@ -137,8 +137,12 @@ def train_detector(
     training = _Training(detector, optimizer, schedule, flips, order)
     done = training.resume(checkpoints.load(torch.device(device)))
     detector.train()
+
+    def save(step: int) -> None:
+        checkpoints.save(step, training.state())
+
     with stop_requests() as stop, Progress("train detector", (total - done) * spec.batch_size) as progress:
-        saver = Saver(checkpoints, total, training.state, stop)
+        saver = Saver(total, save, stop)
         for epoch in range(done // len(loader), spec.epochs):
             first = done % len(loader) if epoch == done // len(loader) else 0
             sampler.skip = first * spec.batch_size
@@ -157,7 +161,7 @@ def train_detector(
                 schedule.step()
                 progress.update(len(examples), f"loss {loss.item():.3f}")
         if done < total:
-            saver.save(total)
+            save(total)
 
 
 class _Training:

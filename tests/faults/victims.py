@@ -39,7 +39,7 @@ DETECTION = {
 }
 KINDS = ("pretrain", "semi", "linear-sgd", "detection", "detection in place")
 STEPS = {"pretrain": 9, "semi": 3, "linear-sgd": 9, "detection": 9, "detection in place": 9}
-"""Of each training on the data of `prepare_all`; of `semi` for each of its five targets."""
+"""Of each training on the data of `prepare_all`; of `semi` for each of its six targets."""
 
 EXIT_STOPPED = 7
 
@@ -95,7 +95,6 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
     import torch
 
     from mast import checkpoint
-    from mast.pretrain import loop
     from mast.signals import StoppedBySignalError
 
     torch.set_num_threads(1)
@@ -106,7 +105,6 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
     if signal_at is not None:
         number, step = signal_at
         checkpoint.Saver.before = _hit(checkpoint.Saver.before, number, step)
-        loop.set_learning_rate = _hit(loop.set_learning_rate, number, step)
     try:
         _run(kind, inputs, output)
     except StoppedBySignalError as error:

@@ -12,6 +12,7 @@ from mast.data.store import open_prepared
 from mast.pretrain import loop
 from mast.pretrain.learners import Learner, Outcome
 from mast.pretrain.run import build_learner, pretrain
+from mast.signals import StoppedBySignalError
 
 FP16 = {
     "dataset": "shapes",
@@ -44,7 +45,7 @@ def stopped_after(steps: int, data: Path, output: Path, monkeypatch: pytest.Monk
         original(*arguments)
 
     original = loop.set_learning_rate
-    with monkeypatch.context() as patch, pytest.raises(loop.StoppedBySignalError):
+    with monkeypatch.context() as patch, pytest.raises(StoppedBySignalError):
         patch.setattr(loop, "set_learning_rate", set_and_stop)
         run(data, output)
     (checkpoint,) = (output / "checkpoints").iterdir()

@@ -21,6 +21,7 @@ from mast.models.uncertainty import load_uncertainty_head
 from mast.pretrain import loop
 from mast.pretrain.learners import Learner
 from mast.pretrain.run import pretrain
+from mast.signals import StoppedBySignalError
 
 TINY = {
     "dataset": "shapes",
@@ -96,7 +97,7 @@ def test_a_run_stopped_by_a_signal_goes_on_to_the_same_bytes(
         original(*arguments)
 
     monkeypatch.setattr(loop, "set_learning_rate", stop_in_time)
-    with pytest.raises(loop.StoppedBySignalError, match=f"after step {stop_after} of 9"):
+    with pytest.raises(StoppedBySignalError, match=f"after step {stop_after} of 9"):
         run(data, tmp_path / "stopped", method=method)
     assert not (tmp_path / "stopped" / "encoder.safetensors").exists()
     monkeypatch.setattr(loop, "set_learning_rate", original)
@@ -111,7 +112,7 @@ def test_checkpoints_of_other_settings_are_not_resumed(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "set_learning_rate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
-    with pytest.raises(loop.StoppedBySignalError):
+    with pytest.raises(StoppedBySignalError):
         run(data, tmp_path / "changed", method="vicreg", objective={"covariance": 5})
     monkeypatch.undo()
     fresh = run(data, tmp_path / "fresh", method="vicreg")

@@ -13,6 +13,7 @@ from mast.data.prepare import prepare
 from mast.errors import MastError
 from mast.pretrain import loop
 from mast.pretrain.run import pretrain
+from mast.signals import StoppedBySignalError
 
 TINY = {
     "dataset": "shapes",
@@ -75,7 +76,7 @@ def spoil_a_weight_and_stop(learner: loop.Learner, outcome: loop.Outcome) -> Non
 
 def test_the_last_good_checkpoint_is_named(data: Path, tmp_path: Path, in_step) -> None:
     in_step({2: stop, 5: spoil})
-    with pytest.raises(loop.StoppedBySignalError):
+    with pytest.raises(StoppedBySignalError):
         run(data, tmp_path)
     with pytest.raises(MastError) as error:
         run(data, tmp_path)
@@ -103,7 +104,7 @@ def test_a_checkpoint_between_the_bad_step_and_the_next_logged_one_is_not_saved(
     data: Path, tmp_path: Path, in_step, spoils, named: str
 ) -> None:
     in_step({2: stop, 4: spoils})
-    with pytest.raises(loop.StoppedBySignalError):
+    with pytest.raises(StoppedBySignalError):
         run(data, tmp_path)
     with pytest.raises(MastError) as error:
         run(data, tmp_path)
