@@ -1,6 +1,7 @@
 """Whole pretraining steps: ours, a plain lightly + DataLoader loop, and the same network's forward and backward alone.
 
-A unit of measurement is one epoch of a few steps through `mast.pretrain.loop.train`, everything included.
+A unit of measurement is one epoch of some steps through `mast.pretrain.loop.train`, everything included: as many that
+what happens once a run, or once in ten steps, has its usual share.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from mast.pretrain.curves import Curves
 from mast.pretrain.learners import Learner, Mast, Vicreg
 from mast.pretrain.loop import train
 
-STEPS = 6
+STEPS = 20
 SIZE = 32
 GREY = ([0.5] * 3, [0.25] * 3)
 """Mean and standard deviation with which views are normalised."""
@@ -45,7 +46,7 @@ def measure(quick: bool) -> Section:
         }
         tasks = {name: ours(spec) for name, spec in specs.items()}
         tasks |= {"forward + backward": network_alone(specs["VICReg"]), "lightly": lightly_loop(specs["VICReg"])}
-        times = alternate(tasks, 9, 25 if quick else 70)
+        times = alternate(tasks, 9, 30 if quick else 80)
         for name, seconds in times.items():
             section.add(precision, name, STEPS * specs["VICReg"].batch_size / seconds, "images/s")
         section.targets += [
