@@ -71,10 +71,12 @@ def _draw(targets: Sequence[Target], path: Path) -> None:
     """How far each target is passed: 1 is the target itself, more is better."""
     margins = [t.measured / t.bound if t.at_least else t.bound / t.measured for t in targets]
     figure, axes = pyplot.subplots(figsize=(8, 0.35 * len(targets) + 1), layout="constrained")
-    axes.barh([t.name for t in targets], margins, color=["tab:blue" if t.met else "tab:red" for t in targets])
+    colours = ["tab:blue" if t.met else "tab:red" for t in targets]
+    axes.barh([t.name for t in targets], [margin - 1 for margin in margins], left=1, color=colours)
     axes.axvline(1, color="black", linewidth=1)
     axes.invert_yaxis()
-    axes.set_xscale("log")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("measured relative to the target (1 = target, more is better)")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=150)
