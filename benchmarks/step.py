@@ -1,7 +1,7 @@
 """Whole pretraining steps: ours, a plain lightly + DataLoader loop, and the same network's forward and backward alone.
 
-A unit of measurement is one epoch of some steps through `mast.pretrain.loop.train`, everything included: as many that
-what happens once a run, or once in ten steps, has its usual share.
+A unit of measurement is one epoch of some steps through `mast.pretraining.loop.train`, everything included: as many
+that what happens once a run, or once in ten steps, has its usual share.
 """
 
 import contextlib
@@ -21,12 +21,12 @@ from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
 from mast.checkpoint import Checkpoints
 from mast.config import PolicySpec, PretrainSpec, load_experiment
-from mast.data.batches import TrainingBatches
+from mast.data.prepared.batches import TrainingBatches
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
-from mast.pretrain.curves import Curves
-from mast.pretrain.learners import Learner, Mast, Vicreg
-from mast.pretrain.loop import train
+from mast.pretraining.learners import Learner, Mast, Vicreg
+from mast.pretraining.loop import train
+from mast.pretraining.metrics_log import Curves
 
 STEPS = 20
 SIZE = 32

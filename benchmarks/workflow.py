@@ -25,7 +25,7 @@ def measure(quick: bool) -> Section:
     dry_runs = {path: _median([*SNAKEMAKE, "--dry-run", "--configfile", str(path)]) for path in configurations()}
     for path, seconds in dry_runs.items():
         section.add(str(path), "snakemake --dry-run", seconds, "s")
-    start = _median([sys.executable, "-c", "import mast.pretrain.run"])
+    start = _median([sys.executable, "-c", "import mast.pretraining.run"])
     section.add("a pretraining job", "start of the program", start, "s")
     with tempfile.TemporaryDirectory() as folder:
         per_job = _seconds_per_job(Path(folder))

@@ -31,7 +31,7 @@ from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty, 
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
 from mast.config import PretrainSpec, parse
-from mast.data.store import PreparedData, open_prepared
+from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.files import atomic_path, read_json, sha256_file, write_sealed_json, write_text
 from mast.models.encoder import load_encoder, normalisation, read_weights

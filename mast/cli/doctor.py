@@ -64,7 +64,7 @@ def packages() -> Iterator[Finding]:
 
 def data(experiment: Experiment) -> Iterator[Finding]:
     """Data sets that are neither prepared nor there to be prepared, and lists of labelled images."""
-    from mast.data.presence import is_fetched, missing_files, source_of
+    from mast.preflight.presence import is_fetched, missing_files, source_of
 
     if any(not Path(getattr(spec, "root", "/")).is_absolute() for spec in experiment.datasets.values()):
         yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root names another place"
@@ -105,7 +105,7 @@ def disk(experiment: Experiment) -> Iterator[Finding]:
 
 def _needs(experiment: Experiment) -> Iterator[tuple[Path, str, float]]:
     """(where, what, bytes); of archives twice their size, as they stay beside what they hold."""
-    from mast.data.presence import is_fetched, missing_files, source_of
+    from mast.preflight.presence import is_fetched, missing_files, source_of
 
     prepared = sum(filter(None, _prepared_bytes(experiment).values()))
     yield Path(experiment.results).absolute(), "prepared images need", prepared
@@ -119,7 +119,7 @@ def _needs(experiment: Experiment) -> Iterator[tuple[Path, str, float]]:
 
 
 def _prepared_bytes(experiment: Experiment) -> dict[str, int | None]:
-    from mast.data.presence import prepared_bytes
+    from mast.preflight.presence import prepared_bytes
 
     waiting = {name: spec for name, spec in experiment.datasets.items() if not _is_prepared(experiment, name)}
     return {name: prepared_bytes(spec) for name, spec in waiting.items()}

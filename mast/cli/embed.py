@@ -20,7 +20,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _embed(arguments: argparse.Namespace) -> None:
     set_up_process(arguments.threads)
-    from mast.evaluate.embed import embed
+    from mast.export.embed import embed
 
     device = choose_device(arguments.gpus)
     embed(arguments.encoder, arguments.images, arguments.output, arguments.size, device, arguments.threads)

@@ -52,7 +52,7 @@ def _protocol_parser(commands: argparse._SubParsersAction, name: str, text: str)
 def _features(arguments: argparse.Namespace) -> None:
     paths = [path(arguments, "encoder", ENCODER), path(arguments, "data", DATA), path(arguments, "output", FEATURES)]
     set_up_process(arguments.threads)
-    from mast.evaluate.features import extract_features
+    from mast.evaluation.features import extract_features
 
     extract_features(*paths, device=choose_device(arguments.gpus))
 
@@ -75,36 +75,36 @@ def _on_images(kind: Any, load: Callable[[], Evaluate], arguments: argparse.Name
 
 
 def _load_linear() -> Evaluate:
-    from mast.evaluate.linear import evaluate_linear
+    from mast.protocols.linear_lbfgs import evaluate_linear
 
     return evaluate_linear
 
 
 def _load_knn() -> Evaluate:
-    from mast.evaluate.knn import evaluate_knn
+    from mast.protocols.knn import evaluate_knn
 
     return evaluate_knn
 
 
 def _load_few_shot() -> Evaluate:
-    from mast.evaluate.few_shot import evaluate_few_shot
+    from mast.protocols.few_shot import evaluate_few_shot
 
     return evaluate_few_shot
 
 
 def _load_svm() -> Evaluate:
-    from mast.evaluate.svm import evaluate_svm
+    from mast.protocols.svm_voc import evaluate_svm
 
     return evaluate_svm
 
 
 def _load_linear_sgd() -> Evaluate:
-    from mast.evaluate.linear_sgd import evaluate_linear_sgd
+    from mast.protocols.linear_sgd import evaluate_linear_sgd
 
     return evaluate_linear_sgd
 
 
 def _load_semi() -> Evaluate:
-    from mast.evaluate.semi import evaluate_semi
+    from mast.protocols.semi import evaluate_semi
 
     return evaluate_semi

@@ -28,7 +28,7 @@ def _export(arguments: argparse.Namespace) -> None:
     encoder, data = path(arguments, "encoder", ENCODER), path(arguments, "data", DATA)
     output = path(arguments, "output", EXPORT)
     set_up_process(1)
-    from mast.models.export import export_encoder
+    from mast.export.folder import export_encoder
 
     export_encoder(encoder, data / "manifest.json", metrics, output)
     print(output)

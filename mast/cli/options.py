@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from mast.config import Experiment, load_experiment, parse_spec
-from mast.config.base import StrictModel, nearest
 from mast.errors import MastError
+from mast.settings import StrictModel, nearest
 
 Protocol = TypeVar("Protocol", bound=StrictModel)
 Entry = TypeVar("Entry")

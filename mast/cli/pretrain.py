@@ -33,7 +33,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
         _become_torchrun(arguments.gpus)
     set_up_process(threads)
-    from mast.pretrain.run import pretrain
+    from mast.pretraining.run import pretrain
 
     pretrain(spec, arguments.run, arguments.seed, data, output, device, threads)
 

@@ -51,7 +51,7 @@ def _table(arguments: argparse.Namespace) -> None:
     metrics = arguments.metrics
     if arguments.config is not None and not metrics:
         metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study)]
-    from mast.reporting.tables import write_table
+    from mast.reporting.tables.study import write_table
 
     write_table(spec, metrics, arguments.published, path(arguments, "output", TABLE))
 
@@ -67,7 +67,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.config is not None and not metrics:
         runs = [row.run for row in spec.rows]
         metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study, runs)]
-    from mast.reporting.comparison import write_comparison
+    from mast.reporting.tables.comparison import write_comparison
 
     write_comparison(spec, metrics, path(arguments, "output", COMPARISON))
 
@@ -77,7 +77,7 @@ def _health(arguments: argparse.Namespace) -> None:
         files = health_files(experiment(arguments))
     else:
         files = parse_spec(dict[str, list[Path]], arguments.spec)
-    from mast.reporting.health import write_health
+    from mast.reporting.tables.health import write_health
 
     runs = {run: [Path(file) for file in own] for run, own in files.items()}
     write_health(runs, path(arguments, "output", HEALTH))

@@ -23,6 +23,6 @@ def _detect(arguments: argparse.Namespace) -> None:
     spec = protocol_spec(arguments, DetectionProtocol)
     paths = [path(arguments, "encoder", ENCODER), path(arguments, "data", DATA), path(arguments, "output", METRICS)]
     set_up_process(arguments.threads)
-    from mast.transfer.detection import evaluate_detection
+    from mast.protocols.detection import evaluate_detection
 
     evaluate_detection(arguments.protocol, spec, *paths, seed=arguments.seed, device=choose_device(arguments.gpus))

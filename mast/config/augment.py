@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
-from mast.config.base import NonNegative, Positive, Probability, StrictModel
+from mast.settings import NonNegative, Positive, Probability, StrictModel
 
 AugmentationName = Literal[
     "crop",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mast.config.base import Count, StrictModel
+from mast.settings import Count, StrictModel
 
 
 class _ClassificationData(StrictModel):

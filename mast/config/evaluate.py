@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from mast.config.augment import Crop, Flip
-from mast.config.base import Count, NonNegative, Positive, StrictModel
+from mast.settings import Count, NonNegative, Positive, StrictModel
 
 
 class _Protocol(StrictModel):

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from mast.config.base import Count, Name, StrictModel, nearest
 from mast.config.pretrain import Method, PretrainSpec
+from mast.settings import Count, Name, StrictModel, nearest
 
 Metric = Literal["top1", "top5", "mean_per_class"]
 """What a study may choose to show of a classification."""

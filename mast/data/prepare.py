@@ -13,12 +13,12 @@ from mast.config import (
     VocData,
     VocLabelsData,
 )
-from mast.data.coco import prepare_coco
-from mast.data.folder import prepare_folder
-from mast.data.scenes import prepare_scenes
-from mast.data.shapes import prepare_shapes
-from mast.data.voc import prepare_voc
-from mast.data.voc_labels import prepare_voc_labels
+from mast.data.embedded.scenes import prepare_scenes
+from mast.data.embedded.shapes import prepare_shapes
+from mast.data.readers.coco import prepare_coco
+from mast.data.readers.folder import prepare_folder
+from mast.data.readers.voc import prepare_voc
+from mast.data.readers.voc_labels import prepare_voc_labels
 from mast.errors import MastError
 
 
@@ -51,13 +51,13 @@ def _prepare(name: str, spec: DataSpec, output: Path, threads: int) -> None:
         case ScenesData():
             prepare_scenes(name, spec, output)
         case DigitsData():
-            from mast.data.digits import prepare_digits  # here: scikit-learn takes a second to import
+            from mast.data.readers.digits import prepare_digits  # here: scikit-learn takes a second to import
 
             prepare_digits(name, spec, output)
         case FolderData():
             prepare_folder(name, spec, output, threads)
         case PublicData():
-            from mast.data.public import prepare_public  # here: torchvision takes two seconds to import
+            from mast.data.readers.public import prepare_public  # here: torchvision takes two seconds to import
 
             prepare_public(name, spec, output, threads)
         case CocoData():

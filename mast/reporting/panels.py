@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.reporting.curves import Runs, read_table
+from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of
 
 COLUMNS = ("task", "target", "metric", "label", "mean", "interval")

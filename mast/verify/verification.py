@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from safetensors import safe_open
 
-from mast.data.store import PreparedData
+from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.files import SEAL, WEIGHTS_METADATA, read_json, sha256_file
-from mast.reporting.outputs import result_sha256
+from mast.reporting.tables.outputs import result_sha256
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 

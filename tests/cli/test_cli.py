@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 import mast
 from mast.cli import main
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = ROOT / "config"
 SMOKE = str(CONFIG / "smoke.yaml")
 
 

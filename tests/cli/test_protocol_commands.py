@@ -1,12 +1,11 @@
 """The commands of the protocols check what they are given before anything is computed."""
 
-from pathlib import Path
-
 import pytest
+from support import ROOT
 
 from mast.cli import main
 
-SMOKE = str(Path(__file__).parents[2] / "config/smoke.yaml")
+SMOKE = str(ROOT / "config/smoke.yaml")
 
 
 @pytest.mark.parametrize(

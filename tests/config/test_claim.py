@@ -1,12 +1,11 @@
 """config/claim.yaml compares fairly, and was not chosen on what it shows."""
 
-from pathlib import Path
-
 import pytest
+from support import ROOT
 
 from mast.config import load_experiment
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = ROOT / "config"
 CLAIM = load_experiment(CONFIG / "claim.yaml")
 SEARCH = load_experiment(CONFIG / "claim-search.yaml")
 

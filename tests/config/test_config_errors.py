@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import yaml
+from support import ROOT
 
 from mast.config import Experiment, load_experiment, parse
 from mast.errors import MastError
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = ROOT / "config"
 
 
 def smoke() -> dict[str, Any]:

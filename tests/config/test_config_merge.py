@@ -1,17 +1,17 @@
 """What a run takes from the shared settings, and what reaches its job."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from support import ROOT
 
 from mast.config import Experiment, PretrainSpec, load_experiment, parse, parse_spec
 from mast.config.experiment import merge
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = ROOT / "config"
 MAPPINGS = st.recursive(
     st.dictionaries(st.sampled_from("abc"), st.integers()),
     lambda inner: st.dictionaries(st.sampled_from("abc"), st.integers() | inner),

@@ -2,16 +2,14 @@
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
+from support import ROOT
 
 from mast.config.schema import json_schema, markdown
-
-ROOT = Path(__file__).parents[2]
 
 
 def smoke() -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """config/full.yaml holds one of everything."""
 
-from pathlib import Path
 from typing import get_args
+
+from support import ROOT
 
 from mast.config import UncertaintySpec, load_experiment
 from mast.config.augment import PairingName
 from mast.config.evaluate import ProtocolSpec
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = ROOT / "config"
 FULL = load_experiment(CONFIG / "full.yaml")
 MAST = [spec.mast for spec in map(FULL.pretrain_spec, FULL.runs) if spec.mast is not None]
 

@@ -13,12 +13,12 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import load_file
+from support import ROOT
 
 from mast.cli import main
 from mast.config import EncoderSpec
 from mast.models.encoder import build_encoder, load_encoder, save_encoder
 
-ROOT = Path(__file__).parents[2]
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
 SIDE = 48
 SPECS = {

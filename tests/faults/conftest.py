@@ -1,14 +1,10 @@
 """Counts the faults that are tried and survived, and prints a line for each kind at the end."""
 
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "workflow"))  # for `projects`
 
 FAULT = "fault"
 

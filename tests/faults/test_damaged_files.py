@@ -10,26 +10,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from victims import DETECTION, PRETRAIN
+from support.victims import DETECTION, PRETRAIN
 
 from mast.analysis.run import analyze
 from mast.checkpoint import Checkpoints
 from mast.cli import main
 from mast.config import DetectionProtocol, KnnProtocol, PretrainSpec, ScenesData, ShapesData
 from mast.data.prepare import prepare
-from mast.data.store import open_prepared
+from mast.data.prepared.store import open_prepared
 from mast.errors import MastError
-from mast.evaluate.features import extract_features
-from mast.evaluate.features_file import read_features
-from mast.evaluate.knn import evaluate_knn
+from mast.evaluation.features import extract_features
+from mast.evaluation.features_file import read_features
 from mast.files import read_json
 from mast.models.encoder import read_weights
-from mast.pretrain.run import pretrain
-from mast.reporting.collect import collect
-from mast.reporting.curves import read_metrics_log, read_table
-from mast.reporting.figure_certainty import _read as read_extremes
-from mast.reporting.figure_detections import _predictions as read_predictions
-from mast.transfer.detection import evaluate_detection
+from mast.pretraining.run import pretrain
+from mast.protocols.detection import evaluate_detection
+from mast.protocols.knn import evaluate_knn
+from mast.reporting.figures.certainty import _read as read_extremes
+from mast.reporting.figures.detections import _predictions as read_predictions
+from mast.reporting.read import read_metrics_log, read_table
+from mast.reporting.tables.collect import collect
 
 pytestmark = pytest.mark.xdist_group("faults in files")
 

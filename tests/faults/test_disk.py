@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from harness import experiment
-from projects import ROOT
+from support.harness import experiment
+from support.projects import ROOT
 
 from mast.cli import main
 

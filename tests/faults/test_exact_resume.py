@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from victims import EXIT_STOPPED, KINDS, SIGNALS, STEPS, prepare_all, train
+from support.victims import EXIT_STOPPED, KINDS, SIGNALS, STEPS, prepare_all, train
 
 pytestmark = pytest.mark.xdist_group("faults in trainings")
 

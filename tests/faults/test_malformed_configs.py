@@ -9,14 +9,14 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from projects import Project, new_project
+from support import ROOT
+from support.projects import Project, new_project
 
 from mast.config import load_experiment
-from mast.data.preflight import check_experiment
 from mast.errors import MastError
 from mast.paths import figure_files, health_files, study_metrics
+from mast.preflight.experiment import check_experiment
 
-ROOT = Path(__file__).parents[2]
 SMOKE = (ROOT / "config/smoke.yaml").read_text(encoding="utf-8")
 BOMB = "a0: &a0 [x, x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
 GENERATED = 200

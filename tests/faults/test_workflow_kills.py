@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness import Experiment, experiment, kill, wait_for
+from support.harness import Experiment, experiment, kill, wait_for
 
 Fault = Callable[[str], AbstractContextManager[None]]
 

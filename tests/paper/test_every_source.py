@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fixture_data import OWN_FOLDERS, write_sources
-from layouts import LAYOUTS
-from projects import Project
+from support.fixture_data import OWN_FOLDERS, write_sources
+from support.layouts import LAYOUTS
+from support.projects import Project
 
 from mast.config.scale import TINY_PROTOCOLS, TINY_RUN
+from mast.data.prepared.store import open_prepared
 from mast.data.sources.catalogue import SOURCES
-from mast.data.store import open_prepared
 
 UNLABELED = "stl10-unlabeled"
 LABELED = sorted(set(SOURCES) - {UNLABELED})

@@ -1,19 +1,19 @@
 """What the heads of the paper's configurations say of hours and disk follows from their settings."""
 
 import re
-from pathlib import Path
 
 import pytest
 import torch
+from support import ROOT
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mast.config import PretrainSpec, load_experiment
-from mast.data.presence import prepared_bytes, source_of
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
+from mast.preflight.presence import prepared_bytes, source_of
 
-PAPER = Path(__file__).parents[2] / "config/paper"
+PAPER = ROOT / "config/paper"
 FORWARD_BACKWARD, VIEWS, SECONDS = 3, 2, 3600
 
 

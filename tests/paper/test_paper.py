@@ -12,12 +12,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from fixture_data import write_all
+from support import ROOT
+from support.fixture_data import write_all
 
 from mast.cli import main
 from mast.config import load_experiment
 
-ROOT = Path(__file__).parents[2]
 PAPERS = ("stl10", "imagenet")
 SHOWN = ("top1", "top5", "mean_per_class", "mAP", "AP", "AP50", "AP75")
 COMMAND = re.compile(r"^Shell command: (mast .*?) > \S+ 2>&1$", flags=re.MULTILINE)

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
 from mast.config import load_experiment
-from mast.data.preflight import check_experiment
 from mast.errors import MastError
+from mast.preflight.experiment import check_experiment
 
-PAPER = Path(__file__).parents[2] / "config/paper"
+PAPER = ROOT / "config/paper"
 
 
 @pytest.mark.parametrize("paper", ["stl10", "imagenet"])

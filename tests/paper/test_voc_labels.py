@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from layouts import picture, text
+from support.layouts import picture, text
 
 from mast.config import VocLabelsData
 from mast.data.prepare import prepare
-from mast.data.store import open_prepared
+from mast.data.prepared.store import open_prepared
 from mast.errors import MastError
 
 LISTS = {

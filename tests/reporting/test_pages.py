@@ -1,12 +1,11 @@
-from pathlib import Path
-
 import pytest
+from support import ROOT
 
 from mast.cli.program import main
 from mast.errors import MastError
 from mast.reporting.pages import fill_page
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 PAGE = """\
 Before.
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import accounting
 import pytest
-from slurm_cluster import PROGRAMS, Cluster, Workflow, system_path
+from support import slurm_accounting as accounting
+from support.slurm_cluster import PROGRAMS, Cluster, Workflow, system_path
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from slurm_cluster import Cluster, Run, Workflow
-from waiting import wait_for
+from support.slurm_cluster import Cluster, Run, Workflow
+from support.waiting import wait_for
 
 MakeWorkflow = Callable[[str], Workflow]
 SLEEPERS = """

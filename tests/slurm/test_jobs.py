@@ -4,8 +4,8 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from slurm_cluster import KILL_WAIT, Cluster, Workflow
-from waiting import on_this_machine, wait_for
+from support.slurm_cluster import KILL_WAIT, Cluster, Workflow
+from support.waiting import on_this_machine, wait_for
 
 MakeWorkflow = Callable[[str], Workflow]
 

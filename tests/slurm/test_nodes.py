@@ -8,9 +8,9 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from slurm_cluster import REPOSITORY, Cluster, Run, Workflow
-from test_preemption import CONFIGURATION, left_alone
-from waiting import on_this_machine, wait_for
+from support.slurm_cluster import REPOSITORY, Cluster, Run, Workflow
+from support.slurm_training import CONFIGURATION, left_alone
+from support.waiting import on_this_machine, wait_for
 
 OUTPUT = Path("results/pretrain/shapes/mast/seed0")
 MakeWorkflow = Callable[[str], Workflow]

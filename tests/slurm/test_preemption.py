@@ -1,37 +1,15 @@
 """Pretraining that is told to stop, and preempted, ends with the encoder of a run that was left alone."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from slurm_cluster import REPOSITORY, Cluster, Workflow
-from waiting import wait_for
+from support.slurm_cluster import REPOSITORY, Cluster, Workflow
+from support.slurm_training import CONFIGURATION, left_alone
+from support.waiting import wait_for
 
-CONFIGURATION = {
-    "name": "preempted",
-    "datasets": {"shapes": {"kind": "shapes", "train": 64, "test": 16, "size": 16}},
-    "seeds": [0],
-    "runs": {
-        "mast": {
-            "method": "mast",
-            "dataset": "shapes",
-            "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]},
-            "projector": {"hidden": 16, "output": 16},
-            "optimizer": {"name": "adamw", "lr": 0.001, "warmup_epochs": 1},
-            "epochs": 320,
-            "batch_size": 64,
-            "log_every": 1,
-        }
-    },
-    "protocols": {"linear": {"kind": "linear-lbfgs"}},
-    "studies": {"linear": {"title": "Linear", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast"]}},
-    "resources": {"prepare": {"mem_mb": 500, "runtime": 5}, "pretrain": {"mem_mb": 1000, "runtime": 20}},
-}
 RUN = Path("results/pretrain/shapes/mast/seed0")
 
 
@@ -67,15 +45,6 @@ def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
     alone = left_alone(flow.directory)
     for name in ("encoder.safetensors", "heads.safetensors"):
         assert (output / name).read_bytes() == (alone / name).read_bytes()
-
-
-def left_alone(directory: Path) -> Path:
-    """The same run without SLURM and without a stop."""
-    mast = Path(sys.executable).parent / "mast"
-    output = directory / "alone"
-    command = [mast, "pretrain", "--config", "config.yaml", "--run", "mast", "--seed", "0", "--output", output]
-    subprocess.run([*command, "--gpus", "0"], cwd=directory, env=os.environ, check=True, timeout=600)
-    return output
 
 
 def _restarts(cluster: Cluster, job: str) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from slurm_cluster import REPOSITORY, Cluster, Run, Workflow
+from support.slurm_cluster import REPOSITORY, Cluster, Run, Workflow
 
 PROFILES = ("slurm", "submitit-local", "default")
 SMOKE = yaml.safe_load((REPOSITORY / "config/smoke.yaml").read_text())

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from projects import Project, new_project
+from support.projects import Project, new_project
 
 
 @pytest.fixture

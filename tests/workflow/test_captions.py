@@ -1,12 +1,13 @@
 """Tables are captioned by what their study shows or how their protocol measures, figures by their name."""
 
-from pathlib import Path
 from typing import get_args
+
+from support import ROOT
 
 from mast.config import ProtocolSpec
 from mast.paths import FIGURE_SOURCES
 
-REPORT = Path(__file__).parents[2] / "workflow/report"
+REPORT = ROOT / "workflow/report"
 
 
 def kinds() -> set[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from projects import Project
+from support import ROOT
+from support.projects import Project
 
 from mast.config import Experiment, parse
 from mast.errors import MastError
@@ -69,7 +70,7 @@ def test_the_whole_workflow_takes_text_as_text(hostile: Project) -> None:
 
 
 def test_a_job_sent_through_submitit_carries_no_environment(hostile: Project) -> None:
-    profile = Path(__file__).parents[2] / "profiles/submitit-local"
+    profile = ROOT / "profiles/submitit-local"
     arguments = ["data", "--configfile", CONFIG, "--profile", str(profile)]
     run = hostile.snakemake(*arguments, environment={"MAST_SECRET": SECRET})
     assert run.returncode == 0, run.stdout[-3000:]

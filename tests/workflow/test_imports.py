@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import ROOT
 
-PACKAGE = Path(__file__).parents[2] / "mast"
+PACKAGE = ROOT / "mast"
 LAYERS = (
     {"config", "files", "errors", "paths", "progress", "runtime", "checkpoint", "commit", "gpus", "signals"},
     {"objectives", "models", "augment", "data"},
@@ -23,7 +24,7 @@ MODULES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__
 
 
 def part(module: str) -> str:
-    """`mast.data.store` → `data`."""
+    """`mast.data.prepared.store` → `data`."""
     return module.split(".")[1]
 
 
@@ -66,5 +67,5 @@ def test_light_parts_import_neither_torch_nor_other_parts(name: str) -> None:
 
 
 def test_planning_a_workflow_and_preparing_embedded_data_need_no_torch() -> None:
-    code = "import sys, mast.data.preflight, mast.data.prepare, mast.paths; sys.exit('torch' in sys.modules)"
+    code = "import sys, mast.preflight.experiment, mast.data.prepare, mast.paths; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

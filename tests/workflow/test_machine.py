@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 
-from projects import Project
+from support.projects import Project
 
 TWO_GPUS = {"CUDA_VISIBLE_DEVICES": "0,1"}
 DATA = "results/smoke/data/digits/manifest.json"

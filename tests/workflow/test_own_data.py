@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from projects import Project
+from support.projects import Project
 
 CONFIG = """
 name: own

@@ -2,10 +2,10 @@
 
 import re
 import resource
-from pathlib import Path
 
 import pytest
-from projects import Project, planned
+from support import ROOT
+from support.projects import Project, planned
 
 TRAINING = {"prepare_data", "pretrain_run"}
 STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
@@ -129,6 +129,6 @@ def test_a_study_named_like_a_rule_is_refused(project: Project) -> None:
 
 
 def test_readme_of_results_names_every_stage() -> None:
-    readme = (Path(__file__).parents[2] / "results/README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "results/README.md").read_text(encoding="utf-8")
     for folder in ("data/", "pretrain/", "features/", "metrics/", "analysis/", "tables/", "figures/", "report.html"):
         assert folder in readme

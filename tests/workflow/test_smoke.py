@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from projects import ENVIRONMENT, Project, planned
+from support.projects import ENVIRONMENT, Project, planned
 
 pytestmark = pytest.mark.xdist_group("smoke")
 

@@ -2,7 +2,7 @@
 
 import mast.config
 from mast.config.text import read_yaml
-from mast.data.preflight import check_experiment
+from mast.preflight.experiment import check_experiment
 from mast.errors import MastError
 from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
 from mast.paths import FIGURE_SOURCES, HEALTH, figure_files, health_files, of_runs, study_metrics

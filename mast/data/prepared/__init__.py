@@ -1,0 +1,1 @@
+"""Prepared data: written once, read by every job."""

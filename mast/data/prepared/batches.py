@@ -1,0 +1,77 @@
+"""Deterministic training batches: which images form step s of epoch e depends on (seed, e, s) alone."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from mast.data.prepared.subset import Images
+from mast.errors import MastError
+
+
+class TrainingBatches:
+    """Shuffled batches of images, held in memory, mapped, or decoded; the last short batch of an epoch is dropped.
+
+    Raises:
+        MastError: there are fewer images than one batch needs.
+    """
+
+    def __init__(
+        self, images: Images, labels: np.ndarray | None, batch_size: int, seed: int, pin_memory: bool = False
+    ) -> None:
+        """Serve batches of `images`, uint8 [M, H, W, 3], and of `labels`, int64 [M, …], if there are any.
+
+        `pin_memory` puts each batch into page-locked memory, for asynchronous copies to a GPU.
+        """
+        if len(images) < batch_size:
+            raise MastError(
+                f"batch_size: {batch_size} is more than the {len(images)} training images; "
+                f"set batch_size to {len(images)} or less, or give more images"
+            )
+        self._images, self._labels = images, labels
+        self._batch_size, self._seed, self._pin_memory = batch_size, seed, pin_memory
+        self._epoch, self._order = -1, np.empty(0, np.int64)
+        self._ahead = None if isinstance(images, np.ndarray) else ThreadPoolExecutor(1, "prefetch")
+        self._pending: dict[tuple[int, int, int | None, int | None], Future[np.ndarray]] = {}
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of whole batches in an epoch."""
+        return len(self._images) // self._batch_size
+
+    def indices(self, epoch: int, step: int) -> np.ndarray:
+        """Positions of a batch's images, int64 [batch_size]; each occurs at most once in an epoch.
+
+        Raises:
+            IndexError: `step` is not in 0 … steps_per_epoch − 1.
+        """
+        if not 0 <= step < self.steps_per_epoch:
+            raise IndexError(f"step {step} of {self.steps_per_epoch}")
+        if epoch != self._epoch:
+            self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
+            self._epoch = epoch
+        return self._order[step * self._batch_size : (step + 1) * self._batch_size]
+
+    def batch(self, epoch: int, step: int, share: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Images uint8 [batch_size, 3, H, W] in channels_last memory, and labels int64 [batch_size, …] or None.
+
+        `share` takes a part of the batch.
+        """
+        rows = self.indices(epoch, step)[share]
+        images = self._tensor(self._read(epoch, step, share, rows)).permute(0, 3, 1, 2)
+        return images, None if self._labels is None else self._tensor(self._labels[rows])
+
+    def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray) -> np.ndarray:
+        """The images of a batch; where they are no array, the same share of the next step is begun meanwhile."""
+        if self._ahead is None:
+            return self._images[rows]
+        begun = self._pending.pop((epoch, step, share.start, share.stop), None)
+        images = self._images[rows] if begun is None else begun.result()
+        following = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
+        next_rows = self.indices(*following)[share]
+        self._pending[*following, share.start, share.stop] = self._ahead.submit(self._images.__getitem__, next_rows)
+        return images
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(values))
+        return tensor.pin_memory() if self._pin_memory else tensor

@@ -1,0 +1,53 @@
+"""Images that stay in place: an index in memory-mapped arrays, files decoded when they are asked for."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from mast.data.decode import decode, square
+
+
+class IndexedImages:
+    """Image files that look like one uint8 array [N, S, S, 3]: `images[rows]` decodes these rows, and no others.
+
+    Each image is resized (short side, bicubic) and centre-cropped to S pixels, as arrays are in preparing them. Pillow
+    decodes and resizes outside Python's global lock, so that threads use as many cores.
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, root: Path, paths: np.ndarray, size: int, threads: int | None = None) -> None:
+        """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told."""
+        self._root, self._paths, self._size = Path(root), paths, size
+        if threads is None:
+            import torch  # slow to import, and planning a workflow reads this module
+
+            threads = torch.get_num_threads()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, S, S, 3)."""
+        return len(self), self._size, self._size, 3
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._paths)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Decode the images in a slice, or at positions int [B]: uint8 [B, S, S, 3].
+
+        Raises:
+            UnreadableImageError: a file is missing or damaged.
+        """
+        paths = self._paths[rows]
+        images = np.empty((len(paths), self._size, self._size, 3), np.uint8)
+        for row, image in enumerate(self._pool.map(self._read, paths)):
+            images[row] = image
+        return images
+
+    def _read(self, path: bytes) -> np.ndarray:
+        return square(decode(self._root / os.fsdecode(path)), self._size)

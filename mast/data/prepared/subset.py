@@ -1,0 +1,33 @@
+"""Some of the images of an array or an index, without reading them."""
+
+import numpy as np
+
+from mast.data.prepared.index import IndexedImages
+
+
+class Subset:
+    """Images at chosen positions, which look like one uint8 array [M, H, W, 3]; read when rows of it are taken."""
+
+    dtype = np.dtype(np.uint8)
+    ndim = 4
+
+    def __init__(self, images: "Images", positions: np.ndarray) -> None:
+        """Serve `images` at `positions`, int64 [M], in that order."""
+        self._images, self._positions = images, positions
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(M, H, W, 3)."""
+        return len(self), *self._images.shape[1:]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._positions)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        """Read the images in a slice, or at positions int [B] of the subset: uint8 [B, H, W, 3]."""
+        return self._images[self._positions[rows]]
+
+
+Images = np.ndarray | IndexedImages | Subset
+"""Images in memory, mapped, or decoded when they are asked for: uint8 [N, H, W, 3]."""

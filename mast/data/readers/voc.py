@@ -1,0 +1,120 @@
+"""`voc`: a detection data set in the layout of PASCAL VOC's development kit. Images stay in place."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from mast.config import VocData
+from mast.data.prepared.instances import Split, write_instances
+from mast.errors import MastError
+from mast.settings import nearest
+
+
+@dataclass
+class _VocSplit(Split):
+    """A split whose every image has an annotation file of its own."""
+
+    def image_place(self, image: dict[str, Any]) -> str:
+        return str(image["xml"])
+
+    def annotation_place(self, annotation: dict[str, Any]) -> str:
+        return annotation["place"]
+
+
+def prepare_voc(name: str, spec: VocData, output: Path, threads: int = 1) -> None:
+    """Check every annotation and decode every image, and write cleaned annotations in COCO's format.
+
+    Objects marked as difficult become crowds (`iscrowd`): nothing is learned from them, and a detection on one counts
+    neither as right nor as wrong. In VOC's own evaluation a detection is ignored by its overlap (IoU) with a difficult
+    object; COCO's measures how much of the detection lies on it.
+
+    Raises:
+        MastError: a file is missing, damaged or inconsistent; one line that names the file and the object.
+    """
+    splits = {"train": _read(spec, spec.train), "test": _read(spec, spec.test)}
+    write_instances(
+        name,
+        spec.model_dump(mode="json"),
+        splits,
+        list(spec.classes),
+        output,
+        source=f"PASCAL VOC layout {spec.root}: {', '.join(spec.train)} and {', '.join(spec.test)}",
+        licence=spec.licence,
+        unreadable=spec.unreadable,
+        threads=threads,
+    )
+
+
+def _read(spec: VocData, image_sets: tuple[str, ...]) -> Split:
+    """Read the annotations of the images that some image sets list."""
+    root = Path(spec.root)
+    if not root.is_dir():
+        raise MastError(f"{root}: no such directory; set root to the directory that holds VOC2007, VOC2012, …")
+    split = _VocSplit(root, root, dict(enumerate(spec.classes, 1)), {}, [])
+    for image_set in image_sets:
+        year, set_name = image_set.split("/")
+        folder = root / f"VOC{year}"
+        for identifier in _identifiers(folder / "ImageSets" / "Main" / f"{set_name}.txt"):
+            _add_image(split, folder, identifier, spec.classes)
+    return split
+
+
+def _identifiers(file: Path) -> list[str]:
+    """The first word of each line of an image set."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise MastError(f"{file}: no such file; train and test name image sets as <year>/<set>") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MastError(f"{file}: cannot be read ({error})") from None
+    identifiers = [line.split()[0] for line in lines if line.strip()]
+    if not identifiers:
+        raise MastError(f"{file}: lists no image")
+    return identifiers
+
+
+def _add_image(split: Split, folder: Path, identifier: str, classes: tuple[str, ...]) -> None:
+    image, xml = folder / "JPEGImages" / f"{identifier}.jpg", folder / "Annotations" / f"{identifier}.xml"
+    for file in (xml, image):
+        if not file.is_file():
+            raise MastError(f"{file}: no such file, though {folder.name} lists image {identifier!r}")
+    try:
+        annotation = ElementTree.parse(xml).getroot()
+    except (OSError, ElementTree.ParseError) as error:
+        raise MastError(f"{xml}: not valid XML ({error})") from None
+    key = len(split.images) + 1
+    entry = {"id": key, "file_name": image.relative_to(split.root).as_posix(), "xml": xml}
+    if annotation.find("size") is not None:
+        entry |= {side: int(_number(annotation, f"size/{side}", str(xml))) for side in ("width", "height")}
+    split.images[key] = entry
+    for position, found in enumerate(annotation.findall("object"), 1):
+        place = f"{xml}: object {position} ({found.findtext('name', 'without name').strip()})"
+        split.annotations.append(_object(found, place, classes) | {"id": len(split.annotations) + 1, "image_id": key})
+
+
+def _object(found: Element, place: str, classes: tuple[str, ...]) -> dict[str, Any]:
+    """An object in COCO's terms. VOC's pixels are counted from 1 and both corners belong to the box."""
+    name = found.findtext("name", "").strip()
+    if name not in classes:
+        raise MastError(f"{place}: unknown class; {nearest(name, classes)} (or name your own in classes)")
+    left, top, right, bottom = (_number(found, f"bndbox/{side}", place) for side in ("xmin", "ymin", "xmax", "ymax"))
+    if right <= left or bottom <= top:
+        width = height = 0.0
+    else:
+        width, height = right - left + 1, bottom - top + 1
+    return {
+        "category_id": classes.index(name) + 1,
+        "bbox": [left - 1, top - 1, width, height],
+        "iscrowd": int(found.findtext("difficult", "0").strip() == "1"),
+        "place": place,
+    }
+
+
+def _number(element: Element, path: str, place: str) -> float:
+    text = element.findtext(path, "").strip()
+    try:
+        return float(text)
+    except ValueError:
+        raise MastError(f"{place}: {path} is {text!r}, not a number") from None

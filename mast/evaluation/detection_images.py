@@ -1,0 +1,106 @@
+"""Prepared detection data as tensors."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, RandomSampler
+
+from mast.data.decode import decode
+from mast.data.prepared.store import PreparedData
+from mast.data.segmentation import object_mask
+from mast.errors import MastError
+
+Target = dict[str, Tensor]
+"""`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. Where masks are
+wanted also `masks`, uint8 [n, H, W] of 0 and 1."""
+
+Example = tuple[Tensor, Target, int]
+
+
+class DetectionImages(Dataset[Example]):
+    """The images of one split with their objects, read from the prepared arrays or from where the images stay.
+
+    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`).
+    """
+
+    def __init__(self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False) -> None:
+        """Index the annotations; with `annotated_only` images without a box are left out.
+
+        Raises:
+            MastError: the data set has no annotations, a category outside its classes, or, where `masks` are wanted,
+                an object without segmentation.
+        """
+        self._masks = masks
+        self.classes = len(task.targets["box"]) if "box" in task.targets else 0
+        self.coco: dict[str, Any] = task.annotations(split)
+        self._pixels = task.images(split) if task.has_images(split) else None
+        self._boxes: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for annotation in self.coco["annotations"]:
+            if not 1 <= annotation["category_id"] <= self.classes:
+                raise MastError(
+                    f"{task.path}: {split} annotation {annotation['id']} has category {annotation['category_id']}, "
+                    f"outside 1…{self.classes}; prepare the data again"
+                )
+            if masks and "segmentation" not in annotation:
+                raise MastError(
+                    f"{task.path}: {split} annotation {annotation['id']} has no segmentation; annotate every object's "
+                    "mask, or choose a protocol with masks: false"
+                )
+            if not annotation["iscrowd"]:
+                self._boxes[annotation["image_id"]].append(annotation)
+        images = self.coco["images"]
+        self._images = [image for image in images if self._boxes[image["id"]]] if annotated_only else images
+
+    @property
+    def in_place(self) -> bool:
+        """Whether each image has to be decoded from a file of its own."""
+        return self._pixels is None
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._images)
+
+    def __getitem__(self, position: int) -> Example:
+        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations."""
+        image = self._images[position]
+        pixels = torch.from_numpy(self._read(image)).permute(2, 0, 1).float() / 255
+        annotations = self._boxes[image["id"]]
+        boxes = torch.tensor([box["bbox"] for box in annotations], dtype=torch.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        labels = torch.tensor([box["category_id"] for box in annotations], dtype=torch.int64)
+        target = {"boxes": boxes, "labels": labels}
+        if self._masks:
+            height, width = pixels.shape[1:]
+            masks = [object_mask(annotation["segmentation"], width, height) for annotation in annotations]
+            target["masks"] = torch.from_numpy(np.array(masks, np.uint8).reshape(-1, height, width))
+        return pixels, target, image["id"]
+
+    def _read(self, image: dict[str, Any]) -> np.ndarray:
+        if self._pixels is not None:
+            return np.array(self._pixels[image["id"]])
+        return np.array(decode(Path(self.coco["images_root"]) / image["file_name"], upright=False))
+
+
+class ShuffledOrder(RandomSampler):
+    """Positions in random order, of which the first `skip` are left out: those of batches that are done."""
+
+    skip = 0
+
+    def __iter__(self) -> Iterator[int]:
+        """Draw the order, whatever is left out of it."""
+        return islice(super().__iter__(), self.skip, None)
+
+
+def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:
+    """Mirror an image [3, H, W] and its objects left to right."""
+    left, top, right, bottom = target["boxes"].unbind(dim=1)
+    width = image.shape[-1]
+    boxes = torch.stack([width - right, top, width - left, bottom], dim=1)
+    mirrored = {"masks": target["masks"].flip(-1)} if "masks" in target else {}
+    return image.flip(-1), {**target, **mirrored, "boxes": boxes}

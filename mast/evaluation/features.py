@@ -1,0 +1,78 @@
+"""From an encoder and a prepared data set to the features file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from mast.data.prepared.store import open_prepared
+from mast.data.prepared.subset import Images
+from mast.errors import MastError
+from mast.evaluation.features_file import Features, write_features
+from mast.evaluation.images import check_task
+from mast.evaluation.metrics import measured_with
+from mast.models.encoder import load_encoder, normalisation, normalise
+
+
+def extract_features(encoder_file: Path, data: Path, output: Path, device: str = "cpu", batch_size: int = 512) -> None:
+    """Write the pooled features of a task's train and test images (docs/design.md, *Features file*).
+
+    The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
+    standard deviation of its pretraining.
+
+    Raises:
+        MastError: the task has no labels or no test split, or the encoder's features are not finite.
+    """
+    task = open_prepared(data)
+    check_task(task)
+    encoder, metadata = load_encoder(encoder_file)
+    mean, std = normalisation(metadata)
+    features = {}
+    for split in ("train", "test"):
+        batches = encode(encoder, task.images(split), mean, std, device, batch_size)
+        features[split] = np.concatenate(list(batches))
+        if bad := int((~np.isfinite(features[split])).any(axis=1).sum()):
+            raise MastError(
+                f"{encoder_file}: non-finite features for {bad} of {len(features[split])} {split} images of "
+                f"{task.name!r}; pretrain again with a lower learning rate"
+            )
+    write_features(
+        output,
+        Features(
+            features["train"],
+            features["test"],
+            np.asarray(task.labels("train")),
+            np.asarray(task.labels("test")),
+            np.asarray(task.val_indices),
+            dict(task.targets),
+            measured_with(encoder_file, metadata, task),
+        ),
+    )
+
+
+@torch.inference_mode()
+def encode(
+    encoder: nn.Module,
+    images: Images,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    device: str = "cpu",
+    batch_size: int = 512,
+) -> Iterator[np.ndarray]:
+    """Yield the features of consecutive batches, float32 [B, D] each.
+
+    Args:
+        encoder: maps float [B, 3, H, W] to [B, D].
+        images: uint8 [N, H, W, 3].
+        mean: float [1, 3, 1, 1], of images in [0, 1].
+        std: like `mean`.
+        device: where the encoder runs.
+        batch_size: images per forward pass.
+    """
+    encoder = encoder.to(device).eval()
+    mean, std = mean.to(device), std.to(device)
+    for start in range(0, len(images), batch_size):
+        batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+        yield encoder(normalise(batch.permute(0, 3, 1, 2).float() / 255, mean, std)).float().cpu().numpy()

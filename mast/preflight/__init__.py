@@ -1,0 +1,1 @@
+"""All that can be known to fail before anything starts."""

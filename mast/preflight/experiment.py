@@ -1,0 +1,73 @@
+"""Checks of a whole configuration that look at files, made when the workflow is planned: before anything runs."""
+
+from pathlib import Path
+
+from mast.config import DigitsData, Experiment, FolderData, ShapesData
+from mast.data.readers.folder import list_splits
+from mast.errors import MastError
+from mast.files import read_json
+from mast.paths import DATA
+from mast.preflight.known_labels import known_labels
+from mast.preflight.protocols import check_protocols
+from mast.settings import nearest
+
+
+def check_experiment(experiment: Experiment) -> None:
+    """Check encoders, image folders, labels of tasks, batch sizes, and what protocols ask of their tasks.
+
+    All as far as this needs no image to be decoded.
+
+    Raises:
+        MastError: `datasets.<name>: …`, `runs.<name>: …` or `protocols.<name>…: …`, for the first that cannot work.
+    """
+    _check_timm_names(experiment)
+    counts = {name: _count_train(experiment, name) for name in experiment.datasets}
+    for name, run in experiment.runs.items():
+        count, spec = counts[run.dataset], experiment.pretrain_spec(name)
+        if count is not None and spec.batch_size is not None and spec.batch_size > count:
+            raise MastError(
+                f"runs.{name}: batch_size: {spec.batch_size} is more than the {count} training images of "
+                f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
+            )
+    check_protocols(experiment, counts)
+
+
+def _count_train(experiment: Experiment, name: str) -> int | None:
+    """Number of training images; None where only preparing the data tells."""
+    spec = experiment.datasets[name]
+    manifest = Path(experiment.results) / DATA.format(task=name) / "manifest.json"
+    if manifest.exists():
+        prepared = read_json(manifest)
+        if prepared.get("spec") == spec.model_dump(mode="json"):
+            return prepared["splits"]["train"]["count"]
+    if isinstance(spec, ShapesData):
+        return spec.train
+    if isinstance(spec, DigitsData):
+        return len(known_labels(spec).train)
+    if isinstance(spec, FolderData):
+        return _count_folder(experiment, name, Path(spec.root))
+    return None
+
+
+def _count_folder(experiment: Experiment, name: str, root: Path) -> int:
+    try:
+        splits = list_splits(root)
+    except (MastError, OSError) as error:
+        raise MastError(f"datasets.{name}: {error}") from None
+    if "test" not in splits and any(name in study.tasks for study in experiment.studies.values()):
+        raise MastError(f"datasets.{name}: is a task of a study and needs {root}/test/<class>/*, which is missing")
+    return len(splits["train"].files)
+
+
+def _check_timm_names(experiment: Experiment) -> None:
+    encoders = {run: spec.encoder.name for run, spec in experiment.runs.items()}
+    named = {run: name.removeprefix("timm/") for run, name in encoders.items() if name.startswith("timm/")}
+    if not named:
+        return
+    import timm  # slow to import, and seldom used
+
+    for run, name in named.items():
+        if not timm.is_model(name):
+            raise MastError(
+                f"runs.{run}: encoder.name: timm has no model {name!r}; {nearest(name, timm.list_models())}"
+            )

@@ -1,0 +1,63 @@
+"""What a curve's next line is made of, gathered without a device synchronisation per step."""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mast.pretraining.indicators import effective_rank, embedding_std
+from mast.pretraining.learners import Outcome
+from mast.pretraining.metrics_log import Record
+
+
+class Window:
+    """Means of the terms since the last logged line."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._terms: list[Tensor] = []
+        self._names: list[str] = []
+        self._embedding: Tensor | None = None
+        self._images, self._rate = 0, 0.0
+        self._since = time.monotonic()
+
+    def add(self, outcome: Outcome, images: int, rate: float) -> None:
+        """Take in one step: its outcome, its number of images, its learning rate."""
+        self._names = ["loss", *outcome.terms]
+        self._terms.append(torch.stack([outcome.loss, *outcome.terms.values()]).detach())
+        self._embedding = outcome.embedding
+        self._images += images
+        self._rate = rate
+
+    def state(self) -> dict[str, Any]:
+        """What is kept in a checkpoint; the embedding is not, since a step follows before the window is closed."""
+        return {"terms": self._terms, "names": self._names, "images": self._images}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
+
+    def first_bad(self, step: int) -> str | None:
+        """The first term that is not finite, and its step, when `step` steps are done."""
+        values = torch.stack(self._terms) if self._terms else torch.zeros(0, 0)
+        wrong = (~torch.isfinite(values)).cpu().nonzero()
+        if not len(wrong):
+            return None
+        row = int(wrong[0, 0])
+        terms = [self._names[column] for column in wrong[wrong[:, 0] == row, 1]]
+        name = next((term for term in terms if term != "loss"), "loss")
+        return f"{name} is not finite at step {step - len(values) + 1 + row}"
+
+    def close(self) -> Record:
+        """The window's line; starts the next window."""
+        values = torch.stack(self._terms).cpu()
+        means = dict(zip(self._names, values.mean(dim=0).tolist(), strict=True))
+        indicators = {
+            "embedding_std": float(embedding_std(self._embedding)),
+            "effective_rank": float(effective_rank(self._embedding)),
+        }
+        speed = {"images_per_second": round(self._images / max(time.monotonic() - self._since, 1e-9), 1)}
+        line = {"lr": self._rate, **means, **indicators, **speed}
+        self.__init__()
+        return line

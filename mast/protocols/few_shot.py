@@ -1,0 +1,174 @@
+"""Few-shot classification: a logistic regression on the frozen features of each of many small episodes."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mast.config import FewShotProtocol
+from mast.errors import MastError
+from mast.evaluation.features_file import read_features, select
+from mast.evaluation.metrics import write_metrics
+
+VERSION = 1
+"""Raised when a change of this file changes results."""
+
+EPISODES_PER_CHUNK = 100
+
+NEWTON_STEPS = 30
+"""At most; 5 to 10 are usual."""
+
+TOLERANCE = 1e-8
+"""A fit ends when no score on the labelled images moves by more than this."""
+
+ROUNDING = 1e-12
+"""Relative rise of the objective that is taken for rounding."""
+
+NORMAL_QUANTILE = 1.96
+"""Half width of the 95 % interval in standard errors (transfer_few_shot.py)."""
+
+
+def evaluate_few_shot(protocol: str, spec: FewShotProtocol, features: Path, output: Path) -> None:
+    """Score frozen features on few-shot episodes and write one metrics file (percent).
+
+    The protocol is AugSelf's (transfer_few_shot.py): each episode draws `ways` classes and, of each, `shots` labelled
+    images and `queries` others, all from the images to score; features as they are; one-against-rest logistic
+    regression ½‖θ‖² + C · summed loss with the bias in θ (what liblinear minimises); a query belongs to the class with
+    the highest score. `top1` is the mean over episodes, `top1_ci95` the half width of its 95 % interval.
+
+    Raises:
+        MastError: the features file is unusable, or a class has fewer images than an episode takes.
+    """
+    started = time.perf_counter()
+    data = read_features(features)
+    split = select(data, spec.split)
+    metrics = {}
+    for column, (target, classes) in enumerate(data.classes.items()):
+        labels = split.score_labels[:, column]
+        _check_classes(protocol, spec, features, target, labels, classes)
+        accuracies = 100 * episode_accuracies(split.score_features, labels, spec)
+        deviation = accuracies.std(ddof=1)
+        metrics[target] = {
+            "top1": float(accuracies.mean()),
+            "top1_ci95": float(NORMAL_QUANTILE * deviation / np.sqrt(len(accuracies))),
+        }
+    write_metrics(
+        output,
+        protocol=protocol,
+        spec=spec,
+        version=VERSION,
+        metadata=data.metadata,
+        metrics=metrics,
+        counts={"train": 0, "test": len(split.score_features), "episodes": spec.episodes},
+        seconds=time.perf_counter() - started,
+        details={"ways": {target: min(spec.ways, len(classes)) for target, classes in data.classes.items()}},
+    )
+
+
+def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
+    """The share of queries classified rightly in each episode, float64 [episodes].
+
+    Args:
+        features: float [N, D].
+        labels: int [N]; each class that occurs has at least `shots + queries` images.
+        spec: settings of the episodes.
+    """
+    episodes = draw_episodes(labels, spec)
+    accuracies = []
+    for start in range(0, len(episodes), EPISODES_PER_CHUNK):
+        chunk = features[episodes[start : start + EPISODES_PER_CHUNK]].astype(np.float64)
+        chunk = np.concatenate([chunk, np.ones((*chunk.shape[:-1], 1))], axis=-1)
+        support, queries = chunk[:, :, : spec.shots], chunk[:, :, spec.shots :]
+        predicted = classify(_flat(support), _flat(queries), support.shape[1], spec.inverse_strength)
+        expected = np.repeat(np.arange(support.shape[1]), spec.queries)
+        accuracies.append((predicted == expected).mean(axis=1))
+    return np.concatenate(accuracies)
+
+
+def draw_episodes(labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
+    """Positions of each episode's images, int64 [episodes, ways, shots + queries], none twice in an episode."""
+    generator = np.random.default_rng(spec.seed)
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    ways, taken = min(spec.ways, len(members)), spec.shots + spec.queries
+    return np.array(
+        [
+            [generator.permutation(members[way])[:taken] for way in generator.permutation(len(members))[:ways]]
+            for _ in range(spec.episodes)
+        ]
+    )
+
+
+def classify(support: np.ndarray, queries: np.ndarray, ways: int, inverse_strength: float) -> np.ndarray:
+    """The class of each query under one-against-rest logistic regression, int64 [E, Q].
+
+    Args:
+        support: float64 [E, ways · shots, D], the classes one after the other, with the column of the bias.
+        queries: float64 [E, Q, D].
+        ways: number of classes.
+        inverse_strength: C.
+    """
+    kernel = support @ support.transpose(0, 2, 1)
+    members = np.repeat(np.eye(ways), support.shape[1] // ways, axis=1)
+    weights = fit_dual(kernel[:, None], np.broadcast_to(members, (len(support), *members.shape)), inverse_strength)
+    scores = weights @ support @ queries.transpose(0, 2, 1)
+    return scores.argmax(axis=1)
+
+
+def fit_dual(kernel: np.ndarray, targets: np.ndarray, inverse_strength: float) -> np.ndarray:
+    """Logistic regressions by Newton's method in the space of scores (Rasmussen & Williams 2006, algorithm 3.1).
+
+    With θ = Σ_n a_n x_n the objective is ½ aᵀKa + C Σ_n log(1 + exp(∓(Ka)_n)); a step that does not lower it is halved.
+
+    Args:
+        kernel: float64 [..., n, n], inner products K of the images.
+        targets: float64 [..., n], 1 for an image of the class and 0 for one of the rest.
+        inverse_strength: C.
+
+    Returns:
+        float64 [..., n]: a.
+    """
+    a = np.zeros(targets.shape)
+    scores = np.zeros(targets.shape)
+    value = _objective(a, scores, targets, inverse_strength)
+    for _ in range(NEWTON_STEPS):
+        probability = 1 / (1 + np.exp(-np.clip(scores, -500, 500)))
+        curvature = inverse_strength * probability * (1 - probability)
+        root = np.sqrt(curvature)
+        pull = curvature * scores + inverse_strength * (targets - probability)
+        matrix = np.eye(kernel.shape[-1]) + root[..., :, None] * kernel * root[..., None, :]
+        pulled = root * (kernel @ pull[..., None])[..., 0]
+        step = pull - root * np.linalg.solve(matrix, pulled[..., None])[..., 0] - a
+        moved = (kernel @ step[..., None])[..., 0]
+        share = np.ones((*targets.shape[:-1], 1))
+        for _ in range(NEWTON_STEPS):
+            after = _objective(a + share * step, scores + share * moved, targets, inverse_strength)
+            worse = after > value * (1 + ROUNDING)
+            if not worse.any():
+                break
+            share[worse] /= 2
+        a, scores, value = a + share * step, scores + share * moved, after
+        if np.abs(share * moved).max() < TOLERANCE:
+            break
+    return a
+
+
+def _objective(a: np.ndarray, scores: np.ndarray, targets: np.ndarray, inverse_strength: float) -> np.ndarray:
+    loss = np.logaddexp(0, np.where(targets > 0, -scores, scores)).sum(axis=-1)
+    return (a * scores).sum(axis=-1) / 2 + inverse_strength * loss
+
+
+def _flat(images: np.ndarray) -> np.ndarray:
+    """[E, ways, n, D] → [E, ways · n, D]."""
+    return images.reshape(len(images), -1, images.shape[-1])
+
+
+def _check_classes(
+    protocol: str, spec: FewShotProtocol, features: Path, target: str, labels: np.ndarray, classes: list[str]
+) -> None:
+    counts = np.bincount(labels, minlength=len(classes))
+    rarest = int(counts.argmin())
+    if counts[rarest] < spec.shots + spec.queries:
+        raise MastError(
+            f"protocols.{protocol}: {spec.shots} shots and {spec.queries} queries, but {features} has "
+            f"{counts[rarest]} images of class {classes[rarest]!r} of target {target!r}; choose fewer"
+        )

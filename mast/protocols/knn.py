@@ -1,0 +1,96 @@
+"""Weighted nearest neighbours by cosine similarity."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mast.config import KnnProtocol
+from mast.errors import MastError
+from mast.evaluation.features_file import read_features, select
+from mast.evaluation.metrics import classification_metrics, write_metrics
+
+VERSION = 1
+"""Raised when a change of this file changes results."""
+
+QUERIES_PER_CHUNK = 512
+
+
+def evaluate_knn(protocol: str, spec: KnnProtocol, features: Path, output: Path) -> None:
+    """Score frozen features with weighted kNN and write one metrics file (percent).
+
+    Top-1 and mean per class, and top-5 where a target has more than 5 classes: a class that none of the neighbours has
+    is never among the first five.
+
+    Raises:
+        MastError: the features file is unusable, or holds fewer training images than `k`.
+    """
+    started = time.perf_counter()
+    data = read_features(features)
+    split = select(data, spec.split)
+    if spec.k > len(split.train_features):
+        raise MastError(
+            f"protocols.{protocol}.k: {spec.k} neighbours but {features} has {len(split.train_features)} training "
+            "images; choose a smaller k"
+        )
+    similarity, neighbours = nearest_neighbours(split.train_features, split.score_features, spec.k)
+    metrics = {}
+    for column, (target, classes) in enumerate(data.classes.items()):
+        votes = class_votes(similarity, split.train_labels[neighbours, column], len(classes), spec.temperature)
+        scores = np.where(votes > 0, votes, -np.inf)
+        metrics[target] = classification_metrics(scores, split.score_labels[:, column])
+    write_metrics(
+        output,
+        protocol=protocol,
+        spec=spec,
+        version=VERSION,
+        metadata=data.metadata,
+        metrics=metrics,
+        counts={"train": len(split.train_features), "test": len(split.score_features)},
+        seconds=time.perf_counter() - started,
+    )
+
+
+def nearest_neighbours(train: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k training images most similar to each query.
+
+    Args:
+        train: float [N, D].
+        queries: float [M, D].
+        k: at most N.
+
+    Returns:
+        cosine similarities in [−1, 1], float32 [M, k], and positions in `train`, int64 [M, k], in no order. An image
+        whose features are all zero has similarity 0 to every other.
+    """
+    train, queries = _unit_rows(train), _unit_rows(queries)
+    similarities, positions = [], []
+    for start in range(0, len(queries), QUERIES_PER_CHUNK):
+        similarity = queries[start : start + QUERIES_PER_CHUNK] @ train.T
+        nearest = np.argpartition(similarity, len(train) - k, axis=1)[:, len(train) - k :]
+        similarities.append(np.take_along_axis(similarity, nearest, axis=1))
+        positions.append(nearest)
+    return np.concatenate(similarities), np.concatenate(positions)
+
+
+def class_votes(similarity: np.ndarray, labels: np.ndarray, classes: int, temperature: float) -> np.ndarray:
+    """Sum of exp(similarity / temperature) over the neighbours of each class (Wu et al. 2018, section 3.4).
+
+    Args:
+        similarity: float [M, k].
+        labels: int [M, k], the neighbours' classes.
+        classes: C.
+        temperature: above 0.
+
+    Returns:
+        float64 [M, C], each row scaled so that its strongest neighbour has weight 1.
+    """
+    weights = np.exp((similarity - similarity.max(axis=1, keepdims=True)).astype(np.float64) / temperature)
+    votes = np.zeros((len(similarity), classes))
+    np.add.at(votes, (np.arange(len(similarity))[:, None], labels), weights)
+    return votes
+
+
+def _unit_rows(values: np.ndarray) -> np.ndarray:
+    values = values.astype(np.float32)
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.finfo(np.float32).tiny)

@@ -1,0 +1,158 @@
+"""Linear SVMs on frozen features of multi-label images: one per class, scored by average precision."""
+
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import precision_recall_curve
+from sklearn.model_selection import cross_val_score
+from sklearn.svm import LinearSVC
+
+from mast.config import SvmProtocol
+from mast.errors import MastError
+from mast.evaluation.features_file import PRESENCE, Features, Split, read_features, select
+from mast.evaluation.metrics import write_metrics
+
+VERSION = 1
+"""Raised when a change of this file changes results."""
+
+SMALLEST_NORM = 1e-5
+"""Added to each image's norm before its features are divided by it (svm_trainer.py)."""
+
+TOLERANCE = 1e-4
+"""Of liblinear's stopping rule (svm_trainer.py)."""
+
+ALL_CLASSES = "classes"
+"""Target under which the mean over the classes of a multi-label data set stands."""
+
+
+@dataclass(frozen=True)
+class OneClass:
+    """One class against all others."""
+
+    target: str
+    name: str
+    multilabel: bool
+    """Whether the class is a target of its own, with the values `absent` and `present`."""
+    train: np.ndarray
+    """bool [N]: the training images that show it."""
+    score: np.ndarray
+    """bool [M]: the images to score that show it."""
+    known: np.ndarray
+    """bool [M]: the images to score for which it is not to be ignored."""
+
+
+def evaluate_svm(protocol: str, spec: SvmProtocol, features: Path, output: Path) -> None:
+    """Fit and score a linear SVM for every class of a task; write one metrics file (percent).
+
+    The protocol is VISSL's (svm_trainer.py; configuration voc07): features divided by their norm; squared hinge loss,
+    images of the class weighted; C chosen for each class by the mean average precision of stratified cross-validation
+    on the training images (of equals the first), the SVM refitted on all of them and scored once. Images for which a
+    class is to be ignored count as images without it in training and are left out of its score.
+
+    A target with the values `absent` and `present` is one class of a multi-label data set: its metric is `AP`, and the
+    mean over these is `mAP` of the target `classes`. Of any other target each value is a class, and the metric `mAP`.
+
+    Raises:
+        MastError: the features file is unusable; or a class has fewer training images with or without it than folds, or
+            no image to score.
+    """
+    started = time.perf_counter()
+    data = read_features(features, ignore=True)
+    split = select(data, spec.split)
+    train, score = unit_rows(split.train_features), unit_rows(split.score_features)
+    every = list(classes_of(data, split))
+    for one in every:
+        _check_class(protocol, spec, features, one)
+    costs = [choose_cost(train, one.train, spec) for one in every]
+    precisions = [
+        100
+        * average_precision(
+            one.score[one.known], svm(cost, spec).fit(train, one.train).decision_function(score)[one.known]
+        )
+        for one, cost in zip(every, costs, strict=True)
+    ]
+    write_metrics(
+        output,
+        protocol=protocol,
+        spec=spec,
+        version=VERSION,
+        metadata=data.metadata,
+        metrics=_metrics(every, precisions),
+        counts={"train": len(train), "test": len(score)},
+        seconds=time.perf_counter() - started,
+        details={"costs": {f"{one.target} {one.name}": cost for one, cost in zip(every, costs, strict=True)}},
+    )
+
+
+def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
+    """Every class of every target as a problem of its own."""
+    for column, (target, values) in enumerate(data.classes.items()):
+        multilabel = tuple(values) == PRESENCE
+        train, score = split.train_labels[:, column], split.score_labels[:, column]
+        for value in (PRESENCE.index("present"),) if multilabel else range(len(values)):
+            yield OneClass(target, values[value], multilabel, train == value, score == value, score >= 0)
+
+
+def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> float:
+    """The C with the best cross-validated average precision for a class; `shown` is bool [N]."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # max_iterations is part of the protocol
+        means = [
+            cross_val_score(svm(cost, spec), features, shown, cv=spec.folds, scoring="average_precision").mean()
+            for cost in spec.costs
+        ]
+    return spec.costs[int(np.argmax(means))]
+
+
+def svm(cost: float, spec: SvmProtocol) -> LinearSVC:
+    """A classifier that is not fitted yet, for features [N, D] and bool [N]."""
+    return LinearSVC(
+        C=cost,
+        class_weight={True: spec.positive_weight, False: 1},
+        tol=TOLERANCE,
+        max_iter=spec.max_iterations,
+        random_state=0,
+    )
+
+
+def average_precision(shown: np.ndarray, scores: np.ndarray) -> float:
+    """Area under the precision-recall curve whose precision is made to fall with recall, in [0, 1].
+
+    VOC's measure since 2010, which VISSL uses (evaluate.py) for VOC07 too, in place of the 11-point mean.
+
+    Args:
+        shown: bool [M], at least one True.
+        scores: float [M].
+    """
+    precision, recall, _ = precision_recall_curve(shown, scores)  # recall falls from 1 to 0
+    return min(float(-np.diff(recall) @ np.maximum.accumulate(precision)[:-1]), 1.0)  # rounding
+
+
+def unit_rows(features: np.ndarray) -> np.ndarray:
+    """Float features [N, D] divided by their norms, float64."""
+    features = features.astype(np.float64)
+    return features / (np.linalg.norm(features, axis=1, keepdims=True) + SMALLEST_NORM)
+
+
+def _metrics(every: list[OneClass], precisions: list[float]) -> dict[str, dict[str, float]]:
+    found: dict[str, list[float]] = {}
+    for one, precision in zip(every, precisions, strict=True):
+        found.setdefault(ALL_CLASSES if one.multilabel else one.target, []).append(precision)
+    alone = {one.target: {"AP": precision} for one, precision in zip(every, precisions, strict=True) if one.multilabel}
+    return {target: {"mAP": float(np.mean(values))} for target, values in found.items()} | alone
+
+
+def _check_class(protocol: str, spec: SvmProtocol, features: Path, one: OneClass) -> None:
+    fewest = min(one.train.sum(), (~one.train).sum())
+    if fewest < spec.folds:
+        raise MastError(
+            f"protocols.{protocol}.folds: {spec.folds} folds, but {features} has {fewest} training images with or "
+            f"without class {one.name!r} of target {one.target!r}; choose fewer folds"
+        )
+    if not one.score.any():
+        raise MastError(f"{features}: no image to score shows class {one.name!r} of target {one.target!r}")

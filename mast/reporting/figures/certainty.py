@@ -1,0 +1,64 @@
+"""The images of which a run is most and least certain."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from mast.errors import MastError
+from mast.files import require_recorded
+from mast.reporting.read import Runs
+from mast.reporting.style import WIDTH, save_figure_of
+
+TITLES = ("most certain", "least certain")
+SIDE = 4
+"""Images in a line of each grid."""
+
+Extremes = tuple[np.ndarray, np.ndarray]
+
+
+def draw_certainty(runs: Runs, output_stem: Path) -> None:
+    """Draw, for each run's first seed, the images of lowest and of highest predicted σ.
+
+    Args:
+        runs: label → `extremes.npz` of each seed. Runs without an uncertainty head are left out.
+        output_stem: the figure's path without suffix.
+
+    Raises:
+        MastError: a file is missing or damaged.
+    """
+    ends = {label: _read(Path(paths[0])) for label, paths in runs.items()}
+    ends = {label: own for label, own in ends.items() if own[1].size}
+    save_figure_of(ends, _figure, "None of the runs predicts uncertainty.", output_stem)
+
+
+def _read(path: Path) -> Extremes:
+    """Images uint8 [2, E, S, S, 3] and σ [2, E]."""
+    require_recorded(path, path.with_name("analysis.json"))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["images"], arrays["sigma"]
+    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
+        reason = " ".join(str(error).split())
+        raise MastError(f"{path}: cannot be read ({reason}); analyze the run again") from None
+
+
+def _figure(ends: dict[str, Extremes]) -> Figure:
+    figure = Figure(figsize=(WIDTH, 4.2 * len(ends)))
+    axes = figure.subplots(len(ends), 2, squeeze=False)
+    for row, (label, (images, sigma)) in zip(axes, ends.items(), strict=True):
+        for axis, title, own, values in zip(row, TITLES, images, sigma, strict=True):
+            axis.imshow(grid(own), interpolation="nearest")
+            axis.set_title(f"{label}, {title}: predicted σ {values.min():.3f} to {values.max():.3f}")
+            axis.axis("off")
+    return figure
+
+
+def grid(images: np.ndarray) -> np.ndarray:
+    """Images [E, S, S, 3] in lines of `SIDE`, with white lines between them, uint8 [·, ·, 3]."""
+    gap = max(1, images.shape[1] // 16)
+    lines = -(-len(images) // SIDE)
+    padded = np.full((lines * SIDE, *(side + gap for side in images.shape[1:3]), 3), 255, np.uint8)
+    padded[: len(images), : images.shape[1], : images.shape[2]] = images
+    height, width = padded.shape[1:3]
+    return padded.reshape(lines, SIDE, height, width, 3).swapaxes(1, 2).reshape(lines * height, SIDE * width, 3)

@@ -1,0 +1,174 @@
+"""Detected boxes and masks on test images, several runs side by side."""
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib.patheffects as effects
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from PIL import Image
+from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
+
+from mast.errors import MastError
+from mast.files import read_json, require_recorded, require_sha256
+from mast.reporting.read import Runs
+from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
+
+ROWS = 4
+"""Images shown."""
+
+LEAST_OVERLAP = 0.5
+"""IoU of boxes from which a detection of the right class counts as right."""
+
+RIGHT, WRONG, TRUTH = COLOURS[0], COLOURS[1], COLOURS[2]
+_DASHES = {RIGHT: "-", WRONG: (0, (3, 2)), TRUTH: "-"}
+
+Objects = list[dict[str, Any]]
+
+
+def draw_detections(runs: Runs, output_stem: Path) -> None:
+    """Draw what the detectors of some runs find on test images, a row per image and a column per run.
+
+    Of an image as many detections are drawn as it has objects, those of the highest scores: how high they are differs
+    between detectors. The images are evenly spaced among those with several objects, whatever the detectors make of
+    them. Only the first seed is drawn.
+
+    Args:
+        runs: label → predictions of the first seed in COCO's result format, and the manifest of the prepared data.
+        output_stem: the figure's path without suffix.
+
+    Raises:
+        MastError: a file is missing or damaged.
+    """
+    found = {label: _predictions(files[0]) for label, files in runs.items()}
+    with figure_style():
+        if not any(found.values()):
+            save_figure(empty_figure("None of the detectors found anything."), output_stem)
+            return
+        data = next(iter(runs.values()))[1].parent
+        for file in ("test_annotations.json", "test_images.npy"):
+            require_recorded(data / file, data / "manifest.json")
+        save_figure(_figure(data, read_json(data / "test_annotations.json"), found), output_stem)
+
+
+def _predictions(file: Path) -> Objects:
+    """The detections, compared with their hash in the metrics file beside them."""
+    metrics = file.with_name(file.name.replace(".predictions.json", ".json"))
+    if metrics.exists() and (recorded := read_json(metrics).get("details", {}).get("predictions_sha256")):
+        require_sha256(file, recorded, metrics)
+    return read_json(file)
+
+
+def shown_images(coco: dict[str, Any], count: int) -> list[dict[str, Any]]:
+    """`count` images (or as many as there are), evenly spaced among those with two objects or more, else among all."""
+    objects = [annotation["image_id"] for annotation in coco["annotations"] if not annotation["iscrowd"]]
+    several = [image for image in coco["images"] if objects.count(image["id"]) > 1] or coco["images"]
+    chosen = np.linspace(0, len(several) - 1, min(count, len(several))).astype(int)
+    return [several[position] for position in chosen]
+
+
+def right_detections(detections: Objects, annotations: Objects) -> list[bool]:
+    """Whether each detection finds an object: same class, enough overlap, and no better-scored one found it before.
+
+    Args:
+        detections: of one image, in the order of falling scores, with `bbox` [x, y, width, height] and `category_id`.
+        annotations: of the same image, likewise.
+    """
+    if not detections or not annotations:
+        return [False] * len(detections)
+    boxes = [np.array([entry["bbox"] for entry in entries], float) for entries in (detections, annotations)]
+    overlaps = coco_mask.iou(*boxes, [0] * len(annotations))
+    free = np.ones(len(annotations), bool)
+    right = []
+    for detection, overlap in zip(detections, overlaps, strict=True):
+        same = [annotation["category_id"] == detection["category_id"] for annotation in annotations]
+        overlap = np.where(free & same, overlap, 0)
+        right.append(bool(overlap.max() >= LEAST_OVERLAP))
+        free[overlap.argmax()] &= not right[-1]
+    return right
+
+
+def _figure(data: Path, coco: dict[str, Any], found: dict[str, Objects]) -> Figure:
+    images = shown_images(coco, ROWS)
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    side = WIDTH / (1 + len(found))
+    figure = Figure(figsize=(WIDTH, side * len(images) + 0.55))
+    axes = figure.subplots(len(images), 1 + len(found), squeeze=False)
+    for row, image in zip(axes, images, strict=True):
+        pixels = _pixels(data, coco, image)
+        truth = [entry for entry in _of_image(coco["annotations"], image) if not entry["iscrowd"]]
+        _draw(row[0], pixels, truth, [TRUTH] * len(truth), names, image)
+        for axis, detections in zip(row[1:], found.values(), strict=True):
+            kept = sorted(_of_image(detections, image), key=lambda entry: -entry["score"])[: len(truth)]
+            colours = [RIGHT if right else WRONG for right in right_detections(kept, truth)]
+            _draw(axis, pixels, kept, colours, names, image)
+    for axis, title in zip(axes[0], ("annotated", *found), strict=True):
+        axis.set_title(title, loc="center")
+    legend = {
+        TRUTH: "annotated",
+        RIGHT: f"right class, box IoU ≥ {LEAST_OVERLAP:g}",
+        WRONG: "wrong class, place, or found twice",
+    }
+    lines = [Line2D([], [], color=colour, linestyle=_DASHES[colour]) for colour in legend]
+    title = "of each image as many detections as it has objects: those of the highest scores"
+    figure.legend(lines, legend.values(), loc="outside lower center", ncols=3, title=title)
+    return figure
+
+
+def _of_image(entries: Objects, image: dict[str, Any]) -> Objects:
+    return [entry for entry in entries if entry["image_id"] == image["id"]]
+
+
+def _pixels(data: Path, coco: dict[str, Any], image: dict[str, Any]) -> np.ndarray:
+    if "images_root" not in coco:
+        return np.load(data / "test_images.npy", mmap_mode="r")[image["id"]]
+    file = Path(coco["images_root"]) / image["file_name"]
+    try:
+        with Image.open(file) as opened:
+            return np.asarray(opened.convert("RGB"))
+    except OSError as error:
+        raise MastError(f"{file}: cannot be read ({error}); prepare the data again") from None
+
+
+def _draw(
+    axis: Axes, pixels: np.ndarray, objects: Objects, colours: list[str], names: dict[int, str], image: dict[str, Any]
+) -> None:
+    """Draw an image in grey, so that colours tell right from wrong, and its objects: box, mask, class, score."""
+    axis.imshow(np.asarray(Image.fromarray(pixels).convert("L")), cmap="gray", vmin=-80, vmax=255, interpolation="none")
+    axis.set(xlim=(-1, pixels.shape[1]), ylim=(pixels.shape[0], -1))
+    axis.set_axis_off()
+    index = COCO()
+    index.imgs = {image["id"]: image}
+    for entry, colour in zip(objects, colours, strict=True):
+        x, y, width, height = entry["bbox"]
+        outline = [effects.Stroke(linewidth=2.4, foreground="white"), effects.Normal()]
+        box = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=colour, linewidth=1.2)
+        box.set(linestyle=_DASHES[colour], path_effects=outline)
+        axis.add_patch(box)
+        if "segmentation" in entry:
+            axis.contourf(index.annToMask(entry), levels=[0.5, 1.5], colors=[colour], alpha=0.5)
+        score = f" {entry['score']:.2f}" if "score" in entry else ""
+        _label(axis, names[entry["category_id"]] + score, entry["bbox"], colour, pixels.shape[0])
+
+
+def _label(axis: Axes, text: str, bbox: list[float], colour: str, height: int) -> None:
+    """Write at a corner of the box: upper left, for wrong ones lower right, since both often lie on the same object."""
+    x, y, width, depth = bbox
+    wrong = colour == WRONG
+    under = y + depth < 7 / 8 * height if wrong else y < height / 8
+    axis.annotate(
+        text,
+        (x - 0.5 + (width if wrong else 0), y - 0.5 + (depth if wrong or under else 0)),
+        xytext=(0, -1 if under else 1),
+        textcoords="offset points",
+        ha="right" if wrong else "left",
+        va="top" if under else "bottom",
+        fontsize=6.5,
+        color=colour,
+        annotation_clip=False,
+        path_effects=[effects.Stroke(linewidth=1.8, foreground="white"), effects.Normal()],
+    )

@@ -1,0 +1,78 @@
+"""Measured invariance: how far the representation moves under each augmentation, in each space."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from mast.reporting.read import Runs, read_seeds
+from mast.reporting.style import WIDTH, save_figure_of
+
+COLUMNS = ("augmentation", "space", "relative")
+LARGEST_SIDE_BY_SIDE = 12
+"""Number of columns of all runs together up to which they stand side by side."""
+LARGEST_WITH_NUMBERS = 18
+"""Number of columns in one line of panels up to which each field shows its value."""
+
+
+def draw_invariance(runs: Runs, output_stem: Path) -> None:
+    """Draw a heat map augmentation × space for each run, averaged over seeds, on one scale of colours.
+
+    Spaces are the encoder's features, the embedding and, where masks are learned, the subspace of each augmentation;
+    the field of an augmentation in its own subspace is framed.
+
+    Args:
+        runs: label → `invariance.csv` of each seed. Runs without augmentations are left out.
+        output_stem: the figure's path without suffix.
+
+    Raises:
+        MastError: a file is missing or damaged.
+    """
+    matrices = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
+    matrices = {label: matrix for label, matrix in matrices.items() if matrix.size}
+    save_figure_of(matrices, _figure, "None of the runs has augmentations.", output_stem)
+
+
+def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
+    """Relative distance, an augmentation per row and a space per column, in the files' order."""
+    table = read_seeds(paths, COLUMNS)
+    mean = table.groupby(["augmentation", "space"], sort=False)["relative"].mean().unstack("space")
+    return mean.reindex(index=table["augmentation"].unique(), columns=table["space"].unique())
+
+
+def _figure(matrices: dict[str, pd.DataFrame]) -> Figure:
+    widths, heights = zip(*((matrix.shape[1], matrix.shape[0]) for matrix in matrices.values()), strict=True)
+    beside = sum(widths) <= LARGEST_SIDE_BY_SIDE
+    inches = 1.6 + 0.32 * (max(heights) if beside else sum(heights)) + (0 if beside else 1.0 * (len(heights) - 1))
+    figure = Figure(figsize=(WIDTH, inches))
+    shape = (1, len(matrices)) if beside else (len(matrices), 1)
+    ratios = {"width_ratios": widths} if beside else {"height_ratios": heights}
+    axes = figure.subplots(*shape, squeeze=False, **ratios).flat
+    highest = np.ceil(max(float(matrix.max(axis=None)) for matrix in matrices.values()) * 10) / 10
+    numbers = (sum(widths) if beside else max(widths)) <= LARGEST_WITH_NUMBERS
+    for axis, (label, matrix) in zip(axes, matrices.items(), strict=True):
+        _heat_map(axis, matrix, highest, numbers)
+        axis.set_title(label)
+    figure.colorbar(axis.images[0], ax=list(figure.axes), label="distance moved ÷\ndistance between images")
+    return figure
+
+
+def _heat_map(axis: Axes, matrix: pd.DataFrame, highest: float, numbers: bool) -> None:
+    axis.imshow(matrix, aspect="auto", cmap="viridis", vmin=0, vmax=highest)
+    axis.set_xticks(
+        range(matrix.shape[1]), matrix.columns, rotation=45, rotation_mode="anchor", ha="right", va="center"
+    )
+    axis.set_yticks(range(len(matrix)), matrix.index)
+    axis.set_xlabel("space")
+    axis.set_ylabel("augmentation applied")
+    axis.grid(False)
+    for (row, column), value in np.ndenumerate(matrix):
+        if matrix.index[row] == matrix.columns[column]:
+            axis.add_patch(Rectangle((column - 0.47, row - 0.44), 0.94, 0.88, fill=False, edgecolor="#D55E00", lw=2))
+        if numbers and not np.isnan(value):
+            colour = "black" if value > 0.6 * highest else "white"
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)

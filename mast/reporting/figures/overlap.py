@@ -1,0 +1,84 @@
+"""How far the subspaces of two augmentations overlap."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mast.reporting.read import Runs, read_seeds
+from mast.reporting.style import WIDTH, save_figure_of
+
+MEASURES = {"cosine": "cosine of mask weights", "soft_iou": "soft intersection over union"}
+LARGEST_WITH_NUMBERS = 8
+"""Number of augmentations up to which each field shows its value."""
+
+
+def draw_overlap(runs: Runs, output_stem: Path) -> None:
+    """Draw a heat map augmentation × augmentation for each run and measure, averaged over seeds.
+
+    The diagonal, always 1, is left out, and the colours of a measure span its values in all runs: soft masks overlap
+    much.
+
+    Args:
+        runs: label → `overlap.csv` of each seed. Runs without learned masks are left out.
+        output_stem: the figure's path without suffix.
+
+    Raises:
+        MastError: a file is missing or damaged.
+    """
+    tables = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
+    tables = {label: table for label, table in tables.items() if len(table)}
+    save_figure_of(tables, _figure, "None of the runs has learned masks.", output_stem)
+
+
+def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
+    table = read_seeds(paths, ("first", "second", *MEASURES))
+    return table.groupby(["first", "second"], sort=False)[list(MEASURES)].mean()
+
+
+def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
+    figure = Figure(figsize=(WIDTH, 3.6 * len(tables)), layout="compressed")
+    axes = figure.subplots(len(tables), len(MEASURES), squeeze=False)
+    for column, (measure, title) in enumerate(MEASURES.items()):
+        matrices = {label: _between_different(table[measure]) for label, table in tables.items()}
+        limits = _limits(list(matrices.values()))
+        for row, (label, matrix) in enumerate(matrices.items()):
+            axis = axes[row, column]
+            _heat_map(axis, matrix, limits)
+            axis.set_title(f"{label}\n{title}")
+            figure.colorbar(axis.images[0], ax=axis, fraction=0.046, pad=0.03)
+    return figure
+
+
+def _between_different(values: pd.Series) -> pd.DataFrame:
+    """Square matrix in the file's order, NaN on the diagonal."""
+    names = values.index.unique("first")
+    matrix = values.unstack("second").loc[names, names]
+    return matrix.mask(np.eye(len(names), dtype=bool))
+
+
+def _limits(matrices: list[pd.DataFrame]) -> tuple[float, float]:
+    """Lowest and highest value of all matrices, rounded outwards to multiples of 0.05."""
+    values = np.concatenate([matrix.to_numpy().ravel() for matrix in matrices])
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return 0.0, 1.0
+    low, high = np.floor(values.min() * 20) / 20, np.ceil(values.max() * 20) / 20
+    return (float(low), float(high)) if low < high else (float(low) - 0.05, float(high))
+
+
+def _heat_map(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float]) -> None:
+    axis.imshow(matrix, cmap="viridis", vmin=limits[0], vmax=limits[1])
+    axis.set_facecolor("#eeeeee")
+    turned = {"rotation": 45 if len(matrix) <= LARGEST_WITH_NUMBERS else 90, "rotation_mode": "anchor"}
+    axis.set_xticks(range(len(matrix)), matrix.columns, ha="right", va="center", **turned)
+    axis.set_yticks(range(len(matrix)), matrix.index)
+    axis.grid(False)
+    if len(matrix) <= LARGEST_WITH_NUMBERS:
+        for (row, column), value in np.ndenumerate(matrix):
+            if not np.isnan(value):
+                bright = value > limits[0] + 0.6 * (limits[1] - limits[0])
+                axis.text(column, row, f"{value:.2f}", ha="center", va="center", color="black" if bright else "white")

@@ -1,0 +1,66 @@
+"""How often an image's other view is found: by what a run learned, by pixels, and by colours alone."""
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mast.reporting.panels import MARKERS
+from mast.reporting.read import Runs, read_seeds
+from mast.reporting.statistics import estimate
+from mast.reporting.style import COLOURS, WIDTH, save_figure_of
+
+COLUMNS = ("representation", "images", "top1")
+NAMES = {
+    "embedding": "embedding (projector)",
+    "features": "features (encoder)",
+    "pixels": "8 × 8 pixels",
+    "colour": "colour statistics",
+}
+"""Representation → what the legend calls it."""
+BESIDE = 0.02
+"""Space left of 0, without which the axis would hide chance; as a share of the axis."""
+SPREAD = 0.5
+"""Height that the points of one run take, as a share of the distance between runs."""
+
+
+def draw_retrieval(runs: Runs, output_stem: Path) -> None:
+    """Draw a line per run, a point per representation: mean over seeds with its 95 % interval (none for one seed).
+
+    Chance, one in as many images as were searched, is dashed.
+
+    Args:
+        runs: label → `retrieval.csv` of each seed. Runs without augmentations are left out.
+        output_stem: the figure's path without suffix.
+
+    Raises:
+        MastError: a file is missing or damaged.
+    """
+    tables = {label: read_seeds(paths, COLUMNS) for label, paths in runs.items()}
+    tables = {label: table for label, table in tables.items() if len(table)}
+    save_figure_of(tables, _figure, "None of the runs has augmentations.", output_stem)
+
+
+def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.5 * len(tables)))
+    axis = figure.subplots()
+    every = pd.concat(tables.values())
+    for place, (name, title) in enumerate(NAMES.items()):
+        if name in set(every["representation"]):
+            style = {"fmt": MARKERS[place], "color": COLOURS[place], "capsize": 2, "label": title}
+            _points(axis, tables, name, SPREAD * (place / (len(NAMES) - 1) - 0.5), style)
+    for number, images in enumerate(sorted(every["images"].unique())):
+        axis.axvline(100 / images, color="black", ls="--", lw=1, label=None if number else "chance")
+    axis.set_yticks(range(len(tables)), tables)
+    axis.set_ylim(len(tables) - 0.5, -0.5)
+    axis.set_xlim(left=-BESIDE * axis.get_xlim()[1])
+    axis.set_xlabel("images whose other view is the nearest of all, percent")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside lower center", ncols=5)
+    return figure
+
+
+def _points(axis: Axes, tables: dict[str, pd.DataFrame], name: str, shift: float, style: dict[str, object]) -> None:
+    found = [estimate(table.loc[table["representation"] == name, "top1"]) for table in tables.values()]
+    rows = [row + shift for row in range(len(found))]
+    axis.errorbar([own.mean for own in found], rows, xerr=[own.interval for own in found], **style)

@@ -1,0 +1,297 @@
+"""Metrics files → one table as CSV, Markdown, LaTeX and HTML."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mast.config.report import PublishedValue, TableRow, TableSpec
+from mast.errors import MastError
+from mast.reporting.statistics import Estimate, estimate, mean_per_seed
+from mast.reporting.tables.collect import code_note, collect, require_fit
+from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, shown, shown_published
+from mast.reporting.tables.outputs import write_outputs
+from mast.reporting.tables.published import find_published, read_published
+
+Column = tuple[str, str, str]
+"""(task, target, metric)"""
+
+ALL_TASKS = "all"
+"""Stands for the task in columns that sum up over tasks."""
+
+SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75"), "svm-voc": ("mAP",)}
+CLASSIFICATION_METRICS = ("top1",)
+SUMMARIES = {"mean": "mean over tasks", "worst": "worst task", "mean rank": "mean rank"}
+METRIC_NAMES = {
+    "top1": "Top-1 accuracy",
+    "top5": "Top-5 accuracy",
+    "mean_per_class": "Mean per-class accuracy",
+    "mAP": "Mean average precision",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run in one column."""
+
+    row: TableRow
+    column: Column
+    estimate: Estimate
+    seeds: tuple[int, ...]
+    published: PublishedValue | None
+
+    @property
+    def difference(self) -> float | None:
+        """Ours minus the published value, percentage points; None where either is missing."""
+        if self.published is None or self.published.value is None or self.estimate.n == 0:
+            return None
+        return self.estimate.mean - self.published.value
+
+
+def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, output_stem: Path) -> None:
+    """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
+
+    The CSV holds every metric at full precision, one line per run and column; the others show top-1 accuracy, or AP,
+    AP50 and AP75, as mean ± half width of the 95 % interval over seeds.
+
+    Raises:
+        MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
+    """
+    metrics = list(metrics)
+    frame = collect(metrics)
+    require_fit(frame, spec)
+    values = read_published(published)
+    every = all_columns(frame, spec)
+    results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
+    visible = visible_columns(every, spec)
+    if spec.kind != "detection" and len(visible) > 1:
+        mean = over_tasks("mean", visible)
+        results |= {(row.run, mean): _mean_result(frame, row, mean, visible) for row in spec.rows}
+        visible.append(mean)
+    write_outputs(output_stem, _csv(spec, results), _layout(spec, visible, results, code_note(frame)), metrics)
+
+
+def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
+    """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
+    return [column for task in spec.tasks for column in found if column[0] == task]
+
+
+def over_tasks(summary: str, columns: list[Column]) -> Column:
+    """Column of a summary (`mean`, `worst`) of others; its metric is theirs, `mixed` where theirs differ."""
+    metrics = {metric for _, _, metric in columns}
+    return ALL_TASKS, summary, metrics.pop() if len(metrics) == 1 else "mixed"
+
+
+def visible_columns(every: list[Column], spec: TableSpec) -> list[Column]:
+    """Those of a table's columns that are shown and not only written to its CSV.
+
+    Raises:
+        MastError: the metric chosen for a task is in none of its files.
+    """
+    usual = SHOWN_METRICS.get(spec.kind, CLASSIFICATION_METRICS)
+    shown = {task: (spec.metrics[task],) if task in spec.metrics else usual for task in spec.tasks}
+    for task, metric in spec.metrics.items():
+        if not any(column[0] == task and column[2] == metric for column in every):
+            raise MastError(
+                f"studies.{spec.name}.metric: {metric} of task {task!r} is in no metrics file; leave it out"
+            )
+    return [column for column in every if column[2] in shown[column[0]]]
+
+
+def _result(
+    frame: pd.DataFrame, spec: TableSpec, row: TableRow, column: Column, values: tuple[PublishedValue, ...]
+) -> Result:
+    task, target, metric = column
+    mask = (frame["run"] == row.run) & (frame["task"] == task)
+    part = frame[mask & (frame["target"] == target) & (frame["metric"] == metric)].dropna(subset="value")
+    seeds = tuple(sorted(part["seed"]))
+    return Result(row, column, estimate(part["value"]), seeds, find_published(values, spec, column, row))
+
+
+def _mean_result(frame: pd.DataFrame, row: TableRow, mean: Column, columns: list[Column]) -> Result:
+    means = mean_per_seed(frame[frame["run"] == row.run], columns)
+    return Result(row, mean, estimate(means), tuple(sorted(means.index)), None)
+
+
+def _layout(
+    spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], warnings: list[str]
+) -> Layout:
+    keys = tuple(spec.rows[0].settings)
+    counts = sorted({result.estimate.n for (_, column), result in results.items() if column in columns})
+    count_column = len(counts) > 1
+    best = _best(spec, columns, results)
+    rows: list[Row] = []
+    for row in spec.rows:
+        own = [results[row.run, column] for column in columns]
+        cells = [Cell(row.label), *(Cell(row.settings[key]) for key in keys)]
+        cells += [Cell(shown(result.estimate), (row.run, result.column) in best) for result in own]
+        if count_column:
+            cells.append(Cell(_count(own)))
+        rows.append(Row(tuple(cells)))
+        if any(result.published for result in own):
+            rows.append(_published_row(own, len(keys), count_column))
+    return Layout(
+        name=spec.name,
+        title=spec.title,
+        caption=spec.caption,
+        groups=_groups(columns, 1 + len(keys), count_column),
+        columns=("run", *setting_titles(keys), *column_titles(columns), *(("n",) if count_column else ())),
+        text_columns=1 + len(keys),
+        rows=tuple(rows),
+        notes=(*_notes(spec, columns, results, counts), *warnings),
+    )
+
+
+def _published_row(own: list[Result], settings: int, count_column: bool) -> Row:
+    texts = [
+        "" if result.published is None else shown_published(result.published.value, result.difference) for result in own
+    ]
+    padding = [""] if count_column else []
+    return Row(tuple(Cell(text) for text in ["published", *[""] * settings, *texts, *padding]), published=True)
+
+
+def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> set[tuple[str, Column]]:
+    """(run, column) of the highest mean as printed, among two or more runs that are not trained with labels."""
+    best = set()
+    for column in columns:
+        means = {
+            row.run: round(results[row.run, column].estimate.mean, 1)
+            for row in spec.rows
+            if row.method != "supervised" and results[row.run, column].estimate.n
+        }
+        if len(means) > 1:
+            best |= {(run, column) for run, mean in means.items() if mean == max(means.values())}
+    return best
+
+
+def _count(results: list[Result]) -> str:
+    counts = sorted({result.estimate.n for result in results})
+    return "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
+
+
+def _is_single(column: Column, columns: list[Column]) -> bool:
+    return sum(other[0] == column[0] for other in columns) == 1
+
+
+def column_titles(columns: list[Column]) -> list[str]:
+    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task.
+
+    Where a detector is scored on boxes and masks, `box AP` and `mask AP`.
+    """
+    titles = []
+    for column in columns:
+        task, target, metric = column
+        several_metrics = sum(other[:2] == column[:2] for other in columns) > 1
+        several_targets = sum((other[0], other[2]) == (task, metric) for other in columns) > 1
+        short = metric if not several_targets else f"{target} {metric}"
+        short = short if several_metrics else target
+        titles.append(task if task != ALL_TASKS and _is_single(column, columns) else short)
+    return [
+        f"{column[0]} {title}" if titles.count(title) > 1 else title
+        for column, title in zip(columns, titles, strict=True)
+    ]
+
+
+def row_titles(columns: list[Column]) -> dict[Column, str]:
+    """Titles of columns and of summaries over tasks where each is a line of its own."""
+    tasks = [column for column in columns if column[0] != ALL_TASKS]
+    summaries = {column: SUMMARIES[column[1]] for column in columns if column[0] == ALL_TASKS}
+    return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
+
+
+def _groups(columns: list[Column], text_columns: int, count_column: bool) -> tuple[tuple[str, int], ...]:
+    groups = [("", text_columns)]
+    for task in dict.fromkeys(column[0] for column in columns):
+        span = sum(column[0] == task for column in columns)
+        groups.append((task if span > 1 else "", span))
+    return (*groups, *((("", 1),) if count_column else ()))
+
+
+def _notes(
+    spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], counts: list[int]
+) -> list[str]:
+    notes = [f"{unit_of(spec, columns)}: {_interval_note(counts)}"]
+    if spec.kind == "detection":
+        notes.append(_detection_note(spec, columns))
+    if any(row.method == "supervised" for row in spec.rows):
+        notes.append("Best per column in bold, runs trained with labels left out.")
+    else:
+        notes.append("Best per column in bold.")
+    published = [results[row.run, column].published for row in spec.rows for column in columns]
+    sources = dict.fromkeys(_source(value) for value in published if value is not None and value.value is not None)
+    if sources:
+        notes.append("Published values, in brackets ours minus published: " + "; ".join(sources) + ".")
+    if any(value is not None and value.value is None for value in published):
+        notes.append("n/a: the published value is not available here.")
+    return notes
+
+
+def _detection_note(spec: TableSpec, columns: list[Column]) -> str:
+    model = "Mask R-CNN" if any(target == "mask" for _, target, _ in columns) else "Faster R-CNN"
+    encoder = {"frozen": ", on a frozen encoder", "finetuned": ", the encoder fine-tuned", None: ""}[spec.backbone]
+    return (
+        f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol (detectron2) "
+        "of published values."
+    )
+
+
+def unit_of(spec: TableSpec, columns: list[Column]) -> str:
+    """What the shown numbers are; where tasks differ, of which tasks."""
+    if spec.kind == "detection":
+        return "Average precision, percent"
+    tasks = {
+        metric: [task for task in spec.tasks if (task, metric) in {(c[0], c[2]) for c in columns}]
+        for metric in METRIC_NAMES
+    }
+    used = {METRIC_NAMES[metric]: names for metric, names in tasks.items() if names}
+    if len(used) == 1:
+        return f"{next(iter(used))}, percent"
+    return "; ".join(f"{name} ({', '.join(names)})" for name, names in used.items()) + ", percent"
+
+
+def _interval_note(counts: list[int]) -> str:
+    if counts == [1]:
+        return "n = 1 seed, so no interval."
+    mean = "mean ± half width of the 95 % interval over seeds (Student t), "
+    if len(counts) == 1:
+        return mean + f"n = {counts[0]} seeds."
+    return mean + "n seeds; no interval where n = 1."
+
+
+def _source(value: PublishedValue) -> str:
+    note = f" ({value.note})" if value.note else ""
+    return f"{value.value:.6g}: {value.source}{note}"
+
+
+def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
+    return pd.DataFrame([_record(spec, result) for result in results.values()]).to_csv(index=False, lineterminator="\n")
+
+
+def _record(spec: TableSpec, result: Result) -> dict[str, object]:
+    row, published = result.row, result.published
+    task, target, metric = result.column
+    return {
+        "table": spec.name,
+        "protocol": spec.protocol,
+        "kind": spec.kind,
+        "task": task,
+        "target": target,
+        "metric": metric,
+        "run": row.run,
+        "label": row.label,
+        "method": row.method,
+        "encoder": row.encoder,
+        "dataset": row.dataset,
+        **row.settings,
+        "mean": result.estimate.mean,
+        "interval": result.estimate.interval,
+        "n": result.estimate.n,
+        "seeds": " ".join(str(seed) for seed in result.seeds),
+        "published": published.value if published else np.nan,
+        "difference": result.difference,
+        "source": published.source if published else None,
+        "note": published.note if published else None,
+    }

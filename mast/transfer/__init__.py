@@ -1,1 +1,0 @@
-"""Detection on a pretrained encoder."""

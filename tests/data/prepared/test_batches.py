@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mast.data.prepared.batches import TrainingBatches
+from mast.errors import MastError
+
+
+def numbered(count):
+    """Images whose pixels all hold the image's own number."""
+    return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 2, 3, 3))
+
+
+sizes = st.integers(1, 60).flatmap(lambda count: st.tuples(st.just(count), st.integers(1, count)))
+seeds = st.integers(0, 2**32)
+epochs = st.integers(0, 1000)
+
+
+@given(sizes, seeds, epochs)
+def test_an_epoch_is_whole_batches_of_distinct_images(size, seed, epoch):
+    count, batch_size = size
+    batches = TrainingBatches(numbered(count), None, batch_size, seed)
+    assert batches.steps_per_epoch == count // batch_size
+    drawn = [batches.indices(epoch, step) for step in range(batches.steps_per_epoch)]
+    assert {len(rows) for rows in drawn} == {batch_size}
+    assert len(np.unique(np.concatenate(drawn))) == batches.steps_per_epoch * batch_size
+
+
+@given(sizes, seeds, epochs, st.data())
+def test_any_step_can_be_resumed(size, seed, epoch, data):
+    count, batch_size = size
+    running = TrainingBatches(numbered(count), None, batch_size, seed)
+    for earlier in range(2):
+        running.indices(earlier, 0)
+    step = data.draw(st.integers(0, running.steps_per_epoch - 1))
+    resumed = TrainingBatches(numbered(count), None, batch_size, seed)
+    assert np.array_equal(running.indices(epoch, step), resumed.indices(epoch, step))
+
+
+def test_seeds_and_epochs_shuffle_differently():
+    orders = {
+        TrainingBatches(numbered(100), None, 100, seed).indices(epoch, 0).tobytes()
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(orders) == 9
+
+
+def test_every_image_is_left_out_sometimes():
+    batches = TrainingBatches(numbered(10), None, 8, seed=0)
+    left_out = {row for epoch in range(60) for row in set(range(10)) - set(batches.indices(epoch, 0).tolist())}
+    assert left_out == set(range(10))
+
+
+def test_images_keep_their_labels_and_layout():
+    labels = np.stack([np.arange(20), np.arange(20) * 2], 1)
+    images, targets = TrainingBatches(numbered(20), labels, 6, seed=1).batch(2, 1)
+    assert images.shape == (6, 3, 2, 3) and images.dtype == torch.uint8
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert targets.dtype == torch.int64
+    assert torch.equal(images[:, 0, 0, 0].long(), targets[:, 0])
+    assert torch.equal(targets[:, 1], 2 * targets[:, 0])
+
+
+def test_pixels_land_where_they_were():
+    source = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), dtype=np.uint8)
+    batches = TrainingBatches(source, None, 4, seed=0)
+    images, labels = batches.batch(0, 0)
+    assert labels is None
+    assert np.array_equal(images.numpy().transpose(0, 2, 3, 1), source[batches.indices(0, 0)])
+
+
+def test_mapped_read_only_arrays_are_served(tmp_path):
+    np.save(tmp_path / "images.npy", np.ascontiguousarray(numbered(8)))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    images, _ = TrainingBatches(mapped, None, 4, seed=0).batch(0, 0)
+    images += 1
+    assert np.array_equal(mapped, numbered(8))
+
+
+def test_too_few_images_for_a_batch():
+    with pytest.raises(MastError, match="batch_size: 8 is more than the 5 training images; set batch_size to 5"):
+        TrainingBatches(numbered(5), None, 8, seed=0)
+
+
+@pytest.mark.parametrize("step", [-1, 2])
+def test_steps_outside_the_epoch_are_refused(step):
+    with pytest.raises(IndexError):
+        TrainingBatches(numbered(5), None, 2, seed=0).batch(0, step)

@@ -1,0 +1,210 @@
+"""Images that stay in place: decoded on demand, ahead of the trainer, in memory that does not grow with them."""
+
+import tracemalloc
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from mast.config import FolderData, PretrainSpec
+from mast.data.decode import UnreadableImageError
+from mast.data.prepare import prepare
+from mast.data.prepared.batches import TrainingBatches
+from mast.data.prepared.index import IndexedImages
+from mast.data.prepared.store import Writer, open_prepared
+from mast.data.prepared.subset import Subset
+from mast.distributed import World
+from mast.errors import MastError
+from mast.evaluation.images import labelled_images
+from mast.pretraining.loop import _shares
+from mast.pretraining.run import pretrain
+from mast.protocols.semi import labelled_subset
+
+TINY = PretrainSpec(
+    dataset="own",
+    method="vicreg",
+    encoder={"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
+    projector={"hidden": 8, "output": 8},
+    epochs=2,
+    batch_size=8,
+)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Unlabeled images; the grey level of each is its position."""
+    root = tmp_path / "images"
+    root.mkdir()
+    for level in range(24):
+        Image.new("L", (12, 9), level).save(root / f"{level:03d} größe.png")
+    return root
+
+
+@pytest.fixture
+def images(root):
+    paths = np.array([path.name.encode() for path in sorted(root.iterdir())])
+    return IndexedImages(root, paths, size=6, threads=2)
+
+
+def levels(values):
+    return values[:, 0, 0, 0].tolist()
+
+
+def test_like_an_array(images):
+    assert images.shape == (24, 6, 6, 3) and len(images) == 24 and images.ndim == 4
+    assert images[3:6].shape == (3, 6, 6, 3) and images[3:6].dtype == np.uint8
+    assert levels(images[np.array([7, 0, 23, 7])]) == [7, 0, 23, 7]
+    assert levels(images[20:99]) == [20, 21, 22, 23]
+
+
+def test_subsets_of_subsets(images):
+    part = Subset(Subset(images, np.array([9, 4, 17, 2])), np.array([3, 1]))
+    assert part.shape == (2, 6, 6, 3) and levels(part[:]) == [2, 4] and levels(part[np.array([1])]) == [4]
+
+
+@pytest.mark.parametrize("positions", [np.arange(24), np.array([20, 3, 7, 1, 11, 0, 19])])
+def test_batches_are_those_of_an_array(images, positions):
+    array, decoded = (
+        TrainingBatches(source, None, 5, seed=3) for source in (images[positions], Subset(images, positions))
+    )
+    for epoch in range(2):
+        for step in range(array.steps_per_epoch):
+            assert torch.equal(array.batch(epoch, step)[0], decoded.batch(epoch, step)[0])
+
+
+def test_resuming_anywhere_gives_the_same_batches(images):
+    running = TrainingBatches(images, None, 5, seed=1)
+    whole = {(epoch, step): running.batch(epoch, step)[0] for epoch in range(2) for step in range(4)}
+    for start in ((0, 2), (1, 0), (1, 3)):
+        resumed = TrainingBatches(images, None, 5, seed=1)
+        for key in (key for key in whole if key >= start):
+            assert torch.equal(resumed.batch(*key)[0], whole[key])
+
+
+@pytest.mark.parametrize(("processes", "accumulate"), [(2, 1), (3, 1), (2, 3), (1, 4)])
+@pytest.mark.parametrize("start", [0, 1])
+def test_processes_decode_each_image_of_an_epoch_once(processes, accumulate, start, images):
+    """Also where they go on from step `start`. Each process has a loader of its own."""
+    spec = TINY.model_copy(update={"batch_size": 12, "accumulate": accumulate})
+    seen = []
+    for rank in range(processes):
+        batches = TrainingBatches(images, None, spec.batch_size, seed=1)
+        for step, share in product(range(start, 2), _shares(spec, World(rank, processes))):
+            seen += batches.batch(0, step, share)[0][:, 0, 0, 0].tolist()
+    order = TrainingBatches(images, None, spec.batch_size, seed=1)
+    assert sorted(seen) == sorted(row for step in range(start, 2) for row in order.indices(0, step).tolist())
+
+
+def test_the_next_batch_is_decoded_meanwhile(images, monkeypatch):
+    asked = []
+    original = IndexedImages.__getitem__
+    monkeypatch.setattr(
+        IndexedImages, "__getitem__", lambda self, rows: asked.append(len(rows)) or original(self, rows)
+    )
+    batches = TrainingBatches(images, None, 4, seed=0)
+    for step in range(3):
+        batches.batch(0, step)
+    batches._ahead.shutdown()
+    assert len(asked) == 4, "each batch once, and one ahead"
+
+
+def test_damaged_file_is_named_when_it_is_decoded(images, root):
+    file = root / "005 größe.png"
+    file.write_bytes(file.read_bytes()[:45])
+    with pytest.raises(UnreadableImageError, match="005 größe"):
+        TrainingBatches(images, None, 24, seed=0).batch(0, 0)
+
+
+def folder(root, **settings):
+    return FolderData(kind="folder", root=str(root), size=8, storage="index", **settings)
+
+
+def test_folders_are_indexed_in_place(root, tmp_path):
+    prepare("own", folder(root), tmp_path / "data")
+    data = open_prepared(tmp_path / "data")
+    data.verify()
+    assert levels(data.images("train")[:]) == list(range(24))
+    assert data.mean == pytest.approx([np.arange(24).mean() / 255] * 3, abs=1e-5)
+    assert data.manifest["index"] == {"root": str(root), "size": 8}
+    assert not list((tmp_path / "data").glob("*_images.npy"))
+
+
+def test_files_that_are_no_images_stop_or_are_skipped(root, tmp_path):
+    (root / "005 größe.png").write_text("no image")
+    with pytest.raises(MastError, match=r"005 größe\.png: cannot be read as an image .* set unreadable: skip"):
+        prepare("own", folder(root), tmp_path / "data")
+    prepare("own", folder(root, unreadable="skip"), tmp_path / "data")
+    data = open_prepared(tmp_path / "data")
+    assert data.manifest["splits"]["train"] == {"count": 23, "skipped": 1}
+    assert levels(data.images("train")[4:6]) == [4, 6]
+
+
+def test_changes_and_moves_are_noticed(root, tmp_path):
+    prepare("own", folder(root), tmp_path / "data")
+    with (root / "005 größe.png").open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(MastError, match=r"005 größe\.png: has changed"):
+        open_prepared(tmp_path / "data").verify()
+    root.rename(tmp_path / "elsewhere")
+    with pytest.raises(MastError, match="images: missing; the images of 'own' are decoded from there"):
+        open_prepared(tmp_path / "data").images("train")
+
+
+def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root, tmp_path):
+    for storage in ("index", "arrays"):
+        prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
+        pretrain(TINY, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
+    index, arrays = (load_file(tmp_path / storage / "encoder.safetensors") for storage in ("index", "arrays"))
+    assert all(torch.equal(index[name], arrays[name]) for name in arrays)
+
+
+def big_index(root, output, count):
+    """An index of `count` entries in train, which are the images of `root` again and again, and two in test."""
+    names = np.array([path.name.encode() for path in sorted(root.iterdir())])
+    with Writer(output) as writer:
+        for split, entries in (("train", count), ("test", 2)):
+            writer.array(f"{split}_paths.npy", np.resize(names, entries))
+            writer.array(f"{split}_sizes.npy", np.zeros((entries, 3), np.int64))
+            writer.array(f"{split}_labels.npy", np.arange(entries)[:, None] % 2)
+            writer.count(split, entries)
+        writer.array("val_indices.npy", np.arange(0, count, 100))
+        index = {"root": str(root), "size": 8}
+        writer.finish("big", {}, "", "", {"class": ["a", "b"]}, [0.5] * 3, [0.5] * 3, index)
+    return open_prepared(output)
+
+
+def whole(data):
+    return data.images("train")
+
+
+def without_validation(data):
+    return labelled_images(data, "val").train_images
+
+
+def a_tenth(data):
+    images = labelled_images(data, "test")
+    return Subset(images.train_images, labelled_subset(images.train_labels[:, 0], 0.1, 0))
+
+
+def memory_of_training(data, chosen):
+    """Peak of what Python and numpy allocate to choose images and serve three batches, bytes."""
+    tracemalloc.start()
+    batches = TrainingBatches(chosen(data), None, 16, seed=0)
+    for step in (0, 1, batches.steps_per_epoch - 1):
+        batches.batch(0, step)
+    batches._ahead.shutdown()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+@pytest.mark.parametrize(("chosen", "numbers"), [(whole, 2), (without_validation, 4), (a_tenth, 4)])
+def test_an_index_of_a_whole_imagenet_takes_a_few_numbers_an_image(chosen, numbers, root, tmp_path):
+    """1.3 million entries: the order of an epoch (two at their border), positions and labels; never an image more."""
+    few, many = (
+        memory_of_training(big_index(root, tmp_path / f"{count}", count), chosen) for count in (1_000, 1_300_000)
+    )
+    assert many - few < numbers * 8 * 1_300_000 + 1_000_000

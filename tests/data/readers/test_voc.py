@@ -1,0 +1,141 @@
+"""PASCAL VOC's layout: XML annotations and JPEG images on disk."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mast.config import VocData, parse
+from mast.data.prepare import prepare
+from mast.data.prepared.store import open_prepared
+from mast.errors import MastError
+
+OBJECT = """
+  <object>
+    <name>{name}</name>
+    <pose>Left</pose>
+    <truncated>0</truncated>
+    <difficult>{difficult}</difficult>
+    <bndbox><xmin>{box[0]}</xmin><ymin>{box[1]}</ymin><xmax>{box[2]}</xmax><ymax>{box[3]}</ymax></bndbox>
+    <part><name>head</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox></part>
+  </object>"""
+
+ANNOTATION = """<annotation>
+  <folder>{folder}</folder>
+  <filename>{identifier}.jpg</filename>
+  <size><width>20</width><height>10</height><depth>3</depth></size>{objects}
+</annotation>
+"""
+
+
+def annotation(folder, identifier, *objects):
+    texts = [OBJECT.format(name=name, box=box, difficult=difficult) for name, box, difficult in objects]
+    return ANNOTATION.format(folder=folder, identifier=identifier, objects="".join(texts))
+
+
+class Devkit:
+    """VOC2007 with trainval and test, VOC2012 with trainval."""
+
+    def __init__(self, path):
+        self.root = path / "VOCdevkit"
+        self.add("2007", "trainval", "000005", ("dog", (2, 3, 10, 8), 0), ("cat", (1, 1, 20, 10), 1))
+        self.add("2007", "test", "000001", ("cat", (2, 2, 5, 5), 0))
+        self.add("2012", "trainval", "2008_000002", ("cat", ("3.5", 2, "9.5", 9), 0))
+
+    def add(self, year, image_set, identifier, *objects):
+        folder = self.root / f"VOC{year}"
+        for name in ("Annotations", "ImageSets/Main", "JPEGImages"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self.xml(year, identifier).write_text(annotation(folder.name, identifier, *objects))
+        Image.new("RGB", (20, 10), (0, 255, 0)).save(folder / f"JPEGImages/{identifier}.jpg")
+        with (folder / f"ImageSets/Main/{image_set}.txt").open("a") as lines:
+            lines.write(f"{identifier}\n")
+
+    def xml(self, year, identifier):
+        return self.root / f"VOC{year}/Annotations/{identifier}.xml"
+
+    def prepare(self, **settings):
+        spec = VocData(kind="voc", root=str(self.root), classes=("cat", "dog"), **settings)
+        prepare("voc", spec, self.root.parent / "prepared")
+        return open_prepared(self.root.parent / "prepared")
+
+
+@pytest.fixture
+def devkit(tmp_path):
+    return Devkit(tmp_path)
+
+
+def test_objects_in_cocos_terms(devkit):
+    data = devkit.prepare()
+    data.verify()
+    assert data.targets == {"box": ["cat", "dog"]}
+    assert (data.count("train"), data.count("test")) == (2, 1)
+    coco = data.annotations("train")
+    names = [image["file_name"] for image in coco["images"]]
+    assert names == ["VOC2007/JPEGImages/000005.jpg", "VOC2012/JPEGImages/2008_000002.jpg"]
+    dog, difficult, cat = coco["annotations"]
+    assert dog == {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 9, 6], "area": 54, "iscrowd": 0}
+    assert (difficult["bbox"], difficult["iscrowd"]) == ([0, 0, 20, 10], 1)
+    assert (cat["image_id"], cat["category_id"], cat["bbox"]) == (2, 1, [2.5, 1, 7, 8])
+    np.testing.assert_allclose(data.mean, [0, 1, 0], atol=0.01)
+
+
+def test_a_box_marks_the_pixels_that_voc_counts_from_one(devkit):
+    """A box from pixel 1 to the last pixel is the whole image."""
+    devkit.add("2007", "test", "000002", ("dog", (1, 1, 20, 10), 0))
+    assert devkit.prepare().annotations("test")["annotations"][1]["bbox"] == [0, 0, 20, 10]
+
+
+def test_image_sets_are_chosen(devkit):
+    data = devkit.prepare(train=["2012/trainval"])
+    assert [image["file_name"] for image in data.annotations("train")["images"]] == [
+        "VOC2012/JPEGImages/2008_000002.jpg"
+    ]
+
+
+FAULTS = {
+    "no area": (("cat", (5, 5, 5, 8), 0), r"000001\.xml: object 1 \(cat\): bbox .* has no area; correct it, or"),
+    "turned round": (("cat", (9, 5, 5, 8), 0), "object 1 .*has no area"),
+    "outside": (("cat", (5, 5, 30, 8), 0), "object 1 .*reaches outside the image of 20 × 10"),
+    "unknown class": (("dgo", (2, 2, 5, 5), 0), r"object 1 \(dgo\): unknown class; did you mean 'dog'"),
+    "no number": (("cat", (2, "x", 5, 5), 0), "object 1 .*: bndbox/ymin is 'x', not a number"),
+    "not finite": (("cat", (2, 2, "nan", 5), 0), "object 1 .*is not four numbers"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_faulty_objects_are_named_in_one_line(devkit, fault):
+    entry, message = FAULTS[fault]
+    devkit.xml("2007", "000001").write_text(annotation("VOC2007", "000001", entry))
+    with pytest.raises(MastError, match=message) as error:
+        devkit.prepare()
+    assert "\n" not in str(error.value) and "000001.xml" in str(error.value)
+    assert not (devkit.root.parent / "prepared/manifest.json").exists()
+
+
+def test_faulty_files_are_named_in_one_line(devkit):
+    xml = devkit.xml("2007", "000001")
+    text = xml.read_text()
+    for change, message in (
+        (lambda: xml.write_text(text[:50]), r"000001\.xml: not valid XML"),
+        (lambda: xml.write_text(text.replace("<width>20", "<width>21")), r"000001\.xml is stated to be 21 × 10"),
+        (xml.unlink, r"000001\.xml: no such file, though VOC2007 lists image '000001'"),
+        (
+            (devkit.root / "VOC2007/ImageSets/Main/test.txt").unlink,
+            r"Main/test\.txt: no such file; train and test name",
+        ),
+    ):
+        change()
+        with pytest.raises(MastError, match=message) as error:
+            devkit.prepare()
+        assert "\n" not in str(error.value)
+
+
+def test_unusable_boxes_are_left_out_on_request(devkit):
+    devkit.add("2007", "trainval", "000009", ("dog", (4, 4, 4, 9), 0))
+    data = devkit.prepare(unreadable="skip")
+    assert data.manifest["splits"]["train"] == {"count": 3, "skipped": 0, "skipped_annotations": 1}
+
+
+def test_image_sets_are_written_as_year_and_set():
+    with pytest.raises(MastError, match="test"):
+        parse(VocData, {"kind": "voc", "root": "x", "test": ["test"]}, "config")

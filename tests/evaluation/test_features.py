@@ -1,0 +1,129 @@
+"""Features of an encoder file on a prepared data set."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mast.config import EncoderSpec, KnnProtocol
+from mast.data.prepared.store import Writer
+from mast.errors import MastError
+from mast.evaluation.features import extract_features
+from mast.evaluation.features_file import read_features
+from mast.evaluation.metrics import write_metrics
+from mast.files import sha256_file
+from mast.models.encoder import build_encoder, save_encoder
+
+SPEC = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
+
+METADATA = {
+    "run": "vicreg",
+    "dataset": "shapes",
+    "seed": "0",
+    "encoder": SPEC.model_dump_json(),
+    "mean": "[0.1, 0.2, 0.3]",
+    "std": "[0.4, 0.5, 0.6]",
+    "spec_sha256": "1",
+    "data_sha256": "2",
+}
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    model = build_encoder(SPEC)
+    for name, statistic in model.named_buffers():  # far from the statistics of any batch
+        if name.endswith("running_mean"):
+            statistic.fill_(0.5)
+    save_encoder(tmp_path / "encoder.safetensors", model, METADATA)
+    return tmp_path / "encoder.safetensors"
+
+
+def prepare(path: Path, labelled: bool = True, test: bool = True) -> Path:
+    generator = np.random.default_rng(0)
+    with Writer(path) as writer:
+        for split, count in (("train", 20), ("test", 9))[: 1 + test]:
+            images = generator.integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+            writer.split(split, images, np.arange(count)[:, None] % 2 if labelled else None)
+        writer.array("val_indices.npy", np.array([1, 2, 5]))
+        targets = {"parity": ["even", "odd"]} if labelled else {}
+        writer.finish("toy", {}, "random", "none", targets, [0.5] * 3, [0.2] * 3)
+    return path
+
+
+def test_features_are_those_of_the_encoder_in_eval_mode(encoder: Path, tmp_path: Path) -> None:
+    data = prepare(tmp_path / "toy")
+    extract_features(encoder, data, tmp_path / "f.npz", batch_size=6)
+    features = read_features(tmp_path / "f.npz")
+
+    from safetensors.torch import load_file
+
+    model = build_encoder(SPEC)
+    model.load_state_dict(load_file(encoder))
+    images = np.load(data / "test_images.npy").astype(np.float32) / 255
+    normalised = (images - np.float32([0.1, 0.2, 0.3])) / np.float32([0.4, 0.5, 0.6])
+    with torch.no_grad():
+        expected = model.eval()(torch.tensor(normalised).permute(0, 3, 1, 2)).numpy()
+    np.testing.assert_allclose(features.test_features, expected, rtol=1e-4, atol=1e-5)
+    assert features.train_features.shape == (20, 16)
+    assert features.train_features.dtype == np.float32
+    assert features.val_indices.tolist() == [1, 2, 5]
+    assert features.classes == {"parity": ["even", "odd"]}
+    assert features.metadata["task"] == "toy"
+    assert features.metadata["encoder_sha256"] == sha256_file(encoder)
+
+
+def test_extracting_twice_gives_the_same_bytes(encoder: Path, tmp_path: Path) -> None:
+    data = prepare(tmp_path / "toy")
+    for name in ("a.npz", "b.npz"):
+        extract_features(encoder, data, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [({"test": False}, "'toy' has no test split"), ({"labelled": False}, "'toy' has no labels for train")],
+)
+def test_a_task_without_labels_or_test_images_is_refused(
+    encoder: Path, tmp_path: Path, data: dict[str, bool], message: str
+) -> None:
+    with pytest.raises(MastError, match=message):
+        extract_features(encoder, prepare(tmp_path / "toy", **data), tmp_path / "f.npz")
+    assert not (tmp_path / "f.npz").exists()
+
+
+def test_an_encoder_that_diverged_is_named(tmp_path: Path) -> None:
+    model = build_encoder(SPEC)
+    torch.nn.init.constant_(model.layer4[0].bn2.bias, float("nan"))
+    file = tmp_path / "nan.safetensors"
+    save_encoder(file, model, METADATA)
+    with pytest.raises(MastError, match=r"nan\.safetensors: non-finite features for 20 of 20 train images of 'toy'"):
+        extract_features(file, prepare(tmp_path / "toy"), tmp_path / "f.npz")
+    assert not (tmp_path / "f.npz").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 100.1])
+def test_metrics_that_are_no_percentage_are_refused(tmp_path: Path, value: float) -> None:
+    with pytest.raises(MastError, match="box AP is"):
+        metrics(tmp_path / "m.json", {"AP50": 100.0, "AP": value})
+    assert not (tmp_path / "m.json").exists()
+
+
+def test_an_undefined_metric_is_null(tmp_path: Path) -> None:
+    metrics(tmp_path / "m.json", {"AP": 0.0, "APl": None})
+    assert json.loads((tmp_path / "m.json").read_text())["metrics"] == {"box": {"AP": 0.0, "APl": None}}
+
+
+def metrics(path: Path, values: dict[str, float | None]) -> None:
+    write_metrics(
+        path,
+        protocol="p",
+        spec=KnnProtocol(kind="knn"),
+        version=1,
+        metadata={**METADATA, "task": "t", "task_sha256": "3", "encoder_sha256": "4"},
+        metrics={"box": values},
+        counts={"train": 1, "test": 1},
+        seconds=0.0,
+    )

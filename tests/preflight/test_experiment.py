@@ -1,0 +1,86 @@
+"""What is refused when the workflow is planned, from a look at files alone."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mast.config import Experiment, parse
+from mast.data.prepare import prepare
+from mast.errors import MastError
+from mast.preflight.experiment import check_experiment
+
+
+def experiment(tmp_path: Path, datasets: dict | None = None, **run: object) -> Experiment:
+    shapes = {"kind": "shapes", "train": 30, "test": 10, "size": 16}
+    values = {
+        "name": "mine",
+        "results": str(tmp_path / "results"),
+        "datasets": {"shapes": shapes, "digits": {"kind": "digits", "size": 16}} | (datasets or {}),
+        "pretrain": {"dataset": "shapes", "batch_size": 8},
+        "runs": {"mine": run},
+        "protocols": {"knn": {"kind": "knn", "k": 2}},
+        "studies": {"knn": {"title": "", "protocol": "knn", "tasks": [*(datasets or {"shapes": 0})], "runs": ["mine"]}},
+    }
+    return parse(Experiment, values, "test")
+
+
+def folder(root: Path, *folders: str, images: int = 3) -> dict:
+    for name in folders:
+        (root / name).mkdir(parents=True)
+        for number in range(images):
+            Image.new("RGB", (16, 16)).save(root / name / f"{number}.png")
+    return {"photos": {"kind": "folder", "root": str(root), "size": 16}}
+
+
+def test_what_works_passes(tmp_path: Path) -> None:
+    photos = folder(tmp_path / "photos", "train/a", "train/b", "test/a", "test/b")
+    check_experiment(experiment(tmp_path, photos, encoder={"name": "timm/resnet18"}))
+
+
+@pytest.mark.parametrize(
+    ("folders", "run", "message"),
+    [
+        ((), {}, r"datasets\.photos: .*photos"),
+        (("train/a", "train/b"), {}, r"datasets\.photos: is a task of a study and needs .*/test/<class>"),
+        (("train/a", "test/a", "train/b", "test/c"), {}, r"datasets\.photos: .*'c' is in test but not in train"),
+        (
+            ("train/a", "train/b", "test/a"),
+            {"dataset": "photos"},
+            r"runs\.mine: batch_size: 8 is more than the 6 training images of 'photos'",
+        ),
+        (
+            ("train/a", "train/b", "test/a"),
+            {"batch_size": 31},
+            r"runs\.mine: batch_size: 31 is more than the 30 training images of 'shapes'",
+        ),
+        (
+            ("train/a", "train/b", "test/a"),
+            {"dataset": "digits", "batch_size": 1259},
+            r"runs\.mine: batch_size: 1259 is more than the 1258 training images of 'digits'",
+        ),
+        (
+            ("train/a", "train/b", "test/a"),
+            {"encoder": {"name": "timm/resnet19"}},
+            r"runs\.mine: encoder\.name: timm has no model 'resnet19'; did you mean",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line(
+    tmp_path: Path, folders: tuple[str, ...], run: dict, message: str
+) -> None:
+    photos = folder(tmp_path / "photos", *folders)
+    with pytest.raises(MastError, match=message) as error:
+        check_experiment(experiment(tmp_path, photos, **run))
+    assert "\n" not in str(error.value)
+
+
+def test_prepared_data_are_counted_by_their_manifest(tmp_path: Path) -> None:
+    photos = folder(tmp_path / "photos", "train/a", "train/b", "test/a", "test/b")
+    (tmp_path / "photos/train/a/0.png").write_bytes(b"no image")
+    photos["photos"]["unreadable"] = "skip"
+    mine = experiment(tmp_path, photos, dataset="photos", batch_size=6)
+    check_experiment(mine)
+    prepare("photos", mine.datasets["photos"], tmp_path / "results/data/photos")
+    with pytest.raises(MastError, match=r"batch_size: 6 is more than the 5 training images"):
+        check_experiment(mine)

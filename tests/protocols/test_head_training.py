@@ -1,0 +1,205 @@
+"""Protocols that train on images: linear heads by SGD, and fine-tuning on a share of the labels."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from mast.checkpoint import Checkpoints
+from mast.config import EncoderSpec, LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
+from mast.data.prepared.store import Writer, open_prepared
+from mast.errors import MastError
+from mast.evaluation.features import extract_features
+from mast.evaluation.features_file import read_features
+from mast.evaluation.images import labelled_images
+from mast.models.encoder import build_encoder, save_encoder
+from mast.protocols import semi
+from mast.protocols.linear_sgd import evaluate_linear_sgd
+from mast.protocols.semi import evaluate_semi, finetune, labelled_subset, subset_hash
+from mast.protocols.svm_voc import evaluate_svm
+
+ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
+METADATA = {
+    "run": "vicreg",
+    "dataset": "toy",
+    "seed": "0",
+    "encoder": ENCODER.model_dump_json(),
+    "mean": "[0.5, 0.5, 0.5]",
+    "std": "[0.25, 0.25, 0.25]",
+    "spec_sha256": "1",
+    "data_sha256": "2",
+}
+COLOURS = np.array([[220, 30, 30], [30, 220, 30], [30, 30, 220]], np.uint8)
+NO_CROP = {"crop": {"probability": 0}, "flip": {"probability": 0}}
+SGD = LinearSgdProtocol(kind="linear-sgd", epochs=15, batch_size=30, lr_head=0.5)
+SEMI = Semi10Protocol(kind="semi-10", epochs=15, batch_size=6, lr_backbone=0.05)
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    save_encoder(tmp_path / "encoder.safetensors", build_encoder(ENCODER), METADATA)
+    return tmp_path / "encoder.safetensors"
+
+
+def prepare(path: Path, relabel: Callable[[np.ndarray], np.ndarray] = lambda labels: labels, noise: int = 10) -> Path:
+    """Images of one colour each; the label is the colour, unless `relabel` changes it."""
+    generator = np.random.default_rng(0)
+    with Writer(path) as writer:
+        for split, count in (("train", 90), ("test", 60)):
+            colours = np.arange(count) % 3
+            images = COLOURS[colours][:, None, None] + generator.integers(-noise, noise + 1, (count, 16, 16, 3))
+            writer.split(split, images.clip(0, 255).astype(np.uint8), relabel(colours[:, None]))
+        writer.array("val_indices.npy", np.arange(0, 90, 5))
+        writer.finish("toy", {}, "random", "none", {"colour": ["red", "green", "blue"]}, [0.5] * 3, [0.25] * 3)
+    return path
+
+
+def shuffled(labels: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(5).permutation(labels)
+
+
+def result(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def test_linear_head_learns_separable_classes_and_no_random_labels(encoder: Path, tmp_path: Path) -> None:
+    evaluate_linear_sgd("sgd", SGD, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
+    assert result(tmp_path / "m.json")["metrics"] == {
+        "colour": {"top1": 100.0, "mean_per_class": 100.0, "top1_best_epoch": 100.0}
+    }
+    evaluate_linear_sgd("sgd", SGD, encoder, prepare(tmp_path / "random", shuffled), tmp_path / "r.json")
+    metrics = result(tmp_path / "r.json")["metrics"]["colour"]
+    assert abs(metrics["top1"] - 100 / 3) < 3 * 100 * np.sqrt(2 / 9 / 60)
+    assert metrics["top1_best_epoch"] >= metrics["top1"]
+
+
+def test_linear_head_without_augmentation_ends_where_scikit_learn_does(encoder: Path, tmp_path: Path) -> None:
+    """Noisy labels, so that the optimum is finite."""
+    data = prepare(tmp_path / "toy", lambda labels: np.where(np.arange(len(labels))[:, None] % 4 == 0, 0, labels), 5)
+    spec = LinearSgdProtocol(kind="linear-sgd", epochs=200, batch_size=90, lr_head=0.5, **NO_CROP)
+    evaluate_linear_sgd("sgd", spec, encoder, data, tmp_path / "m.json")
+    extract_features(encoder, data, tmp_path / "f.npz")
+    features = read_features(tmp_path / "f.npz")
+    oracle = LogisticRegression(C=1.0, max_iter=10_000).fit(features.train_features, features.train_labels[:, 0])
+    expected = 100 * oracle.score(features.test_features, features.test_labels[:, 0])
+    assert abs(result(tmp_path / "m.json")["metrics"]["colour"]["top1"] - expected) < 2
+    assert 50 < expected < 100
+
+
+def test_fine_tuning_learns_separable_classes_from_a_tenth_of_the_labels(encoder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        evaluate_semi("semi", SEMI, encoder, prepare(tmp_path / "toy"), tmp_path / f"{name}.json")
+    found = result(tmp_path / "a.json")
+    assert found["metrics"] == {"colour": {"top1": 100.0, "mean_per_class": 100.0}}
+    of_this_run = {"seconds": 0, "content_sha256": ""}
+    assert result(tmp_path / "b.json") | of_this_run == found | of_this_run
+    chosen = labelled_subset(np.arange(90) % 3, 0.1, 0)
+    assert found["details"] == {"labelled": {"colour": {"count": 9, "sha256": subset_hash(chosen)}}}
+
+
+def test_fine_tuning_on_random_labels_is_chance(encoder: Path, tmp_path: Path) -> None:
+    evaluate_semi("semi", SEMI, encoder, prepare(tmp_path / "toy", shuffled), tmp_path / "m.json")
+    assert abs(result(tmp_path / "m.json")["metrics"]["colour"]["top1"] - 100 / 3) < 3 * 100 * np.sqrt(2 / 9 / 60)
+
+
+def test_batch_norm_is_in_train_mode_while_fine_tuning(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = []
+    load = semi.load_finite_encoder
+
+    def remembered(path: Path) -> tuple[torch.nn.Module, dict[str, str]]:
+        trained.append(load(path))
+        return trained[-1]
+
+    monkeypatch.setattr(semi, "load_finite_encoder", remembered)
+    images = labelled_images(open_prepared(prepare(tmp_path / "toy")), "test")
+    spec = SEMI.model_copy(update={"epochs": 1})
+    scores = finetune("semi", spec, encoder, images, 3, "cpu", Checkpoints(tmp_path / "kept", {}))
+    assert scores.shape == (60, 3)
+    before, after = load(encoder)[0].state_dict(), trained[0][0].state_dict()
+    assert not torch.equal(before["bn1.running_mean"], after["bn1.running_mean"])
+    assert not torch.equal(before["layer1.0.conv1.weight"], after["layer1.0.conv1.weight"])
+
+
+@pytest.mark.parametrize(("fraction", "counts"), [(0.01, [1, 1, 2]), (0.1, [1, 5, 20]), (1.0, [3, 50, 200])])
+def test_labelled_subset_holds_the_same_share_of_each_class(fraction: float, counts: list[int]) -> None:
+    labels = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [3, 50, 200]))
+    chosen = labelled_subset(labels, fraction, seed=0)
+    np.testing.assert_array_equal(np.bincount(labels[chosen]), counts)
+    assert len(np.unique(chosen)) == len(chosen)
+    np.testing.assert_array_equal(chosen, labelled_subset(labels, fraction, seed=0))
+    if fraction < 1:
+        assert subset_hash(chosen) != subset_hash(labelled_subset(labels, fraction, seed=1))
+
+
+def test_validation_split_trains_on_the_other_images(encoder: Path, tmp_path: Path) -> None:
+    spec = SGD.model_copy(update={"split": "val", "epochs": 1})
+    evaluate_linear_sgd("sgd", spec, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
+    assert result(tmp_path / "m.json")["counts"] == {"train": 72, "test": 18}
+
+
+@pytest.mark.parametrize(
+    ("relabel", "update", "message"),
+    [
+        (lambda labels: labels * 0, {}, "training images of target 'colour' hold one class"),
+        (lambda labels: labels + 1, {}, "train label 3 of target 'colour' is outside 0…2"),
+        (lambda labels: labels, {"batch_size": 91}, r"protocols\.mine\.batch_size: 91, but there are"),
+        (lambda labels: labels, {"lr_head": 1e38}, r"protocols\.mine\.lr_head: training diverged in epoch"),
+    ],
+)
+@pytest.mark.parametrize(("evaluate", "spec"), [(evaluate_linear_sgd, SGD), (evaluate_semi, SEMI)])
+def test_unusable_input_is_one_line_and_leaves_no_file(
+    encoder: Path,
+    tmp_path: Path,
+    evaluate: Callable[..., None],
+    spec: LinearSgdProtocol | SemiProtocol,
+    relabel: Callable[[np.ndarray], np.ndarray],
+    update: dict[str, float],
+    message: str,
+) -> None:
+    spec = spec.model_copy(update={"epochs": 4, **update})
+    with pytest.raises(MastError, match=message) as error:
+        evaluate("mine", spec, encoder, prepare(tmp_path / "toy", relabel), tmp_path / "m.json")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "m.json").exists()
+
+
+@pytest.mark.parametrize(("evaluate", "spec"), [(evaluate_linear_sgd, SGD), (evaluate_semi, SEMI)])
+def test_an_encoder_that_diverged_is_named(
+    tmp_path: Path, evaluate: Callable[..., None], spec: LinearSgdProtocol | SemiProtocol
+) -> None:
+    model = build_encoder(ENCODER)
+    torch.nn.init.constant_(model.layer4[0].bn2.bias, float("nan"))
+    save_encoder(tmp_path / "nan.safetensors", model, METADATA)
+    with pytest.raises(MastError, match=r"nan\.safetensors: layer4\.0\.bn2\.bias is not finite"):
+        evaluate("mine", spec, tmp_path / "nan.safetensors", prepare(tmp_path / "toy"), tmp_path / "m.json")
+    assert not (tmp_path / "m.json").exists()
+
+
+def test_multi_label_data_pass_from_images_to_svms_and_nowhere_else(encoder: Path, tmp_path: Path) -> None:
+    """One target per class, `absent` or `present`; the label −1 marks an image for which the class is ignored."""
+    generator = np.random.default_rng(0)
+    with Writer(tmp_path / "voc") as writer:
+        for split, count in (("train", 60), ("test", 45)):
+            colours = np.arange(count) % 3
+            images = COLOURS[colours][:, None, None] + generator.integers(0, 11, (count, 16, 16, 3))
+            labels = np.eye(3, dtype=np.int64)[colours]
+            labels[::15, 1] = -1
+            writer.split(split, images.astype(np.uint8), labels)
+        writer.array("val_indices.npy", np.arange(0, 60, 5))
+        targets = {colour: ["absent", "present"] for colour in ("red", "green", "blue")}
+        writer.finish("voc", {}, "random", "none", targets, [0.5] * 3, [0.25] * 3)
+    extract_features(encoder, tmp_path / "voc", tmp_path / "f.npz")
+    spec = SvmProtocol(kind="svm-voc", costs=(100.0,), folds=2)
+    evaluate_svm("svm", spec, tmp_path / "f.npz", tmp_path / "m.json")
+    metrics = result(tmp_path / "m.json")["metrics"]
+    assert metrics.keys() == {"classes", "red", "green", "blue"}
+    assert metrics["classes"]["mAP"] > 99
+    with pytest.raises(MastError, match="train label -1 of target 'green' is outside 0…1"):
+        evaluate_linear_sgd("sgd", SGD, encoder, tmp_path / "voc", tmp_path / "s.json")

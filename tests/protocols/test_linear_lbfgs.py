@@ -1,0 +1,159 @@
+"""The linear probe against scikit-learn, and on data whose answer is known."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from mast.config import LinearProtocol, parse
+from mast.errors import MastError
+from mast.evaluation.features_file import Features, Split, read_features, select, write_features
+from mast.protocols.linear_lbfgs import LinearProbe, PrincipalFeatures, evaluate_linear, fit_path, with_ones
+
+SPEC = LinearProtocol(kind="linear-lbfgs", strengths=5, strength_range=(1e-3, 1e3), tolerance=1e-13)
+
+METADATA = {
+    "run": "vicreg",
+    "dataset": "shapes",
+    "seed": "3",
+    "spec_sha256": "1",
+    "data_sha256": "2",
+    "encoder_sha256": "3",
+    "task": "digits",
+    "task_sha256": "4",
+}
+
+
+def clusters(count: int, classes: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gaussian clusters around the first unit vectors of 12 dimensions."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, classes, count)
+    values = np.eye(12)[labels] + spread * generator.normal(size=(count, 12)) * np.geomspace(0.1, 3, 12)
+    return values.astype(np.float32), labels
+
+
+def features_of(train: np.ndarray, test: np.ndarray, train_labels: np.ndarray, test_labels: np.ndarray) -> Features:
+    classes = {f"t{column}": [f"c{i}" for i in range(4)] for column in range(train_labels.shape[1])}
+    return Features(train, test, train_labels, test_labels, np.arange(0, len(train), 4), classes, METADATA)
+
+
+@pytest.fixture
+def separable(tmp_path: Path) -> Path:
+    """Two targets: the clusters, which are separable, and random labels."""
+    train, labels = clusters(400, 4, 0.05, seed=0)
+    test, test_labels = clusters(200, 4, 0.05, seed=1)
+    random = np.random.default_rng(2).integers(0, 4, 600)
+    file = tmp_path / "features.npz"
+    columns = np.column_stack([labels, random[:400]]), np.column_stack([test_labels, random[400:]])
+    write_features(file, features_of(train, test, *columns))
+    return file
+
+
+@pytest.mark.parametrize("strength", [1e-2, 1.0, 100.0])
+def test_optimum_is_scikit_learns(strength: float) -> None:
+    values, labels = clusters(300, 4, 0.6, seed=0)
+    (theta,) = fit_path(PrincipalFeatures.of(values), labels, 4, [strength], SPEC)
+    oracle = LogisticRegression(C=1 / (2 * strength), fit_intercept=False, tol=1e-10, max_iter=10_000)
+    oracle.fit(with_ones(values), labels)
+    assert np.abs(theta - oracle.coef_).max() < 1e-4 * max(1.0, np.abs(oracle.coef_).max())
+
+
+def test_warm_start_and_strength_order_do_not_change_the_optimum() -> None:
+    values, labels = clusters(300, 4, 0.6, seed=0)
+    features = PrincipalFeatures.of(values)
+    *_, warm = fit_path(features, labels, 4, [1e-2, 0.1, 1.0], SPEC)
+    (cold,) = fit_path(features, labels, 4, [1.0], SPEC)
+    np.testing.assert_allclose(warm, cold, atol=1e-5)
+
+
+def test_separable_classes_are_learned_and_random_labels_are_not(separable: Path, tmp_path: Path) -> None:
+    evaluate_linear("linear", SPEC, separable, tmp_path / "metrics.json")
+    result = json.loads((tmp_path / "metrics.json").read_text())
+    assert result["metrics"]["t0"] == {"top1": 100.0, "mean_per_class": 100.0}
+    assert abs(result["metrics"]["t1"]["top1"] - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 200)
+    assert result["counts"] == {"train": 400, "test": 200}
+    assert (result["task"], result["run"], result["seed"], result["kind"]) == ("digits", "vicreg", 3, "linear-lbfgs")
+
+
+def test_strength_is_chosen_on_validation_images_only() -> None:
+    """Scikit-learn in the same protocol gives the same score, though another strength would suit the test images."""
+    values, labels = clusters(400, 4, 0.8, seed=0)
+    validation = np.arange(400) % 4 == 0
+    test, test_labels = clusters(200, 4, 0.8, seed=1)
+
+    def top1(scored: np.ndarray) -> float:
+        split = Split(values, labels[:, None], validation, test, scored[:, None])
+        return LinearProbe(split, SPEC).metrics(0, 4)["top1"]
+
+    strengths = np.geomspace(*SPEC.strength_range, SPEC.strengths)
+    fitted = [
+        LogisticRegression(C=1 / (2 * w), fit_intercept=False, tol=1e-9, max_iter=10_000)
+        .fit(with_ones(values[~validation]), labels[~validation])
+        .score(with_ones(values[validation]), labels[validation])
+        for w in strengths
+    ]
+    chosen = max(range(5), key=lambda i: (fitted[i], strengths[i]))
+    refit = LogisticRegression(C=1 / (2 * strengths[chosen]), fit_intercept=False, tol=1e-9, max_iter=10_000)
+    predicted = refit.fit(with_ones(values), labels).predict(with_ones(test))
+    assert top1(test_labels) == pytest.approx(100 * (predicted == test_labels).mean(), abs=0.51)
+    assert top1(predicted) >= 99.5
+
+
+def test_validation_split_never_touches_the_images_it_scores() -> None:
+    train, labels = clusters(400, 4, 0.5, seed=0)
+    features = features_of(train, train[:8], labels[:, None], labels[:8, None])
+    split = select(features, "val")
+    held_out = train[features.val_indices]
+    np.testing.assert_array_equal(split.score_features, held_out)
+    assert not (split.train_features[:, None] == held_out[None]).all(axis=2).any()
+    assert len(split.train_features) == 300
+    assert split.validation.sum() == 75
+
+
+def test_reversed_range_of_strengths_is_refused() -> None:
+    with pytest.raises(MastError, match="strength_range: the first strength is larger than the second"):
+        parse(LinearProtocol, {"kind": "linear-lbfgs", "strength_range": (1.0, 0.1)}, "config.yaml")
+
+
+def test_probe_needs_no_torch() -> None:
+    code = "import sys, mast.protocols.linear_lbfgs, mast.protocols.knn; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def broken(features: Features, **changes: np.ndarray) -> Features:
+    return Features(**{**vars(features), **changes})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: {"train_labels": np.full_like(f.train_labels, 4)}, "label 4 of target 't0' is outside 0…3"),
+        (lambda f: {"test_labels": np.full_like(f.test_labels, -1)}, "test label -1 of target 't0' is outside 0…3"),
+        (lambda f: {"train_labels": np.zeros_like(f.train_labels)}, "target 't0' hold one class"),
+        (lambda f: {"train_features": np.full_like(f.train_features, np.nan)}, "400 of 400 train images have non-fin"),
+        (lambda f: {"train_features": f.train_features[1:]}, "train features (399, 12) and labels (400, 2)"),
+        (lambda f: {"val_indices": np.array([], dtype=np.int64)}, "val_indices leave no images"),
+        (lambda f: {"val_indices": np.array([400])}, "val_indices lie outside the 400 training images"),
+    ],
+)
+def test_unusable_features_are_named_in_one_line(separable: Path, tmp_path: Path, change: object, message: str) -> None:
+    features = read_features(separable)
+    write_features(separable, broken(features, **change(features)))
+    with pytest.raises(MastError) as error:
+        evaluate_linear("linear", SPEC, separable, tmp_path / "metrics.json")
+    assert message in str(error.value)
+    assert str(separable) in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
+def test_damaged_features_file_is_named(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "features.npz"
+    file.write_bytes(content)
+    with pytest.raises(MastError, match=r"features\.npz: not a readable features file"):
+        evaluate_linear("linear", SPEC, file, tmp_path / "metrics.json")

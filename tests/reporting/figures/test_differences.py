@@ -1,0 +1,71 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from mast.errors import MastError
+from mast.paths import figure_files
+from mast.reporting.figures.differences import COLUMNS, _figure, draw_differences
+
+
+@pytest.fixture
+def experiment(experiment_of):
+    study = {"title": "Probe", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg", "mast"]}
+    return lambda **more: experiment_of({"probe": study | more}, {"differences": ["probe"]})
+
+
+def test_figure_is_drawn_from_the_table_of_differences(experiment):
+    files = figure_files(experiment(compare={"baseline": "vicreg", "runs": ["mast"]}), "differences")
+    assert files == {"Probe": ["results/tables/probe_comparison.csv"]}
+
+
+def test_a_study_that_compares_nothing_is_named(experiment):
+    with pytest.raises(MastError, match=r"figures\.differences: study 'probe' compares no runs; give it the key"):
+        experiment()
+
+
+ROWS = [
+    ("shapes", "hue", "top1", "VICReg", "MAST", 1.0, -1.0, 3.0, 0.0, 2.0),
+    ("shapes", "hue", "top1", "VICReg", "B", -2.0, -5.0, 1.0, -4.0, 0.0),
+    ("shapes", "size", "top1", "VICReg", "MAST", 4.0, 3.0, 5.0, 3.5, 4.5),
+    ("shapes", "size", "top1", "VICReg", "B", np.nan, np.nan, np.nan, np.nan, np.nan),
+    ("all", "mean", "top1", "VICReg", "MAST", 2.5, 2.0, 3.0, 2.2, 2.8),
+    ("all", "mean", "top1", "VICReg", "B", -2.0, np.nan, np.nan, np.nan, np.nan),
+    ("all", "mean rank", "rank", "VICReg", "MAST", -0.5, -0.6, -0.4, -0.6, -0.4),
+]
+
+
+def test_markers_and_both_intervals_lie_where_the_table_says():
+    table = pd.DataFrame(ROWS[:-1], columns=COLUMNS)
+    [axis] = _figure({"Probe": table}).axes
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["hue", "size", "mean over tasks"]
+    assert axis.get_xlabel().endswith("better than VICReg →")
+    mast, other = axis.containers
+    assert mast.lines[0].get_xdata().tolist() == [1, 4, 2.5]
+    assert [segment[:, 0].tolist() for segment in mast.lines[2][0].get_segments()] == [[-1, 3], [3, 5], [2, 3]]
+    bars = [line.get_xdata() for line in axis.lines if line.get_linewidth() == 5]
+    assert [list(bar) for bar in bars[:4]] == [[0, 2], [3.5, 4.5], [2.2, 2.8], [-4, 0]]
+    heights = np.concatenate([mast.lines[0].get_ydata(), other.lines[0].get_ydata()]).astype(float)
+    assert heights.round().tolist() == [0, 1, 2, 0, 1, 2]
+    assert len(set(heights)) == 6
+
+
+def test_ranks_have_another_unit_and_are_left_out(tmp_path):
+    path = tmp_path / "probe_comparison.csv"
+    pictures = []
+    for rows in (ROWS, ROWS[:-1]):
+        pd.DataFrame(rows, columns=COLUMNS).to_csv(path, index=False)
+        draw_differences({"Probe": [path]}, tmp_path / "figure")
+        pictures.append((tmp_path / "figure.png").read_bytes())
+    assert pictures[0] == pictures[1]
+
+
+@pytest.mark.parametrize("count", [1, 6])
+def test_markers_of_many_runs_stand_apart(count):
+    runs = [f"run {number}" for number in range(count)]
+    rows = [("shapes", task, "top1", "V", run, 0.5, 0.1, 0.9, 0.2, 0.8) for task in ("hue", "size") for run in runs]
+    figure = _figure({"Probe": pd.DataFrame(rows, columns=COLUMNS)})
+    figure.draw_without_rendering()
+    [axis] = figure.axes
+    marks = [bar.lines[0] for bar in axis.containers]
+    pixels = sorted(axis.transData.transform((0, height))[1] for mark in marks for height in mark.get_ydata())
+    assert np.diff(pixels).min() > 5 * figure.dpi / 72  # the width of a bar

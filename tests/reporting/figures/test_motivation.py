@@ -1,0 +1,59 @@
+import pandas as pd
+import pytest
+
+from mast.errors import MastError
+from mast.files import sha256_file, write_sealed_json
+from mast.paths import figure_files
+from mast.reporting.figures.motivation import SETTING, _panel, draw_motivation
+from mast.reporting.panels import first_metrics, panel_figure
+
+COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
+
+
+@pytest.fixture
+def experiment(experiment_of):
+    study = {"title": "Sets", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg"]}
+    return lambda settings, shown: experiment_of({"sets": study | {"settings": settings}}, {"motivation": [shown]})
+
+
+def test_figure_is_drawn_from_the_table_of_its_study(experiment):
+    files = figure_files(experiment(["policy.augmentations"], "sets"), "motivation")
+    assert files == {"Sets": ["results/tables/sets.csv"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown", "message"),
+    [
+        ([], "sets", r"figures\.motivation: study 'sets' needs 'policy\.augmentations' in its settings"),
+        (["policy.augmentations"], "set", r"figures\.motivation: 'set' is not in studies; did you mean 'sets'"),
+    ],
+)
+def test_mistakes_are_named(experiment, settings, shown, message):
+    with pytest.raises(MastError, match=message):
+        experiment(settings, shown)
+
+
+def test_a_table_that_was_changed_is_named(tmp_path):
+    table = tmp_path / "sets.csv"
+    table.write_text(",".join(COLUMNS) + "\n")
+    write_sealed_json(tmp_path / "sets.sources.json", {"files": {"sets.csv": sha256_file(table)}})
+    draw_motivation({"Sets": [table]}, tmp_path / "figure")
+    table.write_text(",".join(COLUMNS) + "\nshapes,hue,top1,VICReg,crop,90.0,1.0\n")
+    with pytest.raises(MastError, match=r"sets\.csv: damaged or changed"):
+        draw_motivation({"Sets": [table]}, tmp_path / "figure")
+
+
+def test_every_point_is_where_the_table_says():
+    rows = [
+        ("shapes", "hue", "top1", "VICReg", "crop", 90.0, 1.0),
+        ("shapes", "hue", "top5", "VICReg", "crop", 99.0, 1.0),
+        ("shapes", "hue", "top1", "MAST", "crop", 91.0, 1.0),
+        ("shapes", "hue", "top1", "VICReg", "mast5", 70.0, 1.0),
+    ]
+    figure = panel_figure({"Sets": first_metrics(pd.DataFrame(rows, columns=list(COLUMNS)))}, _panel)
+    [axis] = figure.axes
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["crop", "mast5"]
+    vicreg, mast = (container.lines[0] for container in axis.containers)
+    assert vicreg.get_ydata()[:2].tolist() == [90, 70]
+    assert mast.get_ydata()[0] == 91
+    assert vicreg.get_xdata()[0] < 0 < mast.get_xdata()[0]
