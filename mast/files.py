@@ -87,6 +87,21 @@ def read_json(path: Path) -> Any:
     return value
 
 
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Read what `write_sealed_json` wrote, without the seal.
+
+    Raises:
+        MastError: the file is missing, is not JSON, has no seal, or does not have the content that it was sealed with.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict) or SEAL not in value:
+        raise MastError(
+            f"{path}: has no {SEAL}: damaged, or written by an older version; delete it and rerun the rule that "
+            "makes it"
+        )
+    return {key: entry for key, entry in value.items() if key != SEAL}
+
+
 def _seal_is_broken(value: dict[str, Any]) -> bool:
     """Whether the content is not what it was sealed with, or only the seal's own name is damaged."""
     name = SEAL if SEAL in value else next(reversed(value), None)

@@ -1,9 +1,15 @@
-"""What all configuration models share."""
+"""What all models of settings share, and how plain values become one."""
 
 import difflib
-from typing import Annotated, Any, Literal
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+
+from mast.errors import MastError
+
+Spec = TypeVar("Spec")
 
 
 class StrictModel(BaseModel):
@@ -36,3 +42,52 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
+
+
+def parse(kind: type[Spec], values: Any, source: str) -> Spec:
+    """Validate `values` as a model or union of models; `source` begins the message of an error.
+
+    Raises:
+        MastError: `<source>: <dotted key>: <what is wrong>`, for the first of the errors.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(values)
+    except ValidationError as error:
+        raise MastError(f"{source}: {one_line(error.errors(), values)}") from None
+
+
+def parse_spec(kind: type[Spec], text: str) -> Spec:
+    """Read one spec from the JSON that a rule passes on the command line.
+
+    Raises:
+        MastError: the text is not JSON, or a key or value is wrong.
+    """
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise MastError(f"--spec: not valid JSON ({error})") from None
+    return parse(kind, values, "--spec")
+
+
+def one_line(errors: Sequence[Mapping[str, Any]], values: Any) -> str:
+    """The first of pydantic's errors on `values`: `<dotted key>: <what is wrong> (got <value>)`."""
+    first = max(errors, key=lambda entry: len(entry["loc"]))  # in a union, the branch that got furthest
+    message = first["msg"].removeprefix("Value error, ")
+    where = ".".join(_keys(first["loc"], values, first["type"] == "missing"))
+    shown = (
+        "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
+    )
+    return (f"{where}: " if where else "") + message + shown
+
+
+def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[str]:
+    """The parts of a pydantic location that are keys of the input: tags of unions are left out."""
+    keys = []
+    for depth, part in enumerate(location):
+        places = range(len(values)) if isinstance(values, list) else values if isinstance(values, dict) else ()
+        if part in places:
+            values = values[part]
+        elif not (missing and depth == len(location) - 1):
+            continue
+        keys.append(str(part) if str(part).isprintable() else repr(part))
+    return keys

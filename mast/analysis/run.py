@@ -30,13 +30,14 @@ from mast.analysis.retrieval import RETRIEVAL_COLUMNS, measure_retrieval
 from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty, predict_uncertainty
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
-from mast.config import PretrainSpec, parse
+from mast.config import PretrainSpec
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.files import atomic_path, read_json, sha256_file, write_sealed_json, write_text
 from mast.models.encoder import load_encoder, normalisation, read_weights
 from mast.models.projector import load_projector
 from mast.models.uncertainty import load_uncertainty_head
+from mast.settings import parse
 
 IMAGES = 512
 """Number of images on which a run is measured (fewer where the data have fewer)."""

@@ -3,9 +3,10 @@
 import argparse
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
-from mast.config import DataSpec, parse_spec
+from mast.config import DataSpec
 from mast.paths import DATA
 from mast.runtime import set_up_process
+from mast.settings import parse_spec
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

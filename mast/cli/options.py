@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from mast.config import Experiment, load_experiment, parse_spec
+from mast.config import Experiment, load_experiment
 from mast.errors import MastError
-from mast.settings import StrictModel, nearest
+from mast.settings import StrictModel, nearest, parse_spec
 
 Protocol = TypeVar("Protocol", bound=StrictModel)
 Entry = TypeVar("Entry")

@@ -5,9 +5,10 @@ import os
 import sys
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
-from mast.config import PretrainSpec, parse_spec
+from mast.config import PretrainSpec
 from mast.paths import DATA, RUN
 from mast.runtime import choose_device, set_up_process
+from mast.settings import parse_spec
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

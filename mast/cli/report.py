@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, experiment, known, path
-from mast.config import parse_spec
 from mast.config.report import ComparisonSpec, TableSpec
 from mast.errors import MastError
 from mast.paths import COMPARISON, FIGURE, FIGURE_SOURCES, HEALTH, TABLE, figure_files, health_files, study_metrics
+from mast.settings import parse_spec
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

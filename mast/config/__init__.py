@@ -27,7 +27,7 @@ from mast.config.evaluate import (
     SvmProtocol,
 )
 from mast.config.experiment import Experiment, Study
-from mast.config.load import load_experiment, parse, parse_spec
+from mast.config.load import load_experiment
 from mast.config.pretrain import (
     EncoderSpec,
     MaskSpec,
@@ -76,6 +76,4 @@ __all__ = [
     "VocData",
     "VocLabelsData",
     "load_experiment",
-    "parse",
-    "parse_spec",
 ]

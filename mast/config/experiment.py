@@ -6,11 +6,10 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
-from mast.config.messages import one_line
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
 from mast.config.scale import below, tiny
-from mast.settings import Count, Name, StrictModel, nearest
+from mast.settings import Count, Name, StrictModel, nearest, one_line
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:

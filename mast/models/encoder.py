@@ -13,11 +13,11 @@ from safetensors.torch import save
 from timm.models.resnet import BasicBlock
 from torch import nn
 
-from mast.config import EncoderSpec, parse_spec
+from mast.config import EncoderSpec
 from mast.config.pretrain import NARROW
 from mast.errors import MastError
 from mast.files import WEIGHTS_METADATA, atomic_path, require_recorded
-from mast.settings import nearest
+from mast.settings import nearest, parse_spec
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 """The modules whose outputs are the four feature levels, in every encoder that the project builds."""

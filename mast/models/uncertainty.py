@@ -6,8 +6,9 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mast.config import UncertaintySpec, parse_spec
+from mast.config import UncertaintySpec
 from mast.models.encoder import read_weights
+from mast.settings import parse_spec
 
 START = 0.5
 """Variance that every view starts with, so that the variance of a difference starts at 1 (docs/method.md)."""

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from mast.augment import Policy, draw_pair
 from mast.augment.pairing import COMPOSED, choose_redrawn
 from mast.config import AUGMENTATIONS, PairingSpec, PolicySpec
-from mast.config.load import parse
 from mast.errors import MastError
+from mast.settings import parse
 
 COUNT = 64
 KINDS = ["composed", "single", "crop_plus_one", "leave_one_out", "subset"]

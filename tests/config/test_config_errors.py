@@ -8,8 +8,9 @@ import pytest
 import yaml
 from support import ROOT
 
-from mast.config import Experiment, load_experiment, parse
+from mast.config import Experiment, load_experiment
 from mast.errors import MastError
+from mast.settings import parse
 
 CONFIG = ROOT / "config"
 

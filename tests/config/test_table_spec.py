@@ -2,9 +2,10 @@ import copy
 
 import pytest
 
-from mast.config import Experiment, parse
+from mast.config import Experiment
 from mast.config.report import TableSpec, shown_setting
 from mast.errors import MastError
+from mast.settings import parse
 
 CONFIG = {
     "name": "test",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import EncoderSpec, Experiment, FolderData, Semi1Protocol, parse
+from mast.config import EncoderSpec, Experiment, FolderData, Semi1Protocol
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
@@ -15,6 +15,7 @@ from mast.evaluation.subset_list import listed_positions
 from mast.models.encoder import build_encoder, save_encoder
 from mast.preflight.experiment import check_experiment
 from mast.protocols.semi import evaluate_semi, subset_hash
+from mast.settings import parse
 
 NAMES = [f"n0{label}_{number}.JPEG" for label in (1, 2) for number in range(6)]
 """Of the training images, in the order of their paths, which is that of the positions."""

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mast.config import Experiment, parse
+from mast.config import Experiment
 from mast.data.prepare import prepare
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
+from mast.settings import parse
 
 
 def experiment(tmp_path: Path, datasets: dict | None = None, **run: object) -> Experiment:

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import DataSpec, DigitsData, Experiment, FolderData, ShapesData, parse
+from mast.config import DataSpec, DigitsData, Experiment, FolderData, ShapesData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
 from mast.preflight.known_labels import KnownLabels, known_labels
 from mast.protocols.semi import labelled_subset
+from mast.settings import parse
 
 
 def photos(root: Path) -> FolderData:

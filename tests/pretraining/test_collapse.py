@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mast.config import PretrainSpec, ShapesData, parse
+from mast.config import PretrainSpec, ShapesData
 from mast.data.prepare import prepare
 from mast.pretraining.run import pretrain
+from mast.settings import parse
 
 TINY = {
     "dataset": "shapes",

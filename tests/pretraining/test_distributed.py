@@ -16,11 +16,12 @@ from support import ROOT
 from support.distributed_worker import BATCH, CASES, TINY, float64, make_data, step
 
 from mast.cli import main
-from mast.config import PretrainSpec, parse
+from mast.config import PretrainSpec
 from mast.distributed import World
 from mast.errors import MastError
 from mast.pretraining import loop
 from mast.pretraining.run import pretrain
+from mast.settings import parse
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 RUN = TINY | {

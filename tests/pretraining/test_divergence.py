@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec, ShapesData, parse
+from mast.config import PretrainSpec, ShapesData
 from mast.data.prepare import prepare
 from mast.errors import MastError
 from mast.pretraining import loop
 from mast.pretraining.run import pretrain
+from mast.settings import parse
 from mast.signals import StoppedBySignalError
 
 TINY = {

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec, parse
+from mast.config import PretrainSpec
 from mast.data.prepared.store import open_prepared
 from mast.pretraining import loop
 from mast.pretraining.learners import Learner, Outcome
 from mast.pretraining.run import build_learner, pretrain
+from mast.settings import parse
 from mast.signals import StoppedBySignalError
 
 FP16 = {

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from mast.config import PretrainSpec, ShapesData, parse
+from mast.config import PretrainSpec, ShapesData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.distributed import World, join, local_device
 from mast.errors import MastError
 from mast.pretraining import run
+from mast.settings import parse
 
 
 @pytest.fixture

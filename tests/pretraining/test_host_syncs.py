@@ -9,11 +9,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mast.checkpoint import Checkpoints
-from mast.config import PretrainSpec, parse
+from mast.config import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.pretraining.learners import Learner, Mast, Outcome, Supervised, Vicreg
 from mast.pretraining.loop import train
 from mast.pretraining.metrics_log import Curves
+from mast.settings import parse
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.equal.default}
 SIZE, BATCH = 16, 8

@@ -9,8 +9,9 @@ import pytest
 import mast
 from mast.cli import main
 from mast.commit import code_version
-from mast.config import PretrainSpec, parse
+from mast.config import PretrainSpec
 from mast.files import sha256_json
+from mast.settings import parse
 
 pytestmark = pytest.mark.xdist_group("verify")
 

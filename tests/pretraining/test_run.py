@@ -13,7 +13,7 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 
-from mast.config import PretrainSpec, parse
+from mast.config import PretrainSpec
 from mast.data.prepared.store import Writer, channel_statistics
 from mast.errors import MastError
 from mast.models.encoder import load_encoder
@@ -21,6 +21,7 @@ from mast.models.uncertainty import load_uncertainty_head
 from mast.pretraining import loop
 from mast.pretraining.learners import Learner
 from mast.pretraining.run import pretrain
+from mast.settings import parse
 from mast.signals import StoppedBySignalError
 
 TINY = {

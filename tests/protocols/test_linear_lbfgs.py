@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from mast.config import LinearProtocol, parse
+from mast.config import LinearProtocol
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, Split, read_features, select, write_features
 from mast.protocols.linear_lbfgs import LinearProbe, PrincipalFeatures, evaluate_linear, fit_path, with_ones
+from mast.settings import parse
 
 SPEC = LinearProtocol(kind="linear-lbfgs", strengths=5, strength_range=(1e-3, 1e3), tolerance=1e-13)
 

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from mast.config import Experiment, parse
+from mast.config import Experiment
+from mast.settings import parse
 
 
 @pytest.fixture

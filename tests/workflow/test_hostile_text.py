@@ -10,8 +10,9 @@ from PIL import Image
 from support import ROOT
 from support.projects import Project
 
-from mast.config import Experiment, parse
+from mast.config import Experiment
 from mast.errors import MastError
+from mast.settings import parse
 
 NASTY = """</script><b>'"; $(touch pwned) `touch pwned` \\input{x} & %s {x} #_^~\n-n"""
 FOLDER = "-rf 'a' \"b\"; $(touch pwned) `touch pwned`\nc"

@@ -1,6 +1,7 @@
 """The validated configuration, and the files that follow from it."""
 
 import mast.config
+import mast.settings
 from mast.config.text import read_yaml
 from mast.preflight.experiment import check_experiment
 from mast.errors import MastError
@@ -10,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 try:
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
-    experiment = mast.config.parse(mast.config.Experiment, config, workflow.configfiles[-1])
+    experiment = mast.settings.parse(mast.config.Experiment, config, workflow.configfiles[-1])
     check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None

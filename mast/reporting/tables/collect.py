@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from mast.config import parse
 from mast.config.report import TableSpec
 from mast.errors import MastError
 from mast.files import read_json, sha256_json
+from mast.settings import parse
 
 log = logging.getLogger(__name__)
 

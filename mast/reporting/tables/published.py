@@ -4,9 +4,9 @@ from pathlib import Path
 
 import yaml
 
-from mast.config import parse
 from mast.config.report import PublishedValue, PublishedValues, TableRow, TableSpec
 from mast.errors import MastError
+from mast.settings import parse
 
 
 def read_published(path: Path) -> tuple[PublishedValue, ...]:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import VocData, parse
+from mast.config import VocData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.errors import MastError
+from mast.settings import parse
 
 OBJECT = """
   <object>

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mast.config import Experiment, parse
+from mast.config import Experiment
 from mast.config.report import ComparisonSpec
 from mast.errors import MastError
 from mast.reporting.paired import bootstrap_interval, paired_difference
 from mast.reporting.tables.comparison import all_scores, write_comparison
+from mast.settings import parse
 
 GOLDEN = """\
 **Linear: differences to VICReg.**

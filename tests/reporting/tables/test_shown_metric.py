@@ -7,11 +7,12 @@ import pytest
 import yaml
 from support import ROOT
 
-from mast.config import Experiment, parse
+from mast.config import Experiment
 from mast.config.report import TableSpec
 from mast.errors import MastError
 from mast.paths import study_metrics
 from mast.reporting.tables.study import write_table
+from mast.settings import parse
 
 SMOKE = ROOT / "config/smoke.yaml"
 

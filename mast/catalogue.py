@@ -1,0 +1,83 @@
+"""Catalogues: from a name to the one file that holds what it names."""
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from mast.errors import MastError
+from mast.settings import nearest
+
+Entry = TypeVar("Entry")
+
+
+def module_files(package: str) -> dict[str, Path]:
+    """Name → file of every module of a package, sorted; `_` becomes `-`. Modules that begin with `_` are left out."""
+    folder = Path(importlib.import_module(package).__file__).parent
+    names = sorted(found.name for found in pkgutil.iter_modules([str(folder)]) if not found.ispkg)
+    return {name.replace("_", "-"): folder / f"{name}.py" for name in names if not name.startswith("_")}
+
+
+class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
+    """The entries of a package: each of its modules defines one subclass of `base`, and the module's name is its name.
+
+    An entry's module is imported when the entry is asked for. Workflows are planned with entries at hand: their modules
+    import torch, and what else is slow, inside functions.
+    """
+
+    def __init__(self, package: str, base: type[Entry]) -> None:
+        """`package` is the dotted name of the folder; what lies in it is looked up at first use."""
+        self.package, self.base = package, base
+
+    @cached_property
+    def files(self) -> dict[str, Path]:
+        """Name → file."""
+        return module_files(self.package)
+
+    def __getitem__(self, name: str) -> type[Entry]:
+        """The class that a module defines.
+
+        Raises:
+            MastError: there is no such module, or it does not define exactly one subclass of the catalogue's base.
+        """
+        if name not in self.files:
+            raise MastError(f"{self.base.__name__.lower()} {name!r} is not known; {nearest(name, self.files)}")
+        module = importlib.import_module(f"{self.package}.{self.files[name].stem}")
+        found = [value for value in vars(module).values() if self._is_own(value, module.__name__)]
+        if len(found) != 1:
+            raise MastError(
+                f"{self.files[name]}: defines {len(found)} subclasses of {self.package}.{self.base.__name__}; "
+                "define exactly one (names of other modules and names that begin with _ do not count)"
+            )
+        return found[0]
+
+    def __iter__(self) -> Iterator[str]:
+        """The names, sorted."""
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        return len(self.files)
+
+    def _is_own(self, value: Any, module: str) -> bool:
+        is_entry = isinstance(value, type) and issubclass(value, self.base) and value.__module__ == module
+        return is_entry and not value.__name__.startswith("_")
+
+
+def stated(file: Path, constant: str) -> Any:
+    """The value of a module's constant that is a literal, read without running the module.
+
+    Raises:
+        MastError: the module does not assign a literal to that name at its top level.
+    """
+    for node in ast.parse(file.read_text(encoding="utf-8"), str(file)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == constant for target in targets):
+            try:
+                return ast.literal_eval(node.value)
+            except ValueError:
+                raise MastError(f"{file}: {constant} is computed; write its value out") from None
+    raise MastError(f"{file}: states no {constant}; see docs/extending.md")

@@ -1,0 +1,247 @@
+"""The artefacts' typed records: what writer, reader and `mast verify` share. docs/formats.md is generated from here."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from mast.files import read_sealed_json, write_sealed_json
+from mast.settings import parse
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Hashes = dict[str, Sha256]
+"""File name → SHA-256 of its content."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class Record(_Model):
+    """A JSON file that ends with the hash of all its other keys."""
+
+    def write(self, path: Path) -> None:
+        """Write the record, sealed, atomically. Keys whose value is their default are left out."""
+        write_sealed_json(path, self.model_dump(mode="json", exclude_defaults=True))
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a record.
+
+        Raises:
+            MastError: the file is missing, is not JSON, is not what it was sealed with, or lacks a key.
+        """
+        return parse(cls, read_sealed_json(path), str(path))
+
+
+class Metadata(_Model):
+    """The metadata of a weight or features file: a JSON object of strings."""
+
+    def strings(self) -> dict[str, str]:
+        """Key → value; what is no string as JSON. Keys whose value is None are left out."""
+        values = self.model_dump(mode="json", exclude_none=True)
+        return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+    @classmethod
+    def of(cls, strings: dict[str, str], source: str) -> Self:
+        """From what `strings` gave; `source` begins the message of an error.
+
+        Raises:
+            MastError: a key is missing or has a wrong value.
+        """
+        texts = {name for name, field in cls.model_fields.items() if _is_text(field.annotation)}
+        values = {key: value if key in texts else _from_json(value) for key, value in strings.items()}
+        return parse(cls, values, source)
+
+
+class Index(_Model):
+    """Images that stay in place."""
+
+    root: str
+    """Absolute path of the directory that their paths are relative to."""
+    size: int
+    """Side to which they are brought, pixels."""
+
+
+class Manifest(Record):
+    """A prepared data set, `manifest.json`. Written last, so a manifest means a complete data set."""
+
+    format: Literal[1]
+    name: str
+    spec: dict[str, Any]
+    """The data set's settings."""
+    source: str
+    licence: str
+    targets: dict[str, list[str]]
+    """Target → class names, in the order of the label columns."""
+    splits: dict[str, dict[str, int]]
+    """Split → `count` images, `skipped` ones that could not be read, other counts."""
+    mean: Annotated[list[float], Field(min_length=3, max_length=3)]
+    """Of the training images' channels, RGB in [0, 1]."""
+    std: Annotated[list[float], Field(min_length=3, max_length=3)]
+    files: Hashes
+    sha256: Sha256
+    """Hash of `files`: the identity of the data."""
+    index: Index | None = None
+    """Of data with `storage: index`."""
+
+
+class Health(_Model):
+    """How a run ended: the collapse indicators of the last logged step."""
+
+    embedding_std: float
+    """Mean over dimensions of the embeddings' standard deviation over the batch."""
+    effective_rank: float
+    """Of the embeddings, from 1."""
+    lowest_mask_mean: float | None = None
+    """Smallest mean of a mask, in [0, 1]; null without masks."""
+    collapsed: dict[str, int]
+    """Indicator → first logged step at which it showed a collapse."""
+
+
+class RunRecord(Record):
+    """One pretraining, `run.json`: what produced the files beside it."""
+
+    run: str
+    dataset: str
+    seed: int
+    spec: dict[str, Any]
+    """The resolved settings, without those that are null."""
+    spec_sha256: Sha256
+    data_sha256: Sha256
+    files: Hashes
+    health: Health | None
+    """Null for a run that is not trained."""
+    wall_seconds: float
+    mast: str
+    """Version of this package."""
+    commit: str
+    """The code that ran, `-dirty` where files differed from the commit."""
+    python: str
+    packages: dict[str, str]
+    host: str
+    cpu: str
+    device: str
+    threads: int
+    processes: int
+
+
+class MetricsFile(Record):
+    """One evaluation: the only thing that tables read."""
+
+    format: Literal[1]
+    protocol: str
+    """Its name in the configuration."""
+    kind: str
+    version: int
+    """Of the protocol's code: results of two versions are not comparable."""
+    settings: dict[str, Any]
+    """The protocol's."""
+    task: str
+    dataset: str
+    """The data set of pretraining."""
+    run: str
+    seed: int
+    metrics: dict[str, dict[str, Percent | None]]
+    """Target → metric → percent; null where a metric is undefined."""
+    counts: dict[str, int]
+    """Images: `train`, `test`; other counts of the protocol."""
+    details: dict[str, Any] | None = None
+    """What a reader needs beside it to judge the numbers."""
+    spec_sha256: Sha256
+    """Of the run's settings."""
+    data_sha256: Sha256
+    """Of the data of pretraining."""
+    task_sha256: Sha256
+    encoder_sha256: Sha256
+    commits: tuple[str, ...] = ()
+    """The versions of the code that trained, extracted and evaluated."""
+    seconds: float
+
+
+class AnalysisRecord(Record):
+    """One analysis, `analysis.json`."""
+
+    format: Literal[1]
+    encoder_sha256: Sha256
+    heads_sha256: Sha256
+    files: Hashes
+
+
+class TableSources(Record):
+    """What a table was made from, `<table>.sources.json`."""
+
+    format: Literal[1]
+    metrics: dict[str, Sha256]
+    """Path of a metrics file, relative to this one → hash of what it states, without times and commits."""
+    files: Hashes
+    """The table's other files."""
+
+
+class EncoderMetadata(Metadata):
+    """Of `encoder.safetensors`: what is needed to build the backbone and to use it."""
+
+    FORMAT: ClassVar[str] = "mast-encoder-1"
+
+    format: Literal["mast-encoder-1"] = "mast-encoder-1"
+    run: str
+    dataset: str
+    seed: int
+    encoder: str
+    """Settings of the backbone, JSON."""
+    mean: list[float]
+    """With which images in [0, 1] are normalised."""
+    std: list[float]
+    spec_sha256: Sha256
+    data_sha256: Sha256
+
+
+class HeadsMetadata(Metadata):
+    """Of `heads.safetensors`."""
+
+    format: Literal["mast-heads-1"] = "mast-heads-1"
+    run: str
+    dataset: str
+    seed: int
+    augmentations: list[str]
+    """In the order of the masks' rows."""
+    uncertainty: str | None = None
+    """Settings from which the uncertainty head is rebuilt, JSON."""
+
+
+class Origin(EncoderMetadata):
+    """What a features or metrics file says of the encoder and of the task."""
+
+    encoder_sha256: Sha256
+    task: str
+    task_sha256: Sha256
+    commits: list[str]
+    """The versions of the code that trained and extracted."""
+
+
+RECORDS = (Manifest, RunRecord, MetricsFile, AnalysisRecord, TableSources, EncoderMetadata, HeadsMetadata, Origin)
+"""What docs/formats.md describes."""
+
+ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
+    "masks": ("augmentation", "dimension", "weight"),
+    "overlap": ("first", "second", "cosine", "soft_iou"),
+    "subspaces": ("augmentation", "size", "common", "partly", "unique", "closed_alone"),
+    "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
+    "difficulty": ("against", "name", "correlation", "low", "high", "count"),
+    "invariance": ("augmentation", "space", "moved", "between", "relative", "count"),
+    "retrieval": ("representation", "images", "top1"),
+}
+"""Table of the analysis → the columns of its CSV file."""
+
+
+def _is_text(annotation: Any) -> bool:
+    return annotation in (str, Sha256, str | None) or getattr(annotation, "__origin__", None) is Literal
+
+
+def _from_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
