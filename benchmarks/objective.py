@@ -8,8 +8,10 @@ from lightly.loss import VICRegLoss
 from benchmarks.memory import in_new_process, peak_megabytes
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
-from mast.config import MaskSpec, MastSpec, ObjectiveSpec
+from mast.config import ObjectiveSpec
+from mast.methods.mast import MastSpec
 from mast.models.masks import Masks
+from mast.models.settings import MaskSpec
 from mast.objectives.mast import mast_terms
 from mast.objectives.vicreg import vicreg_terms
 
@@ -64,7 +66,7 @@ def _mast(z_a: torch.Tensor, z_b: torch.Tensor, augmentations: int, spec: MastSp
     masks = Masks(augmentations, z_a.shape[1], spec.masks).to(DEVICE)
     variance = torch.full((len(z_a), 1), 0.5, device=DEVICE, requires_grad=True)
     active = torch.ones(len(z_a), augmentations, dtype=torch.bool, device=DEVICE)
-    return lambda: _weighted(mast_terms(z_a, z_b, masks(), active, spec, variance, variance))
+    return lambda: _weighted(mast_terms(z_a, z_b, masks(), active, spec.masks, spec.uncertainty, variance, variance))
 
 
 def _weighted(terms: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -11,7 +11,8 @@ from benchmarks.memory import THREADS, in_new_process, peak_megabytes
 from benchmarks.result import Section
 from benchmarks.step import SIZE, default_spec, ours
 from benchmarks.timing import clock
-from mast.config import AUGMENTATIONS, ProjectorSpec
+from mast.augment.settings import AUGMENTATIONS
+from mast.models.settings import ProjectorSpec
 from mast.runtime import set_up_process
 
 BASE = {"K": 5, "d": 256, "n": 128, "px": SIZE}

@@ -1,7 +1,7 @@
 """Whole pretraining steps: ours, a plain lightly + DataLoader loop, and the same network's forward and backward alone.
 
-A unit of measurement is one epoch of some steps through `mast.pretraining.loop.train`, everything included: as many
-that what happens once a run, or once in ten steps, has its usual share.
+A unit of measurement is one epoch of some steps through `mast.training.train`, everything included: as many that
+what happens once a run, or once in ten steps, has its usual share.
 """
 
 import contextlib
@@ -19,14 +19,18 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
+from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
-from mast.config import PolicySpec, PretrainSpec, load_experiment
+from mast.config import PretrainSpec, load_experiment
 from mast.data.prepared.batches import TrainingBatches
+from mast.distributed import ALONE
+from mast.learner import Learner
+from mast.methods import METHODS
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
-from mast.pretraining.learners import Learner, Mast, Vicreg
-from mast.pretraining.loop import train
-from mast.pretraining.metrics_log import Curves
+from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.trainee import Pretraining
+from mast.training import train
 
 STEPS = 20
 SIZE = 32
@@ -67,21 +71,26 @@ def default_spec(method: str, augmentations: str | tuple[str, ...], precision: s
 def ours(spec: PretrainSpec, size: int = SIZE, steps: int = STEPS) -> Callable[[], None]:
     """One epoch of `steps` steps of the program's own loop."""
     torch.manual_seed(0)
-    kind = {"vicreg": Vicreg, "mast": Mast}[spec.method]
-    learner = kind(spec, size, *GREY).to(DEVICE, memory_format=torch.channels_last)
+    learner = _learner(spec, size)
     batches = TrainingBatches(_pixels(steps * spec.batch_size, size), None, spec.batch_size, 0)
 
     def epoch() -> None:
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(io.StringIO()):
-            curves = Curves(Path(folder, "metrics.jsonl"))
-            train(learner, batches, spec, 0, DEVICE, Checkpoints(Path(folder, "checkpoints"), {}), curves)
+            checkpoints = Checkpoints(Path(folder, "checkpoints"), {})
+            training = Pretraining(learner, batches, 0, checkpoints, MetricsLog(Path(folder, "metrics.jsonl")))
+            train(training, "benchmark", steps, spec.batch_size, checkpoints)
 
     return epoch
 
 
+def _learner(spec: PretrainSpec, size: int) -> Learner:
+    learner = Learner(METHODS[spec.method](spec), size, *GREY, [], ALONE)
+    return learner.to(DEVICE, memory_format=torch.channels_last)
+
+
 def network_alone(spec: PretrainSpec, steps: int = STEPS) -> Callable[[], None]:
     """Forward and backward of encoder and projector on two views that lie ready: what a step cannot do without."""
-    learner: Learner = Vicreg(spec, SIZE, *GREY).to(DEVICE, memory_format=torch.channels_last).train()
+    learner = _learner(spec, SIZE).train()
     views = [
         torch.randn(spec.batch_size, 3, SIZE, SIZE, device=DEVICE).contiguous(memory_format=torch.channels_last)
         for _ in range(2)

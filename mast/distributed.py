@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from timm.layers import convert_sync_batchnorm
 from torch import Tensor, distributed, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
@@ -55,6 +54,8 @@ class World:
         if self.size == 1:
             return
         if next(model.parameters()).is_cuda:
+            from timm.layers import convert_sync_batchnorm  # unlike torch's, it knows timm's own normalisations
+
             convert_sync_batchnorm(model)
         else:
             _replace_batch_norm(model, self)

@@ -34,7 +34,7 @@ from mast.config import PretrainSpec
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.files import atomic_path, read_json, sha256_file, write_sealed_json, write_text
-from mast.models.encoder import load_encoder, normalisation, read_weights
+from mast.models.encoder_file import load_encoder, normalisation, read_weights
 from mast.models.projector import load_projector
 from mast.models.uncertainty import load_uncertainty_head
 from mast.settings import parse

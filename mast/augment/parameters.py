@@ -6,7 +6,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from mast.config import PolicySpec
+from mast.augment.settings import PolicySpec
 
 CROP_ATTEMPTS = 10
 """Draws of area and ratio until a box fits (torchvision `RandomResizedCrop.get_params`)."""

@@ -8,7 +8,7 @@ from torch import Generator, Tensor
 
 from mast.augment import geometric, photometric
 from mast.augment.parameters import parameters_of
-from mast.config import PolicySpec
+from mast.augment.settings import PolicySpec
 
 Params = dict[str, Tensor]
 """For each augmentation float32 [N, 1 + P] on the CPU: whether it is applied (0 or 1), then its P values.

@@ -1,6 +1,5 @@
 """Typed, validated configuration: the only place where defaults stand."""
 
-from mast.config.augment import AUGMENTATIONS, SETS, PairingSpec, PolicySpec
 from mast.config.data import (
     ClassificationData,
     CocoData,
@@ -28,41 +27,24 @@ from mast.config.evaluate import (
 )
 from mast.config.experiment import Experiment, Study
 from mast.config.load import load_experiment
-from mast.config.pretrain import (
-    EncoderSpec,
-    MaskSpec,
-    MastSpec,
-    ObjectiveSpec,
-    OptimizerSpec,
-    PretrainSpec,
-    ProjectorSpec,
-    UncertaintySpec,
-)
+from mast.config.pretrain import ObjectiveSpec, OptimizerSpec, PretrainSpec
 
 __all__ = [
-    "AUGMENTATIONS",
-    "SETS",
     "ClassificationData",
     "CocoData",
     "DataSpec",
     "DetectionData",
     "DetectionProtocol",
     "DigitsData",
-    "EncoderSpec",
     "Experiment",
     "FewShotProtocol",
     "FolderData",
     "KnnProtocol",
     "LinearProtocol",
     "LinearSgdProtocol",
-    "MaskSpec",
-    "MastSpec",
     "ObjectiveSpec",
     "OptimizerSpec",
-    "PairingSpec",
-    "PolicySpec",
     "PretrainSpec",
-    "ProjectorSpec",
     "ProtocolSpec",
     "PublicData",
     "ScenesData",
@@ -72,7 +54,6 @@ __all__ = [
     "ShapesData",
     "Study",
     "SvmProtocol",
-    "UncertaintySpec",
     "VocData",
     "VocLabelsData",
     "load_experiment",

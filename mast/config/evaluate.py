@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mast.config.augment import Crop, Flip
+from mast.augment.settings import Crop, Flip
 from mast.settings import Count, NonNegative, Positive, StrictModel
 
 

@@ -1,52 +1,25 @@
-"""Pretraining: encoder, projector, objective, optimiser, schedule."""
+"""Settings of one pretraining run. Sections that only one method reads stand with the method (mast/methods)."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 
-from mast.config.augment import PairingSpec, PolicySpec
-from mast.settings import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel, nearest
+from mast.augment.settings import PolicySpec
+from mast.methods import METHODS
+from mast.models.settings import EncoderSpec, ProjectorSpec
+from mast.settings import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel
 
-Method = Literal["untrained", "supervised", "vicreg", "mast"]
+Method = Literal[tuple(METHODS)]
+"""The name of a method."""
 
+SECTIONS = {name.replace("-", "_"): method.SETTINGS for name, method in METHODS.items() if method.SETTINGS is not None}
+"""Section of a run's settings that one method alone reads → its model."""
 
-NARROW = "resnet-narrow"
-"""A small ResNet of this project, for images and machines that are small too."""
+IN_EVERY_HASH = frozenset({"mast"})
+"""The sections of methods that a run's settings hold as null where its method does not read them, and so their hash.
 
-TORCHVISION_RESNETS = (
-    *("resnet18", "resnet34", "resnet50", "resnet101", "resnet152"),
-    *("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet50_2", "wide_resnet101_2"),
-)
-"""Encoders by their names in torchvision.models."""
-
-
-class EncoderSpec(StrictModel):
-    """The backbone whose weights are the product of pretraining."""
-
-    name: Annotated[str, Field(min_length=1)] = "resnet18"
-    """`resnet-narrow`, a torchvision ResNet (`resnet18`, `resnet50`, …) or `timm/<model>` with layer1…layer4."""
-    stem: Literal["imagenet", "small"] = "imagenet"
-    """`imagenet`: 7×7 stride 2 and max-pool. `small`: 3×3 stride 1, no max-pool, for images of 64 px or less."""
-    widths: tuple[Count, Count, Count, Count] = (24, 48, 96, 192)
-    """`resnet-narrow` only: channels of the four stages."""
-    zero_init_residual: bool = True
-    """Start each residual branch at zero (the last batch norm's weight)."""
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        if not name.startswith("timm/") and name not in (NARROW, *TORCHVISION_RESNETS):
-            raise ValueError(f"encoder.name: unknown encoder; {nearest(name, (NARROW, *TORCHVISION_RESNETS))}")
-        return name
-
-
-class ProjectorSpec(StrictModel):
-    """Linear–BN–ReLU blocks, then a linear layer without bias; used in pretraining only."""
-
-    hidden: Count = 2048
-    output: Annotated[int, Field(ge=2)] = 2048
-    """d, the number of embedding dimensions."""
-    layers: Annotated[int, Field(ge=1, le=6)] = 3
+Sections that came later are left out instead: a new method changes the hash of no run.
+"""
 
 
 class ObjectiveSpec(StrictModel):
@@ -55,53 +28,6 @@ class ObjectiveSpec(StrictModel):
     invariance: NonNegative = 25.0
     variance: NonNegative = 25.0
     covariance: NonNegative = 1.0
-
-
-class MaskSpec(StrictModel):
-    """The learnable masks M ∈ [0,1]^{K×d}, one row per augmentation."""
-
-    kind: Literal["none", "sigmoid", "topk"] = "topk"
-    """`none`: M ≡ 1. `sigmoid`: free. `topk`: soft top-k, each row's mean held at `keep` exactly."""
-    keep: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    """`topk`: mean of each mask. `sigmoid`: mean of each mask at the start."""
-    temperature: Positive = 0.1
-    """Softness of the selection."""
-    init_std: NonNegative = 1.0
-    """Standard deviation of the mask logits at the start."""
-    sparsity: NonNegative = 0.0
-    """Weight α of ‖M‖₁/(Kd) in the loss (`sigmoid` only: `topk` fixes it)."""
-    lr_factor: Positive = 10.0
-    """The mask logits' learning rate, as a multiple of the schedule's."""
-    covariance: Literal["full", "masked"] = "full"
-    """Covariance term on the whole embedding, or on each masked embedding, averaged."""
-    variance: Literal["full", "masked"] = "full"
-    """Variance hinge on the whole embedding, or on each masked embedding, averaged."""
-    normalize: bool = True
-    """Divide each pair's dimension weights by their mean, so that masking does not shrink the invariance term."""
-
-
-class UncertaintySpec(StrictModel):
-    """Predicted uncertainty of each view, used to re-weight ambiguous pairs."""
-
-    kind: Literal["none", "isotropic", "diagonal"] = "none"
-    """One variance per image, or one per embedding dimension."""
-    form: Literal["relative", "likelihood"] = "relative"
-    """`relative`: the head learns from detached differences and the encoder sees precisions normalised to mean 1.
-    `likelihood`: the Gaussian negative log-likelihood acts on the encoder itself."""
-    hidden: Count = 128
-    """Width of the head's hidden layer."""
-    min_variance: Positive = 0.01
-    """Lower bound of a view's variance."""
-    max_weight: Annotated[float, Field(ge=1)] = 1.5
-    """`relative`: a pair's weight is clipped to [1/max_weight, max_weight] before normalisation."""
-
-
-class MastSpec(StrictModel):
-    """What MAST adds to VICReg."""
-
-    pairing: PairingSpec = PairingSpec()
-    masks: MaskSpec = MaskSpec()
-    uncertainty: UncertaintySpec = UncertaintySpec()
 
 
 class OptimizerSpec(StrictModel):
@@ -121,9 +47,7 @@ class OptimizerSpec(StrictModel):
     """Last learning rate, as a share of the peak."""
 
 
-class PretrainSpec(StrictModel):
-    """One pretraining run, all settings resolved."""
-
+class _Networks(StrictModel):
     method: Method = "vicreg"
     dataset: Name
     """Name of the data set (in `datasets`) to pretrain on."""
@@ -131,7 +55,14 @@ class PretrainSpec(StrictModel):
     policy: PolicySpec | None = PolicySpec()
     projector: ProjectorSpec | None = ProjectorSpec()
     objective: ObjectiveSpec | None = ObjectiveSpec()
-    mast: MastSpec | None = MastSpec()
+
+
+_Methods = create_model(
+    "_Methods", __base__=StrictModel, **{name: (model | None, model()) for name, model in SECTIONS.items()}
+)
+
+
+class _Training(StrictModel):
     optimizer: OptimizerSpec | None = OptimizerSpec()
     epochs: Count | None = 100
     batch_size: Annotated[int, Field(ge=2)] | None = 256
@@ -148,35 +79,35 @@ class PretrainSpec(StrictModel):
     checkpoint_minutes: Positive | None = 10.0
     """Minutes between two checkpoints."""
 
+
+class PretrainSpec(_Training, _Methods, _Networks):
+    """One pretraining run, all settings resolved."""
+
     def resolved(self) -> "PretrainSpec":
         """The same run without the sections that its method does not read (set to None).
 
         So a change of MAST's masks leaves the spec, and with it the results, of a VICReg run alone.
         """
-        update: dict[str, object] = dict.fromkeys(_unread(self.method))
+        update: dict[str, object] = dict.fromkeys(unread(self.method))
         if self.policy is not None and "policy" not in update:
             update["policy"] = self.policy.pruned()
         return self.model_copy(update=update)
 
     @model_validator(mode="after")
     def _what_is_read_is_there(self) -> Self:
-        for name in set(PretrainSpec.model_fields) - _unread(self.method):
+        for name in set(PretrainSpec.model_fields) - unread(self.method):
             if getattr(self, name) is None:
                 raise ValueError(f"'{name}' is empty; give it a value or leave the key out")
+        METHODS[self.method].check(self)
         return self
 
-    @model_validator(mode="after")
-    def _augmentations_to_mask(self) -> Self:
-        if self.method in ("vicreg", "mast") and self.policy is not None and not self.policy.names:
-            raise ValueError("policy.augmentations: a self-supervised run needs at least one augmentation")
-        return self
+    @model_serializer(mode="wrap")
+    def _without_later_sections(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        later = SECTIONS.keys() - IN_EVERY_HASH
+        return {key: value for key, value in serialize(self).items() if key not in later or value is not None}
 
 
-def _unread(method: Method) -> set[str]:
+def unread(method: str) -> set[str]:
     """The sections that a method does not read."""
-    return {
-        "untrained": set(PretrainSpec.model_fields) - {"method", "dataset", "encoder"},
-        "supervised": {"projector", "objective", "mast"},
-        "vicreg": {"mast"},
-        "mast": set(),
-    }[method]
+    own = {method.replace("-", "_")} & SECTIONS.keys()
+    return set(PretrainSpec.model_fields) - {"method", "dataset", "encoder"} - METHODS[method].READS - own

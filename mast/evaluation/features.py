@@ -13,7 +13,8 @@ from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
 from mast.evaluation.images import check_task
 from mast.evaluation.metrics import measured_with
-from mast.models.encoder import load_encoder, normalisation, normalise
+from mast.models.encoder import normalise
+from mast.models.encoder_file import load_encoder, normalisation
 
 
 def extract_features(encoder_file: Path, data: Path, output: Path, device: str = "cpu", batch_size: int = 512) -> None:

@@ -12,7 +12,7 @@ from mast.data.decode import SUFFIXES, decode, map_files, square
 from mast.errors import MastError
 from mast.evaluation.features import encode
 from mast.files import atomic_path, read_json
-from mast.models.encoder import load_encoder, normalisation
+from mast.models.encoder_file import load_encoder, normalisation
 from mast.progress import Progress
 
 FORMATS = (".npz", ".parquet")

@@ -8,11 +8,11 @@ from typing import Any
 
 import timm
 
-from mast.config import EncoderSpec
 from mast.errors import MastError
 from mast.export import hub
 from mast.files import atomic_path, read_json, write_json, write_text
-from mast.models.encoder import NARROW, load_encoder
+from mast.models.encoder_file import load_encoder
+from mast.models.settings import NARROW, EncoderSpec
 from mast.settings import parse_spec
 
 WEIGHTS, CONFIG, HUB, CARD = "model.safetensors", "config.json", "hubconf.py", "README.md"

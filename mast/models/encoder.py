@@ -1,23 +1,14 @@
-"""Encoders: torchvision and timm ResNets, a narrow ResNet for small CPUs, and the encoder file."""
+"""Encoders by name: a narrow ResNet for small CPUs, torchvision's and timm's ResNets."""
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-import torchvision
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from timm.models.resnet import BasicBlock
 from torch import nn
 
-from mast.config import EncoderSpec
-from mast.config.pretrain import NARROW
 from mast.errors import MastError
-from mast.files import WEIGHTS_METADATA, atomic_path, require_recorded
-from mast.settings import nearest, parse_spec
+from mast.models.narrow import NarrowResNet
+from mast.models.settings import NARROW, EncoderSpec
+from mast.settings import nearest
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
 """The modules whose outputs are the four feature levels, in every encoder that the project builds."""
@@ -32,7 +23,7 @@ def build_encoder(spec: EncoderSpec) -> nn.Module:
         MastError: no such model, or one without the four ResNet stages.
     """
     if spec.name == NARROW:
-        encoder = _narrow(spec)
+        encoder = NarrowResNet(spec)
     elif spec.name.startswith("timm/"):
         encoder = _timm(spec)
     else:
@@ -40,83 +31,10 @@ def build_encoder(spec: EncoderSpec) -> nn.Module:
     if not all(hasattr(encoder, stage) for stage in STAGES):
         raise MastError(f"encoder.name: {spec.name!r} has no {', '.join(STAGES)}; choose a ResNet")
     if spec.stem == "small" and spec.name != NARROW:
-        encoder.conv1 = nn.Conv2d(3, _stem_channels(encoder), 3, padding=1, bias=False)
+        encoder.conv1 = nn.Conv2d(3, encoder.bn1.num_features, 3, padding=1, bias=False)
         nn.init.kaiming_normal_(encoder.conv1.weight, mode="fan_out", nonlinearity="relu")
         encoder.maxpool = nn.Identity()
     return encoder
-
-
-def save_encoder(path: Path, encoder: nn.Module, metadata: Mapping[str, str]) -> None:
-    """Write the backbone's weights and metadata (docs/design.md, *Encoder file*) atomically."""
-    save_weights(path, encoder.state_dict(), {"format": "mast-encoder-1", **metadata})
-
-
-def save_weights(path: Path, weights: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
-    """Write tensors to a safetensors file atomically; the same content gives the same bytes.
-
-    The metadata become one JSON string, since safetensors writes several strings in no particular order.
-    """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
-    content = save(tensors, {WEIGHTS_METADATA: json.dumps(dict(metadata), sort_keys=True)})
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
-
-
-def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read tensors and metadata from a safetensors file; executes no code.
-
-    Where the run's record, run.json, lies beside the file, its hash is compared.
-
-    Raises:
-        MastError: the file is missing or damaged.
-    """
-    path = Path(path)
-    require_recorded(path, path.with_name("run.json"))
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, json.loads((file.metadata() or {}).get(WEIGHTS_METADATA, "{}"))
-    except FileNotFoundError:
-        raise MastError(f"{path}: no such file") from None
-    except (SafetensorError, OSError, ValueError) as error:
-        raise MastError(f"{path}: not a readable safetensors file ({error}); delete it and pretrain again") from None
-
-
-def load_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """Read an encoder file: the backbone in eval mode with its weights (strict), and the file's metadata.
-
-    Raises:
-        MastError: the file is missing, damaged, not an encoder, or its weights do not fit the encoder it names.
-    """
-    weights, metadata = read_weights(path)
-    if metadata.get("format") != "mast-encoder-1":
-        raise MastError(f"{path}: not an encoder file (metadata 'format' is {metadata.get('format')!r})")
-    encoder = build_encoder(parse_spec(EncoderSpec, metadata["encoder"]))
-    try:
-        encoder.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise MastError(
-            f"{path}: weights do not fit encoder {metadata['encoder']}: {str(error).splitlines()[-1].strip()}"
-        ) from None
-    return encoder.eval(), metadata
-
-
-def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """`load_encoder`, and a MastError where a weight is not finite."""
-    encoder, metadata = load_encoder(path)
-    if (name := first_not_finite(encoder)) is not None:
-        raise MastError(f"{path}: {name} is not finite; pretrain again with a lower learning rate")
-    return encoder, metadata
-
-
-def first_not_finite(model: nn.Module) -> str | None:
-    """Name of the first tensor of a model's state that holds a NaN or an infinity; None where all are finite."""
-    return next((name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()), None)
-
-
-def normalisation(metadata: Mapping[str, str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of pretraining from an encoder file's metadata, float32 [1, 3, 1, 1] each."""
-    return _channels(json.loads(metadata["mean"])), _channels(json.loads(metadata["std"]))
 
 
 def normalise(images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
@@ -124,30 +42,9 @@ def normalise(images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> to
     return (images - mean) / std
 
 
-def _channels(values: list[float]) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
-
-
-def _narrow(spec: EncoderSpec) -> nn.Module:
-    """One basic block a stage; the small stem has stride 2 at 3×3, so that 32 px cost what a laptop can pay."""
-    encoder = timm.models.resnet.ResNet(
-        BasicBlock,
-        (1, 1, 1, 1),
-        num_classes=0,
-        channels=spec.widths,
-        stem_type="deep",
-        stem_width=spec.widths[0] // 2,
-        zero_init_last=spec.zero_init_residual,
-    )
-    kernel = 7 if spec.stem == "imagenet" else 3
-    encoder.conv1 = nn.Conv2d(3, encoder.bn1.num_features, kernel, stride=2, padding=kernel // 2, bias=False)
-    nn.init.kaiming_normal_(encoder.conv1.weight, mode="fan_out", nonlinearity="relu")
-    if spec.stem == "small":
-        encoder.maxpool = nn.Identity()
-    return encoder
-
-
 def _timm(spec: EncoderSpec) -> nn.Module:
+    import timm
+
     name = spec.name.removeprefix("timm/")
     if not timm.is_model(name):
         raise MastError(f"encoder.name: timm has no model {name!r}; {nearest(name, timm.list_models('*resne*'))}")
@@ -156,11 +53,9 @@ def _timm(spec: EncoderSpec) -> nn.Module:
 
 
 def _torchvision(spec: EncoderSpec) -> nn.Module:
+    import torchvision
+
     encoder = torchvision.models.get_model(spec.name, weights=None, zero_init_residual=spec.zero_init_residual)
     encoder.num_features = encoder.fc.in_features
     encoder.fc = nn.Identity()
     return encoder
-
-
-def _stem_channels(encoder: nn.Module) -> int:
-    return encoder.bn1.num_features

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from mast.config import MaskSpec
+from mast.models.settings import MaskSpec
 
 BISECTIONS = 40
 """Halvings of the bracket around the threshold of the soft top-k; float32 is exhausted before."""

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from torch import nn
 
-from mast.config import ProjectorSpec
-from mast.models.encoder import read_weights
+from mast.models.encoder_file import read_weights
+from mast.models.settings import ProjectorSpec
 
 PREFIX = "projector."
 

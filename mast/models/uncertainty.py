@@ -6,8 +6,8 @@ from pathlib import Path
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mast.config import UncertaintySpec
-from mast.models.encoder import read_weights
+from mast.models.encoder_file import read_weights
+from mast.models.settings import UncertaintySpec
 from mast.settings import parse_spec
 
 START = 0.5

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from mast.config import MastSpec
+from mast.models.settings import MaskSpec, UncertaintySpec
 from mast.objectives.vicreg import covariance_energy, covariance_matrix, standard_deviation, variance_hinge
 
 MIN_MASK = 1e-6
@@ -20,7 +20,8 @@ def mast_terms(
     z_b: Tensor,
     masks: Tensor,
     active: Tensor,
-    spec: MastSpec,
+    spec: MaskSpec,
+    uncertainty: UncertaintySpec,
     variance_a: Tensor | None = None,
     variance_b: Tensor | None = None,
 ) -> dict[str, Tensor]:
@@ -31,32 +32,33 @@ def mast_terms(
         z_b: embeddings of view b, [N, d].
         masks: M, [K, d] in [0, 1], one row per augmentation.
         active: bool [N, K]; True where the pair's views differ in that augmentation.
-        spec: which terms act on masked embeddings, and the form of the uncertainty.
+        spec: which terms act on masked embeddings, and how pairs' weights are normalised.
+        uncertainty: its kind and form.
         variance_a: predicted variance of view a, [N, 1] or [N, d], positive; None without uncertainty.
         variance_b: the same for view b.
     """
     z_a, z_b = z_a.float(), z_b.float()
-    if spec.uncertainty.kind == "diagonal":
-        weights = pair_weights(masks, active, spec.masks.normalize)
+    if uncertainty.kind == "diagonal":
+        weights = pair_weights(masks, active, spec.normalize)
         weighted = weights * (z_a - z_b).square()
     else:  # computed again in the backward pass, so that no [N, d] of it stays in memory
-        arguments = (z_a, z_b, masks, active, spec.masks.normalize)
+        arguments = (z_a, z_b, masks, active, spec.normalize)
         weighted, weights = checkpoint(_pair_means, *arguments, use_reentrant=False, preserve_rng_state=False)
     if variance_a is None or variance_b is None:
         terms = {"invariance": weighted.mean()}
-    elif spec.uncertainty.form == "likelihood":
+    elif uncertainty.form == "likelihood":
         terms = {"invariance": 2 * gaussian_nll(weighted, weights, variance_a + variance_b)}
     else:
         total = variance_a + variance_b
-        trust = relative_precision(total.detach(), spec.uncertainty.max_weight)
+        trust = relative_precision(total.detach(), uncertainty.max_weight)
         terms = {
             "invariance": (trust * weighted).mean(),
             "uncertainty": gaussian_nll(weighted.detach(), weights.detach(), total),
         }
     terms["variance"] = (_variance(z_a, masks, spec) + _variance(z_b, masks, spec)) / 2
     terms["covariance"] = _covariance(z_a, masks, spec) + _covariance(z_b, masks, spec)
-    if spec.masks.kind == "sigmoid" and spec.masks.sparsity:
-        terms["sparsity"] = spec.masks.sparsity * masks.mean()
+    if spec.kind == "sigmoid" and spec.sparsity:
+        terms["sparsity"] = spec.sparsity * masks.mean()
     return terms
 
 
@@ -130,9 +132,9 @@ def masked_covariance_energy(z: Tensor, masks: Tensor) -> Tensor:
     return (covariance.square() * shared).sum() / z.shape[1]
 
 
-def _variance(z: Tensor, masks: Tensor, spec: MastSpec) -> Tensor:
-    return masked_variance_hinge(z, masks) if spec.masks.variance == "masked" else variance_hinge(z)
+def _variance(z: Tensor, masks: Tensor, spec: MaskSpec) -> Tensor:
+    return masked_variance_hinge(z, masks) if spec.variance == "masked" else variance_hinge(z)
 
 
-def _covariance(z: Tensor, masks: Tensor, spec: MastSpec) -> Tensor:
-    return masked_covariance_energy(z, masks) if spec.masks.covariance == "masked" else covariance_energy(z)
+def _covariance(z: Tensor, masks: Tensor, spec: MaskSpec) -> Tensor:
+    return masked_covariance_energy(z, masks) if spec.covariance == "masked" else covariance_energy(z)

@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line per logged step, readable while the run goes on."""
+"""The metrics log, `metrics.jsonl`: one line per logged step, readable while the run goes on."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from mast.files import write_text
 Record = dict[str, float | int | list[float] | list[str]]
 
 
-class Curves:
+class MetricsLog:
     """The logged lines of one run, on disk and in memory."""
 
     def __init__(self, path: Path) -> None:

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 
 import torch
-from timm.optim import Lars
 from torch import nn
 
 from mast.config import OptimizerSpec
+from mast.pretraining.lars import Lars
 
 REFERENCE_BATCH = 256
 """Batch size at which `lr` is stated for `lars` and `sgd` (main_vicreg.py: lr = base · batch / 256)."""
@@ -35,7 +35,7 @@ def build_optimizer(
     ]
     groups = [group for group in groups if group["params"]]
     if spec.name == "lars":
-        return Lars(groups, lr=spec.lr, momentum=spec.momentum, trust_coeff=spec.trust)
+        return Lars(groups, lr=spec.lr, momentum=spec.momentum, trust=spec.trust)
     if spec.name == "sgd":
         return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, fused=True)
     return torch.optim.AdamW(groups, lr=spec.lr, fused=True)

@@ -1,6 +1,5 @@
 """One pretraining run, from prepared data to its four files."""
 
-import json
 import time
 from pathlib import Path
 
@@ -10,22 +9,23 @@ from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import PreparedData, open_prepared
-from mast.distributed import World, join, local_device
+from mast.distributed import ALONE, World, join, local_device
 from mast.errors import MastError
-from mast.files import sha256_file, sha256_json, write_sealed_json
-from mast.models.encoder import save_encoder, save_weights
+from mast.files import sha256_file, sha256_json
+from mast.learner import Learner
+from mast.methods import METHODS
+from mast.models.encoder_file import save_encoder, save_weights
 from mast.pretraining.collapse import health
-from mast.pretraining.learners import Learner, Mast, Supervised, Untrained, Vicreg
-from mast.pretraining.loop import train
-from mast.pretraining.metrics_log import Curves
+from mast.pretraining.metrics_log import MetricsLog
 from mast.pretraining.provenance import provenance
-
-RECORDED = ("encoder.safetensors", "heads.safetensors", "metrics.jsonl")
-"""Files of a run whose hashes run.json holds."""
+from mast.pretraining.trainee import Pretraining
+from mast.records import EncoderMetadata, HeadsMetadata, RunRecord
+from mast.results import RunFiles
+from mast.training import train
 
 
 def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, device: str, threads: int) -> None:
-    """Pretrain an encoder and write encoder, heads, metrics.jsonl and run.json (docs/design.md) to `output`.
+    """Pretrain an encoder and write encoder, heads, metrics log and record (docs/formats.md) to `output`.
 
     The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
     its last checkpoint. Under torchrun, or the submitit plugin's launcher, all processes train together.
@@ -43,62 +43,47 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         MastError: the data do not fit the run, or training diverged.
         StoppedBySignalError: a signal stopped the run; its checkpoint is saved.
     """
-    target = torch.device(local_device(device))
-    with join(target) as world:
-        _pretrain(spec.resolved(), run, seed, data, output, target, threads, world)
-
-
-def _pretrain(
-    spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, target: torch.device, threads: int, world: World
-) -> None:
     started = time.monotonic()
-    prepared = open_prepared(data)
-    torch.manual_seed(seed)
-    learner = build_learner(spec, prepared).to(target, memory_format=torch.channels_last)
-    identity = {"spec": sha256_json(spec.model_dump(mode="json")), "data": prepared.sha256, "seed": seed}
-    checkpoints = Checkpoints(output / "checkpoints", identity)
-    curves = Curves(output / "metrics.jsonl")
-    if spec.method != "untrained":
-        train(learner, _batches(spec, prepared, seed, target), spec, seed, target, checkpoints, curves, world)
-    elif world.leads:
-        curves.restart([])
-    if not world.leads:
-        return
-    shared = {"run": run, "dataset": spec.dataset, "seed": str(seed)}
-    metadata = {
+    spec, files, target = spec.resolved(), RunFiles(Path(output)), torch.device(local_device(device))
+    spec_sha256 = sha256_json(spec.model_dump(mode="json"))
+    with join(target) as world:
+        prepared = open_prepared(data)
+        torch.manual_seed(seed)
+        learner = build_learner(spec, prepared, target, world)
+        identity = {"spec": spec_sha256, "data": prepared.sha256, "seed": seed}
+        checkpoints = Checkpoints(files.checkpoints, identity)
+        log = MetricsLog(files.log)
+        if learner.method.READS:
+            training = Pretraining(learner, _batches(learner, prepared, seed), seed, checkpoints, log)
+            title = f"pretrain {spec.method}"
+            train(training, title, training.steps, spec.batch_size, checkpoints, world, spec.checkpoint_minutes)
+        elif world.leads:
+            log.restart([])
+        if not world.leads:
+            return
+    shared = {"run": run, "dataset": spec.dataset, "seed": seed}
+    made_from = {"spec_sha256": spec_sha256, "data_sha256": prepared.sha256}
+    _save(files, learner, prepared, shared, made_from)
+    RunRecord(
         **shared,
-        "encoder": spec.encoder.model_dump_json(),
-        "mean": json.dumps(prepared.mean),
-        "std": json.dumps(prepared.std),
-        "spec_sha256": identity["spec"],
-        "data_sha256": prepared.sha256,
-    }
-    heads_metadata = {"format": "mast-heads-1", **shared, **learner.heads_metadata()}
-    save_weights(output / "heads.safetensors", learner.heads(), heads_metadata)
-    save_encoder(output / "encoder.safetensors", learner.encoder, metadata)
-    write_sealed_json(
-        output / "run.json",
-        {
-            **shared,
-            "seed": seed,
-            "spec": spec.model_dump(mode="json", exclude_none=True),
-            "spec_sha256": identity["spec"],
-            "data_sha256": prepared.sha256,
-            "files": {name: sha256_file(output / name) for name in RECORDED},
-            "health": health(curves.records),
-            "wall_seconds": round(time.monotonic() - started, 1),
-            **provenance(target, threads),
-            "processes": world.size,
-        },
-    )
+        spec=spec.model_dump(mode="json", exclude_none=True),
+        **made_from,
+        files={file.name: sha256_file(file) for file in (files.encoder, files.heads, files.log)},
+        health=health(log.records),
+        wall_seconds=round(time.monotonic() - started, 1),
+        **provenance(target, threads),
+        processes=world.size,
+    ).write(files.record)
     checkpoints.clear()
 
 
-def build_learner(spec: PretrainSpec, prepared: PreparedData) -> Learner:
-    """The model of a run's method for a data set.
+def build_learner(
+    spec: PretrainSpec, prepared: PreparedData, device: torch.device | str = "cpu", world: World = ALONE
+) -> Learner:
+    """The model of a run for a data set, on its device.
 
     Raises:
-        MastError: a supervised run on data without labels, or a channel that has one value in all training images.
+        MastError: a method that needs labels on data without, or a channel that has one value in all training images.
     """
     for channel, std in zip(("red", "green", "blue"), prepared.std, strict=True):
         if std == 0:
@@ -106,16 +91,30 @@ def build_learner(spec: PretrainSpec, prepared: PreparedData) -> Learner:
                 f"{prepared.path}: {channel} has one value in all training images of {prepared.name!r} and cannot be "
                 "normalised; prepare images that differ in it"
             )
+    method = METHODS[spec.method](spec)
+    if method.NEEDS_LABELS and prepared.labels("train") is None:
+        raise MastError(f"runs: a {spec.method} run needs labels, and data set {prepared.name!r} has none")
+    classes = [len(names) for names in prepared.targets.values()]
     image_size = prepared.images("train").shape[1]
-    arguments = (spec, image_size, prepared.mean, prepared.std)
-    if spec.method == "supervised":
-        if prepared.labels("train") is None:
-            raise MastError(f"runs: a supervised run needs labels, and data set {prepared.name!r} has none")
-        return Supervised(*arguments, [len(classes) for classes in prepared.targets.values()])
-    return {"untrained": Untrained, "vicreg": Vicreg, "mast": Mast}[spec.method](*arguments)
+    learner = Learner(method, image_size, prepared.mean, prepared.std, classes, world)
+    learner.to(device, memory_format=torch.channels_last)
+    world.prepare(learner)
+    return learner
 
 
-def _batches(spec: PretrainSpec, prepared: PreparedData, seed: int, device: torch.device) -> TrainingBatches:
-    labels = prepared.labels("train") if spec.method == "supervised" else None
-    pin_memory = device.type == "cuda"
-    return TrainingBatches(prepared.images("train"), labels, spec.batch_size, seed, pin_memory)
+def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBatches:
+    labels = prepared.labels("train") if learner.method.NEEDS_LABELS else None
+    pin_memory = learner.mean.device.type == "cuda"
+    return TrainingBatches(prepared.images("train"), labels, learner.spec.batch_size, seed, pin_memory)
+
+
+def _save(
+    files: RunFiles, learner: Learner, prepared: PreparedData, shared: dict[str, object], made_from: dict[str, str]
+) -> None:
+    """Write the encoder and what was trained beside it."""
+    method, policy = learner.method, learner.policy
+    heads = HeadsMetadata(**shared, augmentations=policy.names if policy else [], **method.stored_settings())
+    save_weights(files.heads, method.stored(learner), heads.strings())
+    normalisation = {"mean": prepared.mean, "std": prepared.std}
+    encoder = EncoderMetadata(**shared, encoder=learner.spec.encoder.model_dump_json(), **normalisation, **made_from)
+    save_encoder(files.encoder, learner.encoder, encoder.strings())

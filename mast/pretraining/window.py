@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mast.methods import Outcome
 from mast.pretraining.indicators import effective_rank, embedding_std
-from mast.pretraining.learners import Outcome
 from mast.pretraining.metrics_log import Record
 
 

@@ -21,7 +21,7 @@ from mast.evaluation.detection_images import DetectionImages, Example, ShuffledO
 from mast.evaluation.metrics import measured_with, write_metrics
 from mast.files import sha256_file, write_json
 from mast.models.detector import Detector
-from mast.models.encoder import load_finite_encoder, normalisation
+from mast.models.encoder_file import load_finite_encoder, normalisation
 from mast.progress import Progress
 from mast.signals import ignore_stop_requests, stop_requests
 

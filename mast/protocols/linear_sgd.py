@@ -14,7 +14,8 @@ from mast.evaluation.features import encode
 from mast.evaluation.images import labelled_images
 from mast.evaluation.metrics import classification_metrics, measured_with, write_metrics
 from mast.evaluation.sgd import Training, build_heads, build_optimizer, identity, train_epochs
-from mast.models.encoder import load_finite_encoder, normalisation, normalise
+from mast.models.encoder import normalise
+from mast.models.encoder_file import load_finite_encoder, normalisation
 
 VERSION = 1
 """Raised when a change of this file or of sgd.py changes results."""

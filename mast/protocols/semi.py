@@ -18,7 +18,8 @@ from mast.evaluation.metrics import classification_metrics, measured_with, write
 from mast.evaluation.sgd import Training, build_heads, build_optimizer, identity, train_epochs
 from mast.evaluation.subset_list import listed_positions
 from mast.files import sha256_json
-from mast.models.encoder import load_finite_encoder, normalisation, normalise, read_weights
+from mast.models.encoder import normalise
+from mast.models.encoder_file import load_finite_encoder, normalisation, read_weights
 
 VERSION = 1
 """Raised when a change of this file or of sgd.py changes results."""

@@ -9,11 +9,14 @@ from torch import nn
 from mast.analysis import analyze
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
-from mast.config import EncoderSpec, PolicySpec, PretrainSpec, ProjectorSpec, UncertaintySpec
+from mast.augment.settings import PolicySpec
+from mast.config import PretrainSpec
 from mast.data.prepared.store import Writer
 from mast.errors import MastError
-from mast.models.encoder import build_encoder, save_encoder, save_weights
+from mast.models.encoder import build_encoder
+from mast.models.encoder_file import save_encoder, save_weights
 from mast.models.projector import build_projector
+from mast.models.settings import EncoderSpec, ProjectorSpec, UncertaintySpec
 from mast.models.uncertainty import UncertaintyHead
 
 HEADERS = {
@@ -25,7 +28,7 @@ HEADERS = {
     "invariance": "augmentation,space,moved,between,relative,count",
     "retrieval": "representation,images,top1",
 }
-ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 8, 8))
+ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 4, 8, 8))
 PROJECTOR = ProjectorSpec(hidden=8, output=6, layers=2)
 NAMES = ["crop", "flip", "jitter", "grayscale", "blur"]
 

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mast.augment import Policy, draw_pair
-from mast.augment.pairing import COMPOSED, choose_redrawn
-from mast.config import AUGMENTATIONS, PairingSpec, PolicySpec
+from mast.augment.pairing import COMPOSED, choose_redrawn, draw_pair
+from mast.augment.policy import Policy
+from mast.augment.settings import AUGMENTATIONS, PairingSpec, PolicySpec
 from mast.errors import MastError
 from mast.settings import parse
 

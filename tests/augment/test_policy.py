@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torchvision.transforms.v2 import RandomResizedCrop
 
-from mast.augment import Policy
-from mast.config import AUGMENTATIONS, PolicySpec
+from mast.augment.policy import Policy
+from mast.augment.settings import AUGMENTATIONS, PolicySpec
 
 SIZE = 16
 SWITCHES = {"flip", "grayscale", "equalize", "autocontrast"}

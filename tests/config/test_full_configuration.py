@@ -4,9 +4,10 @@ from typing import get_args
 
 from support import ROOT
 
-from mast.config import UncertaintySpec, load_experiment
-from mast.config.augment import PairingName
+from mast.augment.settings import PairingName
+from mast.config import load_experiment
 from mast.config.evaluate import ProtocolSpec
+from mast.models.settings import UncertaintySpec
 
 CONFIG = ROOT / "config"
 FULL = load_experiment(CONFIG / "full.yaml")

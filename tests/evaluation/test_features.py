@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from mast.config import EncoderSpec, KnnProtocol
+from mast.config import KnnProtocol
 from mast.data.prepared.store import Writer
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
 from mast.evaluation.metrics import write_metrics
 from mast.files import sha256_file
-from mast.models.encoder import build_encoder, save_encoder
+from mast.models.encoder import build_encoder
+from mast.models.encoder_file import save_encoder
+from mast.models.settings import EncoderSpec
 
 SPEC = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
 

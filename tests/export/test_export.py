@@ -16,8 +16,9 @@ from safetensors.torch import load_file
 from support import ROOT
 
 from mast.cli import main
-from mast.config import EncoderSpec
-from mast.models.encoder import build_encoder, load_encoder, save_encoder
+from mast.models.encoder import build_encoder
+from mast.models.encoder_file import load_encoder, save_encoder
+from mast.models.settings import EncoderSpec
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
 SIDE = 48

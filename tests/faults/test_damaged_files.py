@@ -22,7 +22,7 @@ from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
 from mast.files import read_json
-from mast.models.encoder import read_weights
+from mast.models.encoder_file import read_weights
 from mast.pretraining.run import pretrain
 from mast.protocols.detection import evaluate_detection
 from mast.protocols.knn import evaluate_knn

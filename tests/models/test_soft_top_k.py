@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mast.config import MaskSpec
 from mast.models.masks import Masks, soft_top_k
+from mast.models.settings import MaskSpec
 
 BUDGETS = st.floats(0.05, 0.95)
 SEEDS = st.integers(0, 10_000)

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mast.config import MaskSpec, MastSpec, UncertaintySpec
+from mast.methods.mast import MastSpec
+from mast.models.settings import MaskSpec, UncertaintySpec
 from mast.objectives.mast import (
     gaussian_nll,
     masked_covariance_energy,
@@ -31,7 +32,7 @@ def test_open_masks_and_composed_pairs_give_vicreg(count: int, dims: int, where:
     z = embeddings(count, dims)
     masks, active = torch.ones(5, dims), torch.ones(count, 5, dtype=torch.bool)
     spec = MastSpec(masks=MaskSpec(covariance=where, variance=where), uncertainty=UncertaintySpec(kind="none"))
-    ours, reference = mast_terms(*z, masks, active, spec), vicreg_terms(*z)
+    ours, reference = mast_terms(*z, masks, active, spec.masks, spec.uncertainty), vicreg_terms(*z)
     assert ours.keys() == reference.keys()
     for name in reference:
         torch.testing.assert_close(ours[name], reference[name], rtol=1e-6, atol=1e-9)
@@ -46,7 +47,9 @@ def test_uncertainty_at_its_start_leaves_the_invariance_term_as_it_is(kind: str,
     z = embeddings(12, 6)
     half = torch.full((12, 1 if kind == "isotropic" else 6), 0.5)
     spec = MastSpec(uncertainty=UncertaintySpec(kind=kind, form=form))
-    terms = mast_terms(*z, torch.ones(3, 6), torch.ones(12, 3, dtype=torch.bool), spec, half, half)
+    terms = mast_terms(
+        *z, torch.ones(3, 6), torch.ones(12, 3, dtype=torch.bool), spec.masks, spec.uncertainty, half, half
+    )
     torch.testing.assert_close(terms["invariance"], vicreg_terms(*z)["invariance"])
 
 
@@ -102,7 +105,7 @@ def test_relative_precision_has_mean_one_and_bounded_ratio(variances: list[float
 def test_relative_uncertainty_gives_the_encoder_no_reward_for_small_variances() -> None:
     z = embeddings(8, 4)
     spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic"))
-    arguments = (torch.ones(2, 4), torch.ones(8, 2, dtype=torch.bool), spec)
+    arguments = (torch.ones(2, 4), torch.ones(8, 2, dtype=torch.bool), spec.masks, spec.uncertainty)
     small, large = (
         mast_terms(*z, *arguments, torch.full((8, 1), v), torch.full((8, 1), v))["invariance"] for v in (1e-3, 10.0)
     )
@@ -114,7 +117,7 @@ def test_uncertainty_head_loss_does_not_reach_the_embeddings() -> None:
     variance = torch.full((8, 1), 0.5, requires_grad=True)
     spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic"))
     active = torch.ones(8, 2, dtype=torch.bool)
-    term = mast_terms(*z, torch.ones(2, 4), active, spec, variance, variance)["uncertainty"]
+    term = mast_terms(*z, torch.ones(2, 4), active, spec.masks, spec.uncertainty, variance, variance)["uncertainty"]
     gradients = torch.autograd.grad(term, (*z, variance), allow_unused=True)
     assert gradients[0] is None and gradients[1] is None and gradients[2].abs().sum() > 0
 
@@ -125,12 +128,12 @@ def test_ambiguous_pairs_weigh_less() -> None:
     variance = torch.tensor([[0.5], [2.0]])
     spec = MastSpec(uncertainty=UncertaintySpec(kind="isotropic", max_weight=4))
     active = torch.ones(2, 1, dtype=torch.bool)
-    terms = mast_terms(z_a, z_b, torch.ones(1, 3), active, spec, variance, variance)
+    terms = mast_terms(z_a, z_b, torch.ones(1, 3), active, spec.masks, spec.uncertainty, variance, variance)
     (gradient,) = torch.autograd.grad(terms["invariance"], z_a)
     assert gradient[0, 0] / gradient[1, 0] == pytest.approx(4.0)
 
 
 def test_plain_spec_needs_no_variances() -> None:
     z = embeddings(8, 4)
-    terms = mast_terms(*z, torch.rand(2, 4), torch.ones(8, 2, dtype=torch.bool), PLAIN)
+    terms = mast_terms(*z, torch.rand(2, 4), torch.ones(8, 2, dtype=torch.bool), PLAIN.masks, PLAIN.uncertainty)
     assert set(terms) == {"invariance", "variance", "covariance"}

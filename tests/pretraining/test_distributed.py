@@ -19,8 +19,9 @@ from mast.cli import main
 from mast.config import PretrainSpec
 from mast.distributed import World
 from mast.errors import MastError
-from mast.pretraining import loop
+from mast.learner import Learner
 from mast.pretraining.run import pretrain
+from mast.pretraining.trainee import shares
 from mast.settings import parse
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -118,8 +119,8 @@ def test_accumulation_averages_the_gradients_of_the_parts(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[torch.Tensor] = []
-    forward = loop.Learner.__call__
-    monkeypatch.setattr(loop.Learner, "__call__", lambda self, *given: seen.append(given[0]) or forward(self, *given))
+    forward = Learner.__call__
+    monkeypatch.setattr(Learner, "__call__", lambda self, *given: seen.append(given[0]) or forward(self, *given))
     _train(data, tmp_path, accumulate=4, epochs=1, method="supervised")
     assert [len(images) for images in seen] == [BATCH // 4] * 12
     assert len(_losses(tmp_path)) == 3
@@ -141,14 +142,14 @@ def test_several_gpus_of_one_machine_are_given_to_torchrun(monkeypatch: pytest.M
 def test_a_batch_that_cannot_be_shared_out_is_refused(size: int, accumulate: int) -> None:
     spec = parse(PretrainSpec, RUN | {"accumulate": accumulate}, "test")
     with pytest.raises(MastError, match=f"batch_size: 16 images cannot be shared out over {size} processes"):
-        loop._shares(spec, World(0, size))
+        shares(spec, World(0, size))
 
 
 @pytest.mark.parametrize(("size", "accumulate"), [(1, 1), (2, 1), (2, 4), (4, 2)])
 def test_shares_cover_each_batch_once(size: int, accumulate: int) -> None:
     spec = parse(PretrainSpec, RUN | {"accumulate": accumulate}, "test")
     rows = torch.arange(16)
-    taken = [rows[share] for rank in range(size) for share in loop._shares(spec, World(rank, size))]
+    taken = [rows[share] for rank in range(size) for share in shares(spec, World(rank, size))]
     assert torch.equal(torch.cat(taken).sort().values, rows)
 
 

@@ -11,7 +11,8 @@ import torch
 from mast.config import PretrainSpec, ShapesData
 from mast.data.prepare import prepare
 from mast.errors import MastError
-from mast.pretraining import loop
+from mast.learner import Learner
+from mast.methods import Outcome
 from mast.pretraining.run import pretrain
 from mast.settings import parse
 from mast.signals import StoppedBySignalError
@@ -43,34 +44,34 @@ def run(data: Path, output: Path, **settings: object) -> dict:
 @pytest.fixture
 def in_step(monkeypatch: pytest.MonkeyPatch):
     """Calls a function with learner and outcome in the given steps (from 1)."""
-    weigh, steps = loop.Learner.__call__, []
+    weigh, steps = Learner.__call__, []
 
     def arrange(actions: dict) -> None:
-        def call(self: loop.Learner, *arguments: object) -> loop.Outcome:
+        def call(self: Learner, *arguments: object) -> Outcome:
             steps.append(1)
             outcome = weigh(self, *arguments)
             actions.get(len(steps), lambda learner, outcome: None)(self, outcome)
             return outcome
 
-        monkeypatch.setattr(loop.Learner, "__call__", call)
+        monkeypatch.setattr(Learner, "__call__", call)
 
     return arrange
 
 
-def spoil(learner: loop.Learner, outcome: loop.Outcome) -> None:
+def spoil(learner: Learner, outcome: Outcome) -> None:
     outcome.terms["covariance"] = torch.tensor(float("nan"))
 
 
-def stop(learner: loop.Learner, outcome: loop.Outcome) -> None:
+def stop(learner: Learner, outcome: Outcome) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def spoil_and_stop(learner: loop.Learner, outcome: loop.Outcome) -> None:
+def spoil_and_stop(learner: Learner, outcome: Outcome) -> None:
     spoil(learner, outcome)
     stop(learner, outcome)
 
 
-def spoil_a_weight_and_stop(learner: loop.Learner, outcome: loop.Outcome) -> None:
+def spoil_a_weight_and_stop(learner: Learner, outcome: Outcome) -> None:
     learner.projector[0].weight.register_hook(lambda gradient: gradient * float("inf"))
     stop(learner, outcome)
 
@@ -114,7 +115,7 @@ def test_a_checkpoint_between_the_bad_step_and_the_next_logged_one_is_not_saved(
 
 
 def test_weights_that_the_last_step_spoiled_do_not_become_an_encoder(data: Path, tmp_path: Path, in_step) -> None:
-    def spoil_a_weight(learner: loop.Learner, outcome: loop.Outcome) -> None:
+    def spoil_a_weight(learner: Learner, outcome: Outcome) -> None:
         learner.encoder.conv1.weight.register_hook(lambda gradient: gradient * float("nan"))
 
     in_step({12: spoil_a_weight})

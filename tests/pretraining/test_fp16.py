@@ -9,8 +9,9 @@ import torch
 
 from mast.config import PretrainSpec
 from mast.data.prepared.store import open_prepared
-from mast.pretraining import loop
-from mast.pretraining.learners import Learner, Outcome
+from mast.learner import Learner
+from mast.methods import Outcome
+from mast.pretraining import trainee
 from mast.pretraining.run import build_learner, pretrain
 from mast.settings import parse
 from mast.signals import StoppedBySignalError
@@ -18,7 +19,7 @@ from mast.signals import StoppedBySignalError
 FP16 = {
     "dataset": "shapes",
     "method": "mast",
-    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]},
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]},
     "projector": {"hidden": 12, "output": 8},
     "mast": {"uncertainty": {"kind": "isotropic"}},
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0.5},
@@ -45,9 +46,9 @@ def stopped_after(steps: int, data: Path, output: Path, monkeypatch: pytest.Monk
             os.kill(os.getpid(), signal.SIGTERM)
         original(*arguments)
 
-    original = loop.set_learning_rate
+    original = trainee.set_learning_rate
     with monkeypatch.context() as patch, pytest.raises(StoppedBySignalError):
-        patch.setattr(loop, "set_learning_rate", set_and_stop)
+        patch.setattr(trainee, "set_learning_rate", set_and_stop)
         run(data, output)
     (checkpoint,) = (output / "checkpoints").iterdir()
     return torch.load(checkpoint, weights_only=True)

@@ -11,10 +11,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
-from mast.pretraining.learners import Learner, Mast, Outcome, Supervised, Vicreg
-from mast.pretraining.loop import train
-from mast.pretraining.metrics_log import Curves
+from mast.distributed import ALONE
+from mast.learner import Learner
+from mast.methods import METHODS, Method, Outcome
+from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.trainee import Pretraining
 from mast.settings import parse
+from mast.training import train
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.equal.default}
 SIZE, BATCH = 16, 8
@@ -24,7 +27,7 @@ def spec(method: str, **changes: object) -> PretrainSpec:
     values = {
         "dataset": "any",
         "method": method,
-        "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
+        "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 4, 4, 4]},
         "projector": {"hidden": 8, "output": 8},
         "policy": {"augmentations": "mast15"},
         "optimizer": {"name": "adamw", "lr": 0.01, "warmup_epochs": 0},
@@ -35,15 +38,13 @@ def spec(method: str, **changes: object) -> PretrainSpec:
 
 
 def build(method: str, **changes: object) -> Learner:
-    kind = {"vicreg": Vicreg, "mast": Mast, "supervised": Supervised}[method]
-    arguments = (spec(method, **changes), SIZE, [0.5] * 3, [0.25] * 3)
-    return kind(*arguments, [3, 2]) if kind is Supervised else kind(*arguments)
+    return Learner(METHODS[method](spec(method, **changes)), SIZE, [0.5] * 3, [0.25] * 3, [3, 2], ALONE)
 
 
 @pytest.fixture(autouse=True)
 def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
     """torch.autocast does not know the meta device."""
-    monkeypatch.setattr(Learner, "_autocast", lambda self, device: nullcontext())
+    monkeypatch.setattr(Learner, "autocast", lambda self: nullcontext())
 
 
 @pytest.mark.parametrize("method", ["vicreg", "mast", "supervised"])
@@ -82,8 +83,9 @@ class Counter(TorchDispatchMode):
 class OneWeight(Learner):
     """The loop alone: a learner that itself reads nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: PretrainSpec) -> None:
         torch.nn.Module.__init__(self)
+        self.method, self.spec, self.world, self.mean = Method(settings), settings, ALONE, torch.zeros(1)
         self.weight = torch.nn.Parameter(torch.ones(3, 4))
 
     def forward(self, images: torch.Tensor, labels: None, generator: torch.Generator) -> Outcome:
@@ -95,10 +97,12 @@ class OneWeight(Learner):
 def reads_of_loop(steps: int, log_every: int, folder: Path, **changes: object) -> int:
     pixels = np.random.default_rng(0).integers(0, 256, (steps * BATCH, SIZE, SIZE, 3), dtype=np.uint8)
     settings = spec("vicreg", log_every=log_every, **changes)
-    curves, checkpoints = Curves(folder / "metrics.jsonl"), Checkpoints(folder / "checkpoints", {})
+    log, checkpoints = MetricsLog(folder / "metrics.jsonl"), Checkpoints(folder / "checkpoints", {})
     with Counter() as counter:
         batches = TrainingBatches(pixels, None, BATCH, 0)
-        train(OneWeight(), batches, settings, 0, torch.device("cpu"), checkpoints, curves)
+        training = Pretraining(OneWeight(settings), batches, 0, checkpoints, log)
+        train(training, "test", training.steps, BATCH, checkpoints)
+    checkpoints.clear()
     return counter.reads
 
 

@@ -13,20 +13,22 @@ import torch
 import torchvision
 from safetensors.torch import load_file
 
+from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
 from mast.data.prepared.store import Writer, channel_statistics
 from mast.errors import MastError
-from mast.models.encoder import load_encoder
+from mast.learner import Learner
+from mast.methods import Outcome
+from mast.models.encoder_file import load_encoder
 from mast.models.uncertainty import load_uncertainty_head
-from mast.pretraining import loop
-from mast.pretraining.learners import Learner
+from mast.pretraining import trainee
 from mast.pretraining.run import pretrain
 from mast.settings import parse
 from mast.signals import StoppedBySignalError
 
 TINY = {
     "dataset": "shapes",
-    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]},
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]},
     "projector": {"hidden": 12, "output": 8},
     "mast": {"uncertainty": {"kind": "isotropic"}},
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0.5},
@@ -89,7 +91,7 @@ def test_a_run_stopped_by_a_signal_goes_on_to_the_same_bytes(
 ) -> None:
     whole = run(data, tmp_path / "whole", method=method)
     steps = []
-    original = loop.set_learning_rate
+    original = trainee.set_learning_rate
 
     def stop_in_time(*arguments: object) -> None:
         steps.append(1)
@@ -97,11 +99,11 @@ def test_a_run_stopped_by_a_signal_goes_on_to_the_same_bytes(
             os.kill(os.getpid(), signal.SIGTERM)
         original(*arguments)
 
-    monkeypatch.setattr(loop, "set_learning_rate", stop_in_time)
+    monkeypatch.setattr(trainee, "set_learning_rate", stop_in_time)
     with pytest.raises(StoppedBySignalError, match=f"after step {stop_after} of 9"):
         run(data, tmp_path / "stopped", method=method)
     assert not (tmp_path / "stopped" / "encoder.safetensors").exists()
-    monkeypatch.setattr(loop, "set_learning_rate", original)
+    monkeypatch.setattr(trainee, "set_learning_rate", original)
     resumed = run(data, tmp_path / "stopped", method=method)
     for name in ("encoder.safetensors", "heads.safetensors"):
         assert (whole / name).read_bytes() == (resumed / name).read_bytes()
@@ -112,7 +114,7 @@ def test_a_run_stopped_by_a_signal_goes_on_to_the_same_bytes(
 def test_checkpoints_of_other_settings_are_not_resumed(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "set_learning_rate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(trainee, "set_learning_rate", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(StoppedBySignalError):
         run(data, tmp_path / "changed", method="vicreg", objective={"covariance": 5})
     monkeypatch.undo()
@@ -122,7 +124,7 @@ def test_checkpoints_of_other_settings_are_not_resumed(
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> None:
-    checkpoints = loop.Checkpoints(tmp_path, {"seed": 0})
+    checkpoints = Checkpoints(tmp_path, {"seed": 0})
     for step in (1, 2, 3):
         checkpoints.save(step, {"value": torch.tensor(step)})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step000000002.pt", "step000000003.pt"]
@@ -132,7 +134,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path) -> No
 
 
 def test_what_a_killed_process_left_of_a_checkpoint_is_cleared(tmp_path: Path) -> None:
-    checkpoints = loop.Checkpoints(tmp_path / "checkpoints", {"seed": 0})
+    checkpoints = Checkpoints(tmp_path / "checkpoints", {"seed": 0})
     checkpoints.save(1, {})
     (tmp_path / "checkpoints/.step000000002.leftover.tmp.pt").touch()
     checkpoints.clear()
@@ -143,17 +145,17 @@ def test_what_a_killed_process_left_of_a_checkpoint_is_cleared(tmp_path: Path) -
 def test_divergence_names_term_and_step(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
-    weigh = loop.Learner.__call__
+    weigh = Learner.__call__
     calls = []
 
-    def diverge(self: Learner, *arguments: object) -> loop.Outcome:
+    def diverge(self: Learner, *arguments: object) -> Outcome:
         calls.append(1)
         outcome = weigh(self, *arguments)
         if len(calls) == 3:
             outcome.terms["covariance"] = torch.tensor(value)
         return outcome
 
-    monkeypatch.setattr(loop.Learner, "__call__", diverge)
+    monkeypatch.setattr(Learner, "__call__", diverge)
     with pytest.raises(MastError, match="covariance is not finite at step 3"):
         run(data, tmp_path, method="vicreg")
     assert not (tmp_path / "encoder.safetensors").exists()

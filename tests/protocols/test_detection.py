@@ -11,14 +11,16 @@ from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
 from mast.checkpoint import Checkpoints
-from mast.config import CocoData, DetectionProtocol, EncoderSpec, ScenesData, ShapesData
+from mast.config import CocoData, DetectionProtocol, ScenesData, ShapesData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.errors import MastError
 from mast.evaluation.coco_metrics import average_precision
 from mast.evaluation.detection_images import DetectionImages, flipped
 from mast.models.detector import Detector, stage_channels
-from mast.models.encoder import STAGES, build_encoder, load_encoder, save_encoder
+from mast.models.encoder import STAGES, build_encoder
+from mast.models.encoder_file import load_encoder, save_encoder
+from mast.models.settings import EncoderSpec
 from mast.protocols import detection
 from mast.protocols.detection import detect, evaluate_detection, lr_factor, train_detector
 

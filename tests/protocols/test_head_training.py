@@ -10,13 +10,15 @@ import torch
 from sklearn.linear_model import LogisticRegression
 
 from mast.checkpoint import Checkpoints
-from mast.config import EncoderSpec, LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
+from mast.config import LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
 from mast.data.prepared.store import Writer, open_prepared
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
 from mast.evaluation.images import labelled_images
-from mast.models.encoder import build_encoder, save_encoder
+from mast.models.encoder import build_encoder
+from mast.models.encoder_file import save_encoder
+from mast.models.settings import EncoderSpec
 from mast.protocols import semi
 from mast.protocols.linear_sgd import evaluate_linear_sgd
 from mast.protocols.semi import evaluate_semi, finetune, labelled_subset, subset_hash

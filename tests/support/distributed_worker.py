@@ -13,14 +13,14 @@ from mast.data.prepare import prepare
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import open_prepared
 from mast.distributed import ALONE, World, join
-from mast.pretraining.learners import Learner
+from mast.learner import Learner
 from mast.pretraining.run import build_learner
 from mast.settings import parse
 
 BATCH = 16
 TINY = {
     "dataset": "shapes",
-    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10], "zero_init_residual": False},
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10], "zero_init_residual": False},
     "projector": {"hidden": 12, "output": 8},
     "batch_size": BATCH,
 }
@@ -47,10 +47,8 @@ def step(settings: dict, data: Path, world: World = ALONE) -> Step:
     """Loss, terms, gradients and batch statistics after one step."""
     spec, prepared = parse(PretrainSpec, TINY | settings, "test").resolved(), open_prepared(data)
     torch.manual_seed(3)
-    learner = build_learner(spec, prepared).train()
-    learner.world = world
-    world.prepare(learner)
-    labels = prepared.labels("train") if spec.method == "supervised" else None
+    learner = build_learner(spec, prepared, world=world).train()
+    labels = prepared.labels("train") if learner.method.NEEDS_LABELS else None
     batches = TrainingBatches(prepared.images("train"), labels, BATCH, seed=0)
     model = world.wrap(learner)
     outcome = model(*batches.batch(0, 0, world.rows(BATCH // world.size)), torch.Generator().manual_seed(5))
@@ -63,10 +61,10 @@ def step(settings: dict, data: Path, world: World = ALONE) -> Step:
 @contextmanager
 def float64() -> Iterator[None]:
     """Within the block, all behind the augmentations is computed in double precision, the loss included."""
-    to_float32, build_view, train = torch.Tensor.float, Learner._view, Learner.train
+    to_float32, build_view, train = torch.Tensor.float, Learner.view, Learner.train
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch.Tensor, "float", lambda self: self if self.dtype == torch.float64 else to_float32(self))
-        patch.setattr(Learner, "_view", lambda self, *arguments: build_view(self, *arguments).double())
+        patch.setattr(Learner, "view", lambda self, *arguments: build_view(self, *arguments).double())
         patch.setattr(Learner, "train", lambda self, mode=True: train(self, mode).double())
         yield
 

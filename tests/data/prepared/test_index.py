@@ -19,14 +19,14 @@ from mast.data.prepared.subset import Subset
 from mast.distributed import World
 from mast.errors import MastError
 from mast.evaluation.images import labelled_images
-from mast.pretraining.loop import _shares
 from mast.pretraining.run import pretrain
+from mast.pretraining.trainee import shares
 from mast.protocols.semi import labelled_subset
 
 TINY = PretrainSpec(
     dataset="own",
     method="vicreg",
-    encoder={"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
+    encoder={"name": "resnet-narrow", "stem": "small", "widths": [8, 4, 4, 4]},
     projector={"hidden": 8, "output": 8},
     epochs=2,
     batch_size=8,
@@ -92,7 +92,7 @@ def test_processes_decode_each_image_of_an_epoch_once(processes, accumulate, sta
     seen = []
     for rank in range(processes):
         batches = TrainingBatches(images, None, spec.batch_size, seed=1)
-        for step, share in product(range(start, 2), _shares(spec, World(rank, processes))):
+        for step, share in product(range(start, 2), shares(spec, World(rank, processes))):
             seen += batches.batch(0, step, share)[0][:, 0, 0, 0].tolist()
     order = TrainingBatches(images, None, spec.batch_size, seed=1)
     assert sorted(seen) == sorted(row for step in range(start, 2) for row in order.indices(0, step).tolist())

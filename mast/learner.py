@@ -1,0 +1,90 @@
+"""What is pretrained: the encoder, and beside it the networks of a method."""
+
+import os
+import shutil
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from mast.augment.pairing import Pair, draw_pair
+from mast.augment.policy import Policy, unit_float
+from mast.augment.settings import PairingSpec
+from mast.distributed import World
+from mast.errors import MastError
+from mast.models.encoder import build_encoder, normalise
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Learner(nn.Module):
+    """The encoder as `encoder`, a method's networks under their own names, the policy, and what all methods share."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, method: Any, image_size: int, mean: list[float], std: list[float], classes: list[int], world: World
+    ) -> None:
+        """Build the encoder first, so that one seed starts every method from the same weights.
+
+        Args:
+            method: a `mast.methods.Method` with the settings of its run.
+            image_size: side of the images, pixels.
+            mean: of the training images per channel, in [0, 1].
+            std: like `mean`.
+            classes: number of classes of each target.
+            world: the processes of the training.
+        """
+        super().__init__()
+        self.method, self.spec, self.world = method, method.spec, world
+        self.encoder = build_encoder(self.spec.encoder)
+        self.policy = Policy(self.spec.policy, image_size) if self.spec.policy is not None else None
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+        for name, network in method.networks(self.encoder.num_features, classes).items():
+            self.add_module(name, network)
+
+    def forward(self, images: Tensor, labels: Tensor | None, generator: Generator) -> Any:
+        """The method's outcome for uint8 images [N, 3, H, W]; see `mast.methods.Method.loss`."""
+        return self.method.loss(self, images, labels, generator)
+
+    def heads(self) -> dict[str, nn.Module]:
+        """The networks beside the encoder."""
+        return {name: network for name, network in self.named_children() if name != "encoder"}
+
+    def draw_pair(self, images: Tensor, pairing: PairingSpec, generator: Generator) -> tuple[Tensor, Pair]:
+        """The images as float32 in [0, 1], once for both views, and the parameters of two views of all processes'."""
+        return unit_float(images), draw_pair(self.policy, pairing, self.world.size * len(images), generator)
+
+    def view(self, images: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """One augmented, normalised view of this process's images; `parameters` are those of all processes' images."""
+        rows = self.world.rows(len(images))
+        own = {name: values[rows] for name, values in parameters.items()}
+        view = normalise(self.policy.apply(images, own), self.mean, self.std)
+        return view.contiguous(memory_format=torch.channels_last)
+
+    def embed(self, images: Tensor, parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Features [N, D] and embeddings [N, d] of one view of this process's images."""
+        view = self.view(images, parameters)
+        with self.autocast():
+            features = self.encoder(view)
+            return features, self.projector(features)
+
+    def autocast(self) -> torch.autocast:
+        """The context in which networks compute, in the run's precision; the loss is outside of it."""
+        reduced = AUTOCAST.get(self.spec.precision)
+        return torch.autocast(self.mean.device.type, dtype=reduced, enabled=reduced is not None)
+
+    def compile_networks(self) -> None:
+        """Let torch compile the encoder, and the projector if there is one; names of weights stay as they are.
+
+        Raises:
+            MastError: there is no compiler for this device.
+        """
+        compiler = os.environ.get("CXX", "g++")
+        if self.mean.device.type == "cpu" and shutil.which(compiler) is None:
+            raise MastError(f"compile: there is no C++ compiler {compiler!r} here; install one, or set compile: false")
+        self.encoder.compile()
+        if hasattr(self, "projector"):
+            self.projector.compile()

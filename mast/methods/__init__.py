@@ -1,0 +1,105 @@
+"""One file per method: what it trains, the loss of a batch, what it reads, logs and stores.
+
+A method is a subclass of `Method` in a module of this folder. Configurations choose it by the name of that module, with
+`-` for `_`. Workflows are planned with methods at hand, so their modules import torch inside functions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from mast.catalogue import Catalogue
+from mast.settings import StrictModel
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from mast.learner import Learner
+
+TRAINING = frozenset(
+    {
+        *("policy", "optimizer", "epochs", "batch_size", "accumulate", "precision"),
+        *("compile", "log_every", "checkpoint_minutes"),
+    }
+)
+"""The settings that every method reads which trains."""
+
+
+class Outcome(NamedTuple):
+    """One batch's loss with gradient, its unweighted terms, and the detached representation to watch for collapse."""
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    embedding: Tensor
+
+
+class Method:
+    """One way to train an encoder; made anew for each run.
+
+    `learner` is what is trained: the encoder, and by their names the networks that `networks` returns. It does what
+    methods share: it draws pairs, augments and embeds.
+    """
+
+    READS: ClassVar[frozenset[str]] = TRAINING
+    """Settings of a run (fields of `PretrainSpec`) that it reads, beside `method`, `dataset` and `encoder`.
+
+    All others are left out of the run's settings, so that their change does not train it again."""
+
+    SETTINGS: ClassVar[type[StrictModel] | None] = None
+    """Settings of its own: a section of a run's settings under the method's name, with `_` for `-`."""
+
+    NEEDS_LABELS: ClassVar[bool] = False
+
+    def __init__(self, spec: Any) -> None:
+        """`spec` are the run's settings (`PretrainSpec`)."""
+        self.spec = spec
+
+    @classmethod
+    def check(cls, spec: Any) -> None:
+        """Raise ValueError where settings (`PretrainSpec`) do not fit together; called when a configuration is read."""
+
+    def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
+        """What is trained beside the encoder, by name.
+
+        Called after the encoder is built, so that one seed starts every method from the same encoder.
+
+        Args:
+            features: D, the width of the encoder's output.
+            classes: number of classes of each target; empty for data without labels.
+        """
+        return {}
+
+    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+        """The loss of one batch.
+
+        Args:
+            learner: what is trained.
+            images: uint8 [N, 3, H, W], on the learner's device. In several processes N is this one's share, and the
+                loss is that of all processes' images.
+            labels: int64 [N, T], or None.
+            generator: draws the augmentations, on the CPU.
+        """
+        raise NotImplementedError
+
+    def fast_parameters(self, learner: Learner) -> tuple[list[nn.Parameter], float]:
+        """Parameters with a learning rate of their own and without weight decay, and that rate as a factor."""
+        return [], 1.0
+
+    def logged(self, learner: Learner) -> dict[str, float | list[float]]:
+        """What a logged line holds beside the terms."""
+        return {}
+
+    def stored(self, learner: Learner) -> dict[str, Tensor]:
+        """The tensors of `heads.safetensors`: all that is trained and is not the encoder."""
+        return {
+            f"{name}.{key}": tensor
+            for name, network in learner.heads().items()
+            for key, tensor in network.state_dict().items()
+        }
+
+    def stored_settings(self) -> dict[str, str]:
+        """What the metadata of `heads.safetensors` say of the method (optional fields of `records.HeadsMetadata`)."""
+        return {}
+
+
+METHODS = Catalogue("mast.methods", Method)

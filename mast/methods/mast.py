@@ -1,0 +1,78 @@
+"""MAST: VICReg with a learnable mask per augmentation, and pairs weighted by predicted uncertainty (docs/method.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from mast.augment.settings import PairingSpec
+from mast.methods import Outcome, vicreg
+from mast.models.settings import MaskSpec, UncertaintySpec
+from mast.settings import StrictModel
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from mast.learner import Learner
+
+
+class MastSpec(StrictModel):
+    """What MAST adds to VICReg."""
+
+    pairing: PairingSpec = PairingSpec()
+    masks: MaskSpec = MaskSpec()
+    uncertainty: UncertaintySpec = UncertaintySpec()
+
+
+class Mast(vicreg.Vicreg):
+    """Views differ in a subset of the augmentations; masks select the dimensions that are invariant to these."""
+
+    SETTINGS: ClassVar[type[StrictModel] | None] = MastSpec
+
+    def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
+        """Projector, masks and, where asked for, the uncertainty head."""
+        from mast.models.masks import Masks
+        from mast.models.uncertainty import UncertaintyHead
+
+        own, dimensions = self.spec.mast, self.spec.projector.output
+        networks = super().networks(features, classes)
+        networks["masks"] = Masks(len(self.spec.policy.names), dimensions, own.masks)
+        if own.uncertainty.kind != "none":
+            networks["uncertainty"] = UncertaintyHead(features, dimensions, own.uncertainty)
+        return networks
+
+    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+        """MAST's terms on pairs drawn by the configured pairing, weighted."""
+        from mast.objectives.mast import mast_terms
+
+        own = self.spec.mast
+        images, pair = learner.draw_pair(images, own.pairing, generator)
+        features_a, z_a = map(learner.world.gather, learner.embed(images, pair.a))
+        features_b, z_b = map(learner.world.gather, learner.embed(images, pair.b))
+        active = pair.active.to(z_a.device, non_blocking=True)
+        variances = (self._variance(learner, features_a), self._variance(learner, features_b))
+        terms = mast_terms(z_a, z_b, learner.masks(), active, own.masks, own.uncertainty, *variances)
+        return self.weighted(terms, z_a)
+
+    def fast_parameters(self, learner: Learner) -> tuple[list[nn.Parameter], float]:
+        """The mask logits."""
+        return list(learner.masks.parameters()), self.spec.mast.masks.lr_factor
+
+    def logged(self, learner: Learner) -> dict[str, float | list[float]]:
+        """Mean and minimum of each mask."""
+        masks = learner.masks().detach()
+        return {"mask_mean": masks.mean(dim=1).tolist(), "mask_min": masks.amin(dim=1).tolist()}
+
+    def stored(self, learner: Learner) -> dict[str, Tensor]:
+        """Projector and uncertainty head as they are; of the masks their values and their logits."""
+        tensors = super().stored(learner)
+        return tensors | {"masks": learner.masks().detach(), "mask_logits": tensors.pop("masks.logits")}
+
+    def stored_settings(self) -> dict[str, str]:
+        """The settings from which the uncertainty head is rebuilt."""
+        return {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
+
+    def _variance(self, learner: Learner, features: Tensor) -> Tensor | None:
+        if self.spec.mast.uncertainty.kind == "none":
+            return None
+        relative = self.spec.mast.uncertainty.form == "relative"
+        return learner.uncertainty(features.detach() if relative else features)

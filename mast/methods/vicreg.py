@@ -1,0 +1,45 @@
+"""VICReg (Bardes et al. 2022): two views of each image whose embeddings agree, vary, and do not repeat themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from mast.methods import TRAINING, Method, Outcome
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from mast.learner import Learner
+
+
+class Vicreg(Method):
+    """Each view goes through encoder and projector on its own (batch statistics per view)."""
+
+    READS: ClassVar[frozenset[str]] = TRAINING | {"projector", "objective"}
+
+    @classmethod
+    def check(cls, spec: Any) -> None:
+        """Views that do not differ teach nothing."""
+        if spec.policy is not None and not spec.policy.names:
+            raise ValueError("policy.augmentations: a self-supervised run needs at least one augmentation")
+
+    def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
+        """The projector."""
+        from mast.models.projector import build_projector
+
+        return {"projector": build_projector(features, self.spec.projector)}
+
+    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+        """VICReg's terms on composed pairs, weighted."""
+        from mast.augment.pairing import COMPOSED
+        from mast.objectives.vicreg import vicreg_terms
+
+        images, pair = learner.draw_pair(images, COMPOSED, generator)
+        z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]) for view in (pair.a, pair.b))
+        return self.weighted(vicreg_terms(z_a, z_b), z_a)
+
+    def weighted(self, terms: dict[str, Tensor], embedding: Tensor) -> Outcome:
+        """The sum of the terms with the weights of `objective`; a term that it does not name has weight 1."""
+        weights = self.spec.objective.model_dump()
+        loss = sum(weights.get(name, 1.0) * term for name, term in terms.items())
+        return Outcome(loss, terms, embedding.detach())

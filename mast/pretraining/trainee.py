@@ -1,0 +1,146 @@
+"""The pretraining of one run, step by step: every step is a function of the weights, the seed and the step's number."""
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from mast.checkpoint import Checkpoints
+from mast.config import PretrainSpec
+from mast.data.prepared.batches import TrainingBatches
+from mast.distributed import World
+from mast.errors import MastError
+from mast.learner import Learner
+from mast.methods import Outcome
+from mast.models.encoder_file import first_not_finite
+from mast.pretraining.collapse import CollapseWatch
+from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.optim import build_optimizer, learning_rate, set_learning_rate
+from mast.pretraining.window import Window
+
+
+class Pretraining:
+    """What `mast.training.train` trains: a learner, its optimiser, and the lines that are logged of it."""
+
+    def __init__(
+        self, learner: Learner, batches: TrainingBatches, seed: int, checkpoints: Checkpoints, log: MetricsLog
+    ) -> None:
+        """Prepare the first step; the log begins anew.
+
+        Args:
+            learner: the model, on the device where it is trained.
+            batches: deterministic batches.
+            seed: decides augmentations; with `batches` and the initial weights it decides everything.
+            checkpoints: where the trainer saves, for messages.
+            log: gets a line every `log_every` steps.
+
+        Raises:
+            MastError: the processes cannot share a batch, or there is no compiler for `compile`.
+        """
+        self.learner, self.batches, self.seed, self.checkpoints, self.log = learner, batches, seed, checkpoints, log
+        self.spec, self.world, self.device = learner.spec, learner.world, learner.mean.device
+        self.shares = shares(self.spec, self.world)
+        self.steps = self.spec.epochs * batches.steps_per_epoch
+        if self.spec.compile:
+            learner.compile_networks()
+        self.optimizer = build_optimizer(learner, *learner.method.fast_parameters(learner), self.spec.optimizer)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.spec.precision == "fp16")
+        self.window = Window()
+        self.generator = torch.Generator()
+        self._restart_log([])
+        self.model = self.world.wrap(learner).train()
+
+    def step(self, step: int) -> str:
+        """One step of the optimiser, and a logged line where one is due."""
+        rate = learning_rate(
+            self.spec.optimizer, step, self.batches.steps_per_epoch, self.spec.epochs, self.spec.batch_size
+        )
+        set_learning_rate(self.optimizer, rate)
+        self.generator.manual_seed(step_seed(self.seed, step))
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = []
+        for share in self.shares:
+            images, labels = self.batches.batch(*divmod(step, self.batches.steps_per_epoch), share)
+            images = images.to(self.device, non_blocking=True)
+            labels = labels.to(self.device, non_blocking=True) if labels is not None else None
+            with nullcontext() if share is self.shares[-1] or self.world.size == 1 else self.model.no_sync():
+                parts.append(self.model(images, labels, self.generator))
+                self.scaler.scale(parts[-1].loss / len(self.shares)).backward()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.window.add(_mean(parts), self.spec.batch_size, rate)
+        done = step + 1
+        if done % self.spec.log_every == 0 or done == self.steps:
+            self._write_line(done)
+        return ""
+
+    def state(self) -> dict[str, Any]:
+        """See mast.training.Trainee."""
+        parts = {name: part.state_dict() for name, part in self._parts().items()}
+        return {**parts, "records": self.log.records, "window": self.window.state()}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """See mast.training.Trainee."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.window.resume(state["window"])
+        self._restart_log(state["records"])
+
+    def check(self, done: int) -> None:
+        """Raise MastError where a loss since the last line, or a weight, is not finite."""
+        bad = self.window.first_bad(done)
+        if bad is None and (name := first_not_finite(self.learner)) is not None:
+            bad = f"{name} is not finite after step {done}"
+        self._stop_if(bad)
+
+    def _write_line(self, done: int) -> None:
+        self._stop_if(self.window.first_bad(done))
+        if done == self.steps:
+            self.check(done)
+        progress = {"step": done, "epoch": done / self.batches.steps_per_epoch}
+        record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner)}
+        if self.world.leads:
+            self.log.add({**record, **self.watch.signs(record)})
+
+    def _stop_if(self, bad: str | None) -> None:
+        if bad is not None:
+            newest = self.checkpoints.newest()
+            good = "no checkpoint was saved before" if newest is None else f"the last good checkpoint is {newest}"
+            raise MastError(f"training diverged: {bad}; {good}; lower optimizer.lr or use fp32")
+
+    def _restart_log(self, records: list[dict[str, Any]]) -> None:
+        if self.world.leads:
+            self.log.restart(records)
+        self.watch = CollapseWatch(self.spec, self.log.records)
+
+    def _parts(self) -> dict[str, Any]:
+        return {"learner": self.learner, "optimizer": self.optimizer, "scaler": self.scaler}
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Seed of the augmentations of one step: distinct for every (seed < 2³¹, step < 2³²)."""
+    return (seed << 32) + step
+
+
+def shares(spec: PretrainSpec, world: World) -> list[slice]:
+    """This process's rows of a batch, one slice for each of the `accumulate` parts of a step.
+
+    Raises:
+        MastError: the batch cannot be shared out evenly.
+    """
+    parts = spec.accumulate * world.size
+    if spec.batch_size % parts or spec.batch_size // spec.accumulate < 2:
+        raise MastError(
+            f"batch_size: {spec.batch_size} images cannot be shared out over {world.size} processes × "
+            f"accumulate {spec.accumulate}; set a multiple of {parts}, at least {2 * spec.accumulate}"
+        )
+    own, whole = world.rows(spec.batch_size // parts), spec.batch_size // spec.accumulate
+    return [slice(part * whole + own.start, part * whole + own.stop) for part in range(spec.accumulate)]
+
+
+def _mean(parts: list[Outcome]) -> Outcome:
+    """The mean of loss and terms over the parts of a step, detached; the last part's representation."""
+    if len(parts) == 1:
+        return parts[0]
+    terms = {name: torch.stack([part.terms[name].detach() for part in parts]).mean() for name in parts[0].terms}
+    return Outcome(torch.stack([part.loss.detach() for part in parts]).mean(), terms, parts[-1].embedding)
