@@ -1,10 +1,11 @@
-"""The configuration's JSON schema (for editors) and its reference in Markdown (config/README.md)."""
+"""What is generated from models: the configuration's JSON schema and reference, the reference of artefacts' records."""
 
 import json
 from typing import Any
 
 from mast.config.experiment import Experiment
 from mast.config.pretrain import PretrainSpec
+from mast.records import RECORDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -31,16 +32,29 @@ def markdown() -> str:
     """One table of keys for each model, in the order in which a reader meets them."""
     schema = json_schema()
     definitions = schema.pop("$defs")
-    sections = [_section("The file", schema)]
-    seen: set[str] = set()
-    waiting = _references(schema)
+    return "\n".join([_section("The file", schema), *_sections_below(schema, definitions)])
+
+
+def formats_markdown() -> str:
+    """One table of keys for each record (docs/formats.md)."""
+    sections = []
+    for record in RECORDS:
+        schema = record.model_json_schema()
+        definitions = schema.pop("$defs", {})
+        sections += [_section(record.__name__, schema), *_sections_below(schema, definitions)]
+    return "\n".join(dict.fromkeys(sections))
+
+
+def _sections_below(model: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
+    """A section for each model that a model mentions, and that those mention, in that order."""
+    sections, seen, waiting = [], set(), _references(model)
     while waiting:
         name = waiting.pop(0)
         if name not in seen:
             seen.add(name)
             sections.append(_section(name, definitions[name]))
             waiting = _references(definitions[name]) + waiting
-    return "\n".join(sections)
+    return sections
 
 
 def _section(title: str, model: dict[str, Any]) -> str:
