@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.result import Section, Target
 from mast.config import load_experiment
-from mast.paths import study_metrics
+from mast.config.plan import study_metrics
 
 EMBEDDED = Path("config/config.yaml")
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--snakefile", "workflow/Snakefile"]

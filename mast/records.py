@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mast.files import read_sealed_json, write_sealed_json
+from mast.files import read_sealed_json, sha256_json, write_sealed_json
 from mast.settings import parse
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -24,7 +24,11 @@ class Record(_Model):
 
     def write(self, path: Path) -> None:
         """Write the record, sealed, atomically. Keys whose value is their default are left out."""
-        write_sealed_json(path, self.model_dump(mode="json", exclude_defaults=True))
+        write_sealed_json(path, self.stored())
+
+    def stored(self) -> dict[str, Any]:
+        """The keys and values of the file, without the seal."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -160,6 +164,10 @@ class MetricsFile(Record):
     """The versions of the code that trained, extracted and evaluated."""
     seconds: float
 
+    def result_sha256(self) -> str:
+        """SHA-256 of what the file states, without how long it took and which commits measured it; 64 hex digits."""
+        return sha256_json({key: value for key, value in self.stored().items() if key not in ("seconds", "commits")})
+
 
 class AnalysisRecord(Record):
     """One analysis, `analysis.json`."""
@@ -234,6 +242,54 @@ ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
     "retrieval": ("representation", "images", "top1"),
 }
 """Table of the analysis → the columns of its CSV file."""
+
+
+class TableLine(NamedTuple):
+    """A line of a study's table as CSV, `<study>.csv`. The study's `settings` stand before `mean`."""
+
+    table: str
+    protocol: str
+    kind: str
+    task: str
+    target: str
+    metric: str
+    run: str
+    label: str
+    method: str
+    encoder: str
+    dataset: str
+    mean: float
+    interval: float
+    n: int
+    seeds: str
+    published: float | None
+    difference: float | None
+    source: str | None
+    note: str | None
+
+
+class ComparisonLine(NamedTuple):
+    """A line of a study's table of differences as CSV, `<study>_comparison.csv`."""
+
+    table: str
+    protocol: str
+    kind: str
+    task: str
+    target: str
+    metric: str
+    baseline: str
+    run: str
+    baseline_label: str
+    label: str
+    baseline_mean: float
+    run_mean: float
+    difference: float
+    low: float
+    high: float
+    bootstrap_low: float
+    bootstrap_high: float
+    n: int
+    seeds: str
 
 
 def _is_text(annotation: Any) -> bool:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mast.config import DigitsData, Experiment, FolderData, ShapesData
+from mast.config.published import read_published
 from mast.data.readers.folder import list_splits
 from mast.errors import MastError
 from mast.files import read_json
@@ -13,13 +14,14 @@ from mast.settings import nearest
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Check encoders, image folders, labels of tasks, batch sizes, and what protocols ask of their tasks.
+    """Check published values, encoders, image folders, labels of tasks, batch sizes, and what protocols ask of tasks.
 
     All as far as this needs no image to be decoded.
 
     Raises:
-        MastError: `datasets.<name>: …`, `runs.<name>: …` or `protocols.<name>…: …`, for the first that cannot work.
+        MastError: `<published>: …`, `datasets.<name>: …`, `runs.<name>: …` or `protocols.<name>…: …`, for the first that cannot work.
     """
+    read_published(Path(experiment.published))
     _check_timm_names(experiment)
     counts = {name: _count_train(experiment, name) for name in experiment.datasets}
     for name, run in experiment.runs.items():

@@ -14,6 +14,8 @@ from mast.files import atomic_path
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito (2008), told apart by colour-blind readers; their yellow, too faint for lines on white, left out."""
 
+MARKERS = ("o", "s", "^", "D")
+
 DASHES = ("-", "--", ":", "-.")
 
 WIDTH = 8.0
@@ -53,6 +55,11 @@ def line_styles(count: int) -> list[dict[str, str]]:
     """Colour and dash pattern of `count` lines, all different up to 28."""
     pairs = [{"color": colour, "linestyle": dash} for dash in DASHES for colour in COLOURS]
     return list(islice(cycle(pairs), count))
+
+
+def point_style(place: int) -> dict[str, str]:
+    """Colour and marker of the points of the run at a place in the legend, without a line between them."""
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)], "ls": "none"}
 
 
 def save_figure(figure: Figure, output_stem: Path) -> None:

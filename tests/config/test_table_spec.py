@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from mast.config import Experiment
-from mast.config.report import TableSpec, shown_setting
+from mast.config.tables import TableSpec, shown_setting
 from mast.errors import MastError
 from mast.settings import parse
 

@@ -6,11 +6,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of
 
+SOURCE = {
+    "shows": "masks",
+    "reads": "masks",
+    "about": "Learned masks and their overlap between augmentations.",
+    "caption": (
+        "Learned masks of the first seed: one row per augmentation, one column per embedding dimension. Dimensions are "
+        "sorted by the augmentation whose mask closes them most; that a diagonal of closed blocks appears is due to "
+        "the sorting, how far they close is learned."
+    ),
+}
 
-def draw_masks(runs: Runs, output_stem: Path) -> None:
+
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw the masks of each run, a row per augmentation and a column per embedding dimension.
 
     Dimensions are sorted by the augmentation whose mask closes them most, and within it by that mask's weight. Only the
@@ -30,7 +42,7 @@ def draw_masks(runs: Runs, output_stem: Path) -> None:
 
 def _masks(path: Path) -> pd.DataFrame:
     """Weights, an augmentation per row in the file's order, a dimension per column."""
-    table = read_table(path, ("augmentation", "dimension", "weight"))
+    table = read_table(path, ANALYSIS_COLUMNS["masks"])
     wide = table.pivot(index="augmentation", columns="dimension", values="weight")
     return wide.loc[table["augmentation"].unique()]
 

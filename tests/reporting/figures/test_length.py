@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from mast.errors import MastError
-from mast.paths import figure_files
+from mast.config.plan import figure_files
 from mast.reporting.figures.length import _panel
 from mast.reporting.panels import panel_figure
 

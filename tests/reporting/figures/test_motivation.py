@@ -3,7 +3,7 @@ import pytest
 
 from mast.errors import MastError
 from mast.files import sha256_file, write_sealed_json
-from mast.paths import figure_files
+from mast.config.plan import figure_files
 from mast.reporting.figures.motivation import SETTING, _panel, draw_motivation
 from mast.reporting.panels import first_metrics, panel_figure
 

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from mast.config import Experiment
-from mast.config.report import ComparisonSpec
+from mast.config.tables import ComparisonSpec
 from mast.errors import MastError
 from mast.reporting.paired import bootstrap_interval, paired_difference
 from mast.reporting.tables.comparison import all_scores, write_comparison

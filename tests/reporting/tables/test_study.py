@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mast.config.report import TableSpec
+from mast.config.tables import TableSpec
 from mast.errors import MastError
 from mast.reporting.tables.formats import latex_text
 from mast.reporting.tables.layout import setting_titles
