@@ -19,7 +19,8 @@ def check_experiment(experiment: Experiment) -> None:
     All as far as this needs no image to be decoded.
 
     Raises:
-        MastError: `<published>: …`, `datasets.<name>: …`, `runs.<name>: …` or `protocols.<name>…: …`, for the first that cannot work.
+        MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, or the file of published values, for
+            the first that cannot work.
     """
     read_published(Path(experiment.published))
     _check_timm_names(experiment)

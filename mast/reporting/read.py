@@ -18,8 +18,8 @@ def read_metrics_log(path: Path) -> pd.DataFrame:
     """Read the log of a run: a row per logged step. A last line cut short by a stopped run is left out.
 
     Raises:
-        MastError: the file is missing or not the one that the run's record holds, or a line that is not the last is not a
-            JSON object.
+        MastError: the file is missing or not the one that the run's record holds, or a line that is not the last is
+            not a JSON object.
     """
     require_recorded(path, RunFiles(Path(path).parent).record)
     lines = _read_text(path).splitlines()

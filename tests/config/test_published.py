@@ -4,9 +4,9 @@ import pytest
 from support import ROOT
 
 from mast.config import load_experiment
+from mast.config.published import find_published, read_published
 from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError
-from mast.config.published import find_published, read_published
 
 COMMITTED = ROOT / "config" / "published.yaml"
 

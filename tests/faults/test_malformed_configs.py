@@ -13,8 +13,8 @@ from support import ROOT
 from support.projects import Project, new_project
 
 from mast.config import load_experiment
-from mast.errors import MastError
 from mast.config.plan import figure_files, health_files, study_metrics
+from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
 
 SMOKE = (ROOT / "config/smoke.yaml").read_text(encoding="utf-8")

@@ -137,8 +137,8 @@ def _is_clear(difference: Difference) -> bool:
 def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]:
     seeds = "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
     notes = [
-        f"{spec.unit}, percent; each run's mean ± half width of the 95 % interval over its seeds (Student t, none for one seed). "
-        f"Differences are means over the seeds that both runs have (n = {seeds})."
+        f"{spec.unit}, percent; each run's mean ± half width of the 95 % interval over its seeds (Student t, none for "
+        f"one seed). Differences are means over the seeds that both runs have (n = {seeds})."
     ]
     if counts[-1] > 1:
         notes.append(
