@@ -9,22 +9,29 @@ LARGEST_WITH_NUMBERS = 8
 
 
 def draw_heat_map(
-    axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float], *, numbers: bool, aspect: str, rotation: float = 45
+    axis: Axes,
+    matrix: pd.DataFrame,
+    limits: tuple[float, float],
+    *,
+    aspect: str = "auto",
+    numbers: bool = False,
+    rotation: float | None = None,
 ) -> None:
-    """Draw a matrix with the names of its rows and columns; NaN fields stay empty.
+    """Draw a matrix with the names of its rows; NaN fields stay empty.
 
     Args:
         axis: where; the image is then `axis.images[0]`.
         matrix: float [rows, columns].
         limits: values at the ends of the colours.
-        numbers: whether each field shows its value.
         aspect: of a field, as in matplotlib: `equal` or `auto`.
-        rotation: of the columns' names, degrees.
+        numbers: whether each field shows its value.
+        rotation: of the columns' names, degrees; None for columns without names.
     """
     low, high = limits
-    axis.imshow(matrix, aspect=aspect, cmap="viridis", vmin=low, vmax=high)
-    turned = {"rotation": rotation, "rotation_mode": "anchor", "ha": "right", "va": "center"}
-    axis.set_xticks(range(matrix.shape[1]), matrix.columns, **turned)
+    axis.imshow(matrix, aspect=aspect, interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
+    if rotation is not None:
+        turned = {"rotation": rotation, "rotation_mode": "anchor", "ha": "right", "va": "center"}
+        axis.set_xticks(range(matrix.shape[1]), matrix.columns, **turned)
     axis.set_yticks(range(len(matrix)), matrix.index)
     axis.grid(False)
     for (row, column), value in np.ndenumerate(matrix):
@@ -37,7 +44,7 @@ def draw_pairs(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float], as
     """Draw a square matrix of pairs, NaN on its diagonal, on grey: large ones without numbers, names upright."""
     small = len(matrix) <= LARGEST_WITH_NUMBERS
     axis.set_facecolor("#eeeeee")
-    draw_heat_map(axis, matrix, limits, numbers=small, aspect=aspect, rotation=45 if small else 90)
+    draw_heat_map(axis, matrix, limits, aspect=aspect, numbers=small, rotation=45 if small else 90)
 
 
 def without_diagonal(matrix: pd.DataFrame) -> pd.DataFrame:

@@ -38,7 +38,6 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
     """
     columns = (*TableLine._fields, setting)
     tables = {title: first_metrics(read_table(Path(paths[0]), columns)) for title, paths in runs.items()}
-    tables = {title: table for title, table in tables.items() if len(table)}
     save_figure_of(tables, lambda found: panel_figure(found, panel), nothing, output_stem)
 
 

@@ -70,7 +70,15 @@ def save_figure(figure: Figure, output_stem: Path) -> None:
 
 
 def save_figure_of(found: Mapping[str, Any], draw: Callable[[Any], Figure], nothing: str, output_stem: Path) -> None:
-    """Save what `draw` makes of `found`, in the project's style; where it is empty, a figure that says `nothing`."""
+    """Save what `draw` makes of the entries that are not empty, in the project's style.
+
+    Args:
+        found: label → what was read.
+        draw: from the same mapping to a figure.
+        nothing: text of the figure where there is nothing to draw.
+        output_stem: the figure's path without suffix.
+    """
+    found = {label: own for label, own in found.items() if len(own)}
     with figure_style():
         save_figure(draw(found) if found else empty_figure(nothing), output_stem)
 

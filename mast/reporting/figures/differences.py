@@ -49,7 +49,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     tables = {title: read_table(Path(paths[0]), ComparisonLine._fields) for title, paths in runs.items()}
-    tables = {title: table[table["metric"] != "rank"] for title, table in tables.items() if len(table)}
+    tables = {title: table[table["metric"] != "rank"] for title, table in tables.items()}
     save_figure_of(tables, _figure, "No runs are compared.", output_stem)
 
 

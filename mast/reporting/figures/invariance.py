@@ -46,7 +46,6 @@ def draw(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     matrices = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
-    matrices = {label: matrix for label, matrix in matrices.items() if matrix.size}
     save_figure_of(matrices, _figure, "None of the runs has augmentations.", output_stem)
 
 
@@ -75,7 +74,7 @@ def _figure(matrices: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _panel(axis: Axes, matrix: pd.DataFrame, highest: float, numbers: bool) -> None:
-    draw_heat_map(axis, matrix, (0, highest), numbers=numbers, aspect="auto")
+    draw_heat_map(axis, matrix, (0, highest), numbers=numbers, rotation=45)
     axis.set_xlabel("space")
     axis.set_ylabel("augmentation applied")
     for row, column in zip(*np.nonzero(matrix.index.to_numpy()[:, None] == matrix.columns.to_numpy()), strict=True):

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mast.records import ANALYSIS_COLUMNS
+from mast.reporting.heat_map import draw_heat_map
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of
 
@@ -36,7 +37,6 @@ def draw(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     masks = {label: _masks(paths[0]) for label, paths in runs.items()}
-    masks = {label: table for label, table in masks.items() if len(table)}
     save_figure_of(masks, _figure, "None of the runs has learned masks.", output_stem)
 
 
@@ -58,11 +58,8 @@ def _figure(masks: dict[str, pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.3 + sum(0.75 + 0.22 * count for count in rows)))
     axes = figure.subplots(len(masks), 1, squeeze=False, height_ratios=rows)[:, 0]
     for axis, (label, table) in zip(axes, masks.items(), strict=True):
-        weights = sorted_dimensions(table.to_numpy())
-        image = axis.imshow(weights, aspect="auto", interpolation="nearest", cmap="viridis", vmin=0, vmax=1)
-        axis.set_yticks(range(len(table)), table.index)
+        draw_heat_map(axis, pd.DataFrame(sorted_dimensions(table.to_numpy()), table.index), (0, 1))
         axis.set_title(label)
         axis.set_xlabel("embedding dimension (sorted)")
-        axis.grid(False)
-    figure.colorbar(image, ax=list(axes), label="mask weight", fraction=0.04, pad=0.02)
+    figure.colorbar(axis.images[0], ax=list(axes), label="mask weight", fraction=0.04, pad=0.02)
     return figure

@@ -39,7 +39,6 @@ def draw(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     tables = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
-    tables = {label: table for label, table in tables.items() if len(table)}
     save_figure_of(tables, _figure, "None of the runs has learned masks.", output_stem)
 
 

@@ -51,7 +51,6 @@ def draw(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     tables = {label: read_seeds(paths, ANALYSIS_COLUMNS["retrieval"]) for label, paths in runs.items()}
-    tables = {label: table for label, table in tables.items() if len(table)}
     save_figure_of(tables, _figure, "None of the runs has augmentations.", output_stem)
 
 
