@@ -14,7 +14,7 @@ from mast.settings import nearest
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Check published values, encoders, image folders, labels of tasks, batch sizes, and what protocols ask of tasks.
+    """Check encoders, image folders, labels of tasks, batch sizes, what protocols ask of tasks, and published values.
 
     All as far as this needs no image to be decoded.
 
@@ -22,7 +22,6 @@ def check_experiment(experiment: Experiment) -> None:
         MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, or the file of published values, for
             the first that cannot work.
     """
-    read_published(Path(experiment.published))
     _check_timm_names(experiment)
     counts = {name: _count_train(experiment, name) for name in experiment.datasets}
     for name, run in experiment.runs.items():
@@ -33,6 +32,7 @@ def check_experiment(experiment: Experiment) -> None:
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
     check_protocols(experiment, counts)
+    read_published(Path(experiment.published))
 
 
 def _count_train(experiment: Experiment, name: str) -> int | None:
