@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -242,54 +242,6 @@ ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
     "retrieval": ("representation", "images", "top1"),
 }
 """Table of the analysis → the columns of its CSV file."""
-
-
-class TableLine(NamedTuple):
-    """A line of a study's table as CSV, `<study>.csv`. The study's `settings` stand before `mean`."""
-
-    table: str
-    protocol: str
-    kind: str
-    task: str
-    target: str
-    metric: str
-    run: str
-    label: str
-    method: str
-    encoder: str
-    dataset: str
-    mean: float
-    interval: float
-    n: int
-    seeds: str
-    published: float | None
-    difference: float | None
-    source: str | None
-    note: str | None
-
-
-class ComparisonLine(NamedTuple):
-    """A line of a study's table of differences as CSV, `<study>_comparison.csv`."""
-
-    table: str
-    protocol: str
-    kind: str
-    task: str
-    target: str
-    metric: str
-    baseline: str
-    run: str
-    baseline_label: str
-    label: str
-    baseline_mean: float
-    run_mean: float
-    difference: float
-    low: float
-    high: float
-    bootstrap_low: float
-    bootstrap_high: float
-    n: int
-    seeds: str
 
 
 def _is_text(annotation: Any) -> bool:

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.records import TableLine
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of
+from mast.reporting.tables.lines import TableLine
 
 LARGEST_IN_A_ROW = 3
 LIMITS = (-3.0, 103.0)

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mast.records import ComparisonLine
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, point_style, save_figure_of
+from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.study import ALL_TASKS, row_titles
 
 SOURCE = {

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from mast.config.tables import ComparisonSpec
-from mast.records import ComparisonLine
 from mast.reporting.paired import RESAMPLES, Difference, paired_difference
 from mast.reporting.statistics import estimate
 from mast.reporting.tables.collect import code_note, collect, require_fit
 from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row, shown
+from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.outputs import write_outputs
 from mast.reporting.tables.study import ALL_TASKS, Column, all_columns, over_tasks, row_titles, visible_columns
 

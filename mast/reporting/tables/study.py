@@ -9,10 +9,10 @@ import pandas as pd
 from mast.config.published import PublishedValue, find_published, read_published
 from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError
-from mast.records import TableLine
 from mast.reporting.statistics import Estimate, estimate, mean_per_seed
 from mast.reporting.tables.collect import code_note, collect, require_fit
 from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, shown, shown_published
+from mast.reporting.tables.lines import TableLine
 from mast.reporting.tables.outputs import write_outputs
 
 Column = tuple[str, str, str]

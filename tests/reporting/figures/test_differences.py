@@ -4,8 +4,8 @@ import pytest
 
 from mast.config.plan import figure_files
 from mast.errors import MastError
-from mast.records import ComparisonLine
 from mast.reporting.figures.differences import _figure, draw
+from mast.reporting.tables.lines import ComparisonLine
 
 COLUMNS = (
     *("task", "target", "metric", "baseline_label", "label", "difference"),

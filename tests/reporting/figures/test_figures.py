@@ -10,13 +10,14 @@ from PIL import Image
 
 from mast.config.figures import FIGURES
 from mast.errors import MastError
-from mast.records import ANALYSIS_COLUMNS, ComparisonLine, TableLine
+from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.figures import load
 from mast.reporting.figures.certainty import grid
 from mast.reporting.figures.clusters import merges
 from mast.reporting.figures.masks import sorted_dimensions
 from mast.reporting.read import over_seeds, read_metrics_log
 from mast.reporting.style import line_styles
+from mast.reporting.tables.lines import ComparisonLine, TableLine
 
 AUGMENTATIONS = ("crop", "flip", "jitter")
 

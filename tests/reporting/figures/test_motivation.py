@@ -4,9 +4,9 @@ import pytest
 from mast.config.plan import figure_files
 from mast.errors import MastError
 from mast.files import sha256_file, write_sealed_json
-from mast.records import TableLine
 from mast.reporting.figures.motivation import SETTING, _panel, draw
 from mast.reporting.panels import first_metrics, panel_figure
+from mast.reporting.tables.lines import TableLine
 
 COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
 
