@@ -1,6 +1,5 @@
 """Seconds that the workflow adds to the work of its jobs."""
 
-import json
 import statistics
 import subprocess
 import sys
@@ -13,7 +12,8 @@ import yaml
 
 from benchmarks.result import Section, Target
 from mast.config import load_experiment
-from mast.paths import study_metrics
+from mast.config.plan import study_metrics
+from mast.records import MetricsFile
 
 EMBEDDED = Path("config/config.yaml")
 SNAKEMAKE = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--snakefile", "workflow/Snakefile"]
@@ -64,23 +64,21 @@ def _table_seconds(folder: Path) -> float:
     path.write_text(yaml.safe_dump(config))
     for file in study_metrics(load_experiment(path), "linear"):
         *_, protocol, task, dataset, run, seed = Path(file).with_suffix("").parts
-        metrics = {
-            "format": 1,
-            "protocol": protocol,
-            "kind": "linear-lbfgs",
-            "version": 1,
-            "settings": {},
-            "task": task,
-            "dataset": dataset,
-            "run": run,
-            "seed": int(seed.removeprefix("seed")),
-            "metrics": {"label": {"top1": 50.0}},
-            "counts": {"train": 100, "test": 100},
-            "seconds": 1.0,
-            **dict.fromkeys(("spec_sha256", "data_sha256", "task_sha256", "encoder_sha256"), "0"),
-        }
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        Path(file).write_text(json.dumps(metrics))
+        MetricsFile(
+            format=1,
+            protocol=protocol,
+            kind="linear-lbfgs",
+            version=1,
+            settings={},
+            task=task,
+            dataset=dataset,
+            run=run,
+            seed=int(seed.removeprefix("seed")),
+            metrics={"label": {"top1": 50.0}},
+            counts={"train": 100, "test": 100},
+            seconds=1.0,
+            **dict.fromkeys(("spec_sha256", "data_sha256", "task_sha256", "encoder_sha256"), "0" * 64),
+        ).write(Path(file))
     return _median([sys.executable, "-m", "mast.cli", "table", "--config", str(path), "--study", "linear"])
 
 

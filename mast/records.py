@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mast.files import read_sealed_json, write_sealed_json
+from mast.files import read_sealed_json, sha256_json, write_sealed_json
 from mast.settings import parse
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -24,7 +24,11 @@ class Record(_Model):
 
     def write(self, path: Path) -> None:
         """Write the record, sealed, atomically. Keys whose value is their default are left out."""
-        write_sealed_json(path, self.model_dump(mode="json", exclude_defaults=True))
+        write_sealed_json(path, self.stored())
+
+    def stored(self) -> dict[str, Any]:
+        """The keys and values of the file, without the seal."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -159,6 +163,10 @@ class MetricsFile(Record):
     commits: tuple[str, ...] = ()
     """The versions of the code that trained, extracted and evaluated."""
     seconds: float
+
+    def result_sha256(self) -> str:
+        """SHA-256 of what the file states, without how long it took and which commits measured it; 64 hex digits."""
+        return sha256_json({key: value for key, value in self.stored().items() if key not in ("seconds", "commits")})
 
 
 class AnalysisRecord(Record):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PREDICTIONS_SUFFIX = ".predictions.json"
+SOURCES_SUFFIX = ".sources.json"
 
 
 @dataclass(frozen=True)
@@ -154,6 +155,11 @@ def predictions_of(metrics: Path) -> Path:
 def metrics_of(predictions: Path) -> Path:
     """The metrics file beside detections."""
     return predictions.with_name(predictions.name.removesuffix(PREDICTIONS_SUFFIX) + ".json")
+
+
+def sources_of(table: Path) -> Path:
+    """The record beside a file of a table, which says what it was made from."""
+    return table.with_suffix(SOURCES_SUFFIX)
 
 
 def checkpoints_of(output: Path) -> Path:

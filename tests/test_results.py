@@ -4,7 +4,8 @@ import pytest
 from support import ROOT
 
 from mast.config import Experiment, load_experiment
-from mast.paths import CURVES, figure_files, of_runs, study_metrics
+from mast.config.plan import figure_files, of_runs, study_metrics
+from mast.results import Results
 
 
 @pytest.fixture
@@ -13,7 +14,8 @@ def smoke() -> Experiment:
 
 
 def test_every_seed_of_a_run(smoke: Experiment) -> None:
-    assert of_runs(smoke, CURVES, ["vicreg", "mast"]) == [
+    results = Results(smoke.results)
+    assert of_runs(smoke, lambda *names: results.run(*names).log, ["vicreg", "mast"]) == [
         "results/smoke/pretrain/shapes/vicreg/seed0/metrics.jsonl",
         "results/smoke/pretrain/shapes/mast/seed0/metrics.jsonl",
         "results/smoke/pretrain/shapes/mast/seed1/metrics.jsonl",

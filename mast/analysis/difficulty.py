@@ -10,8 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mast.analysis.uncertainty import Predictions
-
-DIFFICULTY_COLUMNS = ("against", "name", "correlation", "low", "high", "count")
+from mast.records import ANALYSIS_COLUMNS
 
 RESAMPLES = 2000
 SEED = 0
@@ -70,7 +69,7 @@ def measure_difficulty(predictions: Predictions, errors: Mapping[str, np.ndarray
         errors: name → [N], of the same images.
 
     Returns:
-        A frame with `DIFFICULTY_COLUMNS`; `against` is `strength` or `error`, `count` the number of images.
+        The table `difficulty`; `against` is `strength` or `error`, `count` the number of images.
     """
     records = []
     for name, steps in predictions.items():
@@ -79,7 +78,7 @@ def measure_difficulty(predictions: Predictions, errors: Mapping[str, np.ndarray
     plain = _plain(predictions)
     for name, error in errors.items():
         records.append(("error", name, *spearman(error[None], plain[None]), len(plain)))
-    return pd.DataFrame(records, columns=list(DIFFICULTY_COLUMNS))
+    return pd.DataFrame(records, columns=ANALYSIS_COLUMNS["difficulty"])
 
 
 def extremes(predictions: Predictions, images: Tensor) -> dict[str, np.ndarray]:

@@ -8,8 +8,7 @@ from torch.nn import functional
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
-
-INVARIANCE_COLUMNS = ("augmentation", "space", "moved", "between", "relative", "count")
+from mast.records import ANALYSIS_COLUMNS
 
 FEATURES, EMBEDDING = "features", "embedding"
 """Names of the whole spaces, encoder and projector; a subspace has the name of its augmentation."""
@@ -43,7 +42,7 @@ def measure_invariance(
         device: where the encoder runs.
 
     Returns:
-        A frame with `INVARIANCE_COLUMNS`, a row for each augmentation and space: mean distance that the augmentation
+        The table `invariance`, a row for each augmentation and space: mean distance that the augmentation
         moves an image, mean distance between two plain images, the first over the second (0: invariant; 1: as far as
         to another image), and the number of images.
     """
@@ -63,7 +62,7 @@ def measure_invariance(
             moved = (rows - plain[space]).norm(dim=1).mean().item()
             relative = moved / between[space] if between[space] else 0.0
             records.append((name, space, moved, between[space], relative, len(images)))
-    return pd.DataFrame(records, columns=list(INVARIANCE_COLUMNS))
+    return pd.DataFrame(records, columns=ANALYSIS_COLUMNS["invariance"])
 
 
 def _always_applied(policy: PolicySpec) -> PolicySpec:

@@ -12,8 +12,7 @@ from mast.analysis.views import augment_views
 from mast.augment.pairing import COMPOSED, draw_pair
 from mast.augment.policy import Params, Policy
 from mast.models.encoder import normalise
-
-RETRIEVAL_COLUMNS = ("representation", "images", "top1")
+from mast.records import ANALYSIS_COLUMNS
 
 PIXELS, COLOUR = "pixels", "colour"
 """Names of the shortcuts, beside those of what is learned."""
@@ -52,7 +51,7 @@ def measure_retrieval(
         device: where the encoder runs.
 
     Returns:
-        A frame with `RETRIEVAL_COLUMNS`, a row for each representation; `images` is N, `top1` in percent (chance is
+        The table `retrieval`, a row for each representation; `images` is N, `top1` in percent (chance is
         100 / N).
     """
     mean, std = (statistic.to(device) for statistic in normalisation)
@@ -69,7 +68,7 @@ def measure_retrieval(
     pair = draw_pair(policy, COMPOSED, len(images), torch.Generator().manual_seed(SEED))
     a, b = represent(pair.a), represent(pair.b)
     rows = [(name, len(images), 100 * retrieve(a[name], b[name]).mean()) for name in a]
-    return pd.DataFrame(rows, columns=list(RETRIEVAL_COLUMNS))
+    return pd.DataFrame(rows, columns=ANALYSIS_COLUMNS["retrieval"])
 
 
 def colour_statistics(view: Tensor) -> Tensor:

@@ -10,33 +10,22 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from mast.analysis.difficulty import (
-    DIFFICULTY_COLUMNS,
-    extremes,
-    measure_difficulty,
-    named_errors,
-    neighbour_errors,
-)
-from mast.analysis.invariance import INVARIANCE_COLUMNS, measure_invariance
-from mast.analysis.masks import (
-    MASK_COLUMNS,
-    OVERLAP_COLUMNS,
-    SUBSPACE_COLUMNS,
-    mask_overlap,
-    mask_weights,
-    subspace_dimensions,
-)
-from mast.analysis.retrieval import RETRIEVAL_COLUMNS, measure_retrieval
-from mast.analysis.uncertainty import UNCERTAINTY_COLUMNS, measure_uncertainty, predict_uncertainty
+from mast.analysis.difficulty import extremes, measure_difficulty, named_errors, neighbour_errors
+from mast.analysis.invariance import measure_invariance
+from mast.analysis.masks import mask_overlap, mask_weights, subspace_dimensions
+from mast.analysis.retrieval import measure_retrieval
+from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
 from mast.config import PretrainSpec
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
-from mast.files import atomic_path, read_json, sha256_file, write_sealed_json, write_text
+from mast.files import atomic_path, sha256_file, write_text
 from mast.models.encoder_file import load_encoder, normalisation, read_weights
 from mast.models.projector import load_projector
 from mast.models.uncertainty import load_uncertainty_head
+from mast.records import ANALYSIS_COLUMNS, AnalysisRecord, RunRecord
+from mast.results import AnalysisFiles, RunFiles
 from mast.settings import parse
 
 IMAGES = 512
@@ -45,29 +34,17 @@ IMAGES = 512
 BANK = 2048
 """Number of training images, at most, among which nearest neighbours are searched."""
 
-
-COLUMNS = {
-    "masks": MASK_COLUMNS,
-    "overlap": OVERLAP_COLUMNS,
-    "subspaces": SUBSPACE_COLUMNS,
-    "uncertainty": UNCERTAINTY_COLUMNS,
-    "difficulty": DIFFICULTY_COLUMNS,
-    "invariance": INVARIANCE_COLUMNS,
-    "retrieval": RETRIEVAL_COLUMNS,
-}
-"""Table → its columns; each is a CSV file."""
-
 NO_EXTREMES = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros((2, 0), np.float32)}
 
 
 def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
-    """Write a CSV file for each table of `COLUMNS`, `extremes.npz` and `analysis.json` (hashes) to `output`.
+    """Write to `output` a CSV file for each table of `ANALYSIS_COLUMNS`, the extremes, and the record of their hashes.
 
-    `extremes.npz` holds the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file: a
+    The extremes are the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file: a
     header and nothing else) where the run lacks what it measures: learned masks, an uncertainty head, augmentations.
 
     Args:
-        run_directory: what pretraining wrote: encoder, heads and run.json.
+        run_directory: what pretraining wrote: encoder, heads and record.
         data: directory of a prepared classification data set, usually that of pretraining; its test images are used,
             or those of train where it has no test split.
         output: directory of the files.
@@ -76,9 +53,10 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
     Raises:
         MastError: a file is missing or damaged, or the images do not have the size of pretraining's policy.
     """
-    masks, augmentations = _learned_masks(Path(run_directory) / "heads.safetensors")
-    run = _load(Path(run_directory), open_prepared(data), torch.device(device))
-    tables, ends = {name: pd.DataFrame(columns=columns) for name, columns in COLUMNS.items()}, NO_EXTREMES
+    pretrained, files = RunFiles(Path(run_directory)), AnalysisFiles(Path(output))
+    masks, augmentations = _learned_masks(pretrained.heads)
+    run = _load(pretrained, open_prepared(data), torch.device(device))
+    tables, ends = {name: pd.DataFrame(columns=columns) for name, columns in ANALYSIS_COLUMNS.items()}, NO_EXTREMES
     if masks is not None:
         tables["masks"] = mask_weights(masks, augmentations)
         tables["overlap"] = mask_overlap(masks, augmentations)
@@ -91,11 +69,16 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         tables["uncertainty"] = measure_uncertainty(predictions)
         tables["difficulty"] = measure_difficulty(predictions, _errors(run))
         ends = extremes(predictions, run.images)
-    with atomic_path(Path(output) / "extremes.npz") as temporary:
+    with atomic_path(files.extremes) as temporary:
         np.savez(temporary, **ends)
     for name, table in tables.items():
-        write_text(Path(output) / f"{name}.csv", table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
-    _record(Path(run_directory), Path(output), ["extremes.npz", *(f"{name}.csv" for name in tables)])
+        write_text(files.table(name), table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    AnalysisRecord(
+        format=1,
+        encoder_sha256=sha256_file(pretrained.encoder),
+        heads_sha256=sha256_file(pretrained.heads),
+        files={file.name: sha256_file(file) for file in (files.extremes, *map(files.table, tables))},
+    ).write(files.record)
 
 
 @dataclass(frozen=True)
@@ -129,12 +112,11 @@ class _Run:
         return Policy(self.spec.policy, self.data.images(self.split).shape[1])
 
 
-def _load(directory: Path, data: PreparedData, device: torch.device) -> _Run:
-    encoder, metadata = load_encoder(directory / "encoder.safetensors")
-    run_file = directory / "run.json"
-    spec = parse(PretrainSpec, read_json(run_file)["spec"], str(run_file)).resolved()
-    heads = directory / "heads.safetensors"
-    modules = (encoder, load_projector(heads, encoder.num_features, spec.projector), load_uncertainty_head(heads))
+def _load(files: RunFiles, data: PreparedData, device: torch.device) -> _Run:
+    encoder, metadata = load_encoder(files.encoder)
+    spec = parse(PretrainSpec, RunRecord.read(files.record).spec, str(files.record)).resolved()
+    projector = load_projector(files.heads, encoder.num_features, spec.projector)
+    modules = (encoder, projector, load_uncertainty_head(files.heads))
     modules = (module if module is None else module.to(device) for module in modules)
     return _Run(spec, *modules, normalisation(metadata), data, device)
 
@@ -161,13 +143,6 @@ def _errors(run: _Run) -> dict[str, np.ndarray]:
     )
     chosen = bank_labels[start : start + BANK]
     return named_errors(neighbour_errors(bank_features, chosen, features, labels[:IMAGES]), list(run.data.targets))
-
-
-def _record(run_directory: Path, output: Path, files: list[str]) -> None:
-    """Write analysis.json: the hashes of the files written, and of those that they were made from."""
-    weights = {f"{name}_sha256": sha256_file(run_directory / f"{name}.safetensors") for name in ("encoder", "heads")}
-    written = {name: sha256_file(output / name) for name in files}
-    write_sealed_json(output / "analysis.json", {"format": 1, **weights, "files": written})
 
 
 def _learned_masks(heads_file: Path) -> tuple[Tensor | None, list[str]]:

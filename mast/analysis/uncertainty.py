@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from mast.analysis.views import encode_views
 from mast.augment.policy import Params, Policy
-
-UNCERTAINTY_COLUMNS = ("augmentation", "strength", "uncertainty", "spread", "count")
+from mast.records import ANALYSIS_COLUMNS
 
 LEVELS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Strengths at which each augmentation is applied, beside the identity (0); 1 is the strongest that the policy allows.
@@ -56,7 +55,7 @@ def predict_uncertainty(
 
 
 def measure_uncertainty(predictions: Predictions) -> pd.DataFrame:
-    """A frame with `UNCERTAINTY_COLUMNS`, a row for each augmentation and level.
+    """The table `uncertainty`, a row for each augmentation and level.
 
     Mean strength, mean of σ over images, its standard deviation over images, and the number of images.
     """
@@ -65,7 +64,7 @@ def measure_uncertainty(predictions: Predictions) -> pd.DataFrame:
         for name, steps in predictions.items()
         for strength, sigma in steps
     ]
-    return pd.DataFrame(rows, columns=list(UNCERTAINTY_COLUMNS))
+    return pd.DataFrame(rows, columns=ANALYSIS_COLUMNS["uncertainty"])
 
 
 def _steps(policy: Policy, name: str, count: int) -> Iterator[tuple[Tensor, Params]]:

@@ -3,7 +3,8 @@
 import argparse
 
 from mast.cli.options import add_config, add_names, add_paths, add_process, experiment, known, path
-from mast.paths import ANALYSIS, DATA, RUN
+from mast.paths import DATA, RUN
+from mast.results import Results
 from mast.runtime import choose_device, set_up_process
 
 
@@ -22,7 +23,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _analyze(arguments: argparse.Namespace) -> None:
     if arguments.config is not None:
         arguments.task = known(experiment(arguments).runs, "run", arguments.run).dataset
-    paths = [path(arguments, "pretrained", RUN), path(arguments, "data", DATA), path(arguments, "output", ANALYSIS)]
+    output = str(Results("").analysis("{dataset}", "{run}", "{seed}").directory)
+    paths = [path(arguments, "pretrained", RUN), path(arguments, "data", DATA), path(arguments, "output", output)]
     set_up_process(arguments.threads)
     from mast.analysis import analyze
 

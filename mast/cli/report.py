@@ -4,10 +4,15 @@ import argparse
 from pathlib import Path
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, experiment, known, path
-from mast.config.report import ComparisonSpec, TableSpec
+from mast.config.figures import FIGURES
+from mast.config.plan import figure_files, health_files, study_metrics
+from mast.config.tables import ComparisonSpec, TableSpec
 from mast.errors import MastError
-from mast.paths import COMPARISON, FIGURE, FIGURE_SOURCES, HEALTH, TABLE, figure_files, health_files, study_metrics
+from mast.results import Results
 from mast.settings import parse_spec
+
+PLACES = Results("")
+"""Patterns of the outputs, relative to the configuration's `results`."""
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -16,7 +21,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(table)
     add_names(table, "study")
     add_paths(table, output="path of the table without its suffix")
-    table.add_argument("--published", type=Path, default=Path("config/published.yaml"), metavar="YAML")
+    table.add_argument("--published", type=Path, metavar="YAML", help="default: the configuration's `published`")
     table.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
     table.set_defaults(execute=_table)
     compare = commands.add_parser("compare", help="write a study's differences to its baseline as a table")
@@ -30,7 +35,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(health, output="path of the table without its suffix")
     health.set_defaults(execute=_health)
     figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
-    figure.add_argument("figure", choices=FIGURE_SOURCES, metavar="NAME", help=", ".join(FIGURE_SOURCES))
+    figure.add_argument("figure", choices=FIGURES, metavar="NAME", help=", ".join(FIGURES))
     add_config_or_spec(figure)
     add_paths(figure, output="path of the figure without its suffix")
     figure.set_defaults(execute=_figure)
@@ -53,7 +58,13 @@ def _table(arguments: argparse.Namespace) -> None:
         metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study)]
     from mast.reporting.tables.study import write_table
 
-    write_table(spec, metrics, arguments.published, path(arguments, "output", TABLE))
+    write_table(spec, metrics, _published(arguments), path(arguments, "output", str(PLACES.table("{study}"))))
+
+
+def _published(arguments: argparse.Namespace) -> Path:
+    if arguments.published is None and arguments.config is None:
+        raise MastError("--published: required without --config")
+    return arguments.published or Path(experiment(arguments).published)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -69,7 +80,7 @@ def _compare(arguments: argparse.Namespace) -> None:
         metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study, runs)]
     from mast.reporting.tables.comparison import write_comparison
 
-    write_comparison(spec, metrics, path(arguments, "output", COMPARISON))
+    write_comparison(spec, metrics, path(arguments, "output", str(PLACES.comparison("{study}"))))
 
 
 def _health(arguments: argparse.Namespace) -> None:
@@ -80,7 +91,7 @@ def _health(arguments: argparse.Namespace) -> None:
     from mast.reporting.tables.health import write_health
 
     runs = {run: [Path(file) for file in own] for run, own in files.items()}
-    write_health(runs, path(arguments, "output", HEALTH))
+    write_health(runs, path(arguments, "output", str(PLACES.health)))
 
 
 def _figure(arguments: argparse.Namespace) -> None:
@@ -88,10 +99,10 @@ def _figure(arguments: argparse.Namespace) -> None:
         files = figure_files(experiment(arguments), arguments.figure)
     else:
         files = parse_spec(dict[str, list[Path]], arguments.spec)
-    from mast.reporting.figures import FIGURES
+    from mast.reporting.figures import load
 
     runs = {label: [Path(file) for file in own] for label, own in files.items()}
-    FIGURES[arguments.figure](runs, path(arguments, "output", FIGURE))
+    load(arguments.figure)(runs, path(arguments, "output", str(PLACES.figure("{figure}"))))
 
 
 def _fill(arguments: argparse.Namespace) -> None:

@@ -6,9 +6,11 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
+from mast.config.figures import FIGURES, Figures
 from mast.config.pretrain import PretrainSpec
-from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
 from mast.config.scale import below, tiny
+from mast.config.shown import CAPTIONS, table_facts
+from mast.config.tables import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
 from mast.settings import Count, Name, StrictModel, nearest, one_line
 
 
@@ -57,33 +59,6 @@ class Study(StrictModel):
     Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
     seeds: Seeds | None = None
     """Seeds of its runs that are evaluated (default: all that the runs have)."""
-
-
-STUDY_SETTINGS = {"motivation": "policy.augmentations", "length": "epochs"}
-"""Figure that shows studies → the setting that these must show."""
-
-
-class Figures(StrictModel):
-    """Which runs, or studies, the figures show."""
-
-    losses: tuple[Name, ...] = ()
-    """Loss terms over training."""
-    masks: tuple[Name, ...] = ()
-    """Learned masks and their overlap between augmentations."""
-    uncertainty: tuple[Name, ...] = ()
-    """Predicted uncertainty against augmentation strength."""
-    invariance: tuple[Name, ...] = ()
-    """How far the representation moves under each augmentation, in the whole space and in each subspace."""
-    retrieval: tuple[Name, ...] = ()
-    """How often an image's other view is found by what a run learned, by pixels and by colours alone."""
-    motivation: tuple[Name, ...] = ()
-    """Studies (not runs) with the setting `policy.augmentations`: accuracy of each task under each set."""
-    length: tuple[Name, ...] = ()
-    """Studies with the setting `epochs`: accuracy of each task against the length of pretraining."""
-    differences: tuple[Name, ...] = ()
-    """Studies with `compare`: differences to the baseline with their intervals, for each task and over tasks."""
-    detections: tuple[Name, ...] = ()
-    """Boxes and masks found on test images: of the first detection study that has all these runs, its first task."""
 
 
 class Resources(StrictModel):
@@ -143,6 +118,8 @@ class Experiment(StrictModel):
     protocols: Annotated[dict[Name, ProtocolSpec], Field(min_length=1)]
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     figures: Figures = Figures()
+    published: Annotated[str, Field(min_length=1)] = "config/published.yaml"
+    """File of the published values that tables show beside ours; a relative path starts where the command runs."""
     resources: Stages = Stages()
 
     def run_seeds(self, run: str) -> tuple[int, ...]:
@@ -157,30 +134,36 @@ class Experiment(StrictModel):
     def table_spec(self, study: str) -> TableSpec:
         """What the table of a study needs to know."""
         spec = self.studies[study]
+        protocol = self.protocols[spec.protocol]
         return TableSpec(
             name=study,
             title=spec.title,
             caption=spec.caption,
             protocol=spec.protocol,
-            kind=self.protocols[spec.protocol].kind,
+            kind=protocol.kind,
             tasks=spec.tasks,
             metrics=_metric_of_tasks(spec),
-            backbone=getattr(self.protocols[spec.protocol], "backbone", None),
+            **table_facts(protocol),
             rows=tuple(
                 table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
             ),
         )
 
-    def detection_study(self) -> str:
-        """The study whose detections are drawn.
+    def protocol_caption(self, study: str) -> str:
+        """How the protocol of a study measures, for the report."""
+        return CAPTIONS[self.protocols[self.studies[study].protocol].kind]
+
+    def detection_study(self, key: str) -> str:
+        """The study whose detections the figures of this key show.
 
         Raises:
-            ValueError: no study evaluates all runs of `figures.detections` by detection.
+            ValueError: no study evaluates all runs of the key by detection.
         """
         for name, study in self.studies.items():
-            if self.protocols[study.protocol].kind == "detection" and set(self.figures.detections) <= set(study.runs):
+            runs = set(getattr(self.figures, key))
+            if self.protocols[study.protocol].kind == "detection" and runs <= set(study.runs):
                 return name
-        raise ValueError("figures.detections: no study under a detection protocol has all these runs")
+        raise ValueError(f"figures.{key}: no study under a detection protocol has all these runs")
 
     def comparison_spec(self, study: str) -> ComparisonSpec:
         """What the table of differences of a study with `compare` needs to know."""
@@ -229,18 +212,16 @@ class Experiment(StrictModel):
         return self
 
     def _check_figures(self) -> None:
-        for figure, setting in STUDY_SETTINGS.items():
-            for study in getattr(self.figures, figure):
-                if setting not in self._known("studies", study, f"figures.{figure}").settings:
-                    raise ValueError(f"figures.{figure}: study {study!r} needs {setting!r} in its settings")
-        for study in self.figures.differences:
-            if self._known("studies", study, "figures.differences").compare is None:
-                raise ValueError(f"figures.differences: study {study!r} compares no runs; give it the key 'compare'")
-        for figure in sorted(set(Figures.model_fields) - STUDY_SETTINGS.keys() - {"differences"}):
-            for run in getattr(self.figures, figure):
-                self._known("runs", run, f"figures.{figure}")
-        if self.figures.detections:
-            self.detection_study()
+        for source in FIGURES.values():
+            where, names = f"figures.{source.shows}", getattr(self.figures, source.shows)
+            for name in names:
+                entry = self._known("studies" if source.of_studies else "runs", name, where)
+                if source.setting is not None and source.setting not in entry.settings:
+                    raise ValueError(f"{where}: study {name!r} needs {source.setting!r} in its settings")
+                if source.reads == "comparison" and entry.compare is None:
+                    raise ValueError(f"{where}: study {name!r} compares no runs; give it the key 'compare'")
+            if names and source.reads == "detections":
+                self.detection_study(source.shows)
 
     def _known(self, section: Literal["datasets", "runs", "protocols", "studies"], name: str, where: str) -> Any:
         if name not in getattr(self, section):

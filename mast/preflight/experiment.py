@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mast.config import DigitsData, Experiment, FolderData, ShapesData
+from mast.config.published import read_published
 from mast.data.readers.folder import list_splits
 from mast.errors import MastError
 from mast.files import read_json
@@ -13,12 +14,13 @@ from mast.settings import nearest
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Check encoders, image folders, labels of tasks, batch sizes, and what protocols ask of their tasks.
+    """Check encoders, image folders, labels of tasks, batch sizes, what protocols ask of tasks, and published values.
 
     All as far as this needs no image to be decoded.
 
     Raises:
-        MastError: `datasets.<name>: …`, `runs.<name>: …` or `protocols.<name>…: …`, for the first that cannot work.
+        MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, or the file of published values, for
+            the first that cannot work.
     """
     _check_timm_names(experiment)
     counts = {name: _count_train(experiment, name) for name in experiment.datasets}
@@ -30,6 +32,7 @@ def check_experiment(experiment: Experiment) -> None:
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
     check_protocols(experiment, counts)
+    read_published(Path(experiment.published))
 
 
 def _count_train(experiment: Experiment, name: str) -> int | None:

@@ -11,9 +11,8 @@ from matplotlib.figure import Figure
 
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of
+from mast.reporting.tables.lines import TableLine
 
-COLUMNS = ("task", "target", "metric", "label", "mean", "interval")
-MARKERS = ("o", "s", "^", "D")
 LARGEST_IN_A_ROW = 3
 LIMITS = (-3.0, 103.0)
 """Of an axis in percent: a wide interval of few seeds reaches beyond, and would squeeze everything else."""
@@ -28,15 +27,17 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
     """Draw a panel for each task and target of the tables, of each the first metric.
 
     Args:
-        runs: title of a study → its table's CSV, with the columns `COLUMNS` and `setting`. Of several studies the
-            panels name theirs.
+        runs: title of a study → its table's CSV, with the column `setting`. Of several studies the panels name theirs.
+        setting: dotted key that all the studies show.
+        panel: draws one of them.
         nothing: what the figure says where the tables are empty.
+        output_stem: the figure's path without suffix.
 
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {title: first_metrics(read_table(Path(paths[0]), (*COLUMNS, setting))) for title, paths in runs.items()}
-    tables = {title: table for title, table in tables.items() if len(table)}
+    columns = (*TableLine._fields, setting)
+    tables = {title: first_metrics(read_table(Path(paths[0]), columns)) for title, paths in runs.items()}
     save_figure_of(tables, lambda found: panel_figure(found, panel), nothing, output_stem)
 
 

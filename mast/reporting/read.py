@@ -1,4 +1,4 @@
-"""Reading what runs leave for the figures, and averaging it over seeds."""
+"""What figures are drawn from: read, compared with its recorded hash, averaged over seeds."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -8,19 +8,20 @@ import pandas as pd
 
 from mast.errors import MastError
 from mast.files import require_recorded
+from mast.results import AnalysisFiles, RunFiles, sources_of
 
 Runs = dict[str, Sequence[Path]]
 """Label of a run → its files, one per seed. The order is that of the figure."""
 
 
 def read_metrics_log(path: Path) -> pd.DataFrame:
-    """Read a `metrics.jsonl`: a row per logged step. A last line cut short by a stopped run is left out.
+    """Read the log of a run: a row per logged step. A last line cut short by a stopped run is left out.
 
     Raises:
-        MastError: the file is missing or not the one that run.json records, or a line that is not the last is not a
-            JSON object.
+        MastError: the file is missing or not the one that the run's record holds, or a line that is not the last is
+            not a JSON object.
     """
-    require_recorded(path, Path(path).with_name("run.json"))
+    require_recorded(path, RunFiles(Path(path).parent).record)
     lines = _read_text(path).splitlines()
     records = []
     for number, line in enumerate(lines, start=1):
@@ -40,8 +41,8 @@ def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     Raises:
         MastError: the file is missing, damaged, not the one that the record beside it holds, or lacks one of `columns`.
     """
-    for record in ("analysis.json", f"{Path(path).stem}.sources.json"):
-        require_recorded(path, Path(path).with_name(record))
+    for record in (AnalysisFiles(Path(path).parent).record, sources_of(Path(path))):
+        require_recorded(path, record)
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:

@@ -14,6 +14,8 @@ from mast.files import atomic_path
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito (2008), told apart by colour-blind readers; their yellow, too faint for lines on white, left out."""
 
+MARKERS = ("o", "s", "^", "D")
+
 DASHES = ("-", "--", ":", "-.")
 
 WIDTH = 8.0
@@ -55,6 +57,11 @@ def line_styles(count: int) -> list[dict[str, str]]:
     return list(islice(cycle(pairs), count))
 
 
+def point_style(place: int) -> dict[str, str]:
+    """Colour and marker of the points of the run at a place in the legend, without a line between them."""
+    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)], "ls": "none"}
+
+
 def save_figure(figure: Figure, output_stem: Path) -> None:
     """Write `<output_stem>.svg` and `.png`, atomically and without date or version of the software."""
     for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
@@ -63,7 +70,15 @@ def save_figure(figure: Figure, output_stem: Path) -> None:
 
 
 def save_figure_of(found: Mapping[str, Any], draw: Callable[[Any], Figure], nothing: str, output_stem: Path) -> None:
-    """Save what `draw` makes of `found`, in the project's style; where it is empty, a figure that says `nothing`."""
+    """Save what `draw` makes of the entries that are not empty, in the project's style.
+
+    Args:
+        found: label → what was read.
+        draw: from the same mapping to a figure.
+        nothing: text of the figure where there is nothing to draw.
+        output_stem: the figure's path without suffix.
+    """
+    found = {label: own for label, own in found.items() if len(own)}
     with figure_style():
         save_figure(draw(found) if found else empty_figure(nothing), output_stem)
 

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.files import SEAL, WEIGHTS_METADATA, read_json, sha256_file
-from mast.reporting.tables.outputs import result_sha256
+from mast.records import MetricsFile
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 
@@ -173,7 +173,7 @@ class Verification:
             for name, recorded in record["metrics"].items():
                 metrics = Path(os.path.normpath(file.parent / name))
                 known = metrics.is_file() and metrics not in self._unreadable
-                now = result_sha256(read_json(metrics)) if known else None
+                now = MetricsFile.read(metrics).result_sha256() if known else None
                 yield from self._same(file, "the recorded result", recorded, now, metrics)
 
     def _exports(self) -> Problems:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from support.records import write_run_record
 from torch import nn
 
 from mast.analysis import analyze
@@ -18,6 +19,7 @@ from mast.models.encoder_file import save_encoder, save_weights
 from mast.models.projector import build_projector
 from mast.models.settings import EncoderSpec, ProjectorSpec, UncertaintySpec
 from mast.models.uncertainty import UncertaintyHead
+from mast.records import AnalysisRecord
 
 HEADERS = {
     "masks": "augmentation,dimension,weight",
@@ -61,7 +63,7 @@ def run_directory(tmp_path):
         normalisation = {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]"}
         save_encoder(folder / "encoder.safetensors", encoder, {"encoder": ENCODER.model_dump_json(), **normalisation})
         spec = PretrainSpec(method=method, dataset="tiny", encoder=ENCODER, projector=PROJECTOR).resolved()
-        (folder / "run.json").write_text(json.dumps({"spec": spec.model_dump(mode="json", exclude_none=True)}))
+        write_run_record(folder / "run.json", spec=spec.model_dump(mode="json", exclude_none=True))
         return folder
 
     return write
@@ -95,6 +97,8 @@ def test_all_files_of_a_full_run(run_directory, data, tmp_path):
     with np.load(tmp_path / "out" / "extremes.npz") as ends:
         assert ends["images"].shape == (2, 10, 16, 16, 3)
         assert ends["sigma"][0].max() <= ends["sigma"][1].min()
+    record = AnalysisRecord.read(tmp_path / "out" / "analysis.json")
+    assert record.files.keys() == {*(f"{name}.csv" for name in HEADERS), "extremes.npz"}
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     analyze(folder, data, tmp_path / "out")
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

@@ -1,9 +1,13 @@
+"""What a table shows follows from the configuration."""
+
 import copy
 
 import pytest
+from pydantic import TypeAdapter
 
-from mast.config import Experiment
-from mast.config.report import TableSpec, shown_setting
+from mast.config import DetectionProtocol, Experiment, ProtocolSpec
+from mast.config.shown import table_facts
+from mast.config.tables import TableSpec, shown_setting, table_row
 from mast.errors import MastError
 from mast.settings import parse
 
@@ -28,6 +32,9 @@ CONFIG = {
         }
     },
 }
+
+_ROW = {"run": "mast", "label": "MAST", "method": "mast", "encoder": "resnet18", "dataset": "shapes"}
+_VALUES = {"name": "t", "title": "T", "protocol": "p", "kind": "k", "tasks": ("shapes",), "rows": (_ROW,)}
 
 
 def _experiment(**study):
@@ -77,3 +84,33 @@ def test_unknown_setting_is_an_error_of_the_configuration(key):
 )
 def test_shown_values(key, shown):
     assert shown_setting(_experiment().pretrain_spec("mast"), key) == shown
+
+
+@pytest.mark.parametrize(
+    ("protocol", "facts"),
+    [
+        ({"kind": "linear-lbfgs"}, (("top1",), True, "Accuracy")),
+        ({"kind": "svm-voc"}, (("mAP",), True, "Accuracy")),
+        ({"kind": "detection"}, (("AP", "AP50", "AP75"), False, "Average precision")),
+    ],
+)
+def test_what_is_shown_is_said_by_the_protocol(protocol, facts):
+    found = TableSpec(**_VALUES, **table_facts(TypeAdapter(ProtocolSpec).validate_python(protocol)))
+    assert (found.shown, found.averaged, found.unit) == facts
+
+
+@pytest.mark.parametrize(
+    ("settings", "detector"),
+    [
+        ({}, "Faster R-CNN with FPN, the encoder fine-tuned:"),
+        ({"masks": True, "backbone": "frozen"}, "Mask R-CNN with FPN, on a frozen encoder:"),
+    ],
+)
+def test_the_note_names_the_detector(settings, detector):
+    protocol = DetectionProtocol(kind="detection", **settings)
+    assert table_facts(protocol)["note"].startswith(f"The detector is torchvision's {detector} a deviation")
+
+
+def test_only_methods_that_learn_from_labels_are_set_apart():
+    rows = parse(Experiment, CONFIG | {"runs": CONFIG["runs"] | {"supervised": {"method": "supervised"}}}, "c")
+    assert [table_row(run, None, rows.pretrain_spec(run), ()).with_labels for run in rows.runs] == [False] * 3 + [True]

@@ -13,8 +13,8 @@ from support import ROOT
 from support.projects import Project, new_project
 
 from mast.config import load_experiment
+from mast.config.plan import figure_files, health_files, study_metrics
 from mast.errors import MastError
-from mast.paths import figure_files, health_files, study_metrics
 from mast.preflight.experiment import check_experiment
 
 SMOKE = (ROOT / "config/smoke.yaml").read_text(encoding="utf-8")
@@ -86,7 +86,7 @@ def changed_text(draw: Callable) -> bytes:
 
 def load(file: Path) -> None:
     """What the Snakefile does with a configuration; and what it derives from a valid one."""
-    experiment = load_experiment(file)
+    experiment = load_experiment(file, {"published": str(ROOT / "config/published.yaml")})
     check_experiment(experiment)
     for run in experiment.runs:
         experiment.pretrain_spec(run).model_dump_json()

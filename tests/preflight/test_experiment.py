@@ -85,3 +85,16 @@ def test_prepared_data_are_counted_by_their_manifest(tmp_path: Path) -> None:
     prepare("photos", mine.datasets["photos"], tmp_path / "results/data/photos")
     with pytest.raises(MastError, match=r"batch_size: 6 is more than the 5 training images"):
         check_experiment(mine)
+
+
+def test_a_bad_file_of_published_values_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "values.yaml"
+    mine = experiment(tmp_path).model_copy(update={"published": str(file)})
+    file.write_text("values: []\nvalues: []\n")
+    with pytest.raises(MastError, match=r"values\.yaml: line 2: key 'values' stands in line 1 already"):
+        check_experiment(mine)
+    file.unlink()
+    with pytest.raises(MastError, match=r"values\.yaml: cannot be read"):
+        check_experiment(mine)
+    file.write_text("values: []\n")
+    check_experiment(mine)

@@ -1,16 +1,22 @@
-import json
+"""An experiment to plan tables and figures of, and the metrics files that they are made from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+from support.records import hashed
 
 from mast.config import Experiment
+from mast.files import write_sealed_json
 from mast.settings import parse
 
 
 @pytest.fixture
-def experiment_of():
+def experiment_of() -> Callable[[dict, dict], Experiment]:
     """The experiment with these studies and figures, and the runs `vicreg` and `mast`."""
 
-    def build(studies, figures):
+    def build(studies: dict, figures: dict) -> Experiment:
         values = {
             "name": "test",
             "datasets": {"shapes": {"kind": "shapes"}},
@@ -24,10 +30,10 @@ def experiment_of():
 
 
 @pytest.fixture
-def metrics_file(tmp_path):
-    """Writes one metrics file as docs/design.md states it; keyword arguments replace its values."""
+def metrics_file(tmp_path: Path) -> Callable[..., Path]:
+    """Writes one metrics file; keyword arguments replace its values. Hashes are given as the text that is hashed."""
 
-    def write(run="vicreg", seed=0, task="shapes", metrics=None, **changed):
+    def write(run: str = "vicreg", seed: int = 0, task: str = "shapes", metrics: Any = None, **changed: Any) -> Path:
         content = {
             "format": 1,
             "protocol": "linear",
@@ -46,11 +52,11 @@ def metrics_file(tmp_path):
             "encoder_sha256": f"encoder-{run}-{seed}",
             "seconds": 1.5,
         } | changed
+        content |= {key: hashed(value) for key, value in content.items() if key.endswith("_sha256")}
         path = tmp_path / "metrics" / content["protocol"] / task / run / f"seed{seed}{changed.get('version', '')}.json"
         while path.exists():
             path = path.with_name("other-" + path.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content))
+        write_sealed_json(path, content)
         return path
 
     return write

@@ -1,11 +1,14 @@
-"""Tables are captioned by what their study shows or how their protocol measures, figures by their name."""
+"""Tables are captioned by what their study shows or how their protocol measures, figures by what their file says."""
 
+from pathlib import Path
 from typing import get_args
 
 from support import ROOT
+from support.extending import copied_checkout
 
 from mast.config import ProtocolSpec
-from mast.paths import FIGURE_SOURCES
+from mast.config.figures import FIGURES
+from mast.config.shown import CAPTIONS
 
 REPORT = ROOT / "workflow/report"
 
@@ -16,8 +19,19 @@ def kinds() -> set[str]:
 
 
 def test_every_kind_of_protocol_has_a_caption_and_no_caption_is_left_over() -> None:
-    assert {file.stem for file in (REPORT / "protocols").iterdir()} == kinds()
+    assert CAPTIONS.keys() == kinds()
+    assert {file.stem for file in REPORT.glob("*.rst")} == {"workflow", "caption", "comparison", "health"}
 
 
 def test_every_figure_has_a_caption() -> None:
-    assert set(FIGURE_SOURCES) <= {file.stem for file in REPORT.glob("*.rst")}
+    assert all(source.caption for source in FIGURES.values())
+
+
+def test_a_missing_caption_is_named(tmp_path: Path) -> None:
+    project = copied_checkout(tmp_path / "copy")
+    missing = project.directory / "workflow/report/health.rst"
+    missing.unlink()
+    run = project.smoke("--dry-run", "all")
+    assert run.returncode != 0
+    assert f"{missing}: no such file; write the caption for the report there" in run.stdout
+    assert "Traceback" not in run.stdout

@@ -1,28 +1,28 @@
+from mast.records import ANALYSIS_COLUMNS
+
+pretrained = results.run("{dataset}", "{run}", "{seed}")
+analysed = results.analysis("{dataset}", "{run}", "{seed}")
+
+
 rule analyze_run:
     input:
-        heads=f"{RESULTS}/{RUN}/heads.safetensors",
-        encoder=f"{RESULTS}/{ENCODER}",
-        run=f"{RESULTS}/{RUN}/run.json",
-        data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
+        heads=pretrained.heads,
+        encoder=pretrained.encoder,
+        run=pretrained.record,
+        data=results.data("{dataset}").manifest,
     output:
-        masks=f"{RESULTS}/{ANALYSIS}/masks.csv",
-        overlap=f"{RESULTS}/{ANALYSIS}/overlap.csv",
-        subspaces=f"{RESULTS}/{ANALYSIS}/subspaces.csv",
-        uncertainty=f"{RESULTS}/{ANALYSIS}/uncertainty.csv",
-        difficulty=f"{RESULTS}/{ANALYSIS}/difficulty.csv",
-        extremes=f"{RESULTS}/{ANALYSIS}/extremes.npz",
-        invariance=f"{RESULTS}/{ANALYSIS}/invariance.csv",
-        retrieval=f"{RESULTS}/{ANALYSIS}/retrieval.csv",
-        record=f"{RESULTS}/{ANALYSIS}/analysis.json",
+        **{name: analysed.table(name) for name in ANALYSIS_COLUMNS},
+        extremes=analysed.extremes,
+        record=analysed.record,
     log:
-        f"{RESULTS}/logs/{ANALYSIS}.log",
+        results.log(analysed.directory),
     threads: stage_threads("analyze")
     resources:
         **stage_resources("analyze"),
     params:
         pretrained=subpath(input.heads, parent=True),
         data=subpath(input.data, parent=True),
-        output=subpath(output.masks, parent=True),
+        output=subpath(output.record, parent=True),
     shell:
         "mast analyze --pretrained {params.pretrained:q} --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

@@ -2,11 +2,13 @@
 
 import mast.config
 import mast.settings
+from mast.config.figures import FIGURES as FIGURE_SOURCES
+from mast.config.plan import figure_files, health_files, of_runs, study_metrics
 from mast.config.text import read_yaml
 from mast.preflight.experiment import check_experiment
 from mast.errors import MastError
-from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
-from mast.paths import FIGURE_SOURCES, HEALTH, figure_files, health_files, of_runs, study_metrics
+from mast.paths import CURVES, DATA, ENCODER, FEATURES, METRICS, PREDICTIONS, RUN
+from mast.results import Results
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -16,7 +18,8 @@ try:
 except MastError as error:
     raise WorkflowError(str(error)) from None
 
-RESULTS = experiment.results
+results = Results(experiment.results)
+RESULTS = str(results.root)
 MANIFEST = f"{DATA}/manifest.json"
 
 
@@ -43,9 +46,14 @@ def protocol_json(wildcards):
     return experiment.protocols[wildcards.protocol].model_dump_json()
 
 
+def verbatim(text):
+    """A text as a param: not looked through for wildcards."""
+    return lambda wildcards: text
+
+
 def as_it_is(text):
-    """JSON as a param: not looked through for wildcards; without <, as the report writes params into a script."""
-    return lambda wildcards: text.replace("<", r"\u003c")
+    """JSON as a param; without <, as the report writes params into a script."""
+    return verbatim(text.replace("<", r"\u003c"))
 
 
 def stage_resources(stage):

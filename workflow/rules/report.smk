@@ -2,39 +2,33 @@ import json
 import sys
 from pathlib import Path
 
-PUBLISHED = "config/published.yaml"
+from mast.results import SOURCES_SUFFIX, suffixed
+
+FORMATS = (".csv", ".md", ".tex", ".html")
+COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
 
 
-TABLE_SUFFIXES = ("csv", "md", "tex", "sources.json", "html")
-COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
-
-
-def table_files(pattern, study):
-    """A table, in every format."""
-    return [f"{RESULTS}/{pattern}.{suffix}".format(study=study) for suffix in TABLE_SUFFIXES]
+def in_formats(stem, *suffixes):
+    """A table or figure, in every format."""
+    return [str(suffixed(stem, suffix)) for suffix in suffixes]
 
 
 def study_tables(study):
     """The table of a study and, where it compares runs, that of differences."""
-    return table_files(TABLE, study) + (table_files(COMPARISON, study) if study in COMPARED else [])
-
-
-def drawn(figure):
-    """A figure, in every format."""
-    return [f"{RESULTS}/{FIGURE}.{suffix}".format(figure=figure) for suffix in ("svg", "png")]
+    stems = [results.table(study)] + [results.comparison(study)] * (study in COMPARED)
+    return [file for stem in stems for file in in_formats(stem, *FORMATS, SOURCES_SUFFIX)]
 
 
 def caption(*names):
-    """The first caption that there is for a table or figure."""
+    """The first caption that there is; `caption` shows the rule's param of that name."""
     here = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
-    return next(file for file in (f"../report/{name}.rst" for name in names) if (here / file).exists())
-
-
-def table_caption(study):
-    """What a study shows, or else how its protocol measures."""
-    kind = experiment.protocols[experiment.studies[study].protocol].kind
-    return caption(f"studies/{study}", f"protocols/{kind}")
+    captions = [f"../report/{name}.rst" for name in names]
+    found = [file for file in captions if (here / file).exists()]
+    if not found:
+        looked_for = " or ".join(str((here / file).resolve()) for file in captions)
+        raise WorkflowError(f"{looked_for}: no such file; write the caption for the report there")
+    return found[0]
 
 
 def shown_as(key, title):
@@ -42,39 +36,42 @@ def shown_as(key, title):
     return {key: title.translate(str.maketrans("{}<>", "()‹›"))}
 
 
-HEALTH_TABLE = [f"{RESULTS}/{HEALTH}.{suffix}" for suffix in ("csv", "md", "tex", "html")]
+HEALTH_TABLE = in_formats(results.health, *FORMATS)
 TABLES = [table for study in experiment.studies for table in study_tables(study)] + HEALTH_TABLE
-FIGURES = [file for figure in SHOWN for file in drawn(figure)]
-REPORT = f"{RESULTS}/report.html"
+FIGURES = [file for figure in SHOWN for file in in_formats(results.figure(figure), ".svg", ".png")]
 
-for study in experiment.studies:
-    *texts, html = table_files(TABLE, study)
+for study, spec in experiment.studies.items():
 
     rule:
         name:
             f"table_{study}"
         input:
             metrics=study_metrics(experiment, study),
-            published=PUBLISHED,
+            published=verbatim(experiment.published),
         output:
-            texts,
-            report(html, caption=table_caption(study), category="Tables", labels=shown_as("table", experiment.studies[study].title)),
+            in_formats(results.table(study), *FORMATS[:-1], SOURCES_SUFFIX),
+            report(
+                suffixed(results.table(study), FORMATS[-1]),
+                caption=caption(f"studies/{study}", "caption"),
+                category="Tables",
+                labels=shown_as("table", spec.title),
+            ),
         log:
-            f"{RESULTS}/logs/{TABLE}.log".format(study=study),
+            results.log(results.table(study)),
         localrule: True
         threads: stage_threads("report")
         resources:
             **stage_resources("report"),
         params:
             spec=as_it_is(experiment.table_spec(study).model_dump_json()),
-            output=f"{RESULTS}/{TABLE}".format(study=study),
+            output=str(results.table(study)),
+            caption=verbatim(experiment.protocol_caption(study)),
         shell:
             "mast table --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
             " {input.metrics:q} > {log:q} 2>&1"
 
 
 for study in COMPARED:
-    *texts, html = table_files(COMPARISON, study)
     spec = experiment.comparison_spec(study)
 
     rule:
@@ -83,53 +80,58 @@ for study in COMPARED:
         input:
             study_metrics(experiment, study, [row.run for row in spec.rows]),
         output:
-            texts,
-            report(html, caption="../report/comparison.rst", category="Tables", labels=shown_as("table", f"{spec.title}: differences")),
+            in_formats(results.comparison(study), *FORMATS[:-1], SOURCES_SUFFIX),
+            report(
+                suffixed(results.comparison(study), FORMATS[-1]),
+                caption=caption("comparison"),
+                category="Tables",
+                labels=shown_as("table", f"{spec.title}: differences"),
+            ),
         log:
-            f"{RESULTS}/logs/{COMPARISON}.log".format(study=study),
+            results.log(results.comparison(study)),
         localrule: True
         threads: stage_threads("report")
         resources:
             **stage_resources("report"),
         params:
             spec=as_it_is(spec.model_dump_json()),
-            output=f"{RESULTS}/{COMPARISON}".format(study=study),
+            output=str(results.comparison(study)),
         shell:
             "mast compare --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 rule health_of_runs:
     input:
-        [file for files in health_files(experiment).values() for file in files],
+        [file for own in health_files(experiment).values() for file in own],
     output:
         HEALTH_TABLE[:-1],
-        report(HEALTH_TABLE[-1], caption="../report/health.rst", category="Tables", labels={"table": "Health of the runs"}),
+        report(HEALTH_TABLE[-1], caption=caption("health"), category="Tables", labels={"table": "Health of the runs"}),
     log:
-        f"{RESULTS}/logs/health.log",
+        results.log(results.health),
     localrule: True
     threads: stage_threads("report")
     resources:
         **stage_resources("report"),
     params:
         spec=json.dumps(health_files(experiment)),
-        output=f"{RESULTS}/{HEALTH}",
+        output=str(results.health),
     shell:
         "mast health --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
-    svg, png = drawn(figure)
+    svg, png = in_formats(results.figure(figure), ".svg", ".png")
 
     rule:
         name:
             f"figure_{figure}"
         input:
-            [file for files in figure_files(experiment, figure).values() for file in files],
+            [file for own in figure_files(experiment, figure).values() for file in own],
         output:
-            report(svg, caption=caption(figure), category="Figures", labels={"figure": figure}),
+            report(svg, caption=caption("caption"), category="Figures", labels={"figure": figure}),
             png,
         log:
-            f"{RESULTS}/logs/{FIGURE}.log".format(figure=figure),
+            results.log(results.figure(figure)),
         localrule: True
         threads: stage_threads("report")
         resources:
@@ -137,7 +139,8 @@ for figure in SHOWN:
         params:
             spec=as_it_is(json.dumps(figure_files(experiment, figure))),
             figure=figure,
-            output=f"{RESULTS}/{FIGURE}".format(figure=figure),
+            output=str(results.figure(figure)),
+            caption=verbatim(FIGURE_SOURCES[figure].caption),
         shell:
             "mast figure {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
@@ -147,10 +150,10 @@ rule make_report:
         TABLES,
         FIGURES,
     output:
-        report=REPORT,
-        config=f"{RESULTS}/config.json",
+        report=results.report,
+        config=results.config,
     log:
-        f"{RESULTS}/logs/report.log",
+        results.log(results.root / "report"),
     localrule: True
     threads: stage_threads("report")
     resources:

@@ -1,36 +1,20 @@
-"""All figures by name."""
+"""One file per figure: what it states of itself (mast.config.figures) and the function that draws it."""
 
 from collections.abc import Callable
-from pathlib import Path
+from importlib import import_module
 
-from mast.reporting.figures.certainty import draw_certainty
-from mast.reporting.figures.clusters import draw_clusters
-from mast.reporting.figures.detections import draw_detections
-from mast.reporting.figures.differences import draw_differences
-from mast.reporting.figures.difficulty import draw_difficulty
-from mast.reporting.figures.invariance import draw_invariance
-from mast.reporting.figures.length import draw_length
-from mast.reporting.figures.losses import draw_losses
-from mast.reporting.figures.masks import draw_masks
-from mast.reporting.figures.motivation import draw_motivation
-from mast.reporting.figures.overlap import draw_overlap
-from mast.reporting.figures.retrieval import draw_retrieval
-from mast.reporting.figures.uncertainty import draw_uncertainty
-from mast.reporting.read import Runs
+from mast.catalogue import module_files
+from mast.errors import MastError
 
-FIGURES: dict[str, Callable[[Runs, Path], None]] = {
-    "losses": draw_losses,
-    "masks": draw_masks,
-    "overlap": draw_overlap,
-    "clusters": draw_clusters,
-    "uncertainty": draw_uncertainty,
-    "difficulty": draw_difficulty,
-    "certainty": draw_certainty,
-    "invariance": draw_invariance,
-    "retrieval": draw_retrieval,
-    "detections": draw_detections,
-    "motivation": draw_motivation,
-    "length": draw_length,
-    "differences": draw_differences,
-}
-"""Name of a figure → the function that draws it from files by run label, or by title of a study."""
+
+def load(name: str) -> Callable[..., None]:
+    """The function `draw(runs, output_stem)` of a figure: from files by label of a run, or by title of a study.
+
+    Raises:
+        MastError: the figure's file has no such function.
+    """
+    file = module_files(__name__)[name]
+    draw = getattr(import_module(f"{__name__}.{file.stem}"), "draw", None)
+    if draw is None:
+        raise MastError(f"{file}: has no function draw(runs, output_stem); see docs/extending.md")
+    return draw

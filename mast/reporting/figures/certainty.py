@@ -9,6 +9,13 @@ from mast.errors import MastError
 from mast.files import require_recorded
 from mast.reporting.read import Runs
 from mast.reporting.style import WIDTH, save_figure_of
+from mast.results import AnalysisFiles
+
+SOURCE = {
+    "shows": "uncertainty",
+    "reads": "extremes",
+    "caption": "Test images of lowest (left) and highest (right) predicted uncertainty, first seed.",
+}
 
 TITLES = ("most certain", "least certain")
 SIDE = 4
@@ -17,7 +24,7 @@ SIDE = 4
 Extremes = tuple[np.ndarray, np.ndarray]
 
 
-def draw_certainty(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw, for each run's first seed, the images of lowest and of highest predicted σ.
 
     Args:
@@ -34,7 +41,7 @@ def draw_certainty(runs: Runs, output_stem: Path) -> None:
 
 def _read(path: Path) -> Extremes:
     """Images uint8 [2, E, S, S, 3] and σ [2, E]."""
-    require_recorded(path, path.with_name("analysis.json"))
+    require_recorded(path, AnalysisFiles(path.parent).record)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["images"], arrays["sigma"]

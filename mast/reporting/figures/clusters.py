@@ -10,17 +10,28 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
 
+from mast.records import ANALYSIS_COLUMNS
+from mast.reporting.heat_map import draw_pairs, without_diagonal
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.style import COLOURS, WIDTH, save_figure_of
+from mast.results import AnalysisFiles
+
+SOURCE = {
+    "shows": "masks",
+    "reads": "subspaces",
+    "caption": (
+        "How augmentations relate, mean over seeds. Left: hierarchical clustering (average linkage) of the subspaces "
+        "by one minus their soft intersection over union, which the middle shows in the same order. Right: the "
+        "dimensions of each subspace, counted by their mask weights: open in every mask, shared with some, open in "
+        "this one alone."
+    ),
+}
 
 PARTS = {"common": "open for all", "partly": "shared with some", "unique": "unique"}
 """Column of `subspaces.csv` → its name in the legend."""
 
-LARGEST_WITH_NUMBERS = 8
-"""Number of augmentations up to which each field shows its value."""
 
-
-def draw_clusters(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw, for each run, a dendrogram of its augmentations, their soft IoU in that order, and their shared dimensions.
 
     The dendrogram is average linkage on 1 − soft IoU, averaged over seeds; the `overlap.csv` beside each file is read.
@@ -47,13 +58,13 @@ def merges(overlap: pd.DataFrame) -> np.ndarray:
 
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
-    table = read_seeds(paths, ("augmentation", "size", *PARTS))
+    table = read_seeds(paths, ANALYSIS_COLUMNS["subspaces"])
     return table.groupby("augmentation", sort=False)[list(PARTS)].mean()
 
 
 def _overlap(paths: Sequence[Path], names: list[str]) -> pd.DataFrame:
-    files = [Path(path).with_name("overlap.csv") for path in paths]
-    mean = read_seeds(files, ("first", "second", "soft_iou")).groupby(["first", "second"])["soft_iou"].mean()
+    files = [AnalysisFiles(Path(path).parent).table("overlap") for path in paths]
+    mean = read_seeds(files, ANALYSIS_COLUMNS["overlap"]).groupby(["first", "second"])["soft_iou"].mean()
     return mean.unstack("second").loc[names, names]
 
 
@@ -65,7 +76,8 @@ def _figure(tables: dict[str, pd.DataFrame], overlaps: dict[str, pd.DataFrame]) 
         overlap = overlaps[label]
         order = _dendrogram(tree, merges(overlap))
         names = [overlap.index[leaf] for leaf in order]
-        _heat_map(heat, overlap.loc[names, names])
+        pairs = without_diagonal(overlap.loc[names, names])
+        draw_pairs(heat, pairs, (float(pairs.min(axis=None)), float(pairs.max(axis=None))), aspect="auto")
         _bars(bars, table.loc[names])
         heat.set_title(f"{label}: overlap (soft IoU)")
         bars.set_title("dimensions of each subspace")
@@ -86,22 +98,6 @@ def _dendrogram(axis: Axes, tree: np.ndarray) -> list[int]:
     axis.spines["left"].set_visible(False)
     axis.set_xlabel("1 − soft IoU")
     return plan["leaves"]
-
-
-def _heat_map(axis: Axes, matrix: pd.DataFrame) -> None:
-    values = matrix.mask(np.eye(len(matrix), dtype=bool))
-    low, high = float(values.min(axis=None)), float(values.max(axis=None))
-    axis.imshow(values, aspect="auto", cmap="viridis", vmin=low, vmax=high)
-    axis.set_facecolor("#eeeeee")
-    turned = {"rotation": 45 if len(matrix) <= LARGEST_WITH_NUMBERS else 90, "rotation_mode": "anchor"}
-    axis.set_xticks(range(len(matrix)), matrix.columns, ha="right", va="center", **turned)
-    axis.set_yticks(range(len(matrix)), matrix.index)
-    axis.grid(False)
-    if len(matrix) <= LARGEST_WITH_NUMBERS:
-        for (row, column), value in np.ndenumerate(values):
-            if not np.isnan(value):
-                colour = "black" if value > low + 0.6 * (high - low) else "white"
-                axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
 
 
 def _bars(axis: Axes, table: pd.DataFrame) -> None:

@@ -15,8 +15,25 @@ from pycocotools.coco import COCO
 
 from mast.errors import MastError
 from mast.files import read_json, require_recorded, require_sha256
+from mast.records import MetricsFile
 from mast.reporting.read import Runs
 from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
+from mast.results import metrics_of
+
+SOURCE = {
+    "shows": "detections",
+    "reads": "detections",
+    "about": (
+        "Boxes and masks found on test images: of the first detection study that has all these runs, its first task."
+    ),
+    "caption": (
+        "What the fine-tuned detectors of the first seed find on test images, which are chosen evenly among those with "
+        "several objects, whatever is found on them. Of each image as many detections are drawn as it has objects, "
+        "those of the highest scores. Boxes and labels: class and score. Filled: the predicted mask, where the "
+        "protocol has masks. A detection is right if its box overlaps (IoU of 0.5 or more) an object of its class that "
+        "no better-scored detection found."
+    ),
+}
 
 ROWS = 4
 """Images shown."""
@@ -30,7 +47,7 @@ _DASHES = {RIGHT: "-", WRONG: (0, (3, 2)), TRUTH: "-"}
 Objects = list[dict[str, Any]]
 
 
-def draw_detections(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw what the detectors of some runs find on test images, a row per image and a column per run.
 
     Of an image as many detections are drawn as it has objects, those of the highest scores: how high they are differs
@@ -49,16 +66,17 @@ def draw_detections(runs: Runs, output_stem: Path) -> None:
         if not any(found.values()):
             save_figure(empty_figure("None of the detectors found anything."), output_stem)
             return
-        data = next(iter(runs.values()))[1].parent
+        manifest = next(iter(runs.values()))[1]
+        data = manifest.parent
         for file in ("test_annotations.json", "test_images.npy"):
-            require_recorded(data / file, data / "manifest.json")
+            require_recorded(data / file, manifest)
         save_figure(_figure(data, read_json(data / "test_annotations.json"), found), output_stem)
 
 
 def _predictions(file: Path) -> Objects:
     """The detections, compared with their hash in the metrics file beside them."""
-    metrics = file.with_name(file.name.replace(".predictions.json", ".json"))
-    if metrics.exists() and (recorded := read_json(metrics).get("details", {}).get("predictions_sha256")):
+    metrics = metrics_of(file)
+    if metrics.exists() and (recorded := (MetricsFile.read(metrics).details or {}).get("predictions_sha256")):
         require_sha256(file, recorded, metrics)
     return read_json(file)
 

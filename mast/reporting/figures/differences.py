@@ -8,16 +8,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from mast.reporting.panels import MARKERS
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import COLOURS, WIDTH, save_figure_of
+from mast.reporting.style import WIDTH, point_style, save_figure_of
+from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.study import ALL_TASKS, row_titles
 
+SOURCE = {
+    "shows": "differences",
+    "reads": "comparison",
+    "about": "Studies with `compare`: differences to the baseline with their intervals, for each task and over tasks.",
+    "caption": (
+        "Mean differences to a baseline, paired over seeds, a panel for each study: of each task, of the mean over "
+        "tasks and of the lowest score of each seed. Lines are 95 % intervals by paired Student t, bars those by "
+        "bootstrap over seeds, which are too narrow for few seeds (none for one seed). Right of zero the run is better "
+        "than the baseline."
+    ),
+}
+
 NAMES = ["task", "target", "metric"]
-COLUMNS = (
-    *(*NAMES, "baseline_label", "label", "difference"),
-    *("low", "high", "bootstrap_low", "bootstrap_high"),
-)
 SPREAD = 0.7
 """Height that the runs of one task take, as a share of the distance between tasks."""
 TASK_HEIGHT, RUN_HEIGHT, FRAME_HEIGHT = 0.14, 0.15, 0.85
@@ -27,7 +35,7 @@ TITLE_WIDTH = 42
 BAR = {"lw": 5, "alpha": 0.35, "solid_capstyle": "butt"}
 
 
-def draw_differences(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a panel per study, a row per task and over tasks, and in it a marker per compared run.
 
     Markers are mean differences, paired over seeds; lines their 95 % intervals by Student's t, bars those by bootstrap
@@ -40,8 +48,8 @@ def draw_differences(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {title: read_table(Path(paths[0]), COLUMNS) for title, paths in runs.items()}
-    tables = {title: table[table["metric"] != "rank"] for title, table in tables.items() if len(table)}
+    tables = {title: read_table(Path(paths[0]), ComparisonLine._fields) for title, paths in runs.items()}
+    tables = {title: table[table["metric"] != "rank"] for title, table in tables.items()}
     save_figure_of(tables, _figure, "No runs are compared.", output_stem)
 
 
@@ -71,11 +79,11 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
     for place, label in enumerate(own):
         part = table[table["label"] == label].drop_duplicates(NAMES).set_index(NAMES).reindex(rows)
         heights = [row + SPREAD * ((place + 0.5) / len(own) - 0.5) for row in range(len(rows))]
-        style = _style(labels.index(label))
+        style = point_style(labels.index(label))
         for height, low, high in zip(heights, part["bootstrap_low"], part["bootstrap_high"], strict=True):
             axis.plot([low, high], [height, height], color=style["color"], **BAR)
         errors = [part["difference"] - part["low"], part["high"] - part["difference"]]
-        axis.errorbar(part["difference"], heights, xerr=errors, capsize=2, ls="none", **style)
+        axis.errorbar(part["difference"], heights, xerr=errors, capsize=2, **style)
     for row in range(0, len(rows) if len(own) > 1 else 0, 2):
         axis.axhspan(row - 0.5, row + 0.5, color="#f2f2f2", lw=0, zorder=0)
     axis.axvline(0, color="black", lw=0.8)
@@ -88,11 +96,7 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
     axis.set_xlabel(f"percentage points, better than {table['baseline_label'].iloc[0]} →", loc="right")
 
 
-def _style(place: int) -> dict[str, str]:
-    return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
-
-
 def _legend(labels: list[str]) -> list[Line2D]:
-    runs = [Line2D([], [], ls="none", label=label, **_style(place)) for place, label in enumerate(labels)]
+    runs = [Line2D([], [], label=label, **point_style(place)) for place, label in enumerate(labels)]
     line = Line2D([], [], color="black", label="95 % interval, Student t")
     return [*runs, line, Line2D([], [], color="black", label="the same by bootstrap", **BAR)]

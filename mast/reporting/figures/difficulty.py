@@ -7,16 +7,27 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import COLOURS, WIDTH, save_figure_of
 
-COLUMNS = ("against", "name", "correlation", "low", "high")
+SOURCE = {
+    "shows": "uncertainty",
+    "reads": "difficulty",
+    "caption": (
+        "Does predicted uncertainty reflect difficulty? Spearman's rank correlation of the predicted standard "
+        "deviation with the strength of each augmentation, and with the share of an image's 20 nearest training images "
+        "that are of another class, per task and on average. One point per seed; bars are 95 % bootstrap intervals "
+        "over test images."
+    ),
+}
+
 PANELS = {"strength": "with augmentation strength", "error": "with the error of nearest neighbours"}
 SPREAD = 0.6
 """Height that the points of one line take, as a share of the distance between lines."""
 
 
-def draw_difficulty(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw Spearman's correlation with its 95 % interval over images, a point for each run and seed.
 
     Args:
@@ -26,7 +37,8 @@ def draw_difficulty(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {label: [read_table(path, COLUMNS) for path in paths] for label, paths in runs.items()}
+    columns = ANALYSIS_COLUMNS["difficulty"]
+    tables = {label: [read_table(path, columns) for path in paths] for label, paths in runs.items()}
     tables = {label: own for label, own in tables.items() if all(len(table) for table in own)}
     save_figure_of(tables, _figure, "None of the runs predicts uncertainty.", output_stem)
 

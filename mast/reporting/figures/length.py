@@ -6,17 +6,29 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from mast.reporting.panels import MARKERS, draw_panels
+from mast.reporting.panels import draw_panels
 from mast.reporting.read import Runs
-from mast.reporting.style import COLOURS
+from mast.reporting.style import point_style
 
-SETTING = "epochs"
+SOURCE = {
+    "shows": "length",
+    "reads": "table",
+    "setting": "epochs",
+    "about": "Studies with the setting `epochs`: accuracy of each task against the length of pretraining.",
+    "caption": (
+        "Accuracy against the length of pretraining in epochs (logarithmic), everything else equal, a line for each "
+        "kind of run. Points are means over seeds, bars 95 % intervals (none for one seed). A dashed line is an "
+        "encoder that is not trained, with its interval as a band."
+    ),
+}
+
+SETTING = SOURCE["setting"]
 STEP, MARGIN = 0.02, 0.08
 """Distance between the places of two runs of one length, whose intervals would hide each other, and the space beyond
 the shortest and the longest training; as shares of the axis between these."""
 
 
-def draw_length(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a panel per task and target: accuracy against epochs (logarithmic), a line per label.
 
     Points are means over seeds, bars their 95 % intervals (none for one seed). A run without epochs, which is not
@@ -42,8 +54,8 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
     for place, label in enumerate(lines):
         own = trained[trained["label"] == label]
         beside = own["epochs"] * span ** (STEP * (place - (len(lines) - 1) / 2))
-        style = {"fmt": f"{MARKERS[place % len(MARKERS)]}-", "color": _colour(label, labels), "capsize": 2}
-        axis.errorbar(beside, own["mean"], own["interval"], label=label, **style)
+        style = point_style(place) | {"color": _colour(label, labels), "ls": "-"}
+        axis.errorbar(beside, own["mean"], own["interval"], label=label, capsize=2, **style)
     for _, row in table[table["epochs"].isna()].iterrows():
         colour = _colour(row["label"], labels)
         axis.axhline(row["mean"], color=colour, ls="--", label=row["label"])
@@ -57,4 +69,4 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
 
 
 def _colour(label: str, labels: list[str]) -> str:
-    return COLOURS[labels.index(label) % len(COLOURS)]
+    return point_style(labels.index(label))["color"]

@@ -5,7 +5,18 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mast.reporting.read import Runs, over_seeds, read_metrics_log
-from mast.reporting.style import WIDTH, empty_figure, figure_style, line_styles, save_figure
+from mast.reporting.style import WIDTH, line_styles, save_figure_of
+
+SOURCE = {
+    "shows": "losses",
+    "reads": "log",
+    "about": "Loss terms over training.",
+    "caption": (
+        "Loss terms (unweighted, and their weighted sum) and indicators of collapse during pretraining. Lines are "
+        "means over seeds, bands reach from the lowest to the highest seed. An embedding standard deviation or "
+        "effective rank near zero would mean collapse; of a supervised run, both are those of the features."
+    ),
+}
 
 PANELS = {
     "loss": "loss (weighted sum)",
@@ -18,7 +29,7 @@ PANELS = {
 """Key of metrics.jsonl → title of its panel."""
 
 
-def draw_losses(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw each term of `PANELS` over the steps, a line per run: mean over seeds, band from lowest to highest seed.
 
     Args:
@@ -29,9 +40,8 @@ def draw_losses(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     logs = {label: [read_metrics_log(path) for path in paths] for label, paths in runs.items()}
-    with figure_style():
-        figure = _figure(logs) if any(len(log) for own in logs.values() for log in own) else None
-        save_figure(figure or empty_figure("None of the runs is trained."), output_stem)
+    trained = any(len(log) for own in logs.values() for log in own)
+    save_figure_of(logs if trained else {}, _figure, "None of the runs is trained.", output_stem)
 
 
 def _figure(logs: dict) -> Figure:

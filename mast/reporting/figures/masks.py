@@ -6,11 +6,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mast.records import ANALYSIS_COLUMNS
+from mast.reporting.heat_map import draw_heat_map
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of
 
+SOURCE = {
+    "shows": "masks",
+    "reads": "masks",
+    "about": "Learned masks and their overlap between augmentations.",
+    "caption": (
+        "Learned masks of the first seed: one row per augmentation, one column per embedding dimension. Dimensions are "
+        "sorted by the augmentation whose mask closes them most; that a diagonal of closed blocks appears is due to "
+        "the sorting, how far they close is learned."
+    ),
+}
 
-def draw_masks(runs: Runs, output_stem: Path) -> None:
+
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw the masks of each run, a row per augmentation and a column per embedding dimension.
 
     Dimensions are sorted by the augmentation whose mask closes them most, and within it by that mask's weight. Only the
@@ -24,13 +37,12 @@ def draw_masks(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     masks = {label: _masks(paths[0]) for label, paths in runs.items()}
-    masks = {label: table for label, table in masks.items() if len(table)}
     save_figure_of(masks, _figure, "None of the runs has learned masks.", output_stem)
 
 
 def _masks(path: Path) -> pd.DataFrame:
     """Weights, an augmentation per row in the file's order, a dimension per column."""
-    table = read_table(path, ("augmentation", "dimension", "weight"))
+    table = read_table(path, ANALYSIS_COLUMNS["masks"])
     wide = table.pivot(index="augmentation", columns="dimension", values="weight")
     return wide.loc[table["augmentation"].unique()]
 
@@ -46,11 +58,8 @@ def _figure(masks: dict[str, pd.DataFrame]) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.3 + sum(0.75 + 0.22 * count for count in rows)))
     axes = figure.subplots(len(masks), 1, squeeze=False, height_ratios=rows)[:, 0]
     for axis, (label, table) in zip(axes, masks.items(), strict=True):
-        weights = sorted_dimensions(table.to_numpy())
-        image = axis.imshow(weights, aspect="auto", interpolation="nearest", cmap="viridis", vmin=0, vmax=1)
-        axis.set_yticks(range(len(table)), table.index)
+        draw_heat_map(axis, pd.DataFrame(sorted_dimensions(table.to_numpy()), table.index), (0, 1))
         axis.set_title(label)
         axis.set_xlabel("embedding dimension (sorted)")
-        axis.grid(False)
-    figure.colorbar(image, ax=list(axes), label="mask weight", fraction=0.04, pad=0.02)
+    figure.colorbar(axis.images[0], ax=list(axes), label="mask weight", fraction=0.04, pad=0.02)
     return figure

@@ -6,16 +6,28 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from mast.reporting.panels import MARKERS, draw_panels
+from mast.reporting.panels import draw_panels
 from mast.reporting.read import Runs
-from mast.reporting.style import COLOURS
+from mast.reporting.style import point_style
 
-SETTING = "policy.augmentations"
+SOURCE = {
+    "shows": "motivation",
+    "reads": "table",
+    "setting": "policy.augmentations",
+    "about": "Studies (not runs) with the setting `policy.augmentations`: accuracy of each task under each set.",
+    "caption": (
+        "Which invariance helps which task: accuracy after pretraining with each set of augmentations, everything else "
+        "equal. An augmentation that erases a factor costs the task that reads it. Points are means over seeds, bars "
+        "95 % intervals (none for one seed)."
+    ),
+}
+
+SETTING = SOURCE["setting"]
 SPREAD = 0.35
 """Width that the points of one set take, as a share of the distance between sets."""
 
 
-def draw_motivation(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a panel per task and target, a column per set of augmentations and a marker per kind of run.
 
     Points are means over seeds, bars their 95 % intervals (none for one seed).
@@ -36,8 +48,8 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
     for place, label in enumerate(labels):
         own = table[table["label"] == label].drop_duplicates(SETTING).set_index(SETTING).reindex(sets)
         offset = SPREAD * ((place + 0.5) / len(labels) - 0.5)
-        style = {"fmt": MARKERS[place % len(MARKERS)], "color": COLOURS[place % len(COLOURS)], "capsize": 2}
-        axis.errorbar(np.arange(len(sets)) + offset, own["mean"], own["interval"], label=label, **style)
+        places = np.arange(len(sets)) + offset
+        axis.errorbar(places, own["mean"], own["interval"], label=label, capsize=2, **point_style(place))
     axis.set_xticks(range(len(sets)), [name.replace("+", "\n+") for name in sets], fontsize=8)
     axis.set_xlim(-0.5, len(sets) - 0.5)
     axis.grid(False, axis="x")

@@ -5,18 +5,27 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mast.records import ANALYSIS_COLUMNS
+from mast.reporting.heat_map import draw_pairs, without_diagonal
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.style import WIDTH, save_figure_of
 
+SOURCE = {
+    "shows": "masks",
+    "reads": "overlap",
+    "caption": (
+        "Overlap of the subspaces of two augmentations, mean over seeds: cosine of the mask weights, and soft "
+        "intersection over union. High values mean that two augmentations share features. Colours span the values that "
+        "occur."
+    ),
+}
+
 MEASURES = {"cosine": "cosine of mask weights", "soft_iou": "soft intersection over union"}
-LARGEST_WITH_NUMBERS = 8
-"""Number of augmentations up to which each field shows its value."""
 
 
-def draw_overlap(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a heat map augmentation × augmentation for each run and measure, averaged over seeds.
 
     The diagonal, always 1, is left out, and the colours of a measure span its values in all runs: soft masks overlap
@@ -30,12 +39,11 @@ def draw_overlap(runs: Runs, output_stem: Path) -> None:
         MastError: a file is missing or damaged.
     """
     tables = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
-    tables = {label: table for label, table in tables.items() if len(table)}
     save_figure_of(tables, _figure, "None of the runs has learned masks.", output_stem)
 
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
-    table = read_seeds(paths, ("first", "second", *MEASURES))
+    table = read_seeds(paths, ANALYSIS_COLUMNS["overlap"])
     return table.groupby(["first", "second"], sort=False)[list(MEASURES)].mean()
 
 
@@ -47,7 +55,7 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
         limits = _limits(list(matrices.values()))
         for row, (label, matrix) in enumerate(matrices.items()):
             axis = axes[row, column]
-            _heat_map(axis, matrix, limits)
+            draw_pairs(axis, matrix, limits, aspect="equal")
             axis.set_title(f"{label}\n{title}")
             figure.colorbar(axis.images[0], ax=axis, fraction=0.046, pad=0.03)
     return figure
@@ -56,8 +64,7 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
 def _between_different(values: pd.Series) -> pd.DataFrame:
     """Square matrix in the file's order, NaN on the diagonal."""
     names = values.index.unique("first")
-    matrix = values.unstack("second").loc[names, names]
-    return matrix.mask(np.eye(len(names), dtype=bool))
+    return without_diagonal(values.unstack("second").loc[names, names])
 
 
 def _limits(matrices: list[pd.DataFrame]) -> tuple[float, float]:
@@ -68,17 +75,3 @@ def _limits(matrices: list[pd.DataFrame]) -> tuple[float, float]:
         return 0.0, 1.0
     low, high = np.floor(values.min() * 20) / 20, np.ceil(values.max() * 20) / 20
     return (float(low), float(high)) if low < high else (float(low) - 0.05, float(high))
-
-
-def _heat_map(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float]) -> None:
-    axis.imshow(matrix, cmap="viridis", vmin=limits[0], vmax=limits[1])
-    axis.set_facecolor("#eeeeee")
-    turned = {"rotation": 45 if len(matrix) <= LARGEST_WITH_NUMBERS else 90, "rotation_mode": "anchor"}
-    axis.set_xticks(range(len(matrix)), matrix.columns, ha="right", va="center", **turned)
-    axis.set_yticks(range(len(matrix)), matrix.index)
-    axis.grid(False)
-    if len(matrix) <= LARGEST_WITH_NUMBERS:
-        for (row, column), value in np.ndenumerate(matrix):
-            if not np.isnan(value):
-                bright = value > limits[0] + 0.6 * (limits[1] - limits[0])
-                axis.text(column, row, f"{value:.2f}", ha="center", va="center", color="black" if bright else "white")

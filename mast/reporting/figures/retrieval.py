@@ -6,12 +6,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.reporting.panels import MARKERS
+from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.statistics import estimate
-from mast.reporting.style import COLOURS, WIDTH, save_figure_of
+from mast.reporting.style import WIDTH, point_style, save_figure_of
 
-COLUMNS = ("representation", "images", "top1")
+SOURCE = {
+    "shows": "retrieval",
+    "reads": "retrieval",
+    "about": "How often an image's other view is found by what a run learned, by pixels and by colours alone.",
+    "caption": (
+        "Do shortcuts solve the instance task? Share of 512 images (or as many as the data have) whose nearest second "
+        "view, of all images' second views, is their own: by the embedding and the features of the run, and without it "
+        "by the view at 8 × 8 pixels and by statistics of its colours. Views are those of the run's augmentations; "
+        "distances are cosines after linear discriminant whitening, estimated on other images. Points are means over "
+        "seeds, bars 95 % intervals (none for one seed); pixels and colours are the same for every seed. Dashed is "
+        "chance."
+    ),
+}
+
 NAMES = {
     "embedding": "embedding (projector)",
     "features": "features (encoder)",
@@ -25,7 +38,7 @@ SPREAD = 0.5
 """Height that the points of one run take, as a share of the distance between runs."""
 
 
-def draw_retrieval(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a line per run, a point per representation: mean over seeds with its 95 % interval (none for one seed).
 
     Chance, one in as many images as were searched, is dashed.
@@ -37,8 +50,7 @@ def draw_retrieval(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {label: read_seeds(paths, COLUMNS) for label, paths in runs.items()}
-    tables = {label: table for label, table in tables.items() if len(table)}
+    tables = {label: read_seeds(paths, ANALYSIS_COLUMNS["retrieval"]) for label, paths in runs.items()}
     save_figure_of(tables, _figure, "None of the runs has augmentations.", output_stem)
 
 
@@ -48,8 +60,8 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
     every = pd.concat(tables.values())
     for place, (name, title) in enumerate(NAMES.items()):
         if name in set(every["representation"]):
-            style = {"fmt": MARKERS[place], "color": COLOURS[place], "capsize": 2, "label": title}
-            _points(axis, tables, name, SPREAD * (place / (len(NAMES) - 1) - 0.5), style)
+            shift = SPREAD * (place / (len(NAMES) - 1) - 0.5)
+            _points(axis, tables, name, shift, {**point_style(place), "label": title})
     for number, images in enumerate(sorted(every["images"].unique())):
         axis.axvline(100 / images, color="black", ls="--", lw=1, label=None if number else "chance")
     axis.set_yticks(range(len(tables)), tables)
@@ -63,4 +75,4 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
 def _points(axis: Axes, tables: dict[str, pd.DataFrame], name: str, shift: float, style: dict[str, object]) -> None:
     found = [estimate(table.loc[table["representation"] == name, "top1"]) for table in tables.values()]
     rows = [row + shift for row in range(len(found))]
-    axis.errorbar([own.mean for own in found], rows, xerr=[own.interval for own in found], **style)
+    axis.errorbar([own.mean for own in found], rows, xerr=[own.interval for own in found], capsize=2, **style)

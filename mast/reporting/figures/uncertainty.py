@@ -7,13 +7,23 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, over_seeds, read_table
 from mast.reporting.style import WIDTH, line_styles, save_figure_of
 
-COLUMNS = ("augmentation", "strength", "uncertainty", "spread", "count")
+SOURCE = {
+    "shows": "uncertainty",
+    "reads": "uncertainty",
+    "about": "Predicted uncertainty against augmentation strength.",
+    "caption": (
+        "Predicted standard deviation of the embedding on test images under one augmentation at a time. Strength 0 is "
+        "the plain image, 1 the strongest that the run's policy allows; augmentations that are only on or off have two "
+        "points. Lines are means over seeds, bars reach from the lowest to the highest seed."
+    ),
+}
 
 
-def draw_uncertainty(runs: Runs, output_stem: Path) -> None:
+def draw(runs: Runs, output_stem: Path) -> None:
     """Draw predicted standard deviation over strength (0 to 1), a panel per run, a line per augmentation.
 
     Lines are means over seeds; bars reach from the lowest to the highest seed.
@@ -25,7 +35,8 @@ def draw_uncertainty(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {label: [read_table(path, COLUMNS) for path in paths] for label, paths in runs.items()}
+    columns = ANALYSIS_COLUMNS["uncertainty"]
+    tables = {label: [read_table(path, columns) for path in paths] for label, paths in runs.items()}
     tables = {label: own for label, own in tables.items() if all(len(table) for table in own)}
     save_figure_of(tables, _figure, "None of the runs predicts uncertainty.", output_stem)
 

@@ -4,19 +4,16 @@ import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field
 
-from mast.config.report import TableSpec
+from mast.config.tables import TableSpec
 from mast.errors import MastError
-from mast.files import read_json, sha256_json
-from mast.settings import parse
+from mast.files import sha256_json
+from mast.records import MetricsFile
 
 log = logging.getLogger(__name__)
-
-Percent = Annotated[float, Field(ge=0, le=100)]
 
 COLUMNS = (
     *("protocol", "kind", "version", "task", "target", "metric", "dataset", "run", "seed", "value"),
@@ -32,30 +29,6 @@ MUST_AGREE = (
     (("run", "seed"), ("encoder_sha256",)),
 )
 """(columns that name a group, columns that hold one value within it)."""
-
-
-class MetricsFile(BaseModel):
-    """A metrics file (docs/design.md, *Metrics file*)."""
-
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
-
-    format: Literal[1]
-    protocol: str
-    kind: str
-    version: int
-    settings: dict[str, Any]
-    task: str
-    dataset: str
-    run: str
-    seed: int
-    metrics: dict[str, dict[str, Percent | None]]
-    counts: dict[str, int]
-    spec_sha256: str
-    data_sha256: str
-    task_sha256: str
-    encoder_sha256: str
-    commits: tuple[str, ...] = ()
-    seconds: float
 
 
 def collect(files: Iterable[Path]) -> pd.DataFrame:
@@ -110,8 +83,8 @@ def require_fit(frame: pd.DataFrame, spec: TableSpec) -> None:
 
 
 def _records(file: Path) -> Iterable[dict[str, Any]]:
-    content = parse(MetricsFile, read_json(file), str(file))
-    shared = content.model_dump(exclude={"format", "metrics", "counts", "settings"})
+    content = MetricsFile.read(file)
+    shared = content.model_dump(exclude={"format", "metrics", "counts", "settings", "details"})
     shared |= {
         "train_count": content.counts.get("train"),
         "test_count": content.counts.get("test"),

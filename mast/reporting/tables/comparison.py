@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mast.config.report import ComparisonSpec
+from mast.config.tables import ComparisonSpec
 from mast.reporting.paired import RESAMPLES, Difference, paired_difference
 from mast.reporting.statistics import estimate
 from mast.reporting.tables.collect import code_note, collect, require_fit
 from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row, shown
+from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.outputs import write_outputs
 from mast.reporting.tables.study import ALL_TASKS, Column, all_columns, over_tasks, row_titles, visible_columns
 
@@ -42,14 +43,14 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
     """The first shown metric of each task and target; over several of them also their mean, the lowest and the rank.
 
-    Detection has none of these: AP of boxes and AP of masks are two measures of one task.
+    A protocol that is not averaged has none of these: AP of boxes and AP of masks are two measures of one task.
     Mean and lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are
     those of the runs of the table within each seed that all of them have, averaged over tasks.
     """
     runs = [row.run for row in spec.rows]
     headline = {column[:2]: column for column in reversed(visible_columns(all_columns(frame, spec), spec))}
     scores = {column: _per_seed(frame, column, runs) for column in reversed(headline.values())}
-    if len(scores) > 1 and spec.kind != "detection":
+    if len(scores) > 1 and spec.averaged:
         columns = list(scores)
         tasks = list(scores.values())
         ranks = [values.dropna().rank(axis=1, ascending=False) for values in tasks]
@@ -134,11 +135,10 @@ def _is_clear(difference: Difference) -> bool:
 
 
 def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]:
-    unit = "Average precision, percent" if spec.kind == "detection" else "Accuracy, percent"
     seeds = "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
     notes = [
-        f"{unit}; each run's mean ± half width of the 95 % interval over its seeds (Student t, none for one seed). "
-        f"Differences are means over the seeds that both runs have (n = {seeds})."
+        f"{spec.unit}, percent; each run's mean ± half width of the 95 % interval over its seeds (Student t, none for "
+        f"one seed). Differences are means over the seeds that both runs have (n = {seeds})."
     ]
     if counts[-1] > 1:
         notes.append(
@@ -160,31 +160,31 @@ def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]
 
 
 def _csv(spec: ComparisonSpec, scores: Scores, differences: Differences) -> str:
-    records = [_record(spec, column, run, scores[column], found) for (column, run), found in differences.items()]
-    return pd.DataFrame(records).to_csv(index=False, lineterminator="\n")
+    lines = [_line(spec, column, run, scores[column], found) for (column, run), found in differences.items()]
+    return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
 
 
-def _record(
+def _line(
     spec: ComparisonSpec, column: Column, run: str, values: pd.DataFrame, difference: Difference
-) -> dict[str, object]:
+) -> ComparisonLine:
     labels = {row.run: row.label for row in spec.rows}
     baseline = spec.rows[0].run
-    return {
-        "table": f"{spec.name}_comparison",
-        "protocol": spec.protocol,
-        "kind": spec.kind,
-        **dict(zip(("task", "target", "metric"), column, strict=True)),
-        "baseline": baseline,
-        "run": run,
-        "baseline_label": labels[baseline],
-        "label": labels[run],
-        "baseline_mean": values[baseline].mean(),
-        "run_mean": values[run].mean(),
-        "difference": difference.mean,
-        "low": difference.low,
-        "high": difference.high,
-        "bootstrap_low": difference.bootstrap_low,
-        "bootstrap_high": difference.bootstrap_high,
-        "n": difference.n,
-        "seeds": " ".join(str(seed) for seed in difference.seeds),
-    }
+    return ComparisonLine(
+        f"{spec.name}_comparison",
+        spec.protocol,
+        spec.kind,
+        *column,
+        baseline=baseline,
+        run=run,
+        baseline_label=labels[baseline],
+        label=labels[run],
+        baseline_mean=values[baseline].mean(),
+        run_mean=values[run].mean(),
+        difference=difference.mean,
+        low=difference.low,
+        high=difference.high,
+        bootstrap_low=difference.bootstrap_low,
+        bootstrap_high=difference.bootstrap_high,
+        n=difference.n,
+        seeds=" ".join(str(seed) for seed in difference.seeds),
+    )

@@ -1,4 +1,4 @@
-"""run.json of every run and seed → one table of collapse indicators."""
+"""The record of every run and seed → one table of collapse indicators."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,8 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mast.errors import MastError
-from mast.files import read_json
+from mast.records import RunRecord
 from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row
 from mast.reporting.tables.outputs import write_formats
 
@@ -16,18 +15,18 @@ INDICATORS = {
     "effective_rank": "effective rank",
     "lowest_mask_mean": "lowest mask mean",
 }
-"""Key of run.json's `health` → title of its column."""
+"""Key of a run's `health` → title of its column."""
 
 
 def write_health(runs: Mapping[str, Sequence[Path]], output_stem: Path) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`: a line per run and seed.
 
     Args:
-        runs: name of a run → `run.json` of each seed.
+        runs: name of a run → its record for each seed.
         output_stem: the table's path without suffix.
 
     Raises:
-        MastError: a file is missing or damaged, or was written before runs recorded their health.
+        MastError: a file is missing or damaged.
     """
     records = [_record(run, file) for run, files in runs.items() for file in files]
     csv = pd.DataFrame(records).to_csv(index=False, lineterminator="\n")
@@ -35,15 +34,12 @@ def write_health(runs: Mapping[str, Sequence[Path]], output_stem: Path) -> None:
 
 
 def _record(run: str, file: Path) -> dict[str, Any]:
-    content = read_json(file)
-    if "health" not in content:
-        raise MastError(f"{file}: does not say how the run ended (no 'health'); delete it and pretrain again")
-    health = content["health"] or {}
-    signs = health.get("collapsed", {})
+    record = RunRecord.read(file)
+    signs = record.health.collapsed if record.health else {}
     return {
         "run": run,
-        "seed": content["seed"],
-        **{key: health.get(key) for key in INDICATORS},
+        "seed": record.seed,
+        **{key: getattr(record.health, key, None) for key in INDICATORS},
         "collapsed": "; ".join(f"{INDICATORS.get(name, 'mask mean')} from step {step}" for name, step in signs.items()),
     }
 

@@ -4,16 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from mast.config.report import PublishedValue, TableRow, TableSpec
+from mast.config.published import PublishedValue, find_published, read_published
+from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError
 from mast.reporting.statistics import Estimate, estimate, mean_per_seed
 from mast.reporting.tables.collect import code_note, collect, require_fit
 from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, shown, shown_published
+from mast.reporting.tables.lines import TableLine
 from mast.reporting.tables.outputs import write_outputs
-from mast.reporting.tables.published import find_published, read_published
 
 Column = tuple[str, str, str]
 """(task, target, metric)"""
@@ -21,8 +21,6 @@ Column = tuple[str, str, str]
 ALL_TASKS = "all"
 """Stands for the task in columns that sum up over tasks."""
 
-SHOWN_METRICS = {"detection": ("AP", "AP50", "AP75"), "svm-voc": ("mAP",)}
-CLASSIFICATION_METRICS = ("top1",)
 SUMMARIES = {"mean": "mean over tasks", "worst": "worst task", "mean rank": "mean rank"}
 METRIC_NAMES = {
     "top1": "Top-1 accuracy",
@@ -53,8 +51,8 @@ class Result:
 def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, output_stem: Path) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
 
-    The CSV holds every metric at full precision, one line per run and column; the others show top-1 accuracy, or AP,
-    AP50 and AP75, as mean ± half width of the 95 % interval over seeds.
+    The CSV holds every metric at full precision, one line per run and column; the others show those of the spec, as
+    mean ± half width of the 95 % interval over seeds.
 
     Raises:
         MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
@@ -66,7 +64,7 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
     every = all_columns(frame, spec)
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
     visible = visible_columns(every, spec)
-    if spec.kind != "detection" and len(visible) > 1:
+    if spec.averaged and len(visible) > 1:
         mean = over_tasks("mean", visible)
         results |= {(row.run, mean): _mean_result(frame, row, mean, visible) for row in spec.rows}
         visible.append(mean)
@@ -91,8 +89,7 @@ def visible_columns(every: list[Column], spec: TableSpec) -> list[Column]:
     Raises:
         MastError: the metric chosen for a task is in none of its files.
     """
-    usual = SHOWN_METRICS.get(spec.kind, CLASSIFICATION_METRICS)
-    shown = {task: (spec.metrics[task],) if task in spec.metrics else usual for task in spec.tasks}
+    shown = {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
     for task, metric in spec.metrics.items():
         if not any(column[0] == task and column[2] == metric for column in every):
             raise MastError(
@@ -160,7 +157,7 @@ def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Colum
         means = {
             row.run: round(results[row.run, column].estimate.mean, 1)
             for row in spec.rows
-            if row.method != "supervised" and results[row.run, column].estimate.n
+            if not row.with_labels and results[row.run, column].estimate.n
         }
         if len(means) > 1:
             best |= {(run, column) for run, mean in means.items() if mean == max(means.values())}
@@ -214,9 +211,9 @@ def _notes(
     spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], counts: list[int]
 ) -> list[str]:
     notes = [f"{unit_of(spec, columns)}: {_interval_note(counts)}"]
-    if spec.kind == "detection":
-        notes.append(_detection_note(spec, columns))
-    if any(row.method == "supervised" for row in spec.rows):
+    if spec.note:
+        notes.append(spec.note)
+    if any(row.with_labels for row in spec.rows):
         notes.append("Best per column in bold, runs trained with labels left out.")
     else:
         notes.append("Best per column in bold.")
@@ -229,26 +226,15 @@ def _notes(
     return notes
 
 
-def _detection_note(spec: TableSpec, columns: list[Column]) -> str:
-    model = "Mask R-CNN" if any(target == "mask" for _, target, _ in columns) else "Faster R-CNN"
-    encoder = {"frozen": ", on a frozen encoder", "finetuned": ", the encoder fine-tuned", None: ""}[spec.backbone]
-    return (
-        f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol (detectron2) "
-        "of published values."
-    )
-
-
 def unit_of(spec: TableSpec, columns: list[Column]) -> str:
     """What the shown numbers are; where tasks differ, of which tasks."""
-    if spec.kind == "detection":
-        return "Average precision, percent"
     tasks = {
         metric: [task for task in spec.tasks if (task, metric) in {(c[0], c[2]) for c in columns}]
         for metric in METRIC_NAMES
     }
     used = {METRIC_NAMES[metric]: names for metric, names in tasks.items() if names}
-    if len(used) == 1:
-        return f"{next(iter(used))}, percent"
+    if len(used) < 2:
+        return f"{next(iter(used), spec.unit)}, percent"
     return "; ".join(f"{name} ({', '.join(names)})" for name, names in used.items()) + ", percent"
 
 
@@ -267,31 +253,26 @@ def _source(value: PublishedValue) -> str:
 
 
 def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
-    return pd.DataFrame([_record(spec, result) for result in results.values()]).to_csv(index=False, lineterminator="\n")
+    frame = pd.DataFrame([_line(spec, result) for result in results.values()])
+    for place, key in enumerate(spec.rows[0].settings, start=TableLine._fields.index("mean")):
+        frame.insert(place, key, [result.row.settings[key] for result in results.values()])
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
-def _record(spec: TableSpec, result: Result) -> dict[str, object]:
+def _line(spec: TableSpec, result: Result) -> TableLine:
     row, published = result.row, result.published
-    task, target, metric = result.column
-    return {
-        "table": spec.name,
-        "protocol": spec.protocol,
-        "kind": spec.kind,
-        "task": task,
-        "target": target,
-        "metric": metric,
-        "run": row.run,
-        "label": row.label,
-        "method": row.method,
-        "encoder": row.encoder,
-        "dataset": row.dataset,
-        **row.settings,
-        "mean": result.estimate.mean,
-        "interval": result.estimate.interval,
-        "n": result.estimate.n,
-        "seeds": " ".join(str(seed) for seed in result.seeds),
-        "published": published.value if published else np.nan,
-        "difference": result.difference,
-        "source": published.source if published else None,
-        "note": published.note if published else None,
-    }
+    return TableLine(
+        spec.name,
+        spec.protocol,
+        spec.kind,
+        *result.column,
+        **{key: getattr(row, key) for key in ("run", "label", "method", "encoder", "dataset")},
+        mean=result.estimate.mean,
+        interval=result.estimate.interval,
+        n=result.estimate.n,
+        seeds=" ".join(str(seed) for seed in result.seeds),
+        published=published.value if published else None,
+        difference=result.difference,
+        source=published.source if published else None,
+        note=published.note if published else None,
+    )

@@ -2,9 +2,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mast.config.plan import figure_files
 from mast.errors import MastError
-from mast.paths import figure_files
-from mast.reporting.figures.differences import COLUMNS, _figure, draw_differences
+from mast.reporting.figures.differences import _figure, draw
+from mast.reporting.tables.lines import ComparisonLine
+
+COLUMNS = (
+    *("task", "target", "metric", "baseline_label", "label", "difference"),
+    *("low", "high", "bootstrap_low", "bootstrap_high"),
+)
 
 
 @pytest.fixture
@@ -53,8 +59,8 @@ def test_ranks_have_another_unit_and_are_left_out(tmp_path):
     path = tmp_path / "probe_comparison.csv"
     pictures = []
     for rows in (ROWS, ROWS[:-1]):
-        pd.DataFrame(rows, columns=COLUMNS).to_csv(path, index=False)
-        draw_differences({"Probe": [path]}, tmp_path / "figure")
+        pd.DataFrame(rows, columns=COLUMNS).reindex(columns=ComparisonLine._fields).to_csv(path, index=False)
+        draw({"Probe": [path]}, tmp_path / "figure")
         pictures.append((tmp_path / "figure.png").read_bytes())
     assert pictures[0] == pictures[1]
 

@@ -1,3 +1,5 @@
+"""Every figure, drawn from made-up files."""
+
 import json
 
 import matplotlib as mpl
@@ -6,75 +8,77 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mast.config.figures import FIGURES
 from mast.errors import MastError
-from mast.reporting.figures import FIGURES
+from mast.records import ANALYSIS_COLUMNS
+from mast.reporting.figures import load
 from mast.reporting.figures.certainty import grid
 from mast.reporting.figures.clusters import merges
-from mast.reporting.figures.differences import COLUMNS as DIFFERENCES
 from mast.reporting.figures.masks import sorted_dimensions
 from mast.reporting.read import over_seeds, read_metrics_log
 from mast.reporting.style import line_styles
+from mast.reporting.tables.lines import ComparisonLine, TableLine
 
 AUGMENTATIONS = ("crop", "flip", "jitter")
 
 
+BOOTSTRAP = ("bootstrap_low", "bootstrap_high")
+SETTINGS = tuple(source.setting for source in FIGURES.values() if source.setting)
+
+
 @pytest.fixture
 def inputs(tmp_path):
-    """Figure name → label → files of two seeds."""
+    """Figure name → label → files of two seeds; VICReg's are empty."""
     rng = np.random.default_rng(0)
-    files = {name: {"MAST": [], "VICReg": []} for name in FIGURES}
+    files = {}
     for label in ("MAST", "VICReg"):
-        for seed in (0, 1):
-            folder = tmp_path / label / str(seed)
-            folder.mkdir(parents=True)
-            masks = rng.random((3, 20))
-            cosine = np.corrcoef(masks)
-            tables = {
-                "masks": [(a, j, masks[k, j]) for k, a in enumerate(AUGMENTATIONS) for j in range(20)],
-                "overlap": [
-                    (a, b, abs(cosine[i, j]), abs(cosine[i, j]) / 2)
-                    for i, a in enumerate(AUGMENTATIONS)
-                    for j, b in enumerate(AUGMENTATIONS)
-                ],
-                "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
-                "clusters": [(a, 9.0, 5.0, 3.0, 1.0) for a in AUGMENTATIONS],
-                "motivation": [
-                    ("shapes", target, "top1", run, names, 50 + 9 * rng.random(), 3.0)
-                    for target in ("hue", "size")
-                    for run in ("VICReg", "MAST")
-                    for names in ("crop", "crop+flip")
-                ],
-                "length": [("shapes", "hue", "top1", run, e, 60.0, 3.0) for run in ("A", "B") for e in ("–", 5, 9)],
-                "differences": [("shapes", t, "top1", "V", "M", 0.5, -1.0, 2.0, -0.5, 1.5) for t in ("hue", "size")],
-                "difficulty": [(g, a, 0.2, 0.1, 0.3) for g in ("strength", "error") for a in AUGMENTATIONS],
-                "invariance": [(a, s, rng.random()) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)],
-                "retrieval": [(r, 512, 99 * rng.random()) for r in ("embedding", "features", "pixels", "colour")],
-            }
-            columns = {
-                "masks": ("augmentation", "dimension", "weight"),
-                "overlap": ("first", "second", "cosine", "soft_iou"),
-                "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
-                "clusters": ("augmentation", "size", "common", "partly", "unique"),
-                "motivation": ("task", "target", "metric", "label", "policy.augmentations", "mean", "interval"),
-                "length": ("task", "target", "metric", "label", "epochs", "mean", "interval"),
-                "differences": DIFFERENCES,
-                "difficulty": ("against", "name", "correlation", "low", "high"),
-                "invariance": ("augmentation", "space", "relative"),
-                "retrieval": ("representation", "images", "top1"),
-            }
-            for name, rows in tables.items():
-                frame = pd.DataFrame(rows if label == "MAST" else [], columns=list(columns[name]))
-                frame.to_csv(folder / f"{name}.csv", index=False)
-                files[name][label].append(folder / f"{name}.csv")
-            count = 6 if label == "MAST" else 0
-            ends = {"images": rng.integers(0, 256, (2, count, 8, 8, 3), np.uint8), "sigma": rng.random((2, count))}
-            np.savez(folder / "extremes.npz", **ends)
-            files["certainty"][label].append(folder / "extremes.npz")
-            lines = [{"step": step, "loss": 9 / (step + 1), "invariance": rng.random()} for step in range(0, 50, 10)]
-            (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-            files["losses"][label].append(folder / "metrics.jsonl")
+        written = [_write(tmp_path / label / str(seed), rng, label == "MAST") for seed in (0, 1)]
+        for name, source in FIGURES.items():
+            files.setdefault(name, {})[label] = [own[source.reads] for own in written if source.reads in own]
         files["detections"][label] = _detections(tmp_path, label)
     return files
+
+
+def _write(folder, rng, full):
+    """What a figure may read, by its name there."""
+    folder.mkdir(parents=True)
+    masks = rng.random((3, 20))
+    cosine = np.abs(np.corrcoef(masks))
+    pairs = [(i, j) for i in range(3) for j in range(3)]
+    shown = ("task", "target", "metric")
+    shapes = [("shapes", target, "top1") for target in ("hue", "size")]
+    rows = {
+        "masks": [(a, j, masks[k, j]) for k, a in enumerate(AUGMENTATIONS) for j in range(20)],
+        "overlap": [(AUGMENTATIONS[i], AUGMENTATIONS[j], cosine[i, j], cosine[i, j] / 2) for i, j in pairs],
+        "subspaces": [(a, 9.0, 5.0, 3.0, 1.0, 0.5) for a in AUGMENTATIONS],
+        "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
+        "difficulty": [(g, a, 0.2, 0.1, 0.3, 512) for g in ("strength", "error") for a in AUGMENTATIONS],
+        "invariance": [
+            (a, s, rng.random(), 1.0, rng.random(), 512) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)
+        ],
+        "retrieval": [(r, 512, 99 * rng.random()) for r in ("embedding", "features", "pixels", "colour")],
+        "table": [
+            (*column, run, names, epochs, 50 + 9 * rng.random(), 3.0)
+            for column in shapes
+            for run in ("A", "B")
+            for names, epochs in (("crop", "–"), ("crop+flip", 5), ("mast5", 9))
+        ],
+        "comparison": [(*column, "V", "M", 0.5, -1.0, 2.0, -0.5, 1.5) for column in shapes],
+    }
+    columns = ANALYSIS_COLUMNS | {
+        "table": (*shown, "label", "policy.augmentations", "epochs", "mean", "interval"),
+        "comparison": (*shown, "baseline_label", "label", "difference", "low", "high", *BOOTSTRAP),
+    }
+    every = {"table": [*TableLine._fields, *SETTINGS], "comparison": ComparisonLine._fields}
+    for name, own in rows.items():
+        frame = pd.DataFrame(own if full else [], columns=list(columns[name]))
+        frame.reindex(columns=every.get(name, frame.columns)).to_csv(folder / f"{name}.csv", index=False)
+    ends = {"images": rng.integers(0, 256, (2, 6 * full, 8, 8, 3), np.uint8), "sigma": rng.random((2, 6 * full))}
+    np.savez(folder / "extremes.npz", **ends)
+    lines = [{"step": step, "loss": 9 / (step + 1), "invariance": rng.random()} for step in range(0, 50, 10)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    tables = {name: folder / f"{name}.csv" for name in rows}
+    return tables | {"extremes": folder / "extremes.npz", "log": folder / "metrics.jsonl"}
 
 
 def _detections(path, label):
@@ -95,9 +99,9 @@ def _detections(path, label):
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_are_written_and_reproducible(name, inputs, tmp_path):
     first, second = tmp_path / "first" / name, tmp_path / "second" / name
-    FIGURES[name](inputs[name], first)
+    load(name)(inputs[name], first)
     with mpl.rc_context({"font.size": 30, "svg.hashsalt": "another"}):  # a user's own settings change nothing
-        FIGURES[name](inputs[name], second)
+        load(name)(inputs[name], second)
     for suffix in (".svg", ".png"):
         assert first.with_suffix(suffix).read_bytes() == second.with_suffix(suffix).read_bytes()
     assert "<svg" in first.with_suffix(".svg").read_text()
@@ -113,7 +117,7 @@ def test_figure_without_data_says_so(name, inputs, tmp_path):
     if name == "losses":
         for path in runs["VICReg"]:
             path.write_text("")
-    FIGURES[name](runs, tmp_path / name)
+    load(name)(runs, tmp_path / name)
     assert (tmp_path / f"{name}.svg").stat().st_size > 0
     with Image.open(tmp_path / f"{name}.png") as image:
         assert image.height < 300
@@ -122,15 +126,15 @@ def test_figure_without_data_says_so(name, inputs, tmp_path):
 @pytest.mark.parametrize("name", FIGURES)
 def test_missing_file_is_named(name, tmp_path):
     with pytest.raises(MastError, match=r"absent\.file"):
-        FIGURES[name]({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
+        load(name)({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
 
 
-@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections", "certainty"}))
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections", "certainty"}))  # read no CSV
 def test_missing_column_is_named(name, tmp_path):
     path = tmp_path / "wrong.csv"
     path.write_text("x,y\n1,2\n")
     with pytest.raises(MastError, match=r"wrong\.csv: no column"):
-        FIGURES[name]({"a": [path]}, tmp_path / "f")
+        load(name)({"a": [path]}, tmp_path / "f")
 
 
 def test_log_cut_short_is_read_and_damaged_one_named(tmp_path):
@@ -181,4 +185,4 @@ def test_damaged_images_are_named(tmp_path):
     path = tmp_path / "extremes.npz"
     path.write_bytes(b"PK rubbish")
     with pytest.raises(MastError, match=r"extremes\.npz: cannot be read"):
-        FIGURES["certainty"]({"a": [path]}, tmp_path / "f")
+        load("certainty")({"a": [path]}, tmp_path / "f")

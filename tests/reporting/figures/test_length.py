@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mast.config.plan import figure_files
 from mast.errors import MastError
-from mast.paths import figure_files
 from mast.reporting.figures.length import _panel
 from mast.reporting.panels import panel_figure
 

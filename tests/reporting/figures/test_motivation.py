@@ -1,11 +1,12 @@
 import pandas as pd
 import pytest
 
+from mast.config.plan import figure_files
 from mast.errors import MastError
 from mast.files import sha256_file, write_sealed_json
-from mast.paths import figure_files
-from mast.reporting.figures.motivation import SETTING, _panel, draw_motivation
+from mast.reporting.figures.motivation import SETTING, _panel, draw
 from mast.reporting.panels import first_metrics, panel_figure
+from mast.reporting.tables.lines import TableLine
 
 COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
 
@@ -35,12 +36,12 @@ def test_mistakes_are_named(experiment, settings, shown, message):
 
 def test_a_table_that_was_changed_is_named(tmp_path):
     table = tmp_path / "sets.csv"
-    table.write_text(",".join(COLUMNS) + "\n")
+    table.write_text(",".join([*TableLine._fields, SETTING]) + "\n")
     write_sealed_json(tmp_path / "sets.sources.json", {"files": {"sets.csv": sha256_file(table)}})
-    draw_motivation({"Sets": [table]}, tmp_path / "figure")
+    draw({"Sets": [table]}, tmp_path / "figure")
     table.write_text(",".join(COLUMNS) + "\nshapes,hue,top1,VICReg,crop,90.0,1.0\n")
     with pytest.raises(MastError, match=r"sets\.csv: damaged or changed"):
-        draw_motivation({"Sets": [table]}, tmp_path / "figure")
+        draw({"Sets": [table]}, tmp_path / "figure")
 
 
 def test_every_point_is_where_the_table_says():

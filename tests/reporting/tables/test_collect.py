@@ -1,8 +1,7 @@
-import json
-
 import pytest
 
 from mast.errors import MastError
+from mast.files import read_sealed_json, write_sealed_json
 from mast.reporting.tables.collect import code_note, collect
 
 
@@ -117,7 +116,7 @@ def test_damaged_file_is_named(metrics_file):
 )
 def test_wrong_value_names_file_and_key(metrics_file, key, value, named):
     path = metrics_file()
-    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    write_sealed_json(path, read_sealed_json(path) | {key: value})
     with pytest.raises(MastError) as error:
         collect([path])
     assert str(error.value).startswith(f"{path}: {named}")
@@ -126,8 +125,8 @@ def test_wrong_value_names_file_and_key(metrics_file, key, value, named):
 
 def test_missing_key_is_named(metrics_file):
     path = metrics_file()
-    content = json.loads(path.read_text())
+    content = read_sealed_json(path)
     del content["encoder_sha256"]
-    path.write_text(json.dumps(content))
+    write_sealed_json(path, content)
     with pytest.raises(MastError, match="encoder_sha256"):
         collect([path])

@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from mast.config import Experiment
-from mast.config.report import ComparisonSpec
+from mast.config.tables import ComparisonSpec
 from mast.errors import MastError
 from mast.reporting.paired import bootstrap_interval, paired_difference
 from mast.reporting.tables.comparison import all_scores, write_comparison
@@ -101,7 +101,8 @@ def test_summaries_are_named_by_their_metric(files, tmp_path):
 def test_boxes_and_masks_are_not_summed_up(metrics_file, tmp_path):
     kind = {"protocol": "detection", "kind": "detection"}
     metrics = {"box": {"AP": 30.0, "AP50": 50.0}, "mask": {"AP": 20.0, "AP50": 40.0}}
-    spec = SPEC.model_copy(update=kind | {"tasks": ("scenes",)})
+    facts = {"tasks": ("scenes",), "shown": ("AP", "AP50"), "averaged": False}
+    spec = SPEC.model_copy(update=kind | facts)
     written = [metrics_file(run, task="scenes", metrics=metrics, **kind) for run in ("vicreg", "mast")]
     write_comparison(spec, written, tmp_path / "c")
     table = pd.read_csv(tmp_path / "c.csv")

@@ -5,17 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.records import write_run_record
 
 from mast.cli import main
 from mast.errors import MastError
+from mast.files import read_sealed_json, write_sealed_json
 from mast.reporting.tables.health import write_health
 
 
 def run_file(folder: Path, name: str, seed: int, health: dict | None) -> Path:
-    file = folder / name / f"seed{seed}" / "run.json"
-    file.parent.mkdir(parents=True)
-    file.write_text(json.dumps({"run": name, "seed": seed, "health": health}))
-    return file
+    return write_run_record(folder / name / f"seed{seed}" / "run.json", run=name, seed=seed, health=health)
 
 
 def healthy(std: float, **changed: object) -> dict:
@@ -48,7 +47,7 @@ def test_every_run_and_seed_has_a_line_and_a_collapse_stands_out(tmp_path: Path)
 
 def test_a_run_without_health_is_named(tmp_path: Path) -> None:
     file = run_file(tmp_path, "mast", 0, None)
-    file.write_text(json.dumps({"run": "mast", "seed": 0}))
-    with pytest.raises(MastError, match="no 'health'") as error:
+    write_sealed_json(file, {key: value for key, value in read_sealed_json(file).items() if key != "health"})
+    with pytest.raises(MastError, match="health: Field required") as error:
         write_health({"mast": [file]}, tmp_path / "health")
     assert str(error.value).startswith(str(file))

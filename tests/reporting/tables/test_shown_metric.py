@@ -8,9 +8,9 @@ import yaml
 from support import ROOT
 
 from mast.config import Experiment
-from mast.config.report import TableSpec
+from mast.config.plan import study_metrics
+from mast.config.tables import TableSpec
 from mast.errors import MastError
-from mast.paths import study_metrics
 from mast.reporting.tables.study import write_table
 from mast.settings import parse
 

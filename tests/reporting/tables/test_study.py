@@ -8,7 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mast.config.report import TableSpec
+from mast.config import DetectionProtocol
+from mast.config.shown import table_facts
+from mast.config.tables import TableSpec
 from mast.errors import MastError
 from mast.reporting.tables.formats import latex_text
 from mast.reporting.tables.layout import setting_titles
@@ -51,6 +53,7 @@ def _row(run, label, method=None, **settings):
         "run": run,
         "label": label,
         "method": method or run,
+        "with_labels": run == "supervised",
         "encoder": "resnet18",
         "dataset": "shapes",
         "settings": settings,
@@ -235,11 +238,16 @@ def test_supervised_is_not_compared_with(tmp_path, metrics_file, published):
     assert "runs trained with labels left out" in text
 
 
+def _detection_spec(protocol, kind, **settings):
+    facts = table_facts(DetectionProtocol(kind="detection", **settings))
+    return _spec(name="detection", tasks=["scenes"], rows=[_row("vicreg", "V")], protocol=protocol, kind=kind, **facts)
+
+
 def test_detection_columns(tmp_path, metrics_file, published):
     metrics = {"box": {"AP": 30.0, "AP50": 55.5, "AP75": 28.0, "APs": None, "APm": 1.0, "APl": 2.0}}
     kind = {"protocol": "detection", "kind": "detection"}
     files = [metrics_file(task="scenes", metrics=metrics, seed=seed, **kind) for seed in (0, 1)]
-    spec = _spec(name="detection", tasks=["scenes"], rows=[_row("vicreg", "V")], **kind)
+    spec = _detection_spec(**kind)
     write_table(spec, files, published, tmp_path / "t")
     lines = (tmp_path / "t.md").read_text().splitlines()
     assert lines[2] == "| run | AP | AP50 | AP75 |"
@@ -253,7 +261,7 @@ def test_detection_columns(tmp_path, metrics_file, published):
 def test_boxes_and_masks_beside_each_other(tmp_path, metrics_file, published):
     metrics = {"box": {"AP": 30.0, "AP50": 55.5}, "mask": {"AP": 25.0, "AP50": 50.5}}
     kind = {"protocol": "frozen", "kind": "detection"}
-    spec = _spec(name="detection", tasks=["scenes"], rows=[_row("vicreg", "V")], backbone="frozen", **kind)
+    spec = _detection_spec(backbone="frozen", masks=True, **kind)
     write_table(spec, [metrics_file(task="scenes", metrics=metrics, **kind)], published, tmp_path / "t")
     lines = (tmp_path / "t.md").read_text().splitlines()
     assert lines[2] == "| run | box AP | box AP50 | mask AP | mask AP50 |"
@@ -295,7 +303,7 @@ import mast.reporting.figures
 heavy = {"torch", "timm", "torchvision"} & set(sys.modules)
 own = {name.split(".")[1] for name in sys.modules if name.startswith("mast.")}
 assert not heavy, heavy
-assert own <= {"config", "settings", "files", "errors", "reporting"}, own
+assert own <= {"catalogue", "config", "settings", "files", "errors", "records", "results", "reporting"}, own
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,12 +1,14 @@
+"""Published values are read strictly, and stand beside the run that they were measured on."""
+
 from itertools import product
 
 import pytest
 from support import ROOT
 
 from mast.config import load_experiment
-from mast.config.report import TableRow, TableSpec
+from mast.config.published import find_published, read_published
+from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError
-from mast.reporting.tables.published import find_published, read_published
 
 COMMITTED = ROOT / "config" / "published.yaml"
 
@@ -51,6 +53,11 @@ def test_unknown_key_and_missing_file_are_named(tmp_path):
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: 1, sorce: s")
     with pytest.raises(MastError, match=r"absent\.yaml"):
         read_published(tmp_path / "absent.yaml")
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    with pytest.raises(MastError, match=r"published\.yaml: line 2: key 'value' stands in line 2 already"):
+        _read(tmp_path, f"{ENTRY}, method: vicreg, value: 73.2, value: 74, source: s")
 
 
 def test_matches_only_the_run_it_was_measured_on(tmp_path):

@@ -1,12 +1,12 @@
-"""What a table shows: the part of a configuration that its rule passes on, and the published values beside it."""
+"""What a table shows: the part of a configuration that its rule passes on."""
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
-from mast.config.pretrain import Method, PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.settings import Count, Name, StrictModel, nearest
 
 Metric = Literal["top1", "top5", "mean_per_class"]
@@ -21,7 +21,9 @@ class TableRow(StrictModel):
 
     run: Name
     label: str
-    method: Method
+    method: str
+    with_labels: bool = False
+    """Whether the method trains with labels: no other run is then compared with it."""
     encoder: str
     dataset: Name
     """The data set of pretraining."""
@@ -45,8 +47,14 @@ class TableSpec(StrictModel):
     tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
     metrics: Annotated[dict[Name, Metric], Field(default_factory=dict)]
     """Task → the metric shown, where the study chose one."""
-    backbone: Literal["frozen", "finetuned"] | None = None
-    """Detection: what happens to the encoder."""
+    shown: tuple[str, ...] = ("top1",)
+    """The metrics shown of the other tasks: those with which the protocol is usually reported."""
+    averaged: bool = True
+    """Whether targets and tasks are measurements of their own, over which a mean is taken."""
+    unit: str = "Accuracy"
+    """What the metrics are, in percent."""
+    note: str = ""
+    """A sentence below the table on how the protocol measures."""
     rows: Annotated[tuple[TableRow, ...], Field(min_length=1)]
 
 
@@ -55,51 +63,6 @@ class ComparisonSpec(TableSpec):
 
     rows: Annotated[tuple[TableRow, ...], Field(min_length=2)]
     """The baseline first."""
-
-
-class PublishedValue(StrictModel):
-    """A published number. It stands beside a run that agrees with every key given here."""
-
-    kind: str
-    """Kind of the protocol, `linear-lbfgs`, or its family, `linear`."""
-    task: Name
-    target: str | None = None
-    """Target of the task; null for a task with one target."""
-    metric: str
-    method: str
-    encoder: str
-    dataset: Name
-    """The data set of pretraining."""
-    epochs: Count | None = None
-    batch_size: Count | None = None
-    augmentations: str | None = None
-    """As a run's `policy.augmentations`: `mast5`, `crop+flip`."""
-    value: Annotated[float, Field(ge=0, le=100)] | None
-    """Percent; null where the number is not available."""
-    source: str | None = None
-    note: str = ""
-    """In what the published protocol differs from ours."""
-
-    @model_validator(mode="after")
-    def _number_has_source(self) -> Self:
-        if self.value is not None and not (self.source or "").strip():
-            raise ValueError(f"value {self.value:g} has no source; name one, or set the value to null")
-        return self
-
-    def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
-        """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
-        same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
-        same_kind = kind == self.kind or kind.startswith(f"{self.kind}-")
-        same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
-        optional = ("epochs", "batch_size", "augmentations")
-        same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
-        return same_column and same_kind and same_run and same_settings
-
-
-class PublishedValues(StrictModel):
-    """`config/published.yaml`."""
-
-    values: tuple[PublishedValue, ...] = ()
 
 
 def check_setting(key: str) -> None:
@@ -125,6 +88,7 @@ def table_row(run: str, label: str | None, spec: PretrainSpec, settings: tuple[s
         run=run,
         label=label or run,
         method=spec.method,
+        with_labels=spec.method == "supervised",
         encoder=spec.encoder.name,
         dataset=spec.dataset,
         epochs=spec.epochs,

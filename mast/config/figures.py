@@ -1,0 +1,65 @@
+"""What each file of mast/reporting/figures states of its figure, and the section `figures` that follows from it."""
+
+from typing import Literal, Self
+
+from pydantic import Field, create_model, model_validator
+
+from mast.catalogue import module_files, stated
+from mast.errors import MastError
+from mast.records import ANALYSIS_COLUMNS
+from mast.settings import Name, StrictModel, parse
+
+
+class FigureSource(StrictModel):
+    """`SOURCE` of a figure's file: all that is known of the figure before it is drawn."""
+
+    shows: Name
+    """The key of `figures` in the configuration that lists the runs, or the studies, of this figure. Figures may share
+    a key."""
+    reads: Literal["log", "extremes", "detections", "table", "comparison", *ANALYSIS_COLUMNS]
+    """What the figure is drawn from. Of runs, for each seed: `log`, the steps of training; a table of the analysis by
+    its name; or `extremes`, the analysis's images. Of studies: `table`, or `comparison`, the table of differences.
+    `detections`: what the first seed of each run finds, and the data set's manifest."""
+    setting: str | None = None
+    """Dotted key that must be among the `settings` of the studies."""
+    about: str = ""
+    """The key's description in config/README.md; one of the figures that share it says it."""
+    caption: str
+    """Of the figure in the report: reStructuredText."""
+
+    @property
+    def of_studies(self) -> bool:
+        """Whether the figure shows studies, and not runs."""
+        return self.reads in ("table", "comparison")
+
+    @model_validator(mode="after")
+    def _only_studies_have_settings(self) -> Self:
+        if self.setting is not None and not self.of_studies:
+            raise ValueError("setting: only studies show settings; leave it out, or read table or comparison")
+        return self
+
+
+FIGURES = {
+    name: parse(FigureSource, stated(file, "SOURCE"), f"{file}: SOURCE")
+    for name, file in module_files("mast.reporting.figures").items()
+}
+"""Figure → what its file states."""
+
+
+def _descriptions() -> dict[str, str]:
+    """Key of the section → its description."""
+    about = {source.shows: "" for source in FIGURES.values()}
+    about |= {source.shows: source.about for source in FIGURES.values() if source.about}
+    for key, text in about.items():
+        if not text:
+            raise MastError(f"figures.{key}: no figure says what it shows; give one of them 'about' in its SOURCE")
+    return dict(sorted(about.items()))
+
+
+Figures = create_model(
+    "Figures",
+    __base__=StrictModel,
+    __module__=__name__,
+    __doc__="Which runs, or studies, the figures show.",
+    **{key: (tuple[Name, ...], Field((), description=text)) for key, text in _descriptions().items()},
+)

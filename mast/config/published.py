@@ -1,0 +1,88 @@
+"""Published numbers, each with its source (config/published.yaml), and beside which results they stand."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from mast.config.tables import TableRow, TableSpec
+from mast.config.text import read_yaml
+from mast.errors import MastError
+from mast.settings import Count, Name, StrictModel, parse
+
+
+class PublishedValue(StrictModel):
+    """A published number. It stands beside a run that agrees with every key given here."""
+
+    kind: str
+    """Kind of the protocol, `linear-lbfgs`, or its family, `linear`."""
+    task: Name
+    target: str | None = None
+    """Target of the task; null for a task with one target."""
+    metric: str
+    method: str
+    encoder: str
+    dataset: Name
+    """The data set of pretraining."""
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    augmentations: str | None = None
+    """As a run's `policy.augmentations`: `mast5`, `crop+flip`."""
+    value: Annotated[float, Field(ge=0, le=100)] | None
+    """Percent; null where the number is not available."""
+    source: str | None = None
+    note: str = ""
+    """In what the published protocol differs from ours."""
+
+    @model_validator(mode="after")
+    def _number_has_source(self) -> Self:
+        if self.value is not None and not (self.source or "").strip():
+            raise ValueError(f"value {self.value:g} has no source; name one, or set the value to null")
+        return self
+
+    def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
+        """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
+        same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
+        same_kind = kind == self.kind or kind.startswith(f"{self.kind}-")
+        same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
+        optional = ("epochs", "batch_size", "augmentations")
+        same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
+        return same_column and same_kind and same_run and same_settings
+
+
+class PublishedValues(StrictModel):
+    """The file."""
+
+    values: tuple[PublishedValue, ...] = ()
+
+
+def read_published(path: Path) -> tuple[PublishedValue, ...]:
+    """Read the published values.
+
+    Raises:
+        MastError: the file is missing or not YAML, a key stands twice, a key or value is wrong, or a number has no
+            source.
+    """
+    return parse(PublishedValues, read_yaml(path) or {}, str(path)).values
+
+
+def find_published(
+    values: tuple[PublishedValue, ...], spec: TableSpec, column: tuple[str, str, str], row: TableRow
+) -> PublishedValue | None:
+    """The published value for a column (task, target, metric) of a row; the most specific one where several match.
+
+    Raises:
+        MastError: two values match equally well.
+    """
+    matching = [value for value in values if value.matches(spec.kind, *column, row)]
+    matching.sort(key=_specificity, reverse=True)
+    if len(matching) > 1 and _specificity(matching[0]) == _specificity(matching[1]):
+        raise MastError(
+            f"published values: two entries match {' '.join(column)} of run {row.run!r} "
+            f"(sources: {matching[0].source}; {matching[1].source}); tell them apart by target or epochs"
+        )
+    return matching[0] if matching else None
+
+
+def _specificity(value: PublishedValue) -> int:
+    return sum(key is not None for key in (value.target, value.epochs, value.batch_size, value.augmentations))

@@ -1,0 +1,52 @@
+"""Heat maps with named rows and columns, as several figures draw them."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+LARGEST_WITH_NUMBERS = 8
+"""Number of rows and columns up to which each field of a square matrix shows its value."""
+
+
+def draw_heat_map(
+    axis: Axes,
+    matrix: pd.DataFrame,
+    limits: tuple[float, float],
+    *,
+    aspect: str = "auto",
+    numbers: bool = False,
+    rotation: float | None = None,
+) -> None:
+    """Draw a matrix with the names of its rows; NaN fields stay empty.
+
+    Args:
+        axis: where; the image is then `axis.images[0]`.
+        matrix: float [rows, columns].
+        limits: values at the ends of the colours.
+        aspect: of a field, as in matplotlib: `equal` or `auto`.
+        numbers: whether each field shows its value.
+        rotation: of the columns' names, degrees; None for columns without names.
+    """
+    low, high = limits
+    axis.imshow(matrix, aspect=aspect, interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
+    if rotation is not None:
+        turned = {"rotation": rotation, "rotation_mode": "anchor", "ha": "right", "va": "center"}
+        axis.set_xticks(range(matrix.shape[1]), matrix.columns, **turned)
+    axis.set_yticks(range(len(matrix)), matrix.index)
+    axis.grid(False)
+    for (row, column), value in np.ndenumerate(matrix):
+        if numbers and not np.isnan(value):
+            colour = "black" if value > low + 0.6 * (high - low) else "white"
+            axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+
+
+def draw_pairs(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float], aspect: str) -> None:
+    """Draw a square matrix of pairs, NaN on its diagonal, on grey: large ones without numbers, names upright."""
+    small = len(matrix) <= LARGEST_WITH_NUMBERS
+    axis.set_facecolor("#eeeeee")
+    draw_heat_map(axis, matrix, limits, aspect=aspect, numbers=small, rotation=45 if small else 90)
+
+
+def without_diagonal(matrix: pd.DataFrame) -> pd.DataFrame:
+    """A square matrix with NaN on its diagonal."""
+    return matrix.mask(np.eye(len(matrix), dtype=bool))

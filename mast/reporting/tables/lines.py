@@ -1,0 +1,51 @@
+"""The columns of the tables' CSV files, for what writes and what reads them."""
+
+from typing import NamedTuple
+
+
+class TableLine(NamedTuple):
+    """A line of a study's table as CSV, `<study>.csv`. The study's `settings` stand before `mean`."""
+
+    table: str
+    protocol: str
+    kind: str
+    task: str
+    target: str
+    metric: str
+    run: str
+    label: str
+    method: str
+    encoder: str
+    dataset: str
+    mean: float
+    interval: float
+    n: int
+    seeds: str
+    published: float | None
+    difference: float | None
+    source: str | None
+    note: str | None
+
+
+class ComparisonLine(NamedTuple):
+    """A line of a study's table of differences as CSV, `<study>_comparison.csv`."""
+
+    table: str
+    protocol: str
+    kind: str
+    task: str
+    target: str
+    metric: str
+    baseline: str
+    run: str
+    baseline_label: str
+    label: str
+    baseline_mean: float
+    run_mean: float
+    difference: float
+    low: float
+    high: float
+    bootstrap_low: float
+    bootstrap_high: float
+    n: int
+    seeds: str
