@@ -4,9 +4,12 @@ import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, get_args
+
+from pydantic import Field
 
 from mast.errors import MastError
 from mast.settings import nearest
@@ -61,6 +64,18 @@ class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
     def __len__(self) -> int:
         """Number of entries."""
         return len(self.files)
+
+    def union(self) -> Any:
+        """The settings of any entry, told apart by `kind`: a type to validate with, for entries that are models.
+
+        Raises:
+            MastError: an entry's `kind` is not the literal name of its module.
+        """
+        for name, entry in self.items():
+            field = entry.model_fields.get("kind")
+            if field is None or get_args(field.annotation) != (name,):
+                raise MastError(f"{self.files[name]}: {entry.__name__} needs the field kind: Literal[{name!r}]")
+        return Annotated[reduce(or_, self.values()), Field(discriminator="kind")]
 
     def _is_own(self, value: Any, module: str) -> bool:
         is_entry = isinstance(value, type) and issubclass(value, self.base) and value.__module__ == module

@@ -1,19 +1,6 @@
 """Typed, validated configuration: the only place where defaults stand."""
 
 from mast.config.augment import AUGMENTATIONS, SETS, PairingSpec, PolicySpec
-from mast.config.data import (
-    ClassificationData,
-    CocoData,
-    DataSpec,
-    DetectionData,
-    DigitsData,
-    FolderData,
-    PublicData,
-    ScenesData,
-    ShapesData,
-    VocData,
-    VocLabelsData,
-)
 from mast.config.evaluate import (
     DetectionProtocol,
     FewShotProtocol,
@@ -26,7 +13,7 @@ from mast.config.evaluate import (
     SemiProtocol,
     SvmProtocol,
 )
-from mast.config.experiment import Experiment, Study
+from mast.config.experiment import DataSpec, Experiment, Study
 from mast.config.load import load_experiment
 from mast.config.pretrain import (
     EncoderSpec,
@@ -42,16 +29,11 @@ from mast.config.pretrain import (
 __all__ = [
     "AUGMENTATIONS",
     "SETS",
-    "ClassificationData",
-    "CocoData",
     "DataSpec",
-    "DetectionData",
     "DetectionProtocol",
-    "DigitsData",
     "EncoderSpec",
     "Experiment",
     "FewShotProtocol",
-    "FolderData",
     "KnnProtocol",
     "LinearProtocol",
     "LinearSgdProtocol",
@@ -64,16 +46,11 @@ __all__ = [
     "PretrainSpec",
     "ProjectorSpec",
     "ProtocolSpec",
-    "PublicData",
-    "ScenesData",
     "Semi1Protocol",
     "Semi10Protocol",
     "SemiProtocol",
-    "ShapesData",
     "Study",
     "SvmProtocol",
     "UncertaintySpec",
-    "VocData",
-    "VocLabelsData",
     "load_experiment",
 ]

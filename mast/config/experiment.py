@@ -1,15 +1,19 @@
 """A whole configuration: data sets, runs, protocols, studies; what belongs together is checked together."""
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from mast.config.data import ClassificationData, DataSpec, DetectionData
 from mast.config.evaluate import ProtocolSpec
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
-from mast.config.scale import below, tiny
+from mast.config.scale import placed, tiny
+from mast.data.readers import READERS
 from mast.settings import Count, Name, StrictModel, nearest, one_line
+
+DataSpec = READERS.union()
+"""Any data set."""
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -127,7 +131,9 @@ class Experiment(StrictModel):
 
     name: Name
     """Shown in the report, and a target of the workflow: everything (unless a study or rule has the same name)."""
-    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
+    results: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$"), AfterValidator(lambda path: str(Path(path)))
+    ] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
     """Directory below which relative paths of data sets lie (default: the one in which the command runs)."""
@@ -206,13 +212,13 @@ class Experiment(StrictModel):
     def _check_references(self) -> Self:
         for name, run in self.runs.items():
             dataset = self._known("datasets", run.dataset, f"runs.{name}.dataset")
-            if not isinstance(dataset, ClassificationData):
+            if dataset.has_boxes:
                 raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
         for name, study in self.studies.items():
             protocol = self._known("protocols", study.protocol, f"studies.{name}.protocol")
-            wanted = DetectionData if protocol.kind == "detection" else ClassificationData
+            detects = protocol.kind == "detection"
             for task in study.tasks:
-                if not isinstance(self._known("datasets", task, f"studies.{name}.tasks"), wanted):
+                if self._known("datasets", task, f"studies.{name}.tasks").has_boxes != detects:
                     raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")
             for run in study.runs:
                 self._known("runs", run, f"studies.{name}.runs")
@@ -251,7 +257,7 @@ class Experiment(StrictModel):
 def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
     """What `data_root` and `scale` make of a configuration."""
     if isinstance(values.get("data_root"), str) and isinstance(values.get("datasets"), dict):
-        values = {**values, "datasets": below(values["data_root"], values["datasets"])}
+        values = {**values, "datasets": placed(values["data_root"], values["datasets"])}
     return tiny(values) if values.get("scale") == "tiny" else values
 
 

@@ -10,7 +10,7 @@ from mast.analysis import analyze
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
 from mast.config import EncoderSpec, PolicySpec, PretrainSpec, ProjectorSpec, UncertaintySpec
-from mast.data.prepared.store import Writer
+from mast.data.prepared.writer import Writer
 from mast.errors import MastError
 from mast.models.encoder import build_encoder, save_encoder, save_weights
 from mast.models.projector import build_projector

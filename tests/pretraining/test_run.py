@@ -14,7 +14,7 @@ import torchvision
 from safetensors.torch import load_file
 
 from mast.config import PretrainSpec
-from mast.data.prepared.store import Writer, channel_statistics
+from mast.data.prepared.writer import Writer, channel_statistics
 from mast.errors import MastError
 from mast.models.encoder import load_encoder
 from mast.models.uncertainty import load_uncertainty_head

@@ -5,8 +5,9 @@ import mast.settings
 from mast.config.text import read_yaml
 from mast.preflight.experiment import check_experiment
 from mast.errors import MastError
-from mast.paths import ANALYSIS, COMPARISON, CURVES, DATA, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
+from mast.paths import ANALYSIS, COMPARISON, CURVES, ENCODER, FEATURES, FIGURE, METRICS, PREDICTIONS, RUN, TABLE
 from mast.paths import FIGURE_SOURCES, HEALTH, figure_files, health_files, of_runs, study_metrics
+from mast.results import Results
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -17,7 +18,7 @@ except MastError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = experiment.results
-MANIFEST = f"{DATA}/manifest.json"
+MANIFEST = Results("").data("{task}").manifest
 
 
 def one_of(names):

@@ -5,12 +5,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from mast.data.annotations import Split
 from mast.data.decode import UnreadableImageError, decode, map_files
-from mast.data.prepared.store import BOX_TARGET, Writer, histogram_statistics
+from mast.data.prepared.writer import BOX_TARGET, Writer, histogram_statistics
 from mast.data.segmentation import mask_fault
 from mast.errors import MastError
 from mast.progress import Progress
@@ -21,6 +22,16 @@ TOLERANCE = 1.0
 _REPAIR = "correct it, or set unreadable: skip"
 
 
+class Instances(Protocol):
+    """Settings of a detection data set whose images stay in place."""
+
+    unreadable: str
+    licence: str
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        """For the manifest."""
+
+
 @dataclass(frozen=True)
 class _Decoded:
     width: int
@@ -29,45 +40,19 @@ class _Decoded:
     histogram: np.ndarray
 
 
-@dataclass
-class Split:
-    """What the annotations of one split say, in COCO's terms, with the image entries keyed by id."""
-
-    file: Path
-    """The annotation file, or the directory of them, that messages about the whole split name."""
-    root: Path
-    """The images' `file_name` is relative to it."""
-    names: dict[int, str]
-    """Category id → class."""
-    images: dict[int, dict[str, Any]]
-    annotations: list[dict[str, Any]]
-
-    def image_place(self, image: dict[str, Any]) -> str:
-        """Where an image is described, for messages."""
-        return f"{self.file}: image {image['id']} ({image['file_name']})"
-
-    def annotation_place(self, annotation: dict[str, Any]) -> str:
-        """Where an object is described, for messages."""
-        image = self.images[annotation["image_id"]]
-        return f"{self.file}: annotation {annotation['id']} (image {image['file_name']})"
-
-
 def write_instances(
     name: str,
-    spec: dict[str, Any],
+    settings: Instances,
     splits: dict[str, Split],
     classes: list[str],
     output: Path,
-    *,
     source: str,
-    licence: str,
-    unreadable: str,
     threads: int,
 ) -> None:
     """Decode every image, check every object, and write cleaned annotations as a prepared data set.
 
     Each image entry gets the `sha256` of its file, so that the identity of the data covers the images. Categories are
-    numbered 1…C in the order of `classes`.
+    numbered 1…C in the order of `classes`. `settings` say what to do with what is `unreadable`.
 
     Raises:
         MastError: an image cannot be read, an object has no area in its image, or a class is annotated in test alone.
@@ -77,11 +62,12 @@ def write_instances(
     with Writer(output) as writer:
         for key, split in splits.items():
             total = len(split.images)
-            histograms[key] = _add_image_facts(split, unreadable, threads)
-            cleaned, left_out = _cleaned(split, classes, unreadable)
+            histograms[key] = _add_image_facts(split, settings.unreadable, threads)
+            cleaned, left_out = _cleaned(split, classes, settings.unreadable)
             writer.annotations(key, cleaned)
             writer.count(key, len(split.images), skipped=total - len(split.images), skipped_annotations=left_out)
-        writer.finish(name, spec, source, licence, {BOX_TARGET: classes}, *histogram_statistics(histograms["train"]))
+        targets, statistics = {BOX_TARGET: classes}, histogram_statistics(histograms["train"])
+        writer.finish(name, settings.model_dump(mode="json"), source, settings.licence, targets, *statistics)
 
 
 def _check_classes(splits: dict[str, Split]) -> None:

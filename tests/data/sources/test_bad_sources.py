@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from support.layouts import LAYOUTS
 
-from mast.config import PublicData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.public import PublicData
 from mast.data.sources import archives
 from mast.data.sources.archives import fetch, unpack
 from mast.data.sources.source import Archive, Source
