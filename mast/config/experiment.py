@@ -1,10 +1,10 @@
 """A whole configuration: data sets, runs, protocols, studies; what belongs together is checked together."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from mast.catalogue import union
 from mast.config.evaluate import ProtocolSpec
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
@@ -12,7 +12,7 @@ from mast.config.scale import placed, tiny
 from mast.data.readers import READERS
 from mast.settings import Count, Name, StrictModel, nearest, one_line
 
-DataSpec = READERS.union()
+DataSpec = union(READERS)
 """Any data set."""
 
 
@@ -131,9 +131,7 @@ class Experiment(StrictModel):
 
     name: Name
     """Shown in the report, and a target of the workflow: everything (unless a study or rule has the same name)."""
-    results: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$"), AfterValidator(lambda path: str(Path(path)))
-    ] = "results"
+    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
     """Directory below which relative paths of data sets lie (default: the one in which the command runs)."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    import numpy as np  # commands read settings, and so this module, before they set its threads
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -14,24 +13,20 @@ class KnownLabels:
 
     classes: dict[str, int]
     """Target → number of classes."""
-    train: "np.ndarray"
-    test: "np.ndarray"
-    validation: "np.ndarray"
+    train: np.ndarray
+    test: np.ndarray
+    validation: np.ndarray
     """Positions in `train`."""
 
-    def fitted(self, split: Literal["test", "val"]) -> "np.ndarray":
+    def fitted(self, split: Literal["test", "val"]) -> np.ndarray:
         """The labels that a protocol with this `split` learns from."""
-        import numpy as np
-
         return self.train if split == "test" else np.delete(self.train, self.validation, axis=0)
 
-    def scored(self, split: Literal["test", "val"]) -> "np.ndarray":
+    def scored(self, split: Literal["test", "val"]) -> np.ndarray:
         """The labels on which it is scored."""
         return self.test if split == "test" else self.train[self.validation]
 
-    def class_sizes(self, rows: "np.ndarray") -> Iterator[tuple[str, "np.ndarray"]]:
+    def class_sizes(self, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
         """Target, and the number of images of each of its classes among labels int64 [N, T]: int64 [C]."""
-        import numpy as np
-
         for column, (target, classes) in enumerate(self.classes.items()):
             yield target, np.bincount(rows[:, column], minlength=classes)

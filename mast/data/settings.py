@@ -1,15 +1,14 @@
 """Settings that several kinds of data sets share."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from mast.data.known_labels import KnownLabels
+from mast.data.prepared.splits import stratified_split
 from mast.data.readers import DataPath, Reader
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class HeldOut(Reader):
@@ -20,10 +19,8 @@ class HeldOut(Reader):
     split_seed: int = 0
     """Seed of the train/validation split (and of the train/test split where the data come without one)."""
 
-    def labels_of_one_target(self, target: str, classes: int, train: "np.ndarray", test: "np.ndarray") -> KnownLabels:
+    def labels_of_one_target(self, target: str, classes: int, train: np.ndarray, test: np.ndarray) -> KnownLabels:
         """What is known of data with one target, from its labels int64 [N]."""
-        from mast.data.prepared.splits import stratified_split
-
         validation = stratified_split(train, self.validation_fraction, self.split_seed)[1]
         return KnownLabels({target: classes}, train[:, None], test[:, None], validation)
 

@@ -17,7 +17,8 @@ try:
 except MastError as error:
     raise WorkflowError(str(error)) from None
 
-RESULTS = experiment.results
+results = Results(experiment.results)
+RESULTS = str(results.root)
 MANIFEST = Results("").data("{task}").manifest
 
 

@@ -1,11 +1,11 @@
-prepared = Results(RESULTS).data("{dataset}")
+prepared = results.data("{dataset}")
 
 
 rule prepare_data:
     output:
         update(prepared.manifest),
     log:
-        Results(RESULTS).log(prepared.directory),
+        results.log(prepared.directory),
     priority: 10  # bad data are found first; profiles/default lets no training run beside it
     threads: stage_threads("prepare")
     resources:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from mast.data.annotations import Split
 from mast.data.decode import UnreadableImageError, decode, map_files
 from mast.data.prepared.writer import BOX_TARGET, Writer, histogram_statistics
 from mast.data.segmentation import mask_fault
@@ -38,6 +37,29 @@ class _Decoded:
     height: int
     sha256: str
     histogram: np.ndarray
+
+
+@dataclass
+class Split:
+    """What the annotations of one split say, in COCO's terms, with the image entries keyed by id."""
+
+    file: Path
+    """The annotation file, or the directory of them, that messages about the whole split name."""
+    root: Path
+    """The images' `file_name` is relative to it."""
+    names: dict[int, str]
+    """Category id → class."""
+    images: dict[int, dict[str, Any]]
+    annotations: list[dict[str, Any]]
+
+    def image_place(self, image: dict[str, Any]) -> str:
+        """Where an image is described, for messages."""
+        return f"{self.file}: image {image['id']} ({image['file_name']})"
+
+    def annotation_place(self, annotation: dict[str, Any]) -> str:
+        """Where an object is described, for messages."""
+        image = self.images[annotation["image_id"]]
+        return f"{self.file}: annotation {annotation['id']} (image {image['file_name']})"
 
 
 def write_instances(

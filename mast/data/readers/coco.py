@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mast.data.annotations import Split
+from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath, Reader
 from mast.errors import MastError
 from mast.settings import StrictModel
@@ -40,8 +40,6 @@ class CocoData(Reader):
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the entry.
         """
-        from mast.data.prepared.instances import write_instances
-
         splits = {"train": _read(self.train), "test": _read(self.test)}
         classes = [splits["train"].names[key] for key in sorted(splits["train"].names)]
         source = f"COCO instances {self.train.annotations} and {self.test.annotations}"

@@ -2,21 +2,22 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+import numpy as np
+from PIL import Image
 from pydantic import Field
 
 from mast.data.known_labels import KnownLabels
+from mast.data.prepared.splits import stratified_split
+from mast.data.prepared.writer import Writer, channel_statistics
 from mast.data.settings import HeldOut
-
-if TYPE_CHECKING:
-    import numpy as np
 
 SOURCE = "UCI ML hand-written digits (E. Alpaydin, C. Kaynak), as shipped in scikit-learn"
 LICENCE = "CC BY 4.0 (https://archive.ics.uci.edu/dataset/80)"
 
 COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
-"""Images of each digit in scikit-learn's set, which takes a second to import."""
+"""Images of each digit in scikit-learn's set."""
 
 _LEVELS = 16
 
@@ -31,11 +32,7 @@ class DigitsData(HeldOut):
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Enlarge the digits, split them into train and test by class, and write the prepared form."""
-        import numpy as np
-        from sklearn.datasets import load_digits
-
-        from mast.data.prepared.splits import stratified_split
-        from mast.data.prepared.writer import Writer, channel_statistics
+        from sklearn.datasets import load_digits  # takes a second to import
 
         bunch = load_digits()
         images = np.stack([enlarge(image, self.size) for image in bunch.images])
@@ -58,10 +55,6 @@ class DigitsData(HeldOut):
     @cached_property
     def known_labels(self) -> KnownLabels:
         """As many of each class as there will be, in another order."""
-        import numpy as np
-
-        from mast.data.prepared.splits import stratified_split
-
         labels = np.repeat(np.arange(len(COUNTS)), COUNTS)
         train, test = stratified_split(labels, self.test_fraction, self.split_seed)
         return self.labels_of_one_target("digit", len(COUNTS), labels[train], labels[test])
@@ -72,10 +65,7 @@ class DigitsData(HeldOut):
         return sum(COUNTS) * self.size**2 * 3
 
 
-def enlarge(image: "np.ndarray", size: int) -> "np.ndarray":
+def enlarge(image: np.ndarray, size: int) -> np.ndarray:
     """Grey levels [8, 8] in 0…16 → uint8 [size, size, 3], bicubic."""
-    import numpy as np
-    from PIL import Image
-
     grey = Image.fromarray(np.rint(image * (255 / _LEVELS)).astype(np.uint8))
     return np.asarray(grey.resize((size, size), Image.Resampling.BICUBIC).convert("RGB"))

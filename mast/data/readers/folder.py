@@ -2,16 +2,17 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import numpy as np
+
+from mast.data.folders import Listing, list_splits
 from mast.data.known_labels import KnownLabels
+from mast.data.prepared.splits import random_split, stratified_split
+from mast.data.prepared.write_images import finish, write_images
+from mast.data.prepared.writer import Writer
 from mast.data.settings import HeldOut, ImageFiles
 from mast.errors import MastError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mast.data.folders import Listing
 
 TARGET = "class"
 """Name of the one target of a labelled folder."""
@@ -35,10 +36,6 @@ class FolderData(ImageFiles, HeldOut):
             MastError: the directory is missing, empty or laid out in another way; classes of train and test do not fit
                 each other; an image cannot be decoded and `unreadable` is `stop`; too few images are left.
         """
-        from mast.data.folders import list_splits
-        from mast.data.prepared.write_images import finish, write_images
-        from mast.data.prepared.writer import Writer
-
         listings = list_splits(Path(self.root))
         with Writer(output) as writer:
             for split, listing in listings.items():
@@ -53,9 +50,7 @@ class FolderData(ImageFiles, HeldOut):
             finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
 
     @cached_property
-    def _listings(self) -> "dict[str, Listing]":
-        from mast.data.folders import list_splits
-
+    def _listings(self) -> dict[str, Listing]:
         return list_splits(Path(self.root))
 
     @property
@@ -76,9 +71,7 @@ class FolderData(ImageFiles, HeldOut):
         if evaluated and "test" not in self._listings:
             raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, which is missing")
 
-    def _validation(self, labels: "np.ndarray | None", count: int) -> "np.ndarray":
-        from mast.data.prepared.splits import random_split, stratified_split
-
+    def _validation(self, labels: np.ndarray | None, count: int) -> np.ndarray:
         split, items = (random_split, count) if labels is None else (stratified_split, labels)
         held_out = split(items, self.validation_fraction, self.split_seed)[1]
         if len(held_out) == 0:
@@ -86,6 +79,6 @@ class FolderData(ImageFiles, HeldOut):
         return held_out
 
 
-def _check_classes(folder: Path, listing: "Listing", readable: "np.ndarray") -> None:
-    for index in sorted(set(listing.labels.tolist()) - set(readable.tolist())):
+def _check_classes(folder: Path, listing: Listing, readable: np.ndarray) -> None:
+    for index in np.setdiff1d(listing.labels, readable):
         raise MastError(f"{folder / listing.classes[index]}: none of its images can be read")

@@ -1,18 +1,17 @@
 """`public`: a public data set in its official layout, with the splits of its protocol."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import model_validator
 
+from mast.data.prepared.write_images import finish, write_images
+from mast.data.prepared.writer import Writer
 from mast.data.readers import Origin
 from mast.data.settings import ImageFiles
+from mast.data.sources.source import Contents, Source
 from mast.errors import MastError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from mast.data.sources.source import Contents, Source
 
 TARGET = "class"
 """Name of the one target."""
@@ -57,7 +56,7 @@ class PublicData(ImageFiles):
         return self
 
     @property
-    def described(self) -> "Source":
+    def described(self) -> Source:
         """What is known of the data set."""
         from mast.data.sources.catalogue import SOURCES  # imports torchvision, which takes seconds
 
@@ -70,10 +69,6 @@ class PublicData(ImageFiles):
             MastError: a file is missing, damaged or not the official one, or a split does not have its official size;
                 one line that names it and says what to do.
         """
-        import numpy as np
-
-        from mast.data.prepared.write_images import finish, write_images
-        from mast.data.prepared.writer import Writer
         from mast.data.sources.archives import fetch
 
         source, root = self.described, Path(self.root)
@@ -110,7 +105,7 @@ class PublicData(ImageFiles):
         return [str(Path(self.root) / file) for file in self.described.files]
 
 
-def validation_positions(source: "Source", contents: "Contents") -> "np.ndarray":
+def validation_positions(source: Source, contents: Contents) -> np.ndarray:
     """Positions in train that form the validation split, int64, ascending.
 
     Where they are drawn: the last of torch's permutation from the source's seed, as `torch.utils.data.random_split`
@@ -118,7 +113,6 @@ def validation_positions(source: "Source", contents: "Contents") -> "np.ndarray"
     """
     if contents.validation is not None:
         return contents.validation
-    import numpy as np
     import torch
 
     count, (size, seed) = len(contents.splits["train"].images), source.validation
@@ -127,7 +121,7 @@ def validation_positions(source: "Source", contents: "Contents") -> "np.ndarray"
     return np.sort(order[count - share :])
 
 
-def _check_files(source: "Source", root: Path, verify: bool) -> None:
+def _check_files(source: Source, root: Path, verify: bool) -> None:
     from torchvision.datasets.utils import check_integrity
 
     for file, md5 in source.files.items():
@@ -144,7 +138,7 @@ def _check_files(source: "Source", root: Path, verify: bool) -> None:
             )
 
 
-def _read(source: "Source", root: Path) -> "Contents":
+def _read(source: Source, root: Path) -> Contents:
     try:
         return source.read(root)
     except MastError:
@@ -154,7 +148,7 @@ def _read(source: "Source", root: Path) -> "Contents":
         raise MastError(f"{root}: not laid out as {source.title} ({reason}); unpack it again") from None
 
 
-def _check_contents(source: "Source", root: Path, contents: "Contents", verify: bool) -> None:
+def _check_contents(source: Source, root: Path, contents: Contents, verify: bool) -> None:
     for split, images in contents.splits.items():
         if isinstance(images.images, list):
             missing = [file for file in images.images if not file.is_file()]

@@ -6,7 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mast.data.embedded.shapes import TARGETS, VERSION, draw_labels, render_shapes
 from mast.data.known_labels import KnownLabels
+from mast.data.prepared.splits import random_split
+from mast.data.prepared.writer import Writer, channel_statistics
 from mast.data.settings import HeldOut
 from mast.settings import Count
 
@@ -26,10 +29,6 @@ class ShapesData(HeldOut):
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Render both splits and write the prepared form."""
-        from mast.data.embedded.shapes import TARGETS, VERSION, render_shapes
-        from mast.data.prepared.splits import random_split
-        from mast.data.prepared.writer import Writer, channel_statistics
-
         train, labels = render_shapes(self.train, self.size, self.seed, "train")
         targets = {target: list(names) for target, names in TARGETS.items()}
         source = f"rendered by mast.data.embedded.shapes, generator version {VERSION}"
@@ -47,9 +46,6 @@ class ShapesData(HeldOut):
     @cached_property
     def known_labels(self) -> KnownLabels:
         """The labels are drawn without the images."""
-        from mast.data.embedded.shapes import TARGETS, draw_labels
-        from mast.data.prepared.splits import random_split
-
         train, test = draw_labels(self.train, self.seed, "train"), draw_labels(self.test, self.seed, "test")
         validation = random_split(self.train, self.validation_fraction, self.split_seed)[1]
         return KnownLabels({target: len(names) for target, names in TARGETS.items()}, train, test, validation)

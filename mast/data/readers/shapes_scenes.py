@@ -5,6 +5,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from mast.data.embedded.glyphs import GLYPHS
+from mast.data.embedded.scenes import VERSION, render_scenes
+from mast.data.prepared.writer import BOX_TARGET, Writer, channel_statistics
 from mast.data.readers import Reader
 from mast.settings import Count
 
@@ -26,10 +29,6 @@ class ScenesData(Reader):
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Render both splits and write the prepared form."""
-        from mast.data.embedded.glyphs import GLYPHS
-        from mast.data.embedded.scenes import VERSION, render_scenes
-        from mast.data.prepared.writer import BOX_TARGET, Writer, channel_statistics
-
         with Writer(output) as writer:
             for split, count in (("train", self.train), ("test", self.test)):
                 images, coco = render_scenes(count, self.size, self.max_objects, self.seed, split)

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from pydantic import Field
 
-from mast.data.annotations import Split
+from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath, Reader
 from mast.data.settings import VOC_CLASSES, ImageSet, image_set_file, image_set_folder
 from mast.errors import MastError
@@ -42,8 +42,6 @@ class VocData(Reader):
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the object.
         """
-        from mast.data.prepared.instances import write_instances
-
         splits = {"train": _read(self, self.train), "test": _read(self, self.test)}
         source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
         write_instances(name, self, splits, list(self.classes), output, source, threads)

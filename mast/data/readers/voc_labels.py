@@ -1,15 +1,16 @@
 """`voc-labels`: PASCAL VOC's classification task, one target for each class."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
+from mast.data.prepared.splits import random_split
+from mast.data.prepared.write_images import finish, write_images
+from mast.data.prepared.writer import Writer
 from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, image_set_file, image_set_folder
 from mast.errors import MastError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 VALUES = ["absent", "present"]
 """The values of every target (docs/design.md, *Prepared data*)."""
@@ -36,10 +37,6 @@ class VocLabelsData(ImageFiles, HeldOut):
             MastError: a list or image is missing, a line is not `<image> <-1, 0 or 1>`, or lists of different classes
                 name different images.
         """
-        from mast.data.prepared.splits import random_split
-        from mast.data.prepared.write_images import finish, write_images
-        from mast.data.prepared.writer import Writer
-
         with Writer(output) as writer:
             for split, image_sets in (("train", self.train), ("test", self.test)):
                 files, labels = _read(self, image_sets)
@@ -62,10 +59,8 @@ class VocLabelsData(ImageFiles, HeldOut):
         return [str(image_set_file(self.root, image_set)) for image_set in (*self.train, *self.test)]
 
 
-def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path], "np.ndarray"]:
+def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
     """Image files of some image sets, and int64 [N, C]."""
-    import numpy as np
-
     files: list[Path] = []
     labels: list[np.ndarray] = []
     for image_set in image_sets:
