@@ -1,11 +1,9 @@
 """`mast prepare`: make a data set's fixed-size arrays and splits."""
 
 import argparse
-from pathlib import Path
 
-from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known
+from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
 from mast.config import DataSpec
-from mast.errors import MastError
 from mast.results import Results
 from mast.runtime import set_up_process
 from mast.settings import parse_spec
@@ -26,16 +24,8 @@ def _prepare(arguments: argparse.Namespace) -> None:
         spec = known(experiment(arguments).datasets, "dataset", arguments.dataset)
     else:
         spec = parse_spec(DataSpec, arguments.spec)
-    output = _output(arguments)
+    output = path(arguments, "output", str(Results("").data(arguments.dataset).directory))
     set_up_process(arguments.threads)
     from mast.data.prepare import prepare
 
     prepare(arguments.dataset, spec, output, arguments.threads)
-
-
-def _output(arguments: argparse.Namespace) -> Path:
-    if arguments.output is not None:
-        return arguments.output
-    if arguments.config is None:
-        raise MastError("--output: required without --config")
-    return Results(experiment(arguments).results).data(arguments.dataset).directory

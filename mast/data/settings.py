@@ -1,5 +1,6 @@
 """Settings that several kinds of data sets share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -42,6 +43,17 @@ class ImageFiles(Reader):
     reads no more than the head of each file; a file damaged further on stops the job that decodes it."""
 
 
+class InPlace(Reader):
+    """Detection data whose images stay where they are; with settings `unreadable` and `licence`."""
+
+    has_boxes: ClassVar[bool] = True
+
+    @property
+    def prepared_bytes(self) -> int:
+        """Only annotations are written."""
+        return 0
+
+
 ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")]
 """`<year>/<image set>`: the images that `VOC<year>/ImageSets/Main/<image set>.txt` lists."""
 
@@ -52,13 +64,16 @@ VOC_CLASSES = (
 """The 20 classes of PASCAL VOC (development kit 2012, section 2.1)."""
 
 
-def image_set_folder(root: str, image_set: str) -> tuple[Path, str]:
-    """The directory `VOC<year>` of an image set, and the name of the set there."""
-    year, name = image_set.split("/")
-    return Path(root) / f"VOC{year}", name
+class ImageSets(Reader):
+    """Data in the layout of PASCAL VOC's development kit: lists of images below `root`, named in `train` and `test`."""
 
+    def listed(self, *image_sets: str) -> Iterator[tuple[Path, str, Path]]:
+        """The directory `VOC<year>` of each image set, its name there, and the list of its images."""
+        for image_set in image_sets:
+            year, name = image_set.split("/")
+            folder = Path(self.root) / f"VOC{year}"
+            yield folder, name, folder / f"ImageSets/Main/{name}.txt"
 
-def image_set_file(root: str, image_set: str) -> Path:
-    """The list of an image set's images."""
-    folder, name = image_set_folder(root, image_set)
-    return folder / f"ImageSets/Main/{name}.txt"
+    def needed(self) -> list[str]:
+        """The lists of images."""
+        return [str(file) for _, _, file in self.listed(*self.train, *self.test)]

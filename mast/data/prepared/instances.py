@@ -5,13 +5,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from mast.data.decode import UnreadableImageError, decode, map_files
 from mast.data.prepared.writer import BOX_TARGET, Writer, histogram_statistics
 from mast.data.segmentation import mask_fault
+from mast.data.settings import InPlace
 from mast.errors import MastError
 from mast.progress import Progress
 
@@ -19,16 +20,6 @@ TOLERANCE = 1.0
 """How far a box may reach over the edge of its image, pixels; it is cut at the edge."""
 
 _REPAIR = "correct it, or set unreadable: skip"
-
-
-class Instances(Protocol):
-    """Settings of a detection data set whose images stay in place."""
-
-    unreadable: str
-    licence: str
-
-    def model_dump(self, *, mode: str) -> dict[str, Any]:
-        """For the manifest."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +55,7 @@ class Split:
 
 def write_instances(
     name: str,
-    settings: Instances,
+    settings: InPlace,
     splits: dict[str, Split],
     classes: list[str],
     output: Path,

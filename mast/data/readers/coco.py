@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from mast.data.prepared.instances import Split, write_instances
-from mast.data.readers import DataPath, Reader
+from mast.data.readers import DataPath
+from mast.data.settings import InPlace
 from mast.errors import MastError
 from mast.settings import StrictModel
 
@@ -19,10 +20,8 @@ class CocoSplit(StrictModel):
     """COCO instances JSON."""
 
 
-class CocoData(Reader):
+class CocoData(InPlace):
     """A detection data set: directories of images with COCO JSON annotations."""
-
-    has_boxes: ClassVar[bool] = True
 
     kind: Literal["coco"]
     train: CocoSplit
@@ -44,11 +43,6 @@ class CocoData(Reader):
         classes = [splits["train"].names[key] for key in sorted(splits["train"].names)]
         source = f"COCO instances {self.train.annotations} and {self.test.annotations}"
         write_instances(name, self, splits, classes, output, source, threads)
-
-    @property
-    def prepared_bytes(self) -> int:
-        """Images stay in place."""
-        return 0
 
 
 def _read(spec: CocoSplit) -> Split:

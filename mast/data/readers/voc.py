@@ -2,23 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pydantic import Field
 
 from mast.data.prepared.instances import Split, write_instances
-from mast.data.readers import DataPath, Reader
-from mast.data.settings import VOC_CLASSES, ImageSet, image_set_file, image_set_folder
+from mast.data.readers import DataPath
+from mast.data.settings import VOC_CLASSES, ImageSet, ImageSets, InPlace
 from mast.errors import MastError
 from mast.settings import nearest
 
 
-class VocData(Reader):
+class VocData(ImageSets, InPlace):
     """A detection data set in PASCAL VOC's layout: `VOC<year>/{Annotations,ImageSets,JPEGImages}`; boxes, no masks."""
-
-    has_boxes: ClassVar[bool] = True
 
     kind: Literal["voc"]
     root: DataPath
@@ -46,15 +44,6 @@ class VocData(Reader):
         source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
         write_instances(name, self, splits, list(self.classes), output, source, threads)
 
-    @property
-    def prepared_bytes(self) -> int:
-        """Images stay in place."""
-        return 0
-
-    def needed(self) -> list[str]:
-        """The lists of images."""
-        return [str(image_set_file(self.root, image_set)) for image_set in (*self.train, *self.test)]
-
 
 @dataclass
 class _VocSplit(Split):
@@ -73,9 +62,9 @@ def _read(spec: VocData, image_sets: tuple[str, ...]) -> Split:
     if not root.is_dir():
         raise MastError(f"{root}: no such directory; set root to the directory that holds VOC2007, VOC2012, …")
     split = _VocSplit(root, root, dict(enumerate(spec.classes, 1)), {}, [])
-    for image_set in image_sets:
-        for identifier in _identifiers(image_set_file(spec.root, image_set)):
-            _add_image(split, image_set_folder(spec.root, image_set)[0], identifier, spec.classes)
+    for folder, _, file in spec.listed(*image_sets):
+        for identifier in _identifiers(file):
+            _add_image(split, folder, identifier, spec.classes)
     return split
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from mast.data.prepared.splits import random_split
 from mast.data.prepared.write_images import finish, write_images
 from mast.data.prepared.writer import Writer
-from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, image_set_file, image_set_folder
+from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, ImageSets
 from mast.errors import MastError
 
 VALUES = ["absent", "present"]
@@ -19,7 +19,7 @@ _LABELS = {"-1": 0, "0": -1, "1": 1}
 """What the lists write → label; 0 marks images that show the class in objects marked difficult only (ignored)."""
 
 
-class VocLabelsData(ImageFiles, HeldOut):
+class VocLabelsData(ImageSets, ImageFiles, HeldOut):
     """PASCAL VOC's classification task: which classes an image shows. One label for each class, for `svm-voc`."""
 
     kind: Literal["voc-labels"]
@@ -54,17 +54,12 @@ class VocLabelsData(ImageFiles, HeldOut):
             return None
         return sum(len(Path(file).read_bytes().split(b"\n")) for file in self.needed()) * self.size**2 * 3
 
-    def needed(self) -> list[str]:
-        """The lists of images."""
-        return [str(image_set_file(self.root, image_set)) for image_set in (*self.train, *self.test)]
-
 
 def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
     """Image files of some image sets, and int64 [N, C]."""
     files: list[Path] = []
     labels: list[np.ndarray] = []
-    for image_set in image_sets:
-        folder, set_name = image_set_folder(spec.root, image_set)
+    for folder, set_name, _ in spec.listed(*image_sets):
         lists = [_list(folder / f"ImageSets/Main/{name}_{set_name}.txt") for name in spec.classes]
         for name, of_class in zip(spec.classes, lists, strict=True):
             if of_class.keys() != lists[0].keys():
