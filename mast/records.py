@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mast.errors import MastError
 from mast.files import read_sealed_json, sha256_json, write_sealed_json
 from mast.settings import parse
 
@@ -35,9 +36,17 @@ class Record(_Model):
         """Read a record.
 
         Raises:
-            MastError: the file is missing, is not JSON, is not what it was sealed with, or lacks a key.
+            MastError: the file is missing, is not JSON, is not what it was sealed with, is of another format, or lacks
+                a key.
         """
-        return parse(cls, read_sealed_json(path), str(path))
+        content = read_sealed_json(path)
+        field = cls.model_fields.get("format")
+        if field is not None and content.get("format") not in get_args(field.annotation):
+            raise MastError(
+                f"{path}: format {content.get('format')!r}, this version reads {get_args(field.annotation)[0]}; "
+                "delete it and rerun the rule that makes it"
+            )
+        return parse(cls, content, str(path))
 
 
 class Metadata(_Model):
@@ -90,6 +99,12 @@ class Manifest(Record):
     """Hash of `files`: the identity of the data."""
     index: Index | None = None
     """Of data with `storage: index`."""
+
+    @model_validator(mode="after")
+    def _identity_is_that_of_the_files(self) -> Self:
+        if self.sha256 != sha256_json(self.files):
+            raise ValueError("'sha256' is not that of 'files'")
+        return self
 
 
 class Health(_Model):

@@ -4,7 +4,7 @@ import argparse
 
 from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
 from mast.config import DataSpec
-from mast.paths import DATA
+from mast.results import Results
 from mast.runtime import set_up_process
 from mast.settings import parse_spec
 
@@ -13,7 +13,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
     parser = commands.add_parser("prepare", help="prepare a data set")
     add_config_or_spec(parser)
-    add_names(parser, "task", required=True)
+    add_names(parser, "dataset", required=True)
     add_paths(parser, output="directory of the prepared data")
     add_process(parser, gpus=False)
     parser.set_defaults(execute=_prepare)
@@ -21,11 +21,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.spec is None:
-        spec = known(experiment(arguments).datasets, "task", arguments.task)
+        spec = known(experiment(arguments).datasets, "dataset", arguments.dataset)
     else:
         spec = parse_spec(DataSpec, arguments.spec)
-    output = path(arguments, "output", DATA)
+    output = path(arguments, "output", str(Results("").data(arguments.dataset).directory))
     set_up_process(arguments.threads)
     from mast.data.prepare import prepare
 
-    prepare(arguments.task, spec, output, arguments.threads)
+    prepare(arguments.dataset, spec, output, arguments.threads)

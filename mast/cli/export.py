@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mast.cli.options import add_config, add_names, add_paths, experiment, known, path
 from mast.paths import DATA, ENCODER, EXPORT
+from mast.results import DataFiles
 from mast.runtime import set_up_process
 
 
@@ -30,5 +31,5 @@ def _export(arguments: argparse.Namespace) -> None:
     set_up_process(1)
     from mast.export.folder import export_encoder
 
-    export_encoder(encoder, data / "manifest.json", metrics, output)
+    export_encoder(encoder, DataFiles(data).manifest, metrics, output)
     print(output)

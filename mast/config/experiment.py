@@ -4,14 +4,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from mast.config.data import ClassificationData, DataSpec, DetectionData
+from mast.catalogue import union
 from mast.config.evaluate import ProtocolSpec
 from mast.config.figures import FIGURES, Figures
 from mast.config.pretrain import PretrainSpec
-from mast.config.scale import below, tiny
+from mast.config.scale import placed, tiny
 from mast.config.shown import CAPTIONS, table_facts
 from mast.config.tables import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
+from mast.data.readers import READERS
 from mast.settings import Count, Name, StrictModel, nearest, one_line
+
+DataSpec = union(READERS)
+"""Any data set."""
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -189,13 +193,13 @@ class Experiment(StrictModel):
     def _check_references(self) -> Self:
         for name, run in self.runs.items():
             dataset = self._known("datasets", run.dataset, f"runs.{name}.dataset")
-            if not isinstance(dataset, ClassificationData):
+            if dataset.has_boxes:
                 raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
         for name, study in self.studies.items():
             protocol = self._known("protocols", study.protocol, f"studies.{name}.protocol")
-            wanted = DetectionData if protocol.kind == "detection" else ClassificationData
+            detects = protocol.kind == "detection"
             for task in study.tasks:
-                if not isinstance(self._known("datasets", task, f"studies.{name}.tasks"), wanted):
+                if self._known("datasets", task, f"studies.{name}.tasks").has_boxes != detects:
                     raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")
             for run in study.runs:
                 self._known("runs", run, f"studies.{name}.runs")
@@ -232,7 +236,7 @@ class Experiment(StrictModel):
 def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
     """What `data_root` and `scale` make of a configuration."""
     if isinstance(values.get("data_root"), str) and isinstance(values.get("datasets"), dict):
-        values = {**values, "datasets": below(values["data_root"], values["datasets"])}
+        values = {**values, "datasets": placed(values["data_root"], values["datasets"])}
     return tiny(values) if values.get("scale") == "tiny" else values
 
 

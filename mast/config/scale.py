@@ -3,16 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-_PATHS = ("root", "images", "annotations")
-
-TINY_SIDE = 32
-"""Side of the images, pixels."""
-
-TINY_COUNTS: dict[str, dict[str, int]] = {
-    "shapes": {"train": 400, "test": 80},
-    "shapes-scenes": {"train": 8, "test": 4},
-}
-"""Images of embedded data, or as many as there are if these are fewer; enough for 1 % of the labels of two classes."""
+from mast.data.readers import READERS, Reader, below
 
 TINY_RUN: dict[str, Any] = {
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]},
@@ -48,9 +39,10 @@ TINY_PROTOCOLS: dict[str, dict[str, Any]] = {
 TINY_RESOURCES = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpus": 0}
 
 
-def below(root: str, datasets: dict[str, Any]) -> dict[str, Any]:
+def placed(root: str, datasets: dict[str, Any]) -> dict[str, Any]:
     """The data sets with their relative paths taken to lie below `root`."""
-    return {name: _placed(Path(root), dataset) for name, dataset in datasets.items()}
+    readers = {name: _reader(spec) for name, spec in datasets.items()}
+    return datasets | {name: below(Path(root), reader, datasets[name]) for name, reader in readers.items() if reader}
 
 
 def tiny(values: dict[str, Any]) -> dict[str, Any]:
@@ -72,11 +64,19 @@ def _each(section: Any, change: Any) -> Any:
     return {name: change(entry) if isinstance(entry, dict) else entry for name, entry in section.items()}
 
 
+def _reader(spec: Any) -> type[Reader] | None:
+    """The reader of a data set as written; None where there is none, which validation reports."""
+    kind = spec.get("kind") if isinstance(spec, dict) else None
+    return READERS[kind] if isinstance(kind, str) and kind in READERS.files else None
+
+
 def _dataset(spec: dict[str, Any]) -> dict[str, Any]:
-    side = {"size": TINY_SIDE} if spec.get("kind") in ("public", "folder", "voc-labels") else {}
-    counts = TINY_COUNTS.get(spec.get("kind"), {})
-    fewer = {key: min(spec[key], most) if isinstance(spec.get(key), int) else most for key, most in counts.items()}
-    return spec | side | fewer | ({"verify": False, "download": False} if spec.get("kind") == "public" else {})
+    reader = _reader(spec)
+    if reader is None:
+        return spec
+    counts = reader.tiny_most.items()
+    fewer = {key: min(spec[key], most) if isinstance(spec.get(key), int) else most for key, most in counts}
+    return spec | reader.tiny | fewer
 
 
 def _run(spec: dict[str, Any]) -> dict[str, Any]:
@@ -96,16 +96,3 @@ def _protocol(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _without(spec: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if key != "seeds"}
-
-
-def _placed(root: Path, dataset: Any) -> Any:
-    if not isinstance(dataset, dict):
-        return dataset
-    return {
-        key: _placed(root, value)
-        if isinstance(value, dict)
-        else str(root / value)
-        if key in _PATHS and isinstance(value, str)
-        else value
-        for key, value in dataset.items()
-    }

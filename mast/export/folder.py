@@ -13,6 +13,7 @@ from mast.export import hub
 from mast.files import atomic_path, read_json, write_json, write_text
 from mast.models.encoder_file import load_encoder
 from mast.models.settings import NARROW, EncoderSpec
+from mast.records import Manifest
 from mast.settings import parse_spec
 
 WEIGHTS, CONFIG, HUB, CARD = "model.safetensors", "config.json", "hubconf.py", "README.md"
@@ -32,8 +33,8 @@ def export_encoder(encoder_file: Path, manifest_file: Path, metrics_files: Itera
         MastError: a file is missing or damaged; or the data or metrics are not those of this encoder.
     """
     encoder, metadata = load_encoder(encoder_file)
-    manifest = read_json(manifest_file)
-    if manifest.get("sha256") != metadata["data_sha256"]:
+    manifest = Manifest.read(manifest_file)
+    if manifest.sha256 != metadata["data_sha256"]:
         raise MastError(
             f"{manifest_file}: not the data of which {encoder_file} was trained (sha256 differs); "
             "give --data as it was, or pretrain again"
@@ -53,9 +54,9 @@ def timm_name(spec: EncoderSpec) -> str | None:
     return name if spec.stem == "imagenet" and spec.name != NARROW and timm.is_model(name) else None
 
 
-def _config(spec: EncoderSpec, metadata: dict[str, str], features: int, manifest: dict[str, Any]) -> dict[str, Any]:
+def _config(spec: EncoderSpec, metadata: dict[str, str], features: int, manifest: Manifest) -> dict[str, Any]:
     architecture = timm_name(spec)
-    side = manifest["spec"].get("size", 224)
+    side = manifest.spec.get("size", 224)
     return {
         **({"architecture": architecture} if architecture else {}),
         "num_classes": 0,
@@ -81,9 +82,7 @@ def _places(architecture: str | None) -> dict[str, Any]:
     return {key: getattr(published, key) for key in ("first_conv", "classifier")} if published else {}
 
 
-def _card(
-    metadata: dict[str, str], config: dict[str, Any], manifest: dict[str, Any], metrics: list[dict[str, Any]]
-) -> str:
+def _card(metadata: dict[str, str], config: dict[str, Any], manifest: Manifest, metrics: list[dict[str, Any]]) -> str:
     for found in metrics:
         if found["spec_sha256"] != metadata["spec_sha256"] or str(found["seed"]) != metadata["seed"]:
             raise MastError(f"metrics of {found['task']!r} are of another encoder; evaluate this one again")
@@ -96,9 +95,9 @@ def _card(
         side=config["pretrained_cfg"]["input_size"][1],
         mean=metadata["mean"],
         std=metadata["std"],
-        source=manifest["source"],
-        licence=manifest["licence"],
-        images=manifest["splits"]["train"]["count"],
+        source=manifest.source,
+        licence=manifest.licence,
+        images=manifest.splits["train"]["count"],
         load=load,
         results=_results(metrics),
     )

@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-from mast.config import DigitsData, Experiment, FolderData, ShapesData
+from mast.config import Experiment
 from mast.config.published import read_published
-from mast.data.readers.folder import list_splits
 from mast.errors import MastError
-from mast.files import read_json
-from mast.paths import DATA
-from mast.preflight.known_labels import known_labels
 from mast.preflight.protocols import check_protocols
+from mast.records import Manifest
+from mast.results import Results
 from mast.settings import nearest
 
 
 def check_experiment(experiment: Experiment) -> None:
-    """Check encoders, image folders, labels of tasks, batch sizes, what protocols ask of tasks, and published values.
+    """Check encoders, data, batch sizes, what protocols ask of their tasks, and published values.
 
     All as far as this needs no image to be decoded.
 
@@ -36,30 +34,18 @@ def check_experiment(experiment: Experiment) -> None:
 
 
 def _count_train(experiment: Experiment, name: str) -> int | None:
-    """Number of training images; None where only preparing the data tells."""
+    """Number of training images; None where only preparing the data tells. Data not prepared yet are checked."""
     spec = experiment.datasets[name]
-    manifest = Path(experiment.results) / DATA.format(task=name) / "manifest.json"
+    manifest = Results(experiment.results).data(name).manifest
     if manifest.exists():
-        prepared = read_json(manifest)
-        if prepared.get("spec") == spec.model_dump(mode="json"):
-            return prepared["splits"]["train"]["count"]
-    if isinstance(spec, ShapesData):
-        return spec.train
-    if isinstance(spec, DigitsData):
-        return len(known_labels(spec).train)
-    if isinstance(spec, FolderData):
-        return _count_folder(experiment, name, Path(spec.root))
-    return None
-
-
-def _count_folder(experiment: Experiment, name: str, root: Path) -> int:
+        prepared = Manifest.read(manifest)
+        if prepared.spec == spec.model_dump(mode="json"):
+            return prepared.splits["train"]["count"]
     try:
-        splits = list_splits(root)
+        spec.check(evaluated=any(name in study.tasks for study in experiment.studies.values()))
+        return spec.train_count
     except (MastError, OSError) as error:
         raise MastError(f"datasets.{name}: {error}") from None
-    if "test" not in splits and any(name in study.tasks for study in experiment.studies.values()):
-        raise MastError(f"datasets.{name}: is a task of a study and needs {root}/test/<class>/*, which is missing")
-    return len(splits["train"].files)
 
 
 def _check_timm_names(experiment: Experiment) -> None:

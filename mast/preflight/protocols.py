@@ -1,9 +1,6 @@
 """Checks that a task has the images that a protocol needs, made when the workflow is planned."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from mast.config import (
     DataSpec,
@@ -16,8 +13,8 @@ from mast.config import (
     Semi10Protocol,
     SvmProtocol,
 )
+from mast.data.known_labels import KnownLabels
 from mast.errors import MastError
-from mast.preflight.known_labels import KnownLabels, known_labels
 
 
 def check_protocols(experiment: Experiment, counts: dict[str, int | None]) -> None:
@@ -37,7 +34,7 @@ def check_protocols(experiment: Experiment, counts: dict[str, int | None]) -> No
             if getattr(spec, "subset_list", None) is not None:
                 _check_list(study.protocol, spec.subset_list, task, experiment.datasets[task])
             if isinstance(spec, FewShotProtocol | SvmProtocol | Semi1Protocol | Semi10Protocol):
-                labels = known_labels(experiment.datasets[task])
+                labels = experiment.datasets[task].known_labels
                 if labels is not None:
                     _check_classes(study.protocol, spec, task, labels)
 
@@ -63,14 +60,14 @@ def _check_list(name: str, file: str, task: str, data: DataSpec) -> None:
 
 def _check_classes(name: str, spec: ProtocolSpec, task: str, labels: KnownLabels) -> None:
     if isinstance(spec, FewShotProtocol):
-        for target, sizes in class_sizes(labels, labels.scored(spec.split)):
+        for target, sizes in labels.class_sizes(labels.scored(spec.split)):
             if sizes.min() < spec.shots + spec.queries:
                 raise MastError(
                     f"protocols.{name}: {spec.shots} shots and {spec.queries} queries are more than the {sizes.min()} "
                     f"images of a class of target {target!r} of {task!r}; choose fewer, or more images"
                 )
     elif isinstance(spec, SvmProtocol):
-        for target, sizes in class_sizes(labels, labels.fitted(spec.split)):
+        for target, sizes in labels.class_sizes(labels.fitted(spec.split)):
             fewest = min(sizes.min(), sizes.sum() - sizes.max())
             if fewest < spec.folds:
                 raise MastError(
@@ -78,16 +75,10 @@ def _check_classes(name: str, spec: ProtocolSpec, task: str, labels: KnownLabels
                     f"a class of target {target!r} of {task!r}; choose fewer folds"
                 )
     elif spec.subset_list is None:
-        for target, sizes in class_sizes(labels, labels.fitted(spec.split)):
+        for target, sizes in labels.class_sizes(labels.fitted(spec.split)):
             labelled = sum(max(1, round(spec.fraction * size)) for size in sizes if size)
             if labelled < spec.batch_size:
                 raise MastError(
                     f"protocols.{name}.batch_size: {spec.batch_size} is more than the {labelled} labelled images "
                     f"of target {target!r} of {task!r}; choose {labelled} or less"
                 )
-
-
-def class_sizes(labels: KnownLabels, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Target, and the number of images of each of its classes among labels int64 [N, T]: int64 [C]."""
-    for column, (target, classes) in enumerate(labels.classes.items()):
-        yield target, np.bincount(rows[:, column], minlength=classes)

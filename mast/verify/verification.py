@@ -13,7 +13,8 @@ from safetensors import safe_open
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.files import SEAL, WEIGHTS_METADATA, read_json, sha256_file
-from mast.records import MetricsFile
+from mast.records import Manifest, MetricsFile
+from mast.results import Results
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 
@@ -96,10 +97,10 @@ class Verification:
         return None
 
     def _data(self) -> Problems:
-        for manifest in self._found("data/*/manifest.json"):
+        for manifest in self._found(str(Results("").data("*").manifest)):
             try:
                 prepared = PreparedData(manifest.parent)
-                self.hashes += len(prepared.manifest["files"])
+                self.hashes += len(prepared.manifest.files)
                 for file in prepared.changed_files():
                     yield (file if file.is_relative_to(self.results) else manifest), f"{file} is not as recorded"
             except MastError as error:
@@ -219,8 +220,10 @@ class Verification:
         return self._of_file.get(file)
 
     def _data_sha256(self, name: str) -> str | None:
-        manifest = self.results / "data" / name / "manifest.json"
-        return read_json(manifest)["sha256"] if manifest.is_file() and manifest not in self._unreadable else None
+        try:
+            return Manifest.read(Results(self.results).data(name).manifest).sha256
+        except MastError:  # missing, or reported by another check
+            return None
 
     def _found(self, pattern: str) -> list[Path]:
         """Files of a pattern, without temporary ones."""

@@ -50,7 +50,7 @@ def test_validate_names_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ("arguments", "named"),
     [
         (["pretrain", "--config", SMOKE, "--run", "mats", "--seed", "0"], ["--run", "'mats'", "'mast'"]),
-        (["prepare", "--config", SMOKE, "--task", "shape"], ["--task", "'shape'", "'shapes'"]),
+        (["prepare", "--config", SMOKE, "--dataset", "shape"], ["--dataset", "'shape'", "'shapes'"]),
         (
             ["linear", "--config", SMOKE, "--protocol", "knn", "--run", "mast"],
             ["--protocol", "'linear-lbfgs'"],

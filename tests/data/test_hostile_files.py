@@ -56,6 +56,6 @@ def test_entities_that_grow_without_bound_are_refused(tmp_path: Path, capsys: py
     (folder / "Annotations/1.xml").write_text(f"<!DOCTYPE a [{entities}]><annotation>&e11;</annotation>")
     (folder / "JPEGImages/1.jpg").write_bytes(b"")
     spec = json.dumps({"kind": "voc", "root": str(tmp_path), "train": ["2007/trainval"]})
-    assert main(["prepare", "--task", "bomb", "--spec", spec, "--output", str(tmp_path / "out")]) == 2
+    assert main(["prepare", "--dataset", "bomb", "--spec", spec, "--output", str(tmp_path / "out")]) == 2
     [message] = capsys.readouterr().err.splitlines()
     assert "1.xml: not valid XML (limit on input amplification factor" in message

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mast.config import KnnProtocol
-from mast.data.prepared.store import Writer
+from mast.data.prepared.writer import Writer
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features

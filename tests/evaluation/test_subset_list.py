@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import Experiment, FolderData, Semi1Protocol
+from mast.config import Experiment, Semi1Protocol
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
+from mast.data.readers.folder import FolderData
 from mast.errors import MastError
 from mast.evaluation.subset_list import listed_positions
 from mast.models.encoder import build_encoder

@@ -16,12 +16,15 @@ from safetensors.torch import load_file
 from support import ROOT
 
 from mast.cli import main
+from mast.files import SEAL, sha256_json, write_sealed_json
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import load_encoder, save_encoder
 from mast.models.settings import EncoderSpec
+from mast.records import Manifest
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
 SIDE = 48
+FILES, OTHER_FILES = ({"train_images.npy": digit * 64} for digit in "01")
 SPECS = {
     "torchvision": EncoderSpec(name="resnet18"),
     "timm": EncoderSpec(name="timm/resnet10t"),
@@ -38,16 +41,31 @@ def write_encoder(folder: Path, spec: EncoderSpec) -> Path:
         if name.endswith("running_mean"):
             statistic.normal_(std=0.1)
     metadata = {"run": "mast", "dataset": "mine", "seed": "0", "encoder": spec.model_dump_json()}
-    metadata |= {"mean": json.dumps(MEAN), "std": json.dumps(STD), "spec_sha256": "a1", "data_sha256": "b2"}
+    metadata |= {
+        "mean": json.dumps(MEAN),
+        "std": json.dumps(STD),
+        "spec_sha256": "a1",
+        "data_sha256": sha256_json(FILES),
+    }
     save_encoder(folder / "encoder.safetensors", model, metadata)
     return folder / "encoder.safetensors"
 
 
 def write_beside(folder: Path) -> tuple[Path, Path]:
     """The directory of the prepared data, and a metrics file."""
-    manifest = {"sha256": "b2", "spec": {"size": SIDE}, "source": "folder /data/mine", "licence": "CC BY 4.0"}
-    (folder / "data").mkdir()
-    (folder / "data/manifest.json").write_text(json.dumps({**manifest, "splits": {"train": {"count": 321}}}))
+    Manifest(
+        format=1,
+        name="mine",
+        spec={"size": SIDE},
+        source="folder /data/mine",
+        licence="CC BY 4.0",
+        targets={},
+        splits={"train": {"count": 321}},
+        mean=MEAN,
+        std=STD,
+        files=FILES,
+        sha256=sha256_json(FILES),
+    ).write(folder / "data/manifest.json")
     metrics = {"task": "pets", "protocol": "linear", "kind": "linear-lbfgs", "spec_sha256": "a1", "seed": 0}
     (folder / "m.json").write_text(json.dumps({**metrics, "metrics": {"class": {"top1": 71.25, "AP": None}}}))
     return folder / "data", folder / "m.json"
@@ -119,16 +137,17 @@ def test_the_card_names_data_run_licence_and_metrics(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "key", "message"),
+    ("file", "change", "message"),
     [
-        ("data/manifest.json", "sha256", "not the data of which"),
-        ("m.json", "spec_sha256", "metrics of 'pets' are of another encoder"),
+        ("data/manifest.json", {"files": OTHER_FILES, "sha256": sha256_json(OTHER_FILES)}, "not the data of which"),
+        ("m.json", {"spec_sha256": "other"}, "metrics of 'pets' are of another encoder"),
     ],
 )
-def test_what_belongs_to_another_encoder_is_refused(file, key, message, tmp_path, capsys) -> None:
+def test_what_belongs_to_another_encoder_is_refused(file, change, message, tmp_path, capsys) -> None:
     encoder, (data, metrics) = write_encoder(tmp_path, SPECS["narrow"]), write_beside(tmp_path)
-    changed = json.loads((tmp_path / file).read_text()) | {key: "other"}
-    (tmp_path / file).write_text(json.dumps(changed))
+    content = json.loads((tmp_path / file).read_text())
+    content.pop(SEAL, None)
+    write_sealed_json(tmp_path / file, content | change)
     names = ["--encoder", str(encoder), "--data", str(data), "--output", str(tmp_path / "out")]
     assert main(["export", *names, str(metrics)]) == 2
     error = capsys.readouterr().err

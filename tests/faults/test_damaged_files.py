@@ -15,9 +15,11 @@ from support.victims import DETECTION, PRETRAIN
 from mast.analysis.run import analyze
 from mast.checkpoint import Checkpoints
 from mast.cli import main
-from mast.config import DetectionProtocol, KnnProtocol, PretrainSpec, ScenesData, ShapesData
+from mast.config import DetectionProtocol, KnnProtocol, PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.shapes import ShapesData
+from mast.data.readers.shapes_scenes import ScenesData
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features

@@ -24,7 +24,7 @@ Fault = Callable[[str], AbstractContextManager[None]]
 MEBIBYTE = 2**20
 NAMES = ("--protocol", "knn", "--run", "mast", "--task", "shapes", "--seed", "0")
 COMMANDS = {
-    "preparing data": ("prepare", "--task", "shapes"),
+    "preparing data": ("prepare", "--dataset", "shapes"),
     "pretraining": ("pretrain", "--run", "mast", "--seed", "0", "--gpus", "0"),
     "writing features": ("features", "--run", "mast", "--task", "shapes", "--seed", "0", "--gpus", "0"),
     "writing metrics": ("knn", *NAMES),

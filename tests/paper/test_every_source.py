@@ -75,7 +75,7 @@ def test_every_source_through_the_workflow(tmp_path: Path) -> None:
     for source in SOURCES:
         data = open_prepared(results / "data" / source)
         data.verify()
-        assert data.manifest["source"].startswith(SOURCES[source].title)
+        assert data.manifest.source.startswith(SOURCES[source].title)
     for name, metric, tasks in (("knn", "top1", BY_KNN), ("linear", "top1", BY_LINEAR), ("svm", "mAP", ["voc07"])):
         with (results / f"tables/{name}.csv").open(encoding="utf-8") as file:
             found = {row["task"]: float(row["mean"]) for row in csv.DictReader(file) if row["metric"] == metric}

@@ -11,7 +11,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from mast.config import PretrainSpec, load_experiment
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
-from mast.preflight.presence import prepared_bytes, source_of
 
 PAPER = ROOT / "config/paper"
 FORWARD_BACKWARD, VIEWS, SECONDS = 3, 2, 3600
@@ -44,7 +43,7 @@ def test_hours_of_a_training(paper: str, run: str, speed: float, pattern: str) -
     experiment = load_experiment(PAPER / f"{paper}.yaml")
     spec = experiment.pretrain_spec(run)
     data = experiment.datasets[spec.dataset]
-    flop = flop_of_an_image(spec, data.size) * source_of(data).counts["train"] * spec.epochs
+    flop = flop_of_an_image(spec, data.size) * data.described.counts["train"] * spec.epochs
     assert stated(paper, pattern) == pytest.approx(flop / speed / SECONDS, rel=0.03)
 
 
@@ -69,10 +68,10 @@ def test_hours_on_imagenet_add_up() -> None:
 
 def test_disk_of_prepared_images() -> None:
     experiment = load_experiment(PAPER / "stl10.yaml")
-    gigabytes = sum(prepared_bytes(spec) for spec in experiment.datasets.values()) / 1e9
+    gigabytes = sum(spec.prepared_bytes for spec in experiment.datasets.values()) / 1e9
     assert stated("stl10", r"3 bytes = ([\d.]+) GB\. Features") == pytest.approx(gigabytes, abs=0.1)
     fetched = {
-        source_of(spec).archives[0].url: source_of(spec).gigabytes
+        spec.described.archives[0].url: spec.described.gigabytes
         for spec in experiment.datasets.values()
         if spec.download
     }

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support.layouts import picture, text
 
-from mast.config import VocLabelsData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.voc_labels import VocLabelsData
 from mast.errors import MastError
 
 LISTS = {

@@ -11,7 +11,8 @@ import pytest
 import yaml
 from support import ROOT
 
-from mast.cli import doctor, main
+from mast.cli import main
+from mast.preflight import doctor
 
 VOC0712 = ((2007, "trainval"), (2012, "trainval"), (2007, "test"))
 SMOKE = ROOT / "config/smoke.yaml"

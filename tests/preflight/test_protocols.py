@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import DataSpec, DigitsData, Experiment, FolderData, ShapesData
+from mast.config import DataSpec, Experiment
+from mast.data.known_labels import KnownLabels
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.digits import DigitsData
+from mast.data.readers.folder import FolderData
+from mast.data.readers.shapes import ShapesData
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
-from mast.preflight.known_labels import KnownLabels, known_labels
 from mast.protocols.semi import labelled_subset
 from mast.settings import parse
 
@@ -36,7 +39,7 @@ def specs(tmp_path: Path) -> dict[str, DataSpec]:
 def test_known_labels_are_those_of_the_prepared_data(tmp_path: Path, name: str) -> None:
     spec = specs(tmp_path)[name]
     prepare(name, spec, tmp_path / "data")
-    task, known = open_prepared(tmp_path / "data"), known_labels(spec)
+    task, known = open_prepared(tmp_path / "data"), spec.known_labels
     assert known.classes == {target: len(classes) for target, classes in task.targets.items()}
     held_out = np.zeros(len(task.labels("train")), bool)
     held_out[task.val_indices] = True
@@ -98,7 +101,7 @@ def test_validation_scores_count_the_validation_images(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("fraction", "kind"), [(0.01, "semi-1"), (0.1, "semi-10"), (0.33, "semi-10")])
 def test_labelled_images_are_counted_as_they_are_drawn(tmp_path: Path, fraction: float, kind: str) -> None:
-    labels = known_labels(specs(tmp_path / "data")["digits"]).fitted("test")[:, 0]
+    labels = specs(tmp_path / "data")["digits"].known_labels.fitted("test")[:, 0]
     count = len(labelled_subset(labels, fraction, 0))
     protocol = {"kind": kind, "fraction": fraction}
     check_experiment(experiment(tmp_path / "fits", "digits", **protocol, batch_size=count))

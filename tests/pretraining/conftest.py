@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mast.config import ShapesData
 from mast.data.prepare import prepare
+from mast.data.readers.shapes import ShapesData
 
 
 @pytest.fixture(scope="session")

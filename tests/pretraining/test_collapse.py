@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mast.config import PretrainSpec, ShapesData
+from mast.config import PretrainSpec
 from mast.data.prepare import prepare
+from mast.data.readers.shapes import ShapesData
 from mast.pretraining.run import pretrain
 from mast.settings import parse
 

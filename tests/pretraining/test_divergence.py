@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec, ShapesData
+from mast.config import PretrainSpec
 from mast.data.prepare import prepare
+from mast.data.readers.shapes import ShapesData
 from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods import Outcome

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from mast.config import PretrainSpec, ShapesData
+from mast.config import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.shapes import ShapesData
 from mast.distributed import World, join, local_device
 from mast.errors import MastError
 from mast.pretraining import run

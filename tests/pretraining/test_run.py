@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from mast.checkpoint import Checkpoints
 from mast.config import PretrainSpec
-from mast.data.prepared.store import Writer, channel_statistics
+from mast.data.prepared.writer import Writer, channel_statistics
 from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods import Outcome

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mast.config import DigitsData, Semi1Protocol, Semi10Protocol, SemiProtocol, ShapesData
+from mast.config import Semi1Protocol, Semi10Protocol, SemiProtocol
 from mast.data.embedded.shapes import TARGETS, draw_labels
 from mast.data.prepared.splits import stratified_split
+from mast.data.readers.digits import DigitsData
+from mast.data.readers.shapes import ShapesData
 from mast.protocols.semi import labelled_subset
 
 SPLITS = Path(__file__).with_name("splits")

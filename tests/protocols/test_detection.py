@@ -11,9 +11,12 @@ from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
 from mast.checkpoint import Checkpoints
-from mast.config import CocoData, DetectionProtocol, ScenesData, ShapesData
+from mast.config import DetectionProtocol
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.coco import CocoData
+from mast.data.readers.shapes import ShapesData
+from mast.data.readers.shapes_scenes import ScenesData
 from mast.errors import MastError
 from mast.evaluation.coco_metrics import average_precision
 from mast.evaluation.detection_images import DetectionImages, flipped

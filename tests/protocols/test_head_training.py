@@ -11,7 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from mast.checkpoint import Checkpoints
 from mast.config import LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
-from mast.data.prepared.store import Writer, open_prepared
+from mast.data.prepared.store import open_prepared
+from mast.data.prepared.writer import Writer
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec, ShapesData
+from mast.config import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.shapes import ShapesData
 from mast.distributed import ALONE, World, join
 from mast.learner import Learner
 from mast.pretraining.run import build_learner

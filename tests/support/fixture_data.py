@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from mast.config.data import VOC_CLASSES
+from mast.data.settings import VOC_CLASSES
 from support.layouts import CLASSES, LAYOUTS, picture, text
 
 OWN_FOLDERS = ("imagenet", "places205", "inaturalist2018")

@@ -70,9 +70,11 @@ def _prepare_all(inputs: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from mast.config import CocoData, ScenesData, ShapesData
     from mast.data.prepare import prepare
     from mast.data.prepared.store import open_prepared
+    from mast.data.readers.coco import CocoData
+    from mast.data.readers.shapes import ShapesData
+    from mast.data.readers.shapes_scenes import ScenesData
     from mast.files import write_json
 
     prepare("shapes", ShapesData(kind="shapes", train=52, test=10, size=16), inputs / "shapes")

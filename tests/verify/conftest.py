@@ -44,8 +44,8 @@ studies:
   boxes: {{title: Boxes, protocol: boxes, tasks: [scenes], runs: [first]}}
 """
 COMMANDS = """
-prepare --task shapes
-prepare --task scenes
+prepare --dataset shapes
+prepare --dataset scenes
 pretrain --run first --seed 0 --gpus 0
 pretrain --run other --seed 0 --gpus 0
 features --run first --seed 0 --task shapes --gpus 0

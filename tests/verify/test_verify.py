@@ -117,7 +117,7 @@ def test_data_prepared_anew_leave_everything_made_from_the_old_ones_outdated(
     results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spec = json.dumps({"kind": "shapes", "train": 64, "test": 40, "size": 16})
-    assert main(["prepare", "--spec", spec, "--task", "shapes", "--output", str(results / "data/shapes")]) == 0
+    assert main(["prepare", "--spec", spec, "--dataset", "shapes", "--output", str(results / "data/shapes")]) == 0
     status, lines, _ = verify(results, capsys)
     assert status == 1
     for name in (f"{RUN}/encoder.safetensors", f"{OTHER}/encoder.safetensors", METRICS):

@@ -20,7 +20,7 @@ except MastError as error:
 
 results = Results(experiment.results)
 RESULTS = str(results.root)
-MANIFEST = f"{DATA}/manifest.json"
+MANIFEST = Results("").data("{task}").manifest
 
 
 def one_of(names):

@@ -5,16 +5,13 @@ those of the drawn pixels.
 """
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mast.config import ScenesData
 from mast.data.embedded.glyphs import GLYPHS, TEXTURES, Glyphs, backgrounds, coverage, finish, paint
 from mast.data.embedded.shapes import MAX_ANGLE, TARGETS, glyph_colours, uniform_draws
-from mast.data.prepared.store import BOX_TARGET, Writer, channel_statistics
 
 VERSION = 1
 """Version of the generator: scenes of one version never change."""
@@ -59,18 +56,6 @@ def render_scenes(
         "categories": [{"id": number, "name": name} for number, name in enumerate(GLYPHS, 1)],
     }
     return finish(images, noise, np.full(count, 0.08)), coco
-
-
-def prepare_scenes(name: str, spec: ScenesData, output: Path) -> None:
-    """Render both splits and write the prepared form."""
-    with Writer(output) as writer:
-        for split, count in (("train", spec.train), ("test", spec.test)):
-            images, coco = render_scenes(count, spec.size, spec.max_objects, spec.seed, split)
-            writer.split(split, images, None)
-            writer.annotations(split, coco)
-        source = f"rendered by mast.data.embedded.scenes, generator version {VERSION}"
-        statistics = channel_statistics(writer.load("train_images.npy"))
-        writer.finish(name, spec.model_dump(mode="json"), source, "MIT", {BOX_TARGET: list(GLYPHS)}, *statistics)
 
 
 def _classes(draws: np.ndarray, classes: int) -> np.ndarray:

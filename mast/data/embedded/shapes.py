@@ -5,11 +5,8 @@ jitter, `facing` and `light` by flips, `size` by crops, `texture` by blur. Posit
 saturation, and all of the grey background but the side that its light comes from, are nuisance.
 """
 
-from pathlib import Path
-
 import numpy as np
 
-from mast.config import ShapesData
 from mast.data.embedded.glyphs import (
     GLYPHS,
     TEXTURES,
@@ -21,8 +18,6 @@ from mast.data.embedded.glyphs import (
     finish,
     paint,
 )
-from mast.data.prepared.splits import random_split
-from mast.data.prepared.store import Writer, channel_statistics
 
 VERSION = 1
 """Version of the generator: images of one version never change."""
@@ -115,15 +110,3 @@ def uniform_draws(seed: int, stream: int, items: range, scalars: int, size: int)
         generator.random(out=draws[row])
         generator.random(out=noise[row], dtype=np.float32)
     return draws, noise
-
-
-def prepare_shapes(name: str, spec: ShapesData, output: Path) -> None:
-    """Render both splits and write the prepared form."""
-    train, labels = render_shapes(spec.train, spec.size, spec.seed, "train")
-    targets = {target: list(names) for target, names in TARGETS.items()}
-    source = f"rendered by mast.data.embedded.shapes, generator version {VERSION}"
-    with Writer(output) as writer:
-        writer.split("train", train, labels)
-        writer.split("test", *render_shapes(spec.test, spec.size, spec.seed, "test"))
-        writer.array("val_indices.npy", random_split(spec.train, spec.validation_fraction, spec.split_seed)[1])
-        writer.finish(name, spec.model_dump(mode="json"), source, "MIT", targets, *channel_statistics(train))

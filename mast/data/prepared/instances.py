@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from mast.data.decode import UnreadableImageError, decode, map_files
-from mast.data.prepared.store import BOX_TARGET, Writer, histogram_statistics
+from mast.data.prepared.writer import BOX_TARGET, Writer, histogram_statistics
 from mast.data.segmentation import mask_fault
+from mast.data.settings import InPlace
 from mast.errors import MastError
 from mast.progress import Progress
 
@@ -54,20 +55,17 @@ class Split:
 
 def write_instances(
     name: str,
-    spec: dict[str, Any],
+    settings: InPlace,
     splits: dict[str, Split],
     classes: list[str],
     output: Path,
-    *,
     source: str,
-    licence: str,
-    unreadable: str,
     threads: int,
 ) -> None:
     """Decode every image, check every object, and write cleaned annotations as a prepared data set.
 
     Each image entry gets the `sha256` of its file, so that the identity of the data covers the images. Categories are
-    numbered 1…C in the order of `classes`.
+    numbered 1…C in the order of `classes`. `settings` say what to do with what is `unreadable`.
 
     Raises:
         MastError: an image cannot be read, an object has no area in its image, or a class is annotated in test alone.
@@ -77,11 +75,12 @@ def write_instances(
     with Writer(output) as writer:
         for key, split in splits.items():
             total = len(split.images)
-            histograms[key] = _add_image_facts(split, unreadable, threads)
-            cleaned, left_out = _cleaned(split, classes, unreadable)
+            histograms[key] = _add_image_facts(split, settings.unreadable, threads)
+            cleaned, left_out = _cleaned(split, classes, settings.unreadable)
             writer.annotations(key, cleaned)
             writer.count(key, len(split.images), skipped=total - len(split.images), skipped_annotations=left_out)
-        writer.finish(name, spec, source, licence, {BOX_TARGET: classes}, *histogram_statistics(histograms["train"]))
+        targets, statistics = {BOX_TARGET: classes}, histogram_statistics(histograms["train"])
+        writer.finish(name, settings.model_dump(mode="json"), source, settings.licence, targets, *statistics)
 
 
 def _check_classes(splits: dict[str, Split]) -> None:

@@ -9,19 +9,17 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from mast.config import FolderData, PublicData, VocLabelsData
 from mast.data.decode import UnreadableImageError, decode, map_files, measure, square
 from mast.data.prepared.index import IndexedImages
-from mast.data.prepared.store import Writer, channel_statistics
 from mast.data.prepared.subset import Subset
+from mast.data.prepared.writer import Writer, channel_statistics
+from mast.data.settings import ImageFiles
 from mast.errors import MastError
 from mast.progress import Progress
+from mast.records import Index
 
 STATISTICS_IMAGES = 10_000
 """Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
-
-ImageFiles = FolderData | PublicData | VocLabelsData
-"""Data sets of image files."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -59,18 +57,24 @@ def write_images(
     return kept
 
 
-def training_statistics(writer: Writer, spec: ImageFiles, threads: int) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of the training images that were written, per channel, in [0, 1]."""
-    if spec.storage == "arrays":
-        return channel_statistics(writer.load("train_images.npy"))
-    images = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads)
-    chosen = np.unique(np.linspace(0, len(images) - 1, STATISTICS_IMAGES).astype(np.int64))
-    return channel_statistics(Subset(images, chosen))
-
-
-def index_of(spec: ImageFiles) -> dict[str, str | int] | None:
-    """The manifest's `index`: where the images are and to which side they are brought; None for arrays."""
-    return {"root": str(Path(spec.root).absolute()), "size": spec.size} if spec.storage == "index" else None
+def finish(
+    writer: Writer,
+    name: str,
+    spec: ImageFiles,
+    source: str,
+    licence: str,
+    targets: dict[str, list[str]],
+    threads: int,
+) -> None:
+    """Write the manifest, with mean and standard deviation of the training images that were written."""
+    index = None if spec.storage == "arrays" else Index(root=str(Path(spec.root).absolute()), size=spec.size)
+    if index is None:
+        images = writer.load("train_images.npy")
+    else:
+        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads)
+        images = Subset(indexed, np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64)))
+    statistics = channel_statistics(images)
+    writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
 
 
 def _write_array(

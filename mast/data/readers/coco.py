@@ -2,34 +2,47 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from mast.config import CocoData
-from mast.config.data import CocoSplit
 from mast.data.prepared.instances import Split, write_instances
+from mast.data.readers import DataPath
+from mast.data.settings import InPlace
 from mast.errors import MastError
+from mast.settings import StrictModel
 
 
-def prepare_coco(name: str, spec: CocoData, output: Path, threads: int = 1) -> None:
-    """Check every annotation and decode every image, and write cleaned annotations.
+class CocoSplit(StrictModel):
+    """One split of a detection data set."""
 
-    Categories are numbered 1…C in the order of the training file's ids; categories of test are matched by name.
+    images: DataPath
+    """Directory of the images."""
+    annotations: DataPath
+    """COCO instances JSON."""
 
-    Raises:
-        MastError: a file is missing, damaged or inconsistent; one line that names the file and the entry.
-    """
-    splits = {"train": _read(spec.train), "test": _read(spec.test)}
-    write_instances(
-        name,
-        spec.model_dump(mode="json"),
-        splits,
-        [splits["train"].names[key] for key in sorted(splits["train"].names)],
-        output,
-        source=f"COCO instances {spec.train.annotations} and {spec.test.annotations}",
-        licence=spec.licence,
-        unreadable=spec.unreadable,
-        threads=threads,
-    )
+
+class CocoData(InPlace):
+    """A detection data set: directories of images with COCO JSON annotations."""
+
+    kind: Literal["coco"]
+    train: CocoSplit
+    test: CocoSplit
+    unreadable: Literal["stop", "skip"] = "stop"
+    """What an image that cannot be decoded, a box without area or outside its image, or a faulty segmentation does:
+    stop with its name, or be skipped and counted in the manifest."""
+    licence: str = "not stated"
+
+    def prepare(self, name: str, output: Path, threads: int) -> None:
+        """Check every annotation and decode every image, and write cleaned annotations.
+
+        Categories are numbered 1…C in the order of the training file's ids; categories of test are matched by name.
+
+        Raises:
+            MastError: a file is missing, damaged or inconsistent; one line that names the file and the entry.
+        """
+        splits = {"train": _read(self.train), "test": _read(self.test)}
+        classes = [splits["train"].names[key] for key in sorted(splits["train"].names)]
+        source = f"COCO instances {self.train.annotations} and {self.test.annotations}"
+        write_instances(name, self, splits, classes, output, source, threads)
 
 
 def _read(spec: CocoSplit) -> Split:

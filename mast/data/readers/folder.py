@@ -1,174 +1,84 @@
 """`folder`: any directory of images, with a folder for each class, or flat and unlabeled."""
 
-import os
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from mast.config import FolderData
-from mast.data.decode import SUFFIXES
+from mast.data.folders import Listing, list_splits
+from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
-from mast.data.prepared.store import Writer
-from mast.data.prepared.write_images import index_of, training_statistics, write_images
+from mast.data.prepared.write_images import finish, write_images
+from mast.data.prepared.writer import Writer
+from mast.data.settings import HeldOut, ImageFiles
 from mast.errors import MastError
 
 TARGET = "class"
 """Name of the one target of a labelled folder."""
 
-_LAYOUT = "expected <root>/train/<class>/* (and <root>/test/<class>/*), or unlabeled images directly in <root>"
 
+class FolderData(ImageFiles, HeldOut):
+    """A directory of images: `<root>/{train,test}/<class>/*`, or a flat directory of unlabeled images.
 
-@dataclass(frozen=True)
-class Listing:
-    """The image files of one split, sorted, and their labels: int64 [N] into `classes`, or None."""
-
-    files: list[Path]
-    labels: np.ndarray | None
-    classes: list[str]
-
-
-def prepare_folder(name: str, spec: FolderData, output: Path, threads: int = 1) -> None:
-    """Decode, resize and crop every image, and write the prepared form.
-
-    Raises:
-        MastError: the directory is missing, empty or laid out in another way; classes of train and test do not fit
-            each other; an image cannot be decoded and `unreadable` is `stop`; too few images are left.
+    PNG, JPEG, WebP, BMP, TIFF, GIF; any size; grayscale, palette, RGBA and CMYK files are converted to RGB (transparent
+    pixels to white).
     """
-    listings = list_splits(Path(spec.root))
-    with Writer(output) as writer:
-        for split, listing in listings.items():
-            kept = write_images(writer, split, listing.files, listing.labels, spec, threads)
-            labels = None if listing.labels is None else listing.labels[kept]
-            if labels is not None:
-                _check_classes(Path(spec.root) / split, listing, labels)
-            if split == "train":
-                writer.array("val_indices.npy", _validation(labels, len(kept), spec))
-        classes = listings["train"].classes
-        writer.finish(
-            name,
-            spec.model_dump(mode="json"),
-            f"folder {spec.root}",
-            spec.licence,
-            {TARGET: classes} if classes else {},
-            *training_statistics(writer, spec, threads),
-            index_of(spec),
-        )
+
+    kind: Literal["folder"]
+    licence: str = "not stated"
+    """Recorded in the manifest."""
+
+    def prepare(self, name: str, output: Path, threads: int) -> None:
+        """Decode, resize and crop every image, and write the prepared form.
+
+        Raises:
+            MastError: the directory is missing, empty or laid out in another way; classes of train and test do not fit
+                each other; an image cannot be decoded and `unreadable` is `stop`; too few images are left.
+        """
+        listings = list_splits(Path(self.root))
+        with Writer(output) as writer:
+            for split, listing in listings.items():
+                kept = write_images(writer, split, listing.files, listing.labels, self, threads)
+                labels = None if listing.labels is None else listing.labels[kept]
+                if labels is not None:
+                    _check_classes(Path(self.root) / split, listing, labels)
+                if split == "train":
+                    writer.array("val_indices.npy", self._validation(labels, len(kept)))
+            classes = listings["train"].classes
+            targets = {TARGET: classes} if classes else {}
+            finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
+
+    @cached_property
+    def _listings(self) -> dict[str, Listing]:
+        return list_splits(Path(self.root))
+
+    @property
+    def train_count(self) -> int:
+        """As many as there are files, if all can be read."""
+        return len(self._listings["train"].files)
+
+    @cached_property
+    def known_labels(self) -> KnownLabels | None:
+        """The labels of all files, of a folder with a test split."""
+        if "test" not in self._listings:
+            return None
+        train, test = self._listings["train"], self._listings["test"]
+        return self.labels_of_one_target(TARGET, len(train.classes), train.labels, test.labels)
+
+    def check(self, evaluated: bool) -> None:
+        """The layout is one that is understood and, to be evaluated on, has a test split."""
+        if evaluated and "test" not in self._listings:
+            raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, which is missing")
+
+    def _validation(self, labels: np.ndarray | None, count: int) -> np.ndarray:
+        split, items = (random_split, count) if labels is None else (stratified_split, labels)
+        held_out = split(items, self.validation_fraction, self.split_seed)[1]
+        if len(held_out) == 0:
+            raise MastError(f"{self.root}: too few training images ({count}); two of a class are needed at least")
+        return held_out
 
 
 def _check_classes(folder: Path, listing: Listing, readable: np.ndarray) -> None:
     for index in np.setdiff1d(listing.labels, readable):
         raise MastError(f"{folder / listing.classes[index]}: none of its images can be read")
-
-
-def _validation(labels: np.ndarray | None, count: int, spec: FolderData) -> np.ndarray:
-    if labels is None:
-        held_out = random_split(count, spec.validation_fraction, spec.split_seed)[1]
-    else:
-        held_out = stratified_split(labels, spec.validation_fraction, spec.split_seed)[1]
-    if len(held_out) == 0:
-        raise MastError(f"{spec.root}: too few training images ({count}); two of a class are needed at least")
-    return held_out
-
-
-def list_splits(root: Path) -> dict[str, Listing]:
-    """Find the images of a directory: `train` and, if it is there, `test`.
-
-    Raises:
-        MastError: the layout is not one of the two that are understood, or train and test do not fit each other.
-    """
-    folders = {folder.name: folder for folder in _visible(root) if folder.is_dir()}
-    if "train" not in folders:
-        return {"train": _unlabeled(root, folders)}
-    train = _labeled_or_flat(folders["train"])
-    if len(train.classes) == 1:
-        raise MastError(
-            f"{root / 'train'}: only one class ({train.classes[0]!r}); make it two, or put unlabeled images into train"
-        )
-    if "test" not in folders:
-        if train.classes and "val" in folders:
-            raise MastError(f"{root}: has train and val but no test; name the folder to test on {root / 'test'}")
-        return {"train": train}
-    test = _labeled_or_flat(folders["test"])
-    if not train.classes or not test.classes:
-        bare = "test" if train.classes else "train"
-        raise MastError(f"{root / bare}: holds no class folders, which a data set with a test split needs; {_LAYOUT}")
-    unknown = sorted(set(test.classes) - set(train.classes))
-    if unknown:
-        raise MastError(f"{root / 'test' / unknown[0]}: class {unknown[0]!r} is in test but not in train")
-    positions = np.array([train.classes.index(name) for name in test.classes], np.int64)
-    return {"train": train, "test": Listing(test.files, positions[test.labels], train.classes)}
-
-
-def _unlabeled(root: Path, folders: dict[str, Path]) -> Listing:
-    files = _images_in(root)
-    if "test" in folders:
-        raise MastError(f"{root}: has a test folder but no train folder; {_LAYOUT}")
-    if files and any(_images_below(folder) for folder in folders.values()):
-        raise MastError(f"{root}: holds images both directly and in folders; {_LAYOUT}")
-    if files:
-        return Listing(files, None, [])
-    if any(_images_below(folder) for folder in folders.values()):
-        raise MastError(f"{root}: has folders of images but no train folder; {_LAYOUT}")
-    raise MastError(f"{root}: holds no images ({', '.join(sorted(SUFFIXES))}); {_LAYOUT}")
-
-
-def _labeled_or_flat(split: Path) -> Listing:
-    flat = _images_in(split)
-    if flat and any(folder.is_dir() for folder in _visible(split)):
-        raise MastError(f"{split}: holds images both directly ({flat[0].name}) and in folders; {_LAYOUT}")
-    if flat:
-        return Listing(flat, None, [])
-    return list_class_folders(split)
-
-
-def list_class_folders(split: Path) -> Listing:
-    """Images in one folder for each class, at any depth; classes are numbered in the order of their names.
-
-    Raises:
-        MastError: there is no folder, or one without images.
-    """
-    folders = [folder for folder in _visible(split) if folder.is_dir()]
-    if not folders:
-        raise MastError(f"{split}: holds no images ({', '.join(sorted(SUFFIXES))}); {_LAYOUT}")
-    files, labels = [], []
-    for label, folder in enumerate(folders):
-        found = _images_below(folder)
-        if not found:
-            raise MastError(f"{folder}: class folder without images; remove it, or put images in")
-        files += found
-        labels += [label] * len(found)
-    return Listing(files, np.array(labels, np.int64), [folder.name for folder in folders])
-
-
-def _visible(directory: Path) -> list[Path]:
-    """Entries of a directory, sorted by name, without hidden ones."""
-    try:
-        return sorted((path for path in directory.iterdir() if not path.name.startswith(".")), key=lambda p: p.name)
-    except FileNotFoundError:
-        raise MastError(f"{directory}: no such directory; set root to a directory of images") from None
-    except NotADirectoryError:
-        raise MastError(f"{directory}: is a file; set root to a directory of images") from None
-    except OSError as error:
-        raise MastError(f"{directory}: cannot be read ({error.strerror})") from None
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.is_dir()
-
-
-def _images_in(directory: Path) -> list[Path]:
-    return [path for path in _visible(directory) if _is_image(path)]
-
-
-def _images_below(directory: Path) -> list[Path]:
-    """Images in a directory and all below it; each real directory is entered once, so that links may form loops."""
-    files, entered, waiting = [], set(), [directory]
-    while waiting:
-        folder = waiting.pop()
-        real = os.path.realpath(folder)
-        if real not in entered:
-            entered.add(real)
-            files += _images_in(folder)
-            waiting += [path for path in _visible(folder) if path.is_dir()]
-    return sorted(files)

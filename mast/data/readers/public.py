@@ -1,16 +1,15 @@
 """`public`: a public data set in its official layout, with the splits of its protocol."""
 
 from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-import torch
-from torchvision.datasets.utils import check_integrity
+from pydantic import model_validator
 
-from mast.config import PublicData
-from mast.data.prepared.store import Writer
-from mast.data.prepared.write_images import index_of, training_statistics, write_images
-from mast.data.sources.archives import fetch
-from mast.data.sources.catalogue import SOURCES
+from mast.data.prepared.write_images import finish, write_images
+from mast.data.prepared.writer import Writer
+from mast.data.readers import Origin
+from mast.data.settings import ImageFiles
 from mast.data.sources.source import Contents, Source
 from mast.errors import MastError
 
@@ -20,36 +19,90 @@ TARGET = "class"
 _REDUCED = "or set verify: false for a reduced copy of your own"
 
 
-def prepare_public(name: str, spec: PublicData, output: Path, threads: int = 1) -> None:
-    """Fetch what is missing (only with `download: true`), check it, and write the prepared form.
+class PublicData(ImageFiles):
+    """A public data set in its official layout below `root`, with the splits of its protocol (docs/data.md)."""
 
-    Raises:
-        MastError: a file is missing, damaged or not the official one, or a split does not have its official size; one
-            line that names it and says what to do.
-    """
-    source, root = SOURCES[spec.source], Path(spec.root)
-    if spec.download:
-        fetch(source, root)
-    _check_files(source, root, spec.verify)
-    contents = _read(source, root)
-    _check_contents(source, root, contents, spec.verify)
-    with Writer(output) as writer:
-        for split, images in contents.splits.items():
-            kept = write_images(writer, split, images.images, images.labels, spec, threads)
-            if images.drawn is not None:
-                writer.array(f"{split}_drawn.npy", images.drawn[kept])
-            if split == "train":
-                held_out = validation_positions(source, contents)
-                writer.array("val_indices.npy", np.flatnonzero(np.isin(kept, held_out)))
-        writer.finish(
-            name,
-            spec.model_dump(mode="json"),
-            f"{source.title}, {source.homepage}",
-            source.licence,
-            {TARGET: contents.classes} if contents.classes else {},
-            *training_statistics(writer, spec, threads),
-            index_of(spec),
-        )
+    tiny: ClassVar[dict[str, Any]] = ImageFiles.tiny | {"verify": False, "download": False}
+
+    kind: Literal["public"]
+    source: Literal[
+        "stl10",
+        "stl10-unlabeled",
+        "cifar10",
+        "cifar100",
+        "food101",
+        "flowers102",
+        "pets",
+        "dtd",
+        "aircraft",
+        "cars",
+        "caltech101",
+        "sun397",
+        "mit67",
+        "imagenet",
+        "imagenet100",
+        "places205",
+        "inaturalist2018",
+    ]
+    download: bool = False
+    """Fetch and unpack into `root` what is missing there. Otherwise nothing is ever downloaded."""
+    verify: bool = True
+    """Stop unless checksums and numbers of images are the official ones; false for a reduced copy of your own."""
+
+    @model_validator(mode="after")
+    def _files_to_index(self) -> Self:
+        if self.storage == "index" and self.source.startswith(("stl10", "cifar")):
+            raise ValueError(f"storage: {self.source} has no image files that could stay in place; set it to arrays")
+        return self
+
+    @property
+    def described(self) -> Source:
+        """What is known of the data set."""
+        from mast.data.sources.catalogue import SOURCES  # imports torchvision, which takes seconds
+
+        return SOURCES[self.source]
+
+    def prepare(self, name: str, output: Path, threads: int) -> None:
+        """Fetch what is missing (only with `download: true`), check it, and write the prepared form.
+
+        Raises:
+            MastError: a file is missing, damaged or not the official one, or a split does not have its official size;
+                one line that names it and says what to do.
+        """
+        from mast.data.sources.archives import fetch
+
+        source, root = self.described, Path(self.root)
+        if self.download:
+            fetch(source, root)
+        _check_files(source, root, self.verify)
+        contents = _read(source, root)
+        _check_contents(source, root, contents, self.verify)
+        with Writer(output) as writer:
+            for split, images in contents.splits.items():
+                kept = write_images(writer, split, images.images, images.labels, self, threads)
+                if images.drawn is not None:
+                    writer.array(f"{split}_drawn.npy", images.drawn[kept])
+                if split == "train":
+                    held_out = validation_positions(source, contents)
+                    writer.array("val_indices.npy", np.flatnonzero(np.isin(kept, held_out)))
+            targets = {TARGET: contents.classes} if contents.classes else {}
+            finish(writer, name, self, f"{source.title}, {source.homepage}", source.licence, targets, threads)
+
+    @property
+    def prepared_bytes(self) -> int:
+        """From the official numbers of images."""
+        return 0 if self.storage == "index" else sum(self.described.counts.values()) * self.size**2 * 3
+
+    @property
+    def origin(self) -> Origin:
+        """The publisher."""
+        source = self.described
+        archive = source.archives[0].url if self.download and source.archives else None
+        return Origin(Path(self.root).absolute(), source.homepage, source.gigabytes, archive)
+
+    def needed(self) -> list[str]:
+        """What its layout needs."""
+        return [str(Path(self.root) / file) for file in self.described.files]
 
 
 def validation_positions(source: Source, contents: Contents) -> np.ndarray:
@@ -60,6 +113,8 @@ def validation_positions(source: Source, contents: Contents) -> np.ndarray:
     """
     if contents.validation is not None:
         return contents.validation
+    import torch
+
     count, (size, seed) = len(contents.splits["train"].images), source.validation
     share = max(1, round(size * count / source.counts["train"]))
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed)).numpy()
@@ -67,6 +122,8 @@ def validation_positions(source: Source, contents: Contents) -> np.ndarray:
 
 
 def _check_files(source: Source, root: Path, verify: bool) -> None:
+    from torchvision.datasets.utils import check_integrity
+
     for file, md5 in source.files.items():
         path = root / file
         if not path.exists():

@@ -2,14 +2,47 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from mast.config import VocData
+from pydantic import Field
+
 from mast.data.prepared.instances import Split, write_instances
+from mast.data.readers import DataPath
+from mast.data.settings import VOC_CLASSES, ImageSet, ImageSets, InPlace
 from mast.errors import MastError
 from mast.settings import nearest
+
+
+class VocData(ImageSets, InPlace):
+    """A detection data set in PASCAL VOC's layout: `VOC<year>/{Annotations,ImageSets,JPEGImages}`; boxes, no masks."""
+
+    kind: Literal["voc"]
+    root: DataPath
+    """Directory that holds VOC2007, VOC2012, … (`VOCdevkit`)."""
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval", "2012/trainval")
+    """Image sets to train on, each as `<year>/<set>`; by default VOC07+12."""
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    """Names that the annotations use, in the order of their numbers."""
+    unreadable: Literal["stop", "skip"] = "stop"
+    """As for `coco`."""
+    licence: str = "not stated"
+
+    def prepare(self, name: str, output: Path, threads: int) -> None:
+        """Check every annotation and decode every image, and write cleaned annotations in COCO's format.
+
+        Objects marked as difficult become crowds (`iscrowd`): nothing is learned from them, and a detection on one
+        counts neither as right nor as wrong. In VOC's own evaluation a detection is ignored by its overlap (IoU) with a
+        difficult object; COCO's measures how much of the detection lies on it.
+
+        Raises:
+            MastError: a file is missing, damaged or inconsistent; one line that names the file and the object.
+        """
+        splits = {"train": _read(self, self.train), "test": _read(self, self.test)}
+        source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
+        write_instances(name, self, splits, list(self.classes), output, source, threads)
 
 
 @dataclass
@@ -23,40 +56,14 @@ class _VocSplit(Split):
         return annotation["place"]
 
 
-def prepare_voc(name: str, spec: VocData, output: Path, threads: int = 1) -> None:
-    """Check every annotation and decode every image, and write cleaned annotations in COCO's format.
-
-    Objects marked as difficult become crowds (`iscrowd`): nothing is learned from them, and a detection on one counts
-    neither as right nor as wrong. In VOC's own evaluation a detection is ignored by its overlap (IoU) with a difficult
-    object; COCO's measures how much of the detection lies on it.
-
-    Raises:
-        MastError: a file is missing, damaged or inconsistent; one line that names the file and the object.
-    """
-    splits = {"train": _read(spec, spec.train), "test": _read(spec, spec.test)}
-    write_instances(
-        name,
-        spec.model_dump(mode="json"),
-        splits,
-        list(spec.classes),
-        output,
-        source=f"PASCAL VOC layout {spec.root}: {', '.join(spec.train)} and {', '.join(spec.test)}",
-        licence=spec.licence,
-        unreadable=spec.unreadable,
-        threads=threads,
-    )
-
-
 def _read(spec: VocData, image_sets: tuple[str, ...]) -> Split:
     """Read the annotations of the images that some image sets list."""
     root = Path(spec.root)
     if not root.is_dir():
         raise MastError(f"{root}: no such directory; set root to the directory that holds VOC2007, VOC2012, …")
     split = _VocSplit(root, root, dict(enumerate(spec.classes, 1)), {}, [])
-    for image_set in image_sets:
-        year, set_name = image_set.split("/")
-        folder = root / f"VOC{year}"
-        for identifier in _identifiers(folder / "ImageSets" / "Main" / f"{set_name}.txt"):
+    for folder, _, file in spec.listed(*image_sets):
+        for identifier in _identifiers(file):
             _add_image(split, folder, identifier, spec.classes)
     return split
 

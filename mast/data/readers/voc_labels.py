@@ -1,13 +1,15 @@
 """`voc-labels`: PASCAL VOC's classification task, one target for each class."""
 
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
-from mast.config import VocLabelsData
 from mast.data.prepared.splits import random_split
-from mast.data.prepared.store import Writer
-from mast.data.prepared.write_images import index_of, training_statistics, write_images
+from mast.data.prepared.write_images import finish, write_images
+from mast.data.prepared.writer import Writer
+from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, ImageSets
 from mast.errors import MastError
 
 VALUES = ["absent", "present"]
@@ -17,38 +19,47 @@ _LABELS = {"-1": 0, "0": -1, "1": 1}
 """What the lists write → label; 0 marks images that show the class in objects marked difficult only (ignored)."""
 
 
-def prepare_voc_labels(name: str, spec: VocLabelsData, output: Path, threads: int = 1) -> None:
-    """Write the images and, from `ImageSets/Main/<class>_<set>.txt`, a label for each class.
+class VocLabelsData(ImageSets, ImageFiles, HeldOut):
+    """PASCAL VOC's classification task: which classes an image shows. One label for each class, for `svm-voc`."""
 
-    Raises:
-        MastError: a list or image is missing, a line is not `<image> <-1, 0 or 1>`, or lists of different classes name
-            different images.
-    """
-    with Writer(output) as writer:
-        for split, image_sets in (("train", spec.train), ("test", spec.test)):
-            files, labels = _read(spec, image_sets)
-            kept = write_images(writer, split, files, labels, spec, threads)
-            if split == "train":
-                held_out = random_split(len(kept), spec.validation_fraction, spec.split_seed)[1]
-                writer.array("val_indices.npy", held_out)
-        writer.finish(
-            name,
-            spec.model_dump(mode="json"),
-            f"PASCAL VOC layout {spec.root}: {', '.join(spec.train)} and {', '.join(spec.test)}",
-            spec.licence,
-            dict.fromkeys(spec.classes, VALUES),
-            *training_statistics(writer, spec, threads),
-            index_of(spec),
-        )
+    kind: Literal["voc-labels"]
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval",)
+    """Image sets to train on, each as `<year>/<set>`."""
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    """Names of the files `ImageSets/Main/<class>_<set>.txt`."""
+    licence: str = "not stated"
+
+    def prepare(self, name: str, output: Path, threads: int) -> None:
+        """Write the images and, from `ImageSets/Main/<class>_<set>.txt`, a label for each class.
+
+        Raises:
+            MastError: a list or image is missing, a line is not `<image> <-1, 0 or 1>`, or lists of different classes
+                name different images.
+        """
+        with Writer(output) as writer:
+            for split, image_sets in (("train", self.train), ("test", self.test)):
+                files, labels = _read(self, image_sets)
+                kept = write_images(writer, split, files, labels, self, threads)
+                if split == "train":
+                    held_out = random_split(len(kept), self.validation_fraction, self.split_seed)[1]
+                    writer.array("val_indices.npy", held_out)
+            source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
+            finish(writer, name, self, source, self.licence, dict.fromkeys(self.classes, VALUES), threads)
+
+    @property
+    def prepared_bytes(self) -> int | None:
+        """From the lengths of the lists, if they are there."""
+        if self.missing():
+            return None
+        return sum(len(Path(file).read_bytes().split(b"\n")) for file in self.needed()) * self.size**2 * 3
 
 
 def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
     """Image files of some image sets, and int64 [N, C]."""
     files: list[Path] = []
     labels: list[np.ndarray] = []
-    for image_set in image_sets:
-        year, set_name = image_set.split("/")
-        folder = Path(spec.root) / f"VOC{year}"
+    for folder, set_name, _ in spec.listed(*image_sets):
         lists = [_list(folder / f"ImageSets/Main/{name}_{set_name}.txt") for name in spec.classes]
         for name, of_class in zip(spec.classes, lists, strict=True):
             if of_class.keys() != lists[0].keys():

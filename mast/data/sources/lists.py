@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.readers.folder import list_class_folders
+from mast.data.folders import list_class_folders
 from mast.data.sources.source import Contents, Split
 
 

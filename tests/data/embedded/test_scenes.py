@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from mast.config import ScenesData
 from mast.data.embedded.glyphs import GLYPHS
 from mast.data.embedded.scenes import render_scenes
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.shapes_scenes import ScenesData
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mast.config import ShapesData
 from mast.data.embedded.glyphs import BITMAPS, GLYPHS, Glyphs, colours, coverage
-from mast.data.embedded.shapes import TARGETS, prepare_shapes, render_shapes
+from mast.data.embedded.shapes import TARGETS, render_shapes
+from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.shapes import ShapesData
 
 
 @pytest.fixture(scope="module")
@@ -148,13 +149,13 @@ def test_other_sizes(size):
 def test_preparing_twice_gives_the_same_identity(tmp_path):
     spec = ShapesData(kind="shapes", train=50, test=20, size=16)
     for name in "ab":
-        prepare_shapes("shapes", spec, tmp_path / name)
+        prepare("shapes", spec, tmp_path / name)
     first, second = open_prepared(tmp_path / "a"), open_prepared(tmp_path / "b")
     assert first.manifest == second.manifest
     first.verify()
     assert list(first.targets) == ["shape", "hue", "facing", "texture", "size", "light"]
     assert (first.count("train"), first.count("test"), len(first.val_indices)) == (50, 20, 10)
-    assert "version 1" in first.manifest["source"]
+    assert "version 1" in first.manifest.source
     pixels = first.images("train").reshape(-1, 3) / 255
     np.testing.assert_allclose(first.mean, pixels.mean(0), atol=1e-6)
     np.testing.assert_allclose(first.std, pixels.std(0), atol=1e-6)

@@ -9,19 +9,22 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from mast.config import FolderData, PretrainSpec
+from mast.config import PretrainSpec
 from mast.data.decode import UnreadableImageError
 from mast.data.prepare import prepare
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.index import IndexedImages
-from mast.data.prepared.store import Writer, open_prepared
+from mast.data.prepared.store import open_prepared
 from mast.data.prepared.subset import Subset
+from mast.data.prepared.writer import Writer
+from mast.data.readers.folder import FolderData
 from mast.distributed import World
 from mast.errors import MastError
 from mast.evaluation.images import labelled_images
 from mast.pretraining.run import pretrain
 from mast.pretraining.trainee import shares
 from mast.protocols.semi import labelled_subset
+from mast.records import Index
 
 TINY = PretrainSpec(
     dataset="own",
@@ -128,7 +131,7 @@ def test_folders_are_indexed_in_place(root, tmp_path):
     data.verify()
     assert levels(data.images("train")[:]) == list(range(24))
     assert data.mean == pytest.approx([np.arange(24).mean() / 255] * 3, abs=1e-5)
-    assert data.manifest["index"] == {"root": str(root), "size": 8}
+    assert data.manifest.index == Index(root=str(root), size=8)
     assert not list((tmp_path / "data").glob("*_images.npy"))
 
 
@@ -138,7 +141,7 @@ def test_files_that_are_no_images_stop_or_are_skipped(root, tmp_path):
         prepare("own", folder(root), tmp_path / "data")
     prepare("own", folder(root, unreadable="skip"), tmp_path / "data")
     data = open_prepared(tmp_path / "data")
-    assert data.manifest["splits"]["train"] == {"count": 23, "skipped": 1}
+    assert data.manifest.splits["train"] == {"count": 23, "skipped": 1}
     assert levels(data.images("train")[4:6]) == [4, 6]
 
 
@@ -171,7 +174,7 @@ def big_index(root, output, count):
             writer.array(f"{split}_labels.npy", np.arange(entries)[:, None] % 2)
             writer.count(split, entries)
         writer.array("val_indices.npy", np.arange(0, count, 100))
-        index = {"root": str(root), "size": 8}
+        index = Index(root=str(root), size=8)
         writer.finish("big", {}, "", "", {"class": ["a", "b"]}, [0.5] * 3, [0.5] * 3, index)
     return open_prepared(output)
 

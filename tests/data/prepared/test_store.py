@@ -1,10 +1,15 @@
+"""Prepared data: what is written is read, and nothing else."""
+
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mast.data.prepared.store import Writer, channel_statistics, open_prepared
+from mast.data.prepared.store import open_prepared
+from mast.data.prepared.writer import Writer, channel_statistics
 from mast.errors import MastError
+from mast.files import read_sealed_json, write_sealed_json
 
 
 def write(path, count=6, labels=True, test=True, name="toy"):
@@ -24,7 +29,7 @@ def test_what_is_written_is_read(tmp_path):
     data = open_prepared(tmp_path / "data")
     assert np.array_equal(data.images("train"), images)
     assert np.array_equal(data.labels("test"), [[0], [1]])
-    assert data.manifest["splits"] == {"train": {"count": 6, "skipped": 0}, "test": {"count": 2, "skipped": 1}}
+    assert data.manifest.splits == {"train": {"count": 6, "skipped": 0}, "test": {"count": 2, "skipped": 1}}
     assert data.has("test") and not data.has("val")
     assert data.name == "toy" and len(data.sha256) == 64
     assert not data.images("train").flags.writeable
@@ -64,7 +69,7 @@ def test_a_preparation_cut_off_among_its_last_files_leaves_no_manifest(tmp_path,
         raise KeyboardInterrupt
 
     write(tmp_path)
-    monkeypatch.setattr("mast.data.prepared.store.write_sealed_json", cut_off)
+    monkeypatch.setattr("mast.records.write_sealed_json", cut_off)
     with pytest.raises(KeyboardInterrupt):
         write(tmp_path, count=3)
     assert np.load(tmp_path / "train_images.npy").shape[0] == 3
@@ -107,17 +112,32 @@ def test_verify_sees_a_changed_byte(tmp_path):
 @pytest.mark.parametrize("change", [{"format": 2}, {"format": "1"}])
 def test_other_formats_are_refused(tmp_path, change):
     write(tmp_path)
-    manifest = json.loads((tmp_path / "manifest.json").read_text())
-    del manifest["content_sha256"]
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest | change))
-    with pytest.raises(MastError, match="format"):
+    manifest = read_sealed_json(tmp_path / "manifest.json")
+    write_sealed_json(tmp_path / "manifest.json", manifest | change)
+    with pytest.raises(MastError, match=r"manifest\.json: format '?[12]'?, this version reads 1"):
         open_prepared(tmp_path)
 
 
 def test_damaged_manifest_is_named(tmp_path):
     write(tmp_path)
-    (tmp_path / "manifest.json").write_text('{"format": 1}')
-    with pytest.raises(MastError, match=r"manifest\.json: damaged \(no 'name'\)"):
+    write_sealed_json(tmp_path / "manifest.json", {"format": 1})
+    with pytest.raises(MastError, match=r"manifest\.json: name: Field required"):
+        open_prepared(tmp_path)
+
+
+def test_a_manifest_without_seal_is_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    manifest = read_sealed_json(tmp_path / "manifest.json")
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(MastError, match=r"manifest\.json: has no content_sha256"):
+        open_prepared(tmp_path)
+
+
+def test_the_identity_of_other_files_is_refused(tmp_path: Path) -> None:
+    write(tmp_path)
+    manifest = read_sealed_json(tmp_path / "manifest.json")
+    write_sealed_json(tmp_path / "manifest.json", manifest | {"sha256": 64 * "0"})
+    with pytest.raises(MastError, match=r"manifest\.json: 'sha256' is not that of 'files'"):
         open_prepared(tmp_path)
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import CocoData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.coco import CocoData
 from mast.errors import MastError
 
 INSTANCES = {
@@ -59,7 +59,7 @@ def test_cleaned_annotations(source):
     data = source.prepare(licence="CC0")
     data.verify()
     assert data.targets == {"box": ["cat", "dog"]}
-    assert data.manifest["splits"]["train"] == {"count": 2, "skipped": 0, "skipped_annotations": 0}
+    assert data.manifest.splits["train"] == {"count": 2, "skipped": 0, "skipped_annotations": 0}
     coco = data.annotations("train")
     assert coco["images_root"] == str(source.path / "train")
     assert coco["categories"] == [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
@@ -178,7 +178,7 @@ def test_unusable_boxes_are_left_out_on_request(source):
     source.instances["train"]["annotations"][0]["bbox"] = [1, 1, 0, 5]
     data = source.prepare(unreadable="skip")
     assert [annotation["id"] for annotation in data.annotations("train")["annotations"]] == [2, 5]
-    assert data.manifest["splits"]["train"] == {"count": 2, "skipped": 0, "skipped_annotations": 1}
+    assert data.manifest.splits["train"] == {"count": 2, "skipped": 0, "skipped_annotations": 1}
 
 
 def test_truncated_image_stops_or_is_skipped(source):
@@ -188,7 +188,7 @@ def test_truncated_image_stops_or_is_skipped(source):
         source.prepare()
     source.instances["test"]["annotations"] = source.instances["test"]["annotations"][1:2]
     data = source.prepare(unreadable="skip")
-    assert data.manifest["splits"]["train"]["skipped"] == 1
+    assert data.manifest.splits["train"]["skipped"] == 1
     assert [image["id"] for image in data.annotations("train")["images"]] == [9]
     assert [annotation["id"] for annotation in data.annotations("train")["annotations"]] == [5]
 

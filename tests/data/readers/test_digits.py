@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mast.config import DigitsData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
-from mast.data.readers.digits import enlarge
+from mast.data.readers.digits import DigitsData, enlarge
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import FolderData
+from mast.data.folders import list_splits
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
-from mast.data.readers.folder import list_splits
+from mast.data.readers.folder import FolderData
 from mast.errors import MastError
 
 
@@ -42,7 +42,7 @@ def test_labelled_images(root, tmp_path):
     data = prepared(root, tmp_path, licence="CC0")
     data.verify()
     assert data.targets == {"class": ["cat", "dog"]}
-    assert data.manifest["licence"] == "CC0"
+    assert data.manifest.licence == "CC0"
     for split, count in (("train", 5), ("test", 2)):
         labels, levels = data.labels(split)[:, 0], data.images(split)[:, 4, 4, 0]
         assert list(levels) == [100 + n for n in range(count)] + [200 + n for n in range(count)]
@@ -211,7 +211,7 @@ def test_truncated_image_stops_or_is_skipped(root, tmp_path):
     broken.write_bytes(broken.read_bytes()[:50])
     fails(root, tmp_path, r"cat/2\.png: cannot be read as an image \(.*\); repair .* or set unreadable: skip")
     data = prepared(root, tmp_path, unreadable="skip")
-    assert data.manifest["splits"]["train"] == {"count": 9, "skipped": 1}
+    assert data.manifest.splits["train"] == {"count": 9, "skipped": 1}
     assert data.images("train")[:, 4, 4, 0].tolist() == [100, 101, 103, 104, 200, 201, 202, 203, 204]
     assert np.array_equal(data.labels("train")[:, 0], data.images("train")[:, 4, 4, 0] // 100 - 1)
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import VocData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.voc import VocData
 from mast.errors import MastError
 from mast.settings import parse
 
@@ -134,7 +134,7 @@ def test_faulty_files_are_named_in_one_line(devkit):
 def test_unusable_boxes_are_left_out_on_request(devkit):
     devkit.add("2007", "trainval", "000009", ("dog", (4, 4, 4, 9), 0))
     data = devkit.prepare(unreadable="skip")
-    assert data.manifest["splits"]["train"] == {"count": 3, "skipped": 0, "skipped_annotations": 1}
+    assert data.manifest.splits["train"] == {"count": 3, "skipped": 0, "skipped_annotations": 1}
 
 
 def test_image_sets_are_written_as_year_and_set():

@@ -13,9 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from support.layouts import LAYOUTS
 
-from mast.config import PublicData
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
+from mast.data.readers.public import PublicData
 from mast.data.sources import archives
 from mast.data.sources.archives import fetch, unpack
 from mast.data.sources.source import Archive, Source
@@ -112,10 +112,10 @@ def test_data_without_files_cannot_be_indexed():
 
 def test_full_disk(tmp_path, monkeypatch):
     """The disk fills up while the second array is written; then there is space again."""
-    from mast.data.prepared import store
+    from mast.data.prepared import writer as writing
 
     LAYOUTS["mit67"](tmp_path / "root")
-    original, calls = store.Writer.stream, []
+    original, calls = writing.Writer.stream, []
 
     def fill(writer, file, rows, shape):
         calls.append(file)
@@ -123,7 +123,7 @@ def test_full_disk(tmp_path, monkeypatch):
             raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "data" / file))
         return original(writer, file, rows, shape)
 
-    monkeypatch.setattr(store.Writer, "stream", fill)
+    monkeypatch.setattr(writing.Writer, "stream", fill)
     fails(tmp_path, "mit67", r"test_images\.npy: preparing 'mit67' stopped \(No space left on device\); check disk")
     prepare("mit67", spec("mit67", tmp_path / "root"), tmp_path / "data")
     open_prepared(tmp_path / "data").verify()

@@ -23,7 +23,7 @@ IN_FILES = sorted(name for name in LAYOUTS if not name.startswith(("stl10", "cif
 
 def prepared(source, root, output, **settings):
     spec = {"kind": "public", "source": source, "root": str(root), "size": 16, "verify": False, **settings}
-    arguments = ["--task", source, "--output", str(output), "--threads", "2"]
+    arguments = ["--dataset", source, "--output", str(output), "--threads", "2"]
     assert main(["prepare", "--spec", json.dumps(spec), *arguments]) == 0
     return open_prepared(output)
 
@@ -107,7 +107,7 @@ def test_caltech_draws_30_images_of_each_class(tmp_path):
     assert np.array_equal(train // 33, data.labels("train")[:, 0])
     assert np.bincount(data.labels("train")[:, 0]).tolist() == [30, 30, 30]
     assert np.bincount(data.labels("train")[data.val_indices, 0]).tolist() == [5, 5, 5]
-    assert {"train_drawn.npy", "test_drawn.npy", "val_indices.npy"} <= set(data.manifest["files"])
+    assert {"train_drawn.npy", "test_drawn.npy", "val_indices.npy"} <= set(data.manifest.files)
 
 
 @pytest.mark.parametrize("source", ["cifar10", "food101", "mit67", "pets"])

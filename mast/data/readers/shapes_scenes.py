@@ -1,0 +1,44 @@
+"""`shapes-scenes`: the embedded benchmark of several glyphs in an image."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mast.data.embedded.glyphs import GLYPHS
+from mast.data.embedded.scenes import VERSION, render_scenes
+from mast.data.prepared.writer import BOX_TARGET, Writer, channel_statistics
+from mast.data.readers import Reader
+from mast.settings import Count
+
+
+class ScenesData(Reader):
+    """The embedded detection benchmark: several `shapes` objects per image, boxes and masks in COCO format."""
+
+    has_boxes: ClassVar[bool] = True
+    tiny_most: ClassVar[dict[str, int]] = {"train": 8, "test": 4}
+
+    kind: Literal["shapes-scenes"]
+    train: Count = 400
+    test: Count = 200
+    size: Annotated[int, Field(ge=32, le=1024)] = 96
+    """Side of the square scenes, pixels."""
+    max_objects: Count = 4
+    """Each scene holds 1 to this many objects."""
+    seed: int = 0
+
+    def prepare(self, name: str, output: Path, threads: int) -> None:
+        """Render both splits and write the prepared form."""
+        with Writer(output) as writer:
+            for split, count in (("train", self.train), ("test", self.test)):
+                images, coco = render_scenes(count, self.size, self.max_objects, self.seed, split)
+                writer.split(split, images, None)
+                writer.annotations(split, coco)
+            source = f"rendered by mast.data.embedded.scenes, generator version {VERSION}"
+            statistics = channel_statistics(writer.load("train_images.npy"))
+            writer.finish(name, self.model_dump(mode="json"), source, "MIT", {BOX_TARGET: list(GLYPHS)}, *statistics)
+
+    @property
+    def prepared_bytes(self) -> int:
+        """All scenes are of one size."""
+        return (self.train + self.test) * self.size**2 * 3

@@ -1,0 +1,79 @@
+"""Settings that several kinds of data sets share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from mast.data.known_labels import KnownLabels
+from mast.data.prepared.splits import stratified_split
+from mast.data.readers import DataPath, Reader
+
+
+class HeldOut(Reader):
+    """Data of which validation images are drawn here."""
+
+    validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the training images held out, stratified, to choose hyper-parameters on."""
+    split_seed: int = 0
+    """Seed of the train/validation split (and of the train/test split where the data come without one)."""
+
+    def labels_of_one_target(self, target: str, classes: int, train: np.ndarray, test: np.ndarray) -> KnownLabels:
+        """What is known of data with one target, from its labels int64 [N]."""
+        validation = stratified_split(train, self.validation_fraction, self.split_seed)[1]
+        return KnownLabels({target: classes}, train[:, None], test[:, None], validation)
+
+
+class ImageFiles(Reader):
+    """Data sets of image files."""
+
+    tiny: ClassVar[dict[str, Any]] = {"size": 32}
+
+    root: DataPath
+    """Path of the directory; relative paths start at the directory in which the command runs."""
+    size: Annotated[int, Field(ge=8, le=1024)] = 224
+    """Images are resized (short side, bicubic) and centre-cropped to this side, pixels."""
+    storage: Literal["arrays", "index"] = "arrays"
+    """`arrays`: images are decoded once, into one array. `index`: image files stay in place and are decoded whenever a
+    batch needs them, for data sets too large to copy."""
+    unreadable: Literal["stop", "skip"] = "stop"
+    """What a file that cannot be decoded does: stop with its name, or be skipped and counted in the manifest. An index
+    reads no more than the head of each file; a file damaged further on stops the job that decodes it."""
+
+
+class InPlace(Reader):
+    """Detection data whose images stay where they are; with settings `unreadable` and `licence`."""
+
+    has_boxes: ClassVar[bool] = True
+
+    @property
+    def prepared_bytes(self) -> int:
+        """Only annotations are written."""
+        return 0
+
+
+ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")]
+"""`<year>/<image set>`: the images that `VOC<year>/ImageSets/Main/<image set>.txt` lists."""
+
+VOC_CLASSES = (
+    *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
+    *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor"),
+)
+"""The 20 classes of PASCAL VOC (development kit 2012, section 2.1)."""
+
+
+class ImageSets(Reader):
+    """Data in the layout of PASCAL VOC's development kit: lists of images below `root`, named in `train` and `test`."""
+
+    def listed(self, *image_sets: str) -> Iterator[tuple[Path, str, Path]]:
+        """The directory `VOC<year>` of each image set, its name there, and the list of its images."""
+        for image_set in image_sets:
+            year, name = image_set.split("/")
+            folder = Path(self.root) / f"VOC{year}"
+            yield folder, name, folder / f"ImageSets/Main/{name}.txt"
+
+    def needed(self) -> list[str]:
+        """The lists of images."""
+        return [str(file) for _, _, file in self.listed(*self.train, *self.test)]
