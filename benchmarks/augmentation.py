@@ -11,9 +11,9 @@ from torchvision.transforms import v2
 
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
-from mast.augment import Policy, draw_pair
-from mast.augment.pairing import COMPOSED
-from mast.config import PolicySpec
+from mast.augment.pairing import COMPOSED, draw_pair
+from mast.augment.policy import Policy
+from mast.augment.settings import PolicySpec
 from mast.models.encoder import normalise
 
 BATCHES = {32: 256, 96: 64, 224: 16}

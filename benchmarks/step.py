@@ -19,8 +19,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
+from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
-from mast.config import PolicySpec, PretrainSpec, load_experiment
+from mast.config import PretrainSpec, load_experiment
 from mast.data.prepared.batches import TrainingBatches
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector

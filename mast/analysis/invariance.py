@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
-from mast.config import PolicySpec
+from mast.augment.settings import PolicySpec
 
 INVARIANCE_COLUMNS = ("augmentation", "space", "moved", "between", "relative", "count")
 

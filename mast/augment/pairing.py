@@ -7,8 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from mast.augment.policy import Params, Policy
-from mast.config import PairingSpec
-from mast.config.augment import REDRAWN
+from mast.augment.settings import REDRAWN, PairingSpec
 
 COMPOSED = PairingSpec(mixture={"composed": 1.0})
 """Every augmentation is redrawn for view b: VICReg's pairs."""

@@ -1,6 +1,5 @@
 """Typed, validated configuration: the only place where defaults stand."""
 
-from mast.config.augment import AUGMENTATIONS, SETS, PairingSpec, PolicySpec
 from mast.config.data import (
     ClassificationData,
     CocoData,
@@ -40,8 +39,6 @@ from mast.config.pretrain import (
 )
 
 __all__ = [
-    "AUGMENTATIONS",
-    "SETS",
     "ClassificationData",
     "CocoData",
     "DataSpec",
@@ -59,8 +56,6 @@ __all__ = [
     "MastSpec",
     "ObjectiveSpec",
     "OptimizerSpec",
-    "PairingSpec",
-    "PolicySpec",
     "PretrainSpec",
     "ProjectorSpec",
     "ProtocolSpec",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from mast.config.augment import PairingSpec, PolicySpec
+from mast.augment.settings import PairingSpec, PolicySpec
 from mast.settings import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel, nearest
 
 Method = Literal["untrained", "supervised", "vicreg", "mast"]

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mast.augment.policy import Policy
+from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints, Saver
-from mast.config import LinearSgdProtocol, PolicySpec, SemiProtocol
+from mast.config import LinearSgdProtocol, SemiProtocol
 from mast.data.prepared.batches import TrainingBatches
 from mast.errors import MastError
 from mast.evaluation.images import LabelledImages

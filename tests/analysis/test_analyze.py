@@ -9,7 +9,8 @@ from torch import nn
 from mast.analysis import analyze
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
-from mast.config import EncoderSpec, PolicySpec, PretrainSpec, ProjectorSpec, UncertaintySpec
+from mast.augment.settings import PolicySpec
+from mast.config import EncoderSpec, PretrainSpec, ProjectorSpec, UncertaintySpec
 from mast.data.prepared.store import Writer
 from mast.errors import MastError
 from mast.models.encoder import build_encoder, save_encoder, save_weights

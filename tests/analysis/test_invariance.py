@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mast.analysis.invariance import measure_invariance
-from mast.config import PolicySpec
+from mast.augment.settings import PolicySpec
 
 NORMALISATION = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ from torch import nn
 
 from mast.analysis.retrieval import colour_statistics, measure_retrieval, retrieve
 from mast.augment.policy import Policy
-from mast.config import PolicySpec
+from mast.augment.settings import PolicySpec
 
 NORMALISATION = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
 

@@ -4,8 +4,8 @@ from typing import get_args
 
 from support import ROOT
 
+from mast.augment.settings import PairingName
 from mast.config import UncertaintySpec, load_experiment
-from mast.config.augment import PairingName
 from mast.config.evaluate import ProtocolSpec
 
 CONFIG = ROOT / "config"

@@ -15,17 +15,20 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 @dataclass(frozen=True)
 class Project:
-    """A directory with a configuration, in which the workflow of this checkout runs."""
+    """A directory with a configuration, in which the workflow runs."""
 
     directory: Path
+    root: Path = ROOT
+    """The checkout whose workflow and package run; this one, or a copy."""
 
     def snakemake(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake with the default profile; standard error is part of the output."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "workflow/Snakefile"), "--profile"]
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "workflow/Snakefile")]
+        package = {} if self.root == ROOT else {"PYTHONPATH": str(self.root)}
         return subprocess.run(
-            [*command, str(ROOT / "profiles/default"), *arguments],
+            [*command, "--profile", str(self.root / "profiles/default"), *arguments],
             cwd=self.directory,
-            env=ENVIRONMENT | (environment or {}),
+            env=ENVIRONMENT | package | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

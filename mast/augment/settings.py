@@ -1,0 +1,107 @@
+"""Settings of augmentations: which a view passes through, and how the two views of a pair share them."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
+
+from mast.augment.operations import AUGMENTATIONS
+from mast.settings import Positive, Probability, StrictModel
+
+NAMES: tuple[str, ...] = tuple(
+    sorted(AUGMENTATIONS, key=lambda name: (not AUGMENTATIONS[name].geometric, AUGMENTATIONS[name].place, name))
+)
+"""Every augmentation, in the order in which a policy applies them."""
+
+AugmentationName = Literal[*NAMES]
+
+FIFTEEN = (
+    *("crop", "flip", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "jitter", "grayscale"),
+    *("posterize", "solarize", "equalize", "autocontrast", "sharpness", "blur"),
+)
+"""The paper's atomic augmentations, with which this project began."""
+
+SETS: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "mast5": ("crop", "flip", "jitter", "grayscale", "blur"),
+    "vicreg": ("crop", "flip", "jitter", "grayscale", "blur", "solarize"),
+    "mast15": FIFTEEN,
+}
+"""Named augmentation sets: `mast5` and `mast15` are the paper's; `vicreg` adds VICReg's solarize to `mast5`."""
+
+
+class _Policy(StrictModel):
+    """Which augmentations a view passes through, and how strong each is."""
+
+    augmentations: Literal[*SETS] | tuple[AugmentationName, ...] = "mast5"
+    """A named set, or a list of names. The order of application is fixed: that of the keys below."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The augmentations in use, in the order of application."""
+        chosen = SETS[self.augmentations] if isinstance(self.augmentations, str) else self.augmentations
+        return tuple(name for name in NAMES if name in chosen)
+
+    def pruned(self) -> Self:
+        """The same policy without the settings of augmentations that are not in use (set to None)."""
+        return self.model_copy(update={name: None for name in NAMES if name not in self.names})
+
+    @model_validator(mode="after")
+    def _settings_of_used(self) -> Self:
+        for name in self.names:
+            if getattr(self, name) is None:
+                raise ValueError(
+                    f"'{name}' is in the set but its settings are null; leave the key out or give settings"
+                )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_newcomers_that_are_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Results are known by the hash of their spec, which names each of the fifteen, None where it is not in use.
+
+        An augmentation that joins them must leave that hash as it is: its None is left out.
+        """
+        newcomers = set(NAMES) - set(FIFTEEN)
+        return {key: value for key, value in handler(self).items() if value is not None or key not in newcomers}
+
+
+PolicySpec = create_model(
+    "PolicySpec",
+    __base__=_Policy,
+    __module__=__name__,
+    __doc__=_Policy.__doc__,
+    **{name: (AUGMENTATIONS[name] | None, AUGMENTATIONS[name]()) for name in NAMES},
+)
+"""The policy's settings: `augmentations`, and one key with the settings of each augmentation there is."""
+
+REDRAWN = 0.75
+"""Probability with which `subset` redraws an augmentation that is not named."""
+
+PairingName = Literal["composed", "single", "crop_plus_one", "leave_one_out", "subset"]
+
+
+class PairingSpec(StrictModel):
+    """Which augmentations are redrawn for view b; all others keep view a's parameters exactly.
+
+    Augmentations named here that a run's policy does not use are ignored. Without crop in the policy, `crop_plus_one`
+    is `single`; where crop's group is all there is, it is that group. With a single augmentation or group there is
+    nothing to leave out, and `leave_one_out` is `composed`.
+    """
+
+    mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"subset": 1.0})]
+    """Weights with which each image of a batch draws its kind of pair.
+
+    `composed`: all are redrawn (plain VICReg). `single`: one is. `crop_plus_one`: crop and one other.
+    `leave_one_out`: all but one. `subset`: each with its own probability.
+    """
+    groups: tuple[tuple[AugmentationName, ...], ...] = ()
+    """Augmentations that `single`, `crop_plus_one` and `leave_one_out` treat as one; those not named stand alone."""
+    subset_probability: Probability | dict[AugmentationName, Probability] = REDRAWN
+    """For `subset`: probability of being redrawn, one for all or per augmentation (others: 0.75)."""
+
+    @model_validator(mode="after")
+    def _groups_are_disjoint(self) -> Self:
+        members = [name for group in self.groups for name in group]
+        for name in members:
+            if members.count(name) > 1:
+                raise ValueError(f"groups: '{name}' stands in more than one place; name it once")
+        return self
