@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ class Switch:
 
     def at(self, level: float, count: int, generator: Generator) -> Tensor:
         """See Parameters."""
-        import torch
-
-        return torch.empty(count, 0)
+        return self.draw(count, generator)
 
     def strength(self, values: Tensor) -> Tensor:
         """See Parameters."""
@@ -67,38 +66,40 @@ class Uniform:
 
     def draw(self, count: int, generator: Generator) -> Tensor:
         """See Parameters."""
-        import torch
-
-        low, high = torch.tensor(self.low), torch.tensor(self.high)
-        return low + (high - low) * torch.rand(count, len(self.low), generator=generator)
+        low, high, _ = self._tensors
+        return low + (high - low) * self._random(count, generator)
 
     def at(self, level: float, count: int, generator: Generator) -> Tensor:
         """See Parameters."""
-        import torch
-
-        above, below = self._reach()
-        upwards = torch.rand(count, len(self.low), generator=generator) < (above > 0).float() / (
-            1 + (below > 0).float()
-        )
-        return torch.tensor(self.identity) + level * torch.where(upwards, above, -below)
+        above, below, identity = self._reach()
+        upwards = self._random(count, generator) < (above > 0).float() / (1 + (below > 0).float())
+        return identity + level * above.where(upwards, -below)
 
     def strength(self, values: Tensor) -> Tensor:
         """See Parameters."""
-        import torch
-
-        above, below = self._reach()
+        above, below, identity = self._reach()
         free = (above > 0) | (below > 0)
-        offset = values - torch.tensor(self.identity)
-        reach = torch.where(offset > 0, above, below)
-        share = torch.where(reach > 0, offset.abs() / reach.clamp(min=1e-12), 0)
+        offset = values - identity
+        reach = above.where(offset > 0, below)
+        share = (offset.abs() / reach.clamp(min=1e-12)).where(reach > 0, 0)
         return (share[:, free].sum(dim=1) / max(1, int(free.sum()))).clamp(0, 1)
 
-    def _reach(self) -> tuple[Tensor, Tensor]:
-        """The largest distances from the identity, above and below it, [P] each."""
+    def _reach(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The largest distances from the identity, above and below it, and the identity, [P] each."""
+        low, high, identity = self._tensors
+        return (high - identity).clamp(min=0), (identity - low).clamp(min=0), identity
+
+    @cached_property
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Low, high and identity, [P] each."""
         import torch
 
-        low, high, identity = torch.tensor(self.low), torch.tensor(self.high), torch.tensor(self.identity)
-        return (high - identity).clamp(min=0), (identity - low).clamp(min=0)
+        return torch.tensor(self.low), torch.tensor(self.high), torch.tensor(self.identity)
+
+    def _random(self, count: int, generator: Generator) -> Tensor:
+        import torch
+
+        return torch.rand(count, len(self.low), generator=generator)
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,8 @@ class UniformInteger(Uniform):
 
     def draw(self, count: int, generator: Generator) -> Tensor:
         """See Parameters."""
-        import torch
-
-        low, high = torch.tensor(self.low), torch.tensor(self.high)
-        return low + ((high - low + 1) * torch.rand(count, len(self.low), generator=generator)).floor()
+        low, high, _ = self._tensors
+        return low + ((high - low + 1) * self._random(count, generator)).floor()
 
     def at(self, level: float, count: int, generator: Generator) -> Tensor:
         """See Parameters; the nearest integers."""

@@ -4,8 +4,6 @@ Strengths follow VICReg's `augmentations.py` and torchvision's RandAugment magni
 Workflows are planned with the settings: these modules import torch inside functions.
 """
 
-from __future__ import annotations
-
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,7 +14,9 @@ from mast.catalogue import Catalogue
 from mast.settings import Probability, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
+else:  # names for annotations: the settings are read where torch is not imported
+    Generator = Tensor = Any
 
 ViewProbability = Probability | tuple[Probability, Probability]
 """One number, or two for view a and view b (VICReg's blur and solarize are asymmetric)."""

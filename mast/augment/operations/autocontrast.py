@@ -1,13 +1,6 @@
 """Autocontrast."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from mast.augment.operations import Photometric
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from mast.augment.operations import Photometric, Tensor
 
 
 class Autocontrast(Photometric):

@@ -1,15 +1,10 @@
 """Gaussian blur."""
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
-
-from mast.augment.operations import Ordered, Photometric, ViewProbability
+from mast.augment.operations import Ordered, Photometric, Tensor, ViewProbability
 from mast.augment.parameters import Uniform
 from mast.settings import Positive
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 ONE_TAP = 1 / 8
 """Below this sigma, pixels, the kernel is a single tap, which changes nothing."""

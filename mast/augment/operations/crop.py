@@ -1,43 +1,18 @@
 """Random resized crop."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
 from mast.augment.geometric import affine
-from mast.augment.operations import Geometric, Ordered, ViewProbability
+from mast.augment.operations import Generator, Geometric, Ordered, Tensor, ViewProbability
 from mast.settings import Positive
-
-if TYPE_CHECKING:
-    from torch import Generator, Tensor
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 ATTEMPTS = 10
 """Draws of area and ratio until a box fits (torchvision `RandomResizedCrop.get_params`)."""
-
-
-class Crop(Geometric):
-    """Random resized crop (torchvision `RandomResizedCrop`)."""
-
-    place = 10
-    probability: ViewProbability = 1.0
-    scale: Annotated[tuple[Share, Share], Ordered] = (0.08, 1.0)
-    """Range of the crop's area, as a share of the image's."""
-    ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
-    """Range of the crop's aspect ratio, log-uniform."""
-
-    def parameters(self, image_size: int) -> CropBox:
-        """Left, top, width and height of the box."""
-        return CropBox(self.scale, self.ratio)
-
-    @staticmethod
-    def undo(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
-        """Map of the crop of a box, given as shares of the image's side, blown up to the full image."""
-        return affine(width, 0, 2 * left + width - 1, 0, height, 2 * top + height - 1)
 
 
 @dataclass(frozen=True)
@@ -90,3 +65,23 @@ def _place(area: Tensor, ratio: Tensor, generator: Generator) -> Tensor:
     size = torch.stack(((area * ratio).sqrt(), (area / ratio).sqrt()), dim=1).clamp(max=1)
     corner = (1 - size) * torch.rand(len(area), 2, generator=generator)
     return torch.cat((corner, size), dim=1)
+
+
+class Crop(Geometric):
+    """Random resized crop (torchvision `RandomResizedCrop`)."""
+
+    place = 10
+    probability: ViewProbability = 1.0
+    scale: Annotated[tuple[Share, Share], Ordered] = (0.08, 1.0)
+    """Range of the crop's area, as a share of the image's."""
+    ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
+    """Range of the crop's aspect ratio, log-uniform."""
+
+    def parameters(self, image_size: int) -> CropBox:
+        """Left, top, width and height of the box."""
+        return CropBox(self.scale, self.ratio)
+
+    @staticmethod
+    def undo(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
+        """Map of the crop of a box, given as shares of the image's side, blown up to the full image."""
+        return affine(width, 0, 2 * left + width - 1, 0, height, 2 * top + height - 1)

@@ -1,14 +1,7 @@
 """Histogram equalisation."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from mast.augment.operations import Photometric
+from mast.augment.operations import Photometric, Tensor
 from mast.augment.photometric import to_levels
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Equalize(Photometric):

@@ -1,14 +1,7 @@
 """Horizontal flip."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from mast.augment.geometric import affine
-from mast.augment.operations import Geometric, ViewProbability
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from mast.augment.operations import Geometric, Tensor, ViewProbability
 
 
 class Flip(Geometric):

@@ -1,14 +1,7 @@
 """Grayscale."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
-from mast.augment.operations import Photometric
+from mast.augment.operations import Photometric, Tensor
 from mast.augment.photometric import luma
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Grayscale(Photometric):

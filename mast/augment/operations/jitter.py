@@ -1,18 +1,13 @@
 """Colour jitter."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from mast.augment.operations import Photometric, ViewProbability
+from mast.augment.operations import Photometric, Tensor, ViewProbability
 from mast.augment.parameters import Uniform
 from mast.augment.photometric import LUMA, luma, per_image
 from mast.settings import NonNegative
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Jitter(Photometric):

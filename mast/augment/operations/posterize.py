@@ -1,17 +1,12 @@
 """Posterize."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from mast.augment.operations import Ordered, Photometric
+from mast.augment.operations import Ordered, Photometric, Tensor
 from mast.augment.parameters import UniformInteger
 from mast.augment.photometric import per_image, to_levels
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Bits = Annotated[int, Field(ge=1, le=8)]
 

@@ -1,16 +1,9 @@
 """Rotation about the centre."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from mast.augment.geometric import affine
-from mast.augment.operations import Geometric
+from mast.augment.operations import Geometric, Tensor
 from mast.augment.parameters import Uniform
 from mast.settings import NonNegative
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Rotate(Geometric):

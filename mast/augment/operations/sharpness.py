@@ -1,16 +1,11 @@
 """Sharpness."""
 
-from __future__ import annotations
+from typing import Annotated
 
-from typing import TYPE_CHECKING, Annotated
-
-from mast.augment.operations import Ordered, Photometric
+from mast.augment.operations import Ordered, Photometric, Tensor
 from mast.augment.parameters import Uniform
 from mast.augment.photometric import per_image
 from mast.settings import NonNegative
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Sharpness(Photometric):

@@ -1,14 +1,8 @@
 """Shear along x."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from mast.augment.geometric import affine
+from mast.augment.operations import Tensor
 from mast.augment.operations._shear import Shear
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class ShearX(Shear):
