@@ -11,7 +11,7 @@ from benchmarks.memory import THREADS, in_new_process, peak_megabytes
 from benchmarks.result import Section
 from benchmarks.step import SIZE, default_spec, ours
 from benchmarks.timing import clock
-from mast.augment.settings import AUGMENTATIONS
+from mast.augment.settings import NAMES
 from mast.models.settings import ProjectorSpec
 from mast.runtime import set_up_process
 
@@ -62,5 +62,5 @@ def images_per_second(start: float) -> float:
 
 def _epoch(case: dict[str, int]) -> Callable[[], None]:
     projector = ProjectorSpec(hidden=512, output=case["d"])
-    spec = default_spec("mast", AUGMENTATIONS[: case["K"]], "fp32", batch_size=case["n"], projector=projector)
+    spec = default_spec("mast", NAMES[: case["K"]], "fp32", batch_size=case["n"], projector=projector)
     return ours(spec, case["px"], STEPS)

@@ -30,14 +30,18 @@ class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
     import torch, and what else is slow, inside functions.
     """
 
-    def __init__(self, package: str, base: type[Entry]) -> None:
-        """`package` is the dotted name of the folder; what lies in it is looked up at first use."""
-        self.package, self.base = package, base
+    def __init__(self, package: str, base: type[Entry], underscores: bool = False) -> None:
+        """`package` is the dotted name of the folder; what lies in it is looked up at first use.
+
+        With `underscores`, names keep the `_` of their files.
+        """
+        self.package, self.base, self.underscores = package, base, underscores
 
     @cached_property
     def files(self) -> dict[str, Path]:
         """Name → file."""
-        return module_files(self.package)
+        found = module_files(self.package)
+        return {file.stem: file for file in found.values()} if self.underscores else found
 
     def __getitem__(self, name: str) -> type[Entry]:
         """The class that a module defines.

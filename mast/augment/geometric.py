@@ -1,65 +1,31 @@
-"""Geometric augmentations: one affine map per image, sampled once.
+"""Affine maps of images, and their sampling in one pass.
 
-Each function below gives the map that *undoes* one augmentation: it takes the normalised coordinates of an output
-pixel (x to the right, y down, [-1, 1] over the whole square image) to where its value is found in the input. The maps
-of augmentations applied in the order 1, 2, …, K compose to `M1 @ M2 @ … @ MK`. All take and return float32 tensors on
-one device: parameters [N], maps [N, 3, 3]. Directions are those of `torchvision.transforms.v2.functional`; shears keep
-the centre in place, where torchvision's RandAugment keeps the upper left corner.
+A map *undoes* an augmentation: it takes the normalised coordinates of an output pixel (x to the right, y down, [-1, 1]
+over the whole square image) to where its value is found in the input. The maps of augmentations applied in the order
+1, 2, …, K compose to `M1 @ M2 @ … @ MK`. Directions are those of `torchvision.transforms.v2.functional`.
 """
 
-import torch
-from torch import Tensor
-from torch.nn import functional
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _ROUNDING = 1e-5
 """Coordinates this far beyond the edge still count as within the image."""
 
 
-def crop(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
-    """Map of the crop of a box, given as shares of the image's side, blown up to the full image."""
-    zero, one = torch.zeros_like(left), torch.ones_like(left)
-    return _matrix(
-        (width, zero, 2 * left + width - 1),
-        (zero, height, 2 * top + height - 1),
-        (zero, zero, one),
-    )
+def affine(*entries: Tensor | float) -> Tensor:
+    """Maps [N, 3, 3] from the six entries of their upper two rows: xx, xy, x, yx, yy, y.
 
+    Each is float32 [N] or one number for all images; at least one is a tensor.
+    """
+    import torch
 
-def flip(applied: Tensor) -> Tensor:
-    """Map of a horizontal flip where `applied` is 1, and of the identity where it is 0."""
-    zero, one = torch.zeros_like(applied), torch.ones_like(applied)
-    return _matrix((1 - 2 * applied, zero, zero), (zero, one, zero), (zero, zero, one))
-
-
-def rotate(degrees: Tensor) -> Tensor:
-    """Map of a counter-clockwise rotation about the centre."""
-    angle = torch.deg2rad(degrees)
-    cos, sin, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
-    return _matrix((cos, -sin, zero), (sin, cos, zero), (zero, zero, one))
-
-
-def shear_x(factor: Tensor) -> Tensor:
-    """Map of a shear along x about the centre; `factor` is the tangent, positive moves the upper half right."""
-    zero, one = torch.zeros_like(factor), torch.ones_like(factor)
-    return _matrix((one, factor, zero), (zero, one, zero), (zero, zero, one))
-
-
-def shear_y(factor: Tensor) -> Tensor:
-    """Map of a shear along y about the centre; `factor` is the tangent, positive moves the left half down."""
-    zero, one = torch.zeros_like(factor), torch.ones_like(factor)
-    return _matrix((one, zero, zero), (factor, one, zero), (zero, zero, one))
-
-
-def translate_x(fraction: Tensor) -> Tensor:
-    """Map of a shift to the right by a share of the side."""
-    zero, one = torch.zeros_like(fraction), torch.ones_like(fraction)
-    return _matrix((one, zero, -2 * fraction), (zero, one, zero), (zero, zero, one))
-
-
-def translate_y(fraction: Tensor) -> Tensor:
-    """Map of a shift down by a share of the side."""
-    zero, one = torch.zeros_like(fraction), torch.ones_like(fraction)
-    return _matrix((one, zero, zero), (zero, one, -2 * fraction), (zero, zero, one))
+    like = next(entry for entry in entries if torch.is_tensor(entry))
+    filled = [entry if torch.is_tensor(entry) else torch.full_like(like, entry) for entry in (*entries, 0, 0, 1)]
+    return torch.stack(filled, dim=-1).view(-1, 3, 3)
 
 
 def leaves_image(maps: Tensor) -> Tensor:
@@ -75,6 +41,9 @@ def warp(images: Tensor, maps: Tensor, beyond: bool = True) -> Tensor:
     into the image, so there is nothing to antialias: torchvision's `resized_crop` to the image's size gives the same
     with and without `antialias`. `beyond=False` spares the search for pixels beyond the image where no map leaves it.
     """
+    import torch
+    from torch.nn import functional
+
     centres = (2 * torch.arange(images.shape[-1], device=maps.device) + 1) / images.shape[-1] - 1
     along_row = maps[:, :2, 0:1] * centres
     along_column = maps[:, :2, 1:2] * centres + maps[:, :2, 2:3]
@@ -84,7 +53,3 @@ def warp(images: Tensor, maps: Tensor, beyond: bool = True) -> Tensor:
     if beyond:
         sampled.mul_(sources.abs_().amax(dim=1, keepdim=True).le_(1 + _ROUNDING))
     return sampled.clamp_(max=1)
-
-
-def _matrix(*rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    return torch.stack([torch.stack(row, dim=-1) for row in rows], dim=-2)

@@ -6,8 +6,7 @@ from functools import partial, reduce
 import torch
 from torch import Generator, Tensor
 
-from mast.augment import geometric, photometric
-from mast.augment.parameters import parameters_of
+from mast.augment import geometric
 from mast.augment.settings import PolicySpec
 
 Params = dict[str, Tensor]
@@ -16,26 +15,6 @@ Params = dict[str, Tensor]
 A row that is not applied, or whose values are the identity's, is 0 followed by the identity's values: so two rows of an
 augmentation are equal exactly where it does the same to both images.
 """
-
-GEOMETRIC = {
-    "crop": geometric.crop,
-    "flip": geometric.flip,
-    "rotate": geometric.rotate,
-    "shear_x": geometric.shear_x,
-    "shear_y": geometric.shear_y,
-    "translate_x": geometric.translate_x,
-    "translate_y": geometric.translate_y,
-}
-PHOTOMETRIC = {
-    "jitter": photometric.jitter,
-    "grayscale": photometric.grayscale,
-    "posterize": photometric.posterize,
-    "solarize": photometric.solarize,
-    "equalize": photometric.equalize,
-    "autocontrast": photometric.autocontrast,
-    "sharpness": photometric.sharpness,
-    "blur": photometric.blur,
-}
 
 
 class Policy:
@@ -49,8 +28,11 @@ class Policy:
         """Read the settings of the augmentations in use."""
         self.names = spec.names
         self.image_size = image_size
-        self._parameters = {name: parameters_of(name, spec, image_size) for name in self.names}
-        self._probability = {name: _per_view(getattr(spec, name).probability) for name in self.names}
+        used = {name: getattr(spec, name) for name in self.names}
+        self._geometric = {name: one for name, one in used.items() if one.geometric}
+        self._photometric = {name: one for name, one in used.items() if not one.geometric}
+        self._parameters = {name: one.parameters(image_size) for name, one in used.items()}
+        self._probability = {name: _per_view(one.probability) for name, one in used.items()}
 
     def sample(self, count: int, view: int, generator: Generator) -> Params:
         """Draw the parameters of `count` images for view 0 (a) or 1 (b) from a CPU generator."""
@@ -89,18 +71,17 @@ class Policy:
         if images.shape[1:] != (3, self.image_size, self.image_size):
             raise ValueError(f"images of shape {tuple(images.shape)}, but the policy is for {self.image_size} pixels")
         images = self._warp(unit_float(images), params)
-        for name in self.names:
-            if name in PHOTOMETRIC:
-                images = _on_rows(PHOTOMETRIC[name], images, _acts(name, params[name]), params[name][:, 1:].unbind(1))
+        for name, one in self._photometric.items():
+            rows = params[name]
+            images = _on_rows(one.change, images, one.acts(rows), rows[:, 1:].unbind(1))
         return images
 
     def _warp(self, images: Tensor, params: Params) -> Tensor:
         """The geometric augmentations in one resampling; a new tensor."""
-        rows = {name: params[name] for name in self.names if name in GEOMETRIC}
-        if not rows:
+        if not self._geometric:
             return images.clone()
-        moved = torch.stack([row[:, 0] for row in rows.values()]).amax(dim=0) > 0
-        maps = reduce(torch.matmul, [_map(name, row) for name, row in rows.items()])
+        moved = torch.stack([one.acts(params[name]) for name, one in self._geometric.items()]).any(dim=0)
+        maps = reduce(torch.matmul, [one.maps(params[name]) for name, one in self._geometric.items()])
         warp = partial(geometric.warp, beyond=bool(geometric.leaves_image(maps).any()))
         return _on_rows(warp, images if moved.all() else images.clone(), moved, (maps,))
 
@@ -109,15 +90,6 @@ def unit_float(images: Tensor) -> Tensor:
     """Images [N, 3, H, W], uint8 or float in [0, 1], as float32 in [0, 1] with contiguous channel planes."""
     planes = images.to(torch.float32, memory_format=torch.contiguous_format)
     return planes if images.is_floating_point() else planes.div_(255)
-
-
-def _map(name: str, rows: Tensor) -> Tensor:
-    return GEOMETRIC[name](*(rows if name == "flip" else rows[:, 1:]).unbind(1))
-
-
-def _acts(name: str, rows: Tensor) -> Tensor:
-    """Which images an augmentation changes, bool [N]."""
-    return rows[:, 1] >= photometric.ONE_TAP if name == "blur" else rows[:, 0] > 0
 
 
 def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:

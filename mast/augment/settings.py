@@ -1,189 +1,49 @@
-"""Augmentations: one model per atomic augmentation, the named sets, and how the two views of a pair share them.
+"""Settings of augmentations: which a view passes through, and how the two views of a pair share them."""
 
-Strengths follow VICReg's `augmentations.py` and torchvision's RandAugment magnitudes; each field says its unit.
-`probability` may be one number, or two for view a and view b (VICReg's blur and solarize are asymmetric).
-"""
+from typing import Annotated, Any, Literal, Self
 
-from typing import Annotated, Literal, Self, get_args
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 
-from pydantic import AfterValidator, Field, model_validator
+from mast.augment.operations import AUGMENTATIONS
+from mast.settings import Positive, Probability, StrictModel
 
-from mast.settings import NonNegative, Positive, Probability, StrictModel
+NAMES: tuple[str, ...] = tuple(
+    sorted(AUGMENTATIONS, key=lambda name: (not AUGMENTATIONS[name].geometric, AUGMENTATIONS[name].place, name))
+)
+"""Every augmentation, in the order in which a policy applies them."""
 
-AugmentationName = Literal[
-    "crop",
-    "flip",
-    "rotate",
-    "shear_x",
-    "shear_y",
-    "translate_x",
-    "translate_y",
-    "jitter",
-    "grayscale",
-    "posterize",
-    "solarize",
-    "equalize",
-    "autocontrast",
-    "sharpness",
-    "blur",
-]
-"""Every atomic augmentation, in the fixed order in which a policy applies them."""
+AugmentationName = Literal[*NAMES]
 
-AUGMENTATIONS: tuple[str, ...] = get_args(AugmentationName)
+FIFTEEN = (
+    *("crop", "flip", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "jitter", "grayscale"),
+    *("posterize", "solarize", "equalize", "autocontrast", "sharpness", "blur"),
+)
+"""The paper's atomic augmentations, with which this project began."""
 
 SETS: dict[str, tuple[str, ...]] = {
     "none": (),
     "mast5": ("crop", "flip", "jitter", "grayscale", "blur"),
     "vicreg": ("crop", "flip", "jitter", "grayscale", "blur", "solarize"),
-    "mast15": AUGMENTATIONS,
+    "mast15": FIFTEEN,
 }
 """Named augmentation sets: `mast5` and `mast15` are the paper's; `vicreg` adds VICReg's solarize to `mast5`."""
 
-ViewProbability = Probability | tuple[Probability, Probability]
 
-
-def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
-    if bounds[0] > bounds[1]:
-        raise ValueError("the range's lower end comes first")
-    return bounds
-
-
-Ordered = AfterValidator(_ordered)
-Bits = Annotated[int, Field(ge=1, le=8)]
-Share = Annotated[float, Field(gt=0, le=1)]
-
-
-class Crop(StrictModel):
-    """Random resized crop (torchvision `RandomResizedCrop`)."""
-
-    probability: ViewProbability = 1.0
-    scale: Annotated[tuple[Share, Share], Ordered] = (0.08, 1.0)
-    """Range of the crop's area, as a share of the image's."""
-    ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
-    """Range of the crop's aspect ratio, log-uniform."""
-
-
-class Flip(StrictModel):
-    """Horizontal flip."""
-
-    probability: ViewProbability = 0.5
-
-
-class Jitter(StrictModel):
-    """Brightness, contrast, saturation (factors 1 ± x) and hue (± x of the colour circle)."""
-
-    probability: ViewProbability = 0.8
-    brightness: NonNegative = 0.4
-    contrast: NonNegative = 0.4
-    saturation: NonNegative = 0.2
-    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-
-
-class Grayscale(StrictModel):
-    """Luma in all three channels."""
-
-    probability: ViewProbability = 0.2
-
-
-class Blur(StrictModel):
-    """Gaussian blur."""
-
-    probability: ViewProbability = 0.5
-    sigma: Annotated[tuple[Positive, Positive], Ordered] = (0.1, 2.0)
-    """Range of the standard deviation, pixels at `reference_size`."""
-    reference_size: Positive = 224
-    """Image side for which `sigma` is stated; scaled in proportion to the actual side."""
-
-
-class Solarize(StrictModel):
-    """Invert the values at or above a threshold."""
-
-    probability: ViewProbability = 0.2
-    threshold: Annotated[tuple[Probability, Probability], Ordered] = (0.5, 0.5)
-    """Range of the threshold on the [0, 1] scale."""
-
-
-class Posterize(StrictModel):
-    """Keep the high bits of each channel."""
-
-    probability: ViewProbability = 0.2
-    bits: Annotated[tuple[Bits, Bits], Ordered] = (4, 7)
-    """Range of the number of bits kept, inclusive."""
-
-
-class Equalize(StrictModel):
-    """Histogram equalisation of each channel."""
-
-    probability: ViewProbability = 0.2
-
-
-class Autocontrast(StrictModel):
-    """Stretch each channel to the full range."""
-
-    probability: ViewProbability = 0.2
-
-
-class Sharpness(StrictModel):
-    """Blend with a smoothed copy: factor 0 is smooth, 1 the image, 2 sharpened."""
-
-    probability: ViewProbability = 0.2
-    factor: Annotated[tuple[NonNegative, NonNegative], Ordered] = (0.1, 1.9)
-
-
-class Rotate(StrictModel):
-    """Rotation about the centre."""
-
-    probability: ViewProbability = 0.2
-    degrees: NonNegative = 30.0
-    """Drawn from ± this."""
-
-
-class Shear(StrictModel):
-    """Shear along one axis."""
-
-    probability: ViewProbability = 0.2
-    factor: NonNegative = 0.3
-    """Drawn from ± this (the tangent of the angle)."""
-
-
-class Translate(StrictModel):
-    """Shift along one axis."""
-
-    probability: ViewProbability = 0.2
-    fraction: Probability = 0.3
-    """Drawn from ± this share of the image's side."""
-
-
-class PolicySpec(StrictModel):
+class _Policy(StrictModel):
     """Which augmentations a view passes through, and how strong each is."""
 
-    augmentations: Literal["none", "mast5", "vicreg", "mast15"] | tuple[AugmentationName, ...] = "mast5"
-    """A named set, or a list of names. The order of application is fixed: that of `AUGMENTATIONS`."""
-    crop: Crop | None = Crop()
-    flip: Flip | None = Flip()
-    rotate: Rotate | None = Rotate()
-    shear_x: Shear | None = Shear()
-    shear_y: Shear | None = Shear()
-    translate_x: Translate | None = Translate()
-    translate_y: Translate | None = Translate()
-    jitter: Jitter | None = Jitter()
-    grayscale: Grayscale | None = Grayscale()
-    posterize: Posterize | None = Posterize()
-    solarize: Solarize | None = Solarize()
-    equalize: Equalize | None = Equalize()
-    autocontrast: Autocontrast | None = Autocontrast()
-    sharpness: Sharpness | None = Sharpness()
-    blur: Blur | None = Blur()
+    augmentations: Literal[*SETS] | tuple[AugmentationName, ...] = "mast5"
+    """A named set, or a list of names. The order of application is fixed: that of the keys below."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """The augmentations in use, in the order of application."""
         chosen = SETS[self.augmentations] if isinstance(self.augmentations, str) else self.augmentations
-        return tuple(name for name in AUGMENTATIONS if name in chosen)
+        return tuple(name for name in NAMES if name in chosen)
 
-    def pruned(self) -> "PolicySpec":
+    def pruned(self) -> Self:
         """The same policy without the settings of augmentations that are not in use (set to None)."""
-        return self.model_copy(update={name: None for name in AUGMENTATIONS if name not in self.names})
+        return self.model_copy(update={name: None for name in NAMES if name not in self.names})
 
     @model_validator(mode="after")
     def _settings_of_used(self) -> Self:
@@ -194,6 +54,24 @@ class PolicySpec(StrictModel):
                 )
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_newcomers_that_are_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Results are known by the hash of their spec, which names each of the fifteen, None where it is not in use.
+
+        An augmentation that joins them must leave that hash as it is: its None is left out.
+        """
+        newcomers = set(NAMES) - set(FIFTEEN)
+        return {key: value for key, value in handler(self).items() if value is not None or key not in newcomers}
+
+
+PolicySpec = create_model(
+    "PolicySpec",
+    __base__=_Policy,
+    __module__=__name__,
+    __doc__=_Policy.__doc__,
+    **{name: (AUGMENTATIONS[name] | None, AUGMENTATIONS[name]()) for name in NAMES},
+)
+"""The policy's settings: `augmentations`, and one key with the settings of each augmentation there is."""
 
 REDRAWN = 0.75
 """Probability with which `subset` redraws an augmentation that is not named."""

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from mast.augment.settings import Crop, Flip
+from mast.augment.operations.crop import Crop
+from mast.augment.operations.flip import Flip
 from mast.settings import Count, NonNegative, Positive, StrictModel
 
 

@@ -1,6 +1,7 @@
 """Which parameters the two views of a pair share."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -9,17 +10,15 @@ from hypothesis import strategies as st
 
 from mast.augment.pairing import COMPOSED, choose_redrawn, draw_pair
 from mast.augment.policy import Policy
-from mast.augment.settings import AUGMENTATIONS, PairingSpec, PolicySpec
+from mast.augment.settings import FIFTEEN, PairingSpec, PolicySpec
 from mast.errors import MastError
-from mast.settings import parse
+from mast.settings import StrictModel, parse
 
 COUNT = 64
 KINDS = ["composed", "single", "crop_plus_one", "leave_one_out", "subset"]
-ALWAYS = Policy(
-    PolicySpec.model_validate({n: {"probability": 1.0} for n in AUGMENTATIONS} | {"augmentations": "mast15"}), 8
-)
-name_sets = st.sets(st.sampled_from(AUGMENTATIONS), min_size=1).map(
-    lambda chosen: tuple(name for name in AUGMENTATIONS if name in chosen)
+ALWAYS = Policy(PolicySpec.model_validate({n: {"probability": 1.0} for n in FIFTEEN} | {"augmentations": "mast15"}), 8)
+name_sets = st.sets(st.sampled_from(FIFTEEN), min_size=1).map(
+    lambda chosen: tuple(name for name in FIFTEEN if name in chosen)
 )
 
 
@@ -27,7 +26,7 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def pairing(kind: str, **settings) -> PairingSpec:
+def pairing(kind: str, **settings: Any) -> PairingSpec:
     return PairingSpec(mixture={kind: 1.0}, **settings)
 
 
@@ -37,7 +36,7 @@ def pairing(kind: str, **settings) -> PairingSpec:
     names=name_sets,
     seed=st.integers(0, 2**31),
 )
-def test_active_says_where_the_views_differ(mixture, names, seed):
+def test_active_says_where_the_views_differ(mixture: dict[str, float], names: tuple[str, ...], seed: int) -> None:
     policy = Policy(PolicySpec(augmentations=names), 8)
     pair = draw_pair(policy, PairingSpec(mixture=mixture), COUNT, generator(seed))
     assert pair.active.shape == (COUNT, len(names)) and pair.active.dtype == torch.bool
@@ -48,7 +47,7 @@ def test_active_says_where_the_views_differ(mixture, names, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from(KINDS), names=name_sets, seed=st.integers(0, 2**31))
-def test_number_of_redrawn_augmentations(kind, names, seed):
+def test_number_of_redrawn_augmentations(kind: str, names: tuple[str, ...], seed: int) -> None:
     chosen = choose_redrawn(names, pairing(kind, subset_probability=1.0), COUNT, generator(seed))
     total = len(names)
     expected = {
@@ -65,7 +64,7 @@ def test_number_of_redrawn_augmentations(kind, names, seed):
 
 @settings(max_examples=40, deadline=None)
 @given(kind=st.sampled_from(["single", "crop_plus_one", "leave_one_out"]), names=name_sets, seed=st.integers(0, 2**31))
-def test_groups_move_together(kind, names, seed):
+def test_groups_move_together(kind: str, names: tuple[str, ...], seed: int) -> None:
     groups = (("jitter", "grayscale"), ("rotate", "shear_x", "shear_y"), ("solarize", "posterize"))
     chosen = choose_redrawn(names, pairing(kind, groups=groups), COUNT, generator(seed))
     for group in groups:
@@ -73,7 +72,7 @@ def test_groups_move_together(kind, names, seed):
         assert (columns.all(dim=1) | ~columns.any(dim=1)).all()
 
 
-def test_views_share_everything_but_one_group():
+def test_views_share_everything_but_one_group() -> None:
     spec = pairing("leave_one_out", groups=(("jitter", "grayscale"),))
     chosen = choose_redrawn(("crop", "jitter", "grayscale"), spec, 400, generator())
     rows = {tuple(row) for row in chosen.int().tolist()}
@@ -81,7 +80,7 @@ def test_views_share_everything_but_one_group():
     assert abs(chosen[:, 0].float().mean().item() - 0.5) < 5 * 0.5 / math.sqrt(400)
 
 
-def test_every_augmentation_gets_its_turn():
+def test_every_augmentation_gets_its_turn() -> None:
     names = ("crop", "flip", "jitter", "blur")
     single = choose_redrawn(names, pairing("single"), 4000, generator()).float().mean(dim=0)
     plus = choose_redrawn(names, pairing("crop_plus_one"), 4000, generator()).float().mean(dim=0)
@@ -89,21 +88,21 @@ def test_every_augmentation_gets_its_turn():
     torch.testing.assert_close(plus, torch.tensor([1, 1 / 3, 1 / 3, 1 / 3]), rtol=0, atol=0.04)
 
 
-def test_subset_redraws_each_with_its_own_probability():
+def test_subset_redraws_each_with_its_own_probability() -> None:
     names = ("crop", "flip", "blur")
     spec = pairing("subset", subset_probability={"crop": 0.9, "blur": 0.0})
     share = choose_redrawn(names, spec, 4000, generator()).float().mean(dim=0)
     torch.testing.assert_close(share, torch.tensor([0.9, 0.75, 0.0]), rtol=0, atol=0.04)
 
 
-def test_mixture_weights_are_the_shares_of_the_kinds():
+def test_mixture_weights_are_the_shares_of_the_kinds() -> None:
     spec = PairingSpec(mixture={"leave_one_out": 1.0, "composed": 3.0})
     redrawn = choose_redrawn(("crop", "flip", "blur"), spec, 4000, generator()).sum(dim=1)
     assert set(redrawn.tolist()) == {2, 3}
     assert abs((redrawn == 3).float().mean().item() - 0.75) < 5 * math.sqrt(0.75 * 0.25 / 4000)
 
 
-def test_composed_views_are_independent_and_follow_their_own_probabilities():
+def test_composed_views_are_independent_and_follow_their_own_probabilities() -> None:
     spec = PolicySpec.model_validate({"augmentations": ["flip", "blur"], "blur": {"probability": (1.0, 0.1)}})
     pair = draw_pair(Policy(spec, 224), COMPOSED, 4000, generator())
     assert pair.a["blur"][:, 0].all()
@@ -113,27 +112,27 @@ def test_composed_views_are_independent_and_follow_their_own_probabilities():
     assert pair.active[:, 1].all()
 
 
-def test_composed_pairs_differ_in_everything_that_has_a_continuous_strength():
+def test_composed_pairs_differ_in_everything_that_has_a_continuous_strength() -> None:
     pair = draw_pair(ALWAYS, COMPOSED, COUNT, generator())
     discrete = {"flip", "grayscale", "equalize", "autocontrast", "posterize", "solarize"}
     for k, name in enumerate(ALWAYS.names):
         assert name in discrete or pair.active[:, k].all()
 
 
-def test_augmentations_applied_alike_in_both_views_are_not_active():
+def test_augmentations_applied_alike_in_both_views_are_not_active() -> None:
     pair = draw_pair(ALWAYS, COMPOSED, COUNT, generator())
     for name in ("flip", "grayscale", "equalize", "autocontrast"):
         assert not pair.active[:, ALWAYS.names.index(name)].any()
 
 
-def test_pairs_are_a_function_of_the_generator():
+def test_pairs_are_a_function_of_the_generator() -> None:
     spec = PairingSpec(mixture=dict.fromkeys(KINDS, 1.0))
     first, again = (draw_pair(ALWAYS, spec, COUNT, generator(5)) for _ in range(2))
     assert torch.equal(first.active, again.active)
     assert all(torch.equal(first.b[name], again.b[name]) for name in ALWAYS.names)
 
 
-def test_a_policy_without_augmentations_has_pairs_without_active_ones():
+def test_a_policy_without_augmentations_has_pairs_without_active_ones() -> None:
     pair = draw_pair(Policy(PolicySpec(augmentations="none"), 8), COMPOSED, 3, generator())
     assert pair.active.shape == (3, 0)
 
@@ -150,6 +149,6 @@ def test_a_policy_without_augmentations_has_pairs_without_active_ones():
         (PolicySpec, {"crop": {"scale": [0.2, 1.5]}}, "config: crop.scale.1: .*less than or equal to 1"),
     ],
 )
-def test_wrong_settings_are_named(model, values, message):
+def test_wrong_settings_are_named(model: type[StrictModel], values: dict[str, Any], message: str) -> None:
     with pytest.raises(MastError, match=message):
         parse(model, values, "config")

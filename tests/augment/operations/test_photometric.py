@@ -1,5 +1,7 @@
 """Every photometric function against torchvision's, image by image."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 import torchvision.transforms.v2.functional as oracle
@@ -7,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mast.augment import photometric
+from mast.augment.operations import AUGMENTATIONS
+from mast.augment.operations.autocontrast import Autocontrast
+from mast.augment.operations.blur import Blur
+from mast.augment.operations.equalize import Equalize
+from mast.augment.operations.grayscale import Grayscale
+from mast.augment.operations.jitter import Jitter, adjust_brightness, adjust_hue
+from mast.augment.operations.posterize import Posterize
+from mast.augment.operations.sharpness import Sharpness
+from mast.augment.operations.solarize import Solarize
+from mast.augment.settings import NAMES
 
 sizes = st.tuples(st.integers(3, 19), st.integers(3, 19))
 batches = {"size": sizes, "count": st.integers(1, 4), "seed": st.integers(0, 2**31)}
@@ -33,28 +44,30 @@ def assert_same(result: Tensor, expected: list[Tensor], tolerance: float = 2e-6)
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"),
+    ("name", "function", "low", "high"),
     [
-        ("adjust_brightness", 0, 2.5),
-        ("adjust_hue", -0.5, 0.5),
-        ("adjust_sharpness", 0, 2.5),
-        ("solarize", 0, 1),
+        ("adjust_brightness", adjust_brightness, 0, 2.5),
+        ("adjust_hue", adjust_hue, -0.5, 0.5),
+        ("adjust_sharpness", Sharpness.change, 0, 2.5),
+        ("solarize", Solarize.change, 0, 1),
     ],
+    ids=["brightness", "hue", "sharpness", "solarize"],
 )
 @settings(max_examples=25, deadline=None)
 @given(**batches)
-def test_continuous_functions_match_torchvision(name, low, high, size, count, seed):
+def test_continuous_functions_match_torchvision(
+    name: str, function: Callable[..., Tensor], low: float, high: float, size: tuple[int, int], count: int, seed: int
+) -> None:
     images, generator = draw(count, size, seed)
     images = images.float() / 255
     values = uniform(low, high, count, generator)
-    function = getattr(photometric, {"adjust_sharpness": "sharpness"}.get(name, name))
     expected = [getattr(oracle, name)(image, float(value)) for image, value in zip(images, values, strict=True)]
     assert_same(function(images, values), expected, tolerance=5e-6 if name == "adjust_hue" else 2e-6)
 
 
 @settings(max_examples=25, deadline=None)
 @given(**batches)
-def test_jitter_is_torchvisions_functions_in_order(size, count, seed):
+def test_jitter_is_torchvisions_functions_in_order(size: tuple[int, int], count: int, seed: int) -> None:
     images, generator = draw(count, size, seed)
     images = images.float() / 255
     factors = [uniform(0, 2.5, count, generator) for _ in range(3)]
@@ -66,41 +79,41 @@ def test_jitter_is_torchvisions_functions_in_order(size, count, seed):
         image = oracle.adjust_saturation(image, float(saturation))
         expected.append(oracle.adjust_hue(image, float(turn)))
     # The hue of a nearly gray pixel is ill conditioned; what it does to the pixel is not.
-    assert_same(photometric.jitter(images, *factors, hue), expected, tolerance=1e-5)
+    assert_same(Jitter.change(images, *factors, hue), expected, tolerance=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
 @given(**batches)
-def test_grayscale_and_autocontrast_match_torchvision(size, count, seed):
+def test_grayscale_and_autocontrast_match_torchvision(size: tuple[int, int], count: int, seed: int) -> None:
     images, _ = draw(count, size, seed)
     images = images.float() / 255
-    assert_same(photometric.grayscale(images), [oracle.rgb_to_grayscale(image, 3) for image in images])
+    assert_same(Grayscale.change(images), [oracle.rgb_to_grayscale(image, 3) for image in images])
     dim = 0.2 + 0.5 * images
-    assert_same(photometric.autocontrast(dim), [oracle.autocontrast(image) for image in dim])
+    assert_same(Autocontrast.change(dim), [oracle.autocontrast(image) for image in dim])
 
 
 @settings(max_examples=25, deadline=None)
 @given(**batches)
-def test_posterize_and_equalize_match_torchvision_on_bytes(size, count, seed):
+def test_posterize_and_equalize_match_torchvision_on_bytes(size: tuple[int, int], count: int, seed: int) -> None:
     images, generator = draw(count, size, seed)
     bits = torch.randint(1, 9, (count,), generator=generator)
     unit = images.float() / 255
     posterized = [oracle.posterize(image, int(kept)).float() / 255 for image, kept in zip(images, bits, strict=True)]
-    assert_same(photometric.posterize(unit, bits.float()), posterized)
-    assert_same(photometric.equalize(unit), [oracle.equalize(image).float() / 255 for image in images])
+    assert_same(Posterize.change(unit, bits.float()), posterized)
+    assert_same(Equalize.change(unit), [oracle.equalize(image).float() / 255 for image in images])
 
 
-def test_equalize_of_large_images_matches_torchvision():
+def test_equalize_of_large_images_matches_torchvision() -> None:
     generator = torch.Generator().manual_seed(1)
     images = (torch.rand(3, 3, 65, 63, generator=generator) ** 3 * 200).to(torch.uint8)
-    result = photometric.equalize(images.float() / 255)
+    result = Equalize.change(images.float() / 255)
     assert_same(result, [oracle.equalize(image).float() / 255 for image in images])
     assert not torch.equal(result, images.float() / 255)
 
 
 @settings(max_examples=25, deadline=None)
 @given(size=st.tuples(st.integers(13, 24), st.integers(13, 24)), count=st.integers(1, 4), seed=st.integers(0, 2**31))
-def test_blur_matches_torchvision(size, count, seed):
+def test_blur_matches_torchvision(size: tuple[int, int], count: int, seed: int) -> None:
     images, generator = draw(count, size, seed)
     images = images.float() / 255
     sigmas = uniform(0.05, 3, count, generator)
@@ -108,48 +121,32 @@ def test_blur_matches_torchvision(size, count, seed):
         oracle.gaussian_blur(image, 2 * int(4 * float(sigma) + 0.5) + 1, float(sigma))
         for image, sigma in zip(images, sigmas, strict=True)
     ]
-    assert_same(photometric.blur(images, sigmas), expected, tolerance=5e-6)
+    assert_same(Blur.change(images, sigmas), expected, tolerance=5e-6)
 
 
-def test_blur_wider_than_the_image_keeps_its_brightness():
+def test_blur_wider_than_the_image_keeps_its_brightness() -> None:
     images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    result = photometric.blur(images, torch.full((2,), 50.0))
+    result = Blur.change(images, torch.full((2,), 50.0))
     assert result.amax() - result.amin() < images.amax() - images.amin()
-    torch.testing.assert_close(photometric.blur(torch.full((1, 3, 4, 4), 0.7), torch.tensor([50.0])).mean().item(), 0.7)
+    torch.testing.assert_close(Blur.change(torch.full((1, 3, 4, 4), 0.7), torch.tensor([50.0])).mean().item(), 0.7)
 
 
-IDENTITY = {
-    "adjust_brightness": (1.0,),
-    "sharpness": (1.0,),
-    "blur": (0.0,),
-}
+IDENTITY = {adjust_brightness: 1.0, Sharpness.change: 1.0, Blur.change: 0.0}
 
 
-@pytest.mark.parametrize("name", IDENTITY)
-def test_identity_values_give_the_image_exactly(name):
+@pytest.mark.parametrize("function", IDENTITY, ids=lambda function: function.__qualname__)
+def test_identity_values_give_the_image_exactly(function: Callable[..., Tensor]) -> None:
     images = torch.rand(2, 3, 9, 9, generator=torch.Generator().manual_seed(0))
-    values = [torch.full((2,), value) for value in IDENTITY[name]]
-    assert torch.equal(getattr(photometric, name)(images, *values), images)
+    assert torch.equal(function(images, torch.full((2,), IDENTITY[function])), images)
 
 
-ARGUMENTS = {
-    "jitter": (1.3, 0.7, 1.2, 0.1),
-    "grayscale": (),
-    "posterize": (4.0,),
-    "solarize": (0.5,),
-    "equalize": (),
-    "autocontrast": (),
-    "sharpness": (1.5,),
-    "blur": (1.0,),
-}
-
-
-@pytest.mark.parametrize("name", ARGUMENTS)
-def test_functions_leave_their_input_alone_and_accept_any_memory_layout(name):
+@pytest.mark.parametrize("name", [name for name in NAMES if not AUGMENTATIONS[name].geometric])
+def test_functions_leave_their_input_alone_and_accept_any_memory_layout(name: str) -> None:
     images = torch.rand(3, 3, 31, 28, generator=torch.Generator().manual_seed(0))
     before = images.clone()
-    values = [torch.full((3,), value) for value in ARGUMENTS[name]]
-    function = getattr(photometric, name)
+    settings = AUGMENTATIONS[name]()
+    values = settings.parameters(224).at(1.0, 3, torch.Generator().manual_seed(0)).unbind(1)
+    function = settings.change
     result = function(images, *values)
     assert torch.equal(images, before)
     assert not torch.equal(result, images)

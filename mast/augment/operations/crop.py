@@ -1,0 +1,87 @@
+"""Random resized crop."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from mast.augment.geometric import affine
+from mast.augment.operations import Generator, Geometric, Ordered, Tensor, ViewProbability
+from mast.settings import Positive
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+ATTEMPTS = 10
+"""Draws of area and ratio until a box fits (torchvision `RandomResizedCrop.get_params`)."""
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """Left, top, width and height of a box, as shares of the side of a square image.
+
+    Area uniform in `scale`, aspect ratio log-uniform in `ratio`, drawn again together until the box fits, as
+    torchvision's `RandomResizedCrop` does; boxes are not rounded to whole pixels. The strength is the share of the area
+    that is cut away, relative to the largest.
+    """
+
+    scale: tuple[float, float]
+    ratio: tuple[float, float]
+    identity: tuple[float, ...] = (0.0, 0.0, 1.0, 1.0)
+
+    def draw(self, count: int, generator: Generator) -> Tensor:
+        """See Parameters."""
+        import torch
+
+        low, high = self.scale
+        area = low + (high - low) * torch.rand(count, ATTEMPTS, generator=generator)
+        ratio = self._ratios((count, ATTEMPTS), generator)
+        first_fit = ((area * ratio <= 1) & (area / ratio <= 1)).int().argmax(dim=1, keepdim=True)
+        return _place(area.gather(1, first_fit)[:, 0], ratio.gather(1, first_fit)[:, 0], generator)
+
+    def at(self, level: float, count: int, generator: Generator) -> Tensor:
+        """See Parameters; the ratio is kept to what fits."""
+        import torch
+
+        area = torch.full((count,), 1 - level * (1 - self.scale[0]))
+        return _place(area, self._ratios((count,), generator).clamp(area, 1 / area), generator)
+
+    def strength(self, values: Tensor) -> Tensor:
+        """See Parameters."""
+        if self.scale[0] >= 1:
+            return values.new_zeros(len(values))
+        return ((1 - values[:, 2] * values[:, 3]) / (1 - self.scale[0])).clamp(0, 1)
+
+    def _ratios(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
+        import torch
+
+        low, high = torch.tensor(self.ratio).log()
+        return (low + (high - low) * torch.rand(shape, generator=generator)).exp()
+
+
+def _place(area: Tensor, ratio: Tensor, generator: Generator) -> Tensor:
+    """Boxes [N, 4] of the given areas and ratios at random places; a side that would not fit is cut to the image's."""
+    import torch
+
+    size = torch.stack(((area * ratio).sqrt(), (area / ratio).sqrt()), dim=1).clamp(max=1)
+    corner = (1 - size) * torch.rand(len(area), 2, generator=generator)
+    return torch.cat((corner, size), dim=1)
+
+
+class Crop(Geometric):
+    """Random resized crop (torchvision `RandomResizedCrop`)."""
+
+    place = 10
+    probability: ViewProbability = 1.0
+    scale: Annotated[tuple[Share, Share], Ordered] = (0.08, 1.0)
+    """Range of the crop's area, as a share of the image's."""
+    ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
+    """Range of the crop's aspect ratio, log-uniform."""
+
+    def parameters(self, image_size: int) -> CropBox:
+        """Left, top, width and height of the box."""
+        return CropBox(self.scale, self.ratio)
+
+    @staticmethod
+    def undo(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
+        """Map of the crop of a box, given as shares of the image's side, blown up to the full image."""
+        return affine(width, 0, 2 * left + width - 1, 0, height, 2 * top + height - 1)

@@ -1,0 +1,25 @@
+"""Histogram equalisation."""
+
+from mast.augment.operations import Photometric, Tensor
+from mast.augment.photometric import to_levels
+
+
+class Equalize(Photometric):
+    """Histogram equalisation of each channel."""
+
+    place = 120
+
+    @staticmethod
+    def change(images: Tensor) -> Tensor:
+        """Equalise the histogram of each channel's 8-bit values, as torchvision (and Pillow) does to uint8 images."""
+        import torch
+
+        levels = to_levels(images).flatten(2).long()
+        histogram = torch.zeros(*levels.shape[:2], 256, dtype=torch.long, device=images.device)
+        histogram.scatter_add_(2, levels, torch.ones_like(levels))
+        brightest = histogram.gather(2, levels.amax(dim=2, keepdim=True))
+        step = (levels.shape[2] - brightest) // 255
+        below = histogram.cumsum(dim=2) - histogram
+        table = ((below + step // 2) // step.clamp(min=1)).clamp_(max=255)
+        equalized = table.gather(2, levels).float().div_(255).view_as(images)
+        return torch.where(step.unsqueeze(3) == 0, images, equalized)

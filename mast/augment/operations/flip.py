@@ -1,0 +1,20 @@
+"""Horizontal flip."""
+
+from mast.augment.geometric import affine
+from mast.augment.operations import Geometric, Tensor, ViewProbability
+
+
+class Flip(Geometric):
+    """Horizontal flip."""
+
+    place = 20
+    probability: ViewProbability = 0.5
+
+    def maps(self, rows: Tensor) -> Tensor:
+        """See Geometric; whether a flip is applied is all there is to know."""
+        return self.undo(rows[:, 0])
+
+    @staticmethod
+    def undo(applied: Tensor) -> Tensor:
+        """Map of a horizontal flip where `applied` is 1, and of the identity where it is 0."""
+        return affine(1 - 2 * applied, 0, 0, 0, 1, 0)

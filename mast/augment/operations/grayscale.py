@@ -1,0 +1,15 @@
+"""Grayscale."""
+
+from mast.augment.operations import Photometric, Tensor
+from mast.augment.photometric import luma
+
+
+class Grayscale(Photometric):
+    """Luma in all three channels."""
+
+    place = 90
+
+    @staticmethod
+    def change(images: Tensor) -> Tensor:
+        """Torchvision's `rgb_to_grayscale`."""
+        return luma(images).unsqueeze(1).expand_as(images).contiguous()

@@ -1,0 +1,25 @@
+"""Rotation about the centre."""
+
+from mast.augment.geometric import affine
+from mast.augment.operations import Geometric, Tensor
+from mast.augment.parameters import Uniform
+from mast.settings import NonNegative
+
+
+class Rotate(Geometric):
+    """Rotation about the centre."""
+
+    place = 30
+    degrees: NonNegative = 30.0
+    """Drawn from ± this."""
+
+    def parameters(self, image_size: int) -> Uniform:
+        """The angle in degrees."""
+        return Uniform.of_one((-self.degrees, self.degrees), identity=0.0)
+
+    @staticmethod
+    def undo(degrees: Tensor) -> Tensor:
+        """Map of a counter-clockwise rotation."""
+        angle = degrees.deg2rad()
+        cos, sin = angle.cos(), angle.sin()
+        return affine(cos, -sin, 0, sin, cos, 0)
