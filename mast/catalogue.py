@@ -6,7 +6,9 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args
+
+from pydantic import Field
 
 from mast.errors import MastError
 from mast.settings import nearest
@@ -65,6 +67,19 @@ class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
     def _is_own(self, value: Any, module: str) -> bool:
         is_entry = isinstance(value, type) and issubclass(value, self.base) and value.__module__ == module
         return is_entry and not value.__name__.startswith("_")
+
+
+def union(catalogue: Catalogue[Any]) -> Any:
+    """The type of any entry's settings, where the entries are models of settings: `kind` tells which of them.
+
+    Raises:
+        MastError: an entry's `kind` is not the name of its file.
+    """
+    for name, entry in catalogue.items():
+        field = entry.model_fields.get("kind")
+        if field is None or get_args(field.annotation) != (name,):
+            raise MastError(f"{catalogue.files[name]}: the file's name is its kind; write kind: Literal[{name!r}]")
+    return Annotated[Union[tuple(catalogue.values())], Field(discriminator="kind")]  # noqa: UP007
 
 
 def stated(file: Path, constant: str) -> Any:

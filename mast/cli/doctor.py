@@ -83,9 +83,8 @@ def data(experiment: Experiment) -> Iterator[Finding]:
         else:
             yield "missing", "data", f"{name}: {', '.join(absent)}"
     for name, spec in experiment.protocols.items():
-        listed = getattr(spec, "subset_list", None)
-        if listed is not None:
-            yield "ok" if Path(listed).is_file() else "missing", "data", f"protocol {name}: {listed}"
+        for file in spec.files:
+            yield "ok" if Path(file).is_file() else "missing", "data", f"protocol {name}: {file}"
 
 
 def disk(experiment: Experiment) -> Iterator[Finding]:

@@ -1,28 +1,20 @@
 """The `mast` program: reads the command line, runs one command, turns errors of the user into one line."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
 import mast
-from mast.cli import (
-    analyze,
-    configuration,
-    data,
-    doctor,
-    embed,
-    evaluate,
-    export,
-    pretrain,
-    report,
-    transfer,
-    verify,
-)
 from mast.errors import MastError
+from mast.runtime import set_up_process
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
-_COMMANDS = (configuration, doctor, data, pretrain, evaluate, transfer, analyze, report, export, embed, verify)
+_COMMANDS = (
+    *("configuration", "doctor", "data", "pretrain", "evaluate", "analyze", "report", "export", "embed", "verify"),
+)
+"""Modules of this package. They import settings, and these numpy, which reads the number of threads as it is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The error is one line on standard error. 1: `doctor` found something missing, `verify` something that differs.
     """
+    set_up_process(_threads(arguments))
     chosen = _parser().parse_args(arguments)
     try:
         return chosen.execute(chosen) or 0
@@ -51,5 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"mast {mast.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
     for module in _COMMANDS:
-        module.add_commands(commands)
+        importlib.import_module(f"mast.cli.{module}").add_commands(commands)
     return parser
+
+
+def _threads(arguments: Sequence[str] | None) -> int:
+    """The number that `--threads` gives, 1 without it; what is wrong with it, the command's own parser will say."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--threads", nargs="?", default="1", const="1")
+    given = early.parse_known_args(arguments)[0].threads
+    return int(given) if given.isdecimal() and int(given) else 1

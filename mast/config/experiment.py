@@ -4,12 +4,16 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from mast.catalogue import union
 from mast.config.data import ClassificationData, DataSpec, DetectionData
-from mast.config.evaluate import ProtocolSpec
 from mast.config.pretrain import PretrainSpec
 from mast.config.report import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
 from mast.config.scale import below, tiny
+from mast.protocols import PROTOCOLS
 from mast.settings import Count, Name, StrictModel, nearest, one_line
+
+ProtocolSpec = union(PROTOCOLS)
+"""Any protocol."""
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -116,8 +120,9 @@ class Stages(StrictModel):
     evaluate: Resources = Resources()
     """Protocols that read features."""
     finetune: Resources = Resources(runtime=120, mem_mb=3000)
-    """`linear-sgd`, `semi-1` and `semi-10`."""
+    """Protocols that read labelled images."""
     detection: Resources = Resources(runtime=120, mem_mb=3000)
+    """Protocols that read scenes."""
     analyze: Resources = Resources()
     report: Resources = Resources()
 
@@ -178,7 +183,7 @@ class Experiment(StrictModel):
             ValueError: no study evaluates all runs of `figures.detections` by detection.
         """
         for name, study in self.studies.items():
-            if self.protocols[study.protocol].kind == "detection" and set(self.figures.detections) <= set(study.runs):
+            if self.protocols[study.protocol].READS == "scenes" and set(self.figures.detections) <= set(study.runs):
                 return name
         raise ValueError("figures.detections: no study under a detection protocol has all these runs")
 
@@ -210,7 +215,7 @@ class Experiment(StrictModel):
                 raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
         for name, study in self.studies.items():
             protocol = self._known("protocols", study.protocol, f"studies.{name}.protocol")
-            wanted = DetectionData if protocol.kind == "detection" else ClassificationData
+            wanted = DetectionData if protocol.READS == "scenes" else ClassificationData
             for task in study.tasks:
                 if not isinstance(self._known("datasets", task, f"studies.{name}.tasks"), wanted):
                     raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")

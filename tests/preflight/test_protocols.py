@@ -12,7 +12,7 @@ from mast.data.prepared.store import open_prepared
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
 from mast.preflight.known_labels import KnownLabels, known_labels
-from mast.protocols.semi import labelled_subset
+from mast.protocols._semi import labelled_subset
 from mast.settings import parse
 
 

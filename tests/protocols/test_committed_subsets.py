@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mast.config import DigitsData, Semi1Protocol, Semi10Protocol, SemiProtocol, ShapesData
+from mast.config import DigitsData, ShapesData
 from mast.data.embedded.shapes import TARGETS, draw_labels
 from mast.data.prepared.splits import stratified_split
-from mast.protocols.semi import labelled_subset
+from mast.protocols._semi import SemiProtocol, labelled_subset
+from mast.protocols.semi_1 import Semi1Protocol
+from mast.protocols.semi_10 import Semi10Protocol
 
 SPLITS = Path(__file__).with_name("splits")
 PROTOCOLS = (

@@ -24,5 +24,6 @@ rule analyze_run:
         data=subpath(input.data, parent=True),
         output=subpath(output.masks, parent=True),
     shell:
-        "mast analyze --pretrained {params.pretrained:q} --data {params.data:q} --output {params.output:q}"
+        f"{MAST} analyze"
+        " --pretrained {params.pretrained:q} --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

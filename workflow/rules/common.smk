@@ -1,5 +1,8 @@
 """The validated configuration, and the files that follow from it."""
 
+import shlex
+import sys
+
 import mast.config
 import mast.settings
 from mast.config.text import read_yaml
@@ -17,6 +20,7 @@ except MastError as error:
     raise WorkflowError(str(error)) from None
 
 RESULTS = experiment.results
+MAST = f"{shlex.quote(sys.executable)} -m mast.cli"  # of this interpreter, whichever environment is active
 MANIFEST = f"{DATA}/manifest.json"
 
 
@@ -33,9 +37,9 @@ wildcard_constraints:
     protocol=one_of(experiment.protocols),
 
 
-def protocols(*kinds):
-    """A wildcard constraint: the protocols of these kinds."""
-    return one_of(name for name, spec in experiment.protocols.items() if spec.kind in kinds)
+def protocols_reading(*reads):
+    """The protocols that read one of these: `features`, `images`, `scenes`."""
+    return [name for name, spec in experiment.protocols.items() if spec.READS in reads]
 
 
 def protocol_json(wildcards):
@@ -57,13 +61,13 @@ def stage_threads(stage):
     return getattr(experiment.resources, stage).threads
 
 
-def metrics_of(*kinds):
-    """The metrics files of all studies under protocols of these kinds."""
+def metrics_of(protocols):
+    """The metrics files of all studies under these protocols."""
     return sorted(
         {
             file
             for name, study in experiment.studies.items()
-            if experiment.protocols[study.protocol].kind in kinds
+            if study.protocol in protocols
             for file in study_metrics(experiment, name)
         }
     )

@@ -11,5 +11,6 @@ rule prepare_data:
         spec=lambda wildcards: experiment.datasets[wildcards.task].model_dump_json(),
         output=subpath(output[0], parent=True),
     shell:
-        "mast prepare --spec {params.spec:q} --task {wildcards.task} --output {params.output:q}"
+        f"{MAST} prepare"
+        " --spec {params.spec:q} --task {wildcards.task} --output {params.output:q}"
         " --threads {threads} > {log:q} 2>&1"

@@ -25,7 +25,7 @@ rule pretrain_run:
         data=subpath(input.data, parent=True),
         output=subpath(output[0], parent=True),
     shell:
-        f"{LAUNCH}mast pretrain"
+        f"{LAUNCH}{MAST} pretrain"
         " --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
         " --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

@@ -33,8 +33,7 @@ def caption(*names):
 
 def table_caption(study):
     """What a study shows, or else how its protocol measures."""
-    kind = experiment.protocols[experiment.studies[study].protocol].kind
-    return caption(f"studies/{study}", f"protocols/{kind}")
+    return caption(f"studies/{study}", "protocol")
 
 
 def shown_as(key, title):
@@ -68,8 +67,10 @@ for study in experiment.studies:
         params:
             spec=as_it_is(experiment.table_spec(study).model_dump_json()),
             output=f"{RESULTS}/{TABLE}".format(study=study),
+            caption=experiment.protocols[experiment.studies[study].protocol].CAPTION,
         shell:
-            "mast table --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
+            f"{MAST} table"
+            " --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
             " {input.metrics:q} > {log:q} 2>&1"
 
 
@@ -95,7 +96,8 @@ for study in COMPARED:
             spec=as_it_is(spec.model_dump_json()),
             output=f"{RESULTS}/{COMPARISON}".format(study=study),
         shell:
-            "mast compare --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
+            f"{MAST} compare"
+            " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 rule health_of_runs:
@@ -114,7 +116,8 @@ rule health_of_runs:
         spec=json.dumps(health_files(experiment)),
         output=f"{RESULTS}/{HEALTH}",
     shell:
-        "mast health --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+        f"{MAST} health"
+        " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
@@ -139,7 +142,8 @@ for figure in SHOWN:
             figure=figure,
             output=f"{RESULTS}/{FIGURE}".format(figure=figure),
         shell:
-            "mast figure {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+            f"{MAST} figure"
+            " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 rule make_report:

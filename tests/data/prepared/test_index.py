@@ -21,7 +21,7 @@ from mast.errors import MastError
 from mast.evaluation.images import labelled_images
 from mast.pretraining.loop import _shares
 from mast.pretraining.run import pretrain
-from mast.protocols.semi import labelled_subset
+from mast.protocols._semi import labelled_subset
 
 TINY = PretrainSpec(
     dataset="own",
