@@ -8,7 +8,7 @@ from lightly.loss import VICRegLoss
 from benchmarks.memory import in_new_process, peak_megabytes
 from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
-from mast.config import ObjectiveSpec
+from mast.config.pretrain import ObjectiveSpec
 from mast.methods.mast import MastSpec
 from mast.models.masks import Masks
 from mast.models.settings import MaskSpec

@@ -21,7 +21,8 @@ from benchmarks.result import Section, Target
 from benchmarks.timing import DEVICE, alternate
 from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
-from mast.config import PretrainSpec, load_experiment
+from mast.config.load import load_experiment
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.distributed import ALONE
 from mast.learner import Learner

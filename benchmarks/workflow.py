@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.result import Section, Target
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 from mast.config.plan import study_metrics
 from mast.records import MetricsFile
 

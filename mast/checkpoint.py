@@ -22,11 +22,6 @@ MINUTES = 10.0
 log = logging.getLogger(__name__)
 
 
-def checkpoints_of(output: Path) -> Path:
-    """The directory of the checkpoints of a training whose result is one file: beside it, no declared output."""
-    return output.with_suffix(".checkpoints")
-
-
 class Checkpoints:
     """The checkpoints of one training, in one directory."""
 

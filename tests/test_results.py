@@ -3,7 +3,8 @@
 import pytest
 from support import ROOT
 
-from mast.config import Experiment, load_experiment
+from mast.config.experiment import Experiment
+from mast.config.load import load_experiment
 from mast.config.plan import figure_files, of_runs, study_metrics
 from mast.results import Results
 

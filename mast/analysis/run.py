@@ -17,7 +17,7 @@ from mast.analysis.retrieval import measure_retrieval
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
 from mast.files import atomic_path, sha256_file, write_text

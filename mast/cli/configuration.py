@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -14,6 +14,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     validate.set_defaults(execute=_validate)
     schema = commands.add_parser("schema", help="print the configuration's JSON schema")
     schema.add_argument("--markdown", action="store_true", help="print a reference of every key instead")
+    schema.add_argument("--formats", action="store_true", help="print a reference of the artefacts' records instead")
     schema.set_defaults(execute=_schema)
 
 
@@ -24,6 +25,9 @@ def _validate(arguments: argparse.Namespace) -> None:
 
 
 def _schema(arguments: argparse.Namespace) -> None:
-    from mast.config.schema import json_schema, markdown
+    from mast.config.schema import formats_markdown, json_schema, markdown
 
-    print(markdown() if arguments.markdown else json.dumps(json_schema(), indent=1, ensure_ascii=False))
+    if arguments.formats:
+        print(formats_markdown())
+    else:
+        print(markdown() if arguments.markdown else json.dumps(json_schema(), indent=1, ensure_ascii=False))

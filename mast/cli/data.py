@@ -2,10 +2,8 @@
 
 import argparse
 
-from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
-from mast.config import DataSpec
-from mast.results import Results
-from mast.runtime import set_up_process
+from mast.catalogue import union
+from mast.cli.options import PLACES, add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
 from mast.settings import parse_spec
 
 
@@ -23,9 +21,10 @@ def _prepare(arguments: argparse.Namespace) -> None:
     if arguments.spec is None:
         spec = known(experiment(arguments).datasets, "dataset", arguments.dataset)
     else:
-        spec = parse_spec(DataSpec, arguments.spec)
-    output = path(arguments, "output", str(Results("").data(arguments.dataset).directory))
-    set_up_process(arguments.threads)
+        from mast.data.readers import READERS
+
+        spec = parse_spec(union(READERS), arguments.spec)
+    output = path(arguments, "output", PLACES.data("{dataset}").directory)
     from mast.data.prepare import prepare
 
     prepare(arguments.dataset, spec, output, arguments.threads)

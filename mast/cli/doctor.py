@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mast.cli.options import add_process
-from mast.runtime import choose_device, set_up_process
+from mast.runtime import choose_device
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -19,7 +19,6 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _embed(arguments: argparse.Namespace) -> None:
-    set_up_process(arguments.threads)
     from mast.export.embed import embed
 
     device = choose_device(arguments.gpus)

@@ -3,10 +3,8 @@
 import argparse
 from pathlib import Path
 
-from mast.cli.options import add_config, add_names, add_paths, experiment, known, path
-from mast.paths import DATA, ENCODER, EXPORT
-from mast.results import DataFiles
-from mast.runtime import set_up_process
+from mast.cli.options import OF_RUN, PLACES, add_config, add_names, add_paths, experiment, known, path
+from mast.results import DataFiles, Results
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -21,14 +19,16 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     metrics = arguments.metrics
-    if arguments.config is not None:
-        run, seed = arguments.run, arguments.seed
-        arguments.task = known(experiment(arguments).runs, "run", run).dataset
-        folder = Path(experiment(arguments).results) / "metrics"
-        metrics = metrics or sorted(folder.glob(f"*/*/{arguments.task}/{run}/seed{seed}.json"))
-    encoder, data = path(arguments, "encoder", ENCODER), path(arguments, "data", DATA)
-    output = path(arguments, "output", EXPORT)
-    set_up_process(1)
+    if arguments.config is not None and not metrics:
+        results, dataset = (
+            experiment(arguments).results,
+            known(experiment(arguments).runs, "run", arguments.run).dataset,
+        )
+        pattern = Results("").metrics("*", "*", dataset, arguments.run, arguments.seed)
+        metrics = sorted(Path(results).glob(str(pattern)))
+    encoder = path(arguments, "encoder", PLACES.run(*OF_RUN).encoder)
+    data = path(arguments, "data", PLACES.data("{dataset}").directory)
+    output = path(arguments, "output", PLACES.export(*OF_RUN))
     from mast.export.folder import export_encoder
 
     export_encoder(encoder, DataFiles(data).manifest, metrics, output)

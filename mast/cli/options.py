@@ -8,14 +8,19 @@ import argparse
 import string
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from mast.config import Experiment, load_experiment
 from mast.errors import MastError
-from mast.settings import StrictModel, nearest, parse_spec
+from mast.results import Results
+from mast.settings import nearest
 
-Protocol = TypeVar("Protocol", bound=StrictModel)
+if TYPE_CHECKING:
+    from mast.config.experiment import Experiment
+
 Entry = TypeVar("Entry")
+
+PLACES, OF_RUN = Results(""), ("{dataset}", "{run}", "{seed}")
+"""The tree of results, and the names of one run in it, for the patterns that `path` takes."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -49,9 +54,11 @@ def add_process(parser: argparse.ArgumentParser, gpus: bool = True) -> None:
         parser.add_argument("--gpus", type=int, metavar="N", help="0: CPU; default: a GPU if there is one")
 
 
-def experiment(arguments: argparse.Namespace) -> Experiment:
+def experiment(arguments: argparse.Namespace) -> "Experiment":
     """The configuration that `--config` names, read once."""
     if getattr(arguments, "experiment", None) is None:
+        from mast.config.load import load_experiment  # a command that is given its settings needs no configuration
+
         arguments.experiment = load_experiment(arguments.config)
     return arguments.experiment
 
@@ -69,20 +76,8 @@ def known(entries: Mapping[str, Entry], option: str, name: str | None) -> Entry:
     return entries[name]
 
 
-def protocol_spec(arguments: argparse.Namespace, kind: type[Protocol]) -> Protocol:
-    """The settings of `--protocol`, which must be of the given kind."""
-    if arguments.spec is not None:
-        return parse_spec(kind, arguments.spec)
-    spec = known(experiment(arguments).protocols, "protocol", arguments.protocol)
-    if not isinstance(spec, kind):
-        models = get_args(kind) or (kind,)  # one model, or a union
-        wanted = " or ".join(repr(get_args(model.model_fields["kind"].annotation)[0]) for model in models)
-        raise MastError(f"--protocol: {arguments.protocol!r} is of kind {spec.kind!r}; this command takes {wanted}")
-    return spec
-
-
-def path(arguments: argparse.Namespace, option: str, pattern: str) -> Path:
-    """The path given by an option, or the workflow's: `pattern` (of mast.paths) filled in below `results`.
+def path(arguments: argparse.Namespace, option: str, pattern: Path) -> Path:
+    """The path given by an option, or the workflow's: `pattern` (of PLACES) filled in, below `results`.
 
     Raises:
         MastError: neither the path nor `--config` with the names in the pattern was given.
@@ -92,12 +87,12 @@ def path(arguments: argparse.Namespace, option: str, pattern: str) -> Path:
         return given
     if arguments.config is None:
         raise MastError(f"--{option}: required without --config")
-    names = {field: _name(arguments, field) for _, field, _, _ in string.Formatter().parse(pattern) if field}
-    return Path(experiment(arguments).results) / pattern.format(**names)
+    names = {field: _name(arguments, field) for _, field, _, _ in string.Formatter().parse(str(pattern)) if field}
+    return Path(experiment(arguments).results) / str(pattern).format(**names)
 
 
 def _name(arguments: argparse.Namespace, field: str) -> Any:
-    if field == "dataset":
+    if field not in arguments:  # the data set of pretraining
         return known(experiment(arguments).runs, "run", arguments.run).dataset
     if getattr(arguments, field) is None:
         raise MastError(f"--{field}: required with --config")

@@ -4,10 +4,18 @@ import argparse
 import os
 import sys
 
-from mast.cli.options import add_config_or_spec, add_names, add_paths, add_process, experiment, known, path
-from mast.config import PretrainSpec
-from mast.paths import DATA, RUN
-from mast.runtime import choose_device, set_up_process
+from mast.cli.options import (
+    OF_RUN,
+    PLACES,
+    add_config_or_spec,
+    add_names,
+    add_paths,
+    add_process,
+    experiment,
+    known,
+    path,
+)
+from mast.runtime import choose_device
 from mast.settings import parse_spec
 
 
@@ -27,16 +35,17 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         known(experiment(arguments).runs, "run", arguments.run)
         spec = experiment(arguments).pretrain_spec(arguments.run)
     else:
+        from mast.config.pretrain import PretrainSpec
+
         spec = parse_spec(PretrainSpec, arguments.spec)
-    arguments.task = spec.dataset
-    data, output = path(arguments, "data", DATA), path(arguments, "output", RUN)
-    threads, device = arguments.threads, choose_device(arguments.gpus)
+    data = path(arguments, "data", PLACES.data("{dataset}").directory)
+    output = path(arguments, "output", PLACES.run(*OF_RUN).directory)
+    device = choose_device(arguments.gpus)
     if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
         _become_torchrun(arguments.gpus)
-    set_up_process(threads)
     from mast.pretraining.run import pretrain
 
-    pretrain(spec, arguments.run, arguments.seed, data, output, device, threads)
+    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads)
 
 
 def _become_torchrun(processes: int) -> None:

@@ -1,28 +1,36 @@
-"""The `mast` program: reads the command line, runs one command, turns errors of the user into one line."""
+"""The `mast` program: reads the command line, sets the process up, runs one command, turns users' errors into one line."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
 import mast
-from mast.cli import (
-    analyze,
-    configuration,
-    data,
-    doctor,
-    embed,
-    evaluate,
-    export,
-    pretrain,
-    report,
-    transfer,
-    verify,
-)
 from mast.errors import MastError
+from mast.runtime import set_up_process
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
-_COMMANDS = (configuration, doctor, data, pretrain, evaluate, transfer, analyze, report, export, embed, verify)
+
+COMMANDS = {
+    "validate": "configuration",
+    "schema": "configuration",
+    "doctor": "doctor",
+    "prepare": "data",
+    "pretrain": "pretrain",
+    "features": "evaluate",
+    "evaluate": "evaluate",
+    "analyze": "analyze",
+    "table": "report",
+    "compare": "report",
+    "health": "report",
+    "figure": "report",
+    "fill": "report",
+    "export": "export",
+    "embed": "embed",
+    "verify": "verify",
+}
+"""Command → the module of this package that has it. Modules import settings, and these import numpy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     The error is one line on standard error. 1: `doctor` found something missing, `verify` something that differs.
     """
-    chosen = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    set_up_process(_threads(arguments))  # before numpy and torch are imported: they read the number of threads then
     try:
+        chosen = _parser(arguments).parse_args(arguments)
         return chosen.execute(chosen) or 0
     except MastError as error:
         print(f"mast: error: {error}", file=sys.stderr)
@@ -46,10 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser with the command that is asked for, or with all of them: for help, and to name a mistyped one."""
     parser = argparse.ArgumentParser(prog="mast", description=mast.__doc__)
     parser.add_argument("--version", action="version", version=f"mast {mast.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
-    for module in _COMMANDS:
-        module.add_commands(commands)
+    asked = COMMANDS.get(arguments[0]) if arguments else None
+    for module in [asked] if asked else dict.fromkeys(COMMANDS.values()):
+        importlib.import_module(f"mast.cli.{module}").add_commands(commands)
     return parser
+
+
+def _threads(arguments: Sequence[str]) -> int:
+    """The number that `--threads` gives, 1 without it; what is wrong with it, the command's own parser will say."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    early.add_argument("--threads", nargs="?", default="1", const="1")
+    given = early.parse_known_args(arguments)[0].threads
+    return int(given) if given.isdecimal() and int(given) else 1

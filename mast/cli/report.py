@@ -3,16 +3,11 @@
 import argparse
 from pathlib import Path
 
-from mast.cli.options import add_config_or_spec, add_names, add_paths, experiment, known, path
-from mast.config.figures import FIGURES
-from mast.config.plan import figure_files, health_files, study_metrics
+from mast.catalogue import module_files
+from mast.cli.options import PLACES, add_config_or_spec, add_names, add_paths, experiment, known, path
 from mast.config.tables import ComparisonSpec, TableSpec
 from mast.errors import MastError
-from mast.results import Results
 from mast.settings import parse_spec
-
-PLACES = Results("")
-"""Patterns of the outputs, relative to the configuration's `results`."""
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -34,8 +29,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(health)
     add_paths(health, output="path of the table without its suffix")
     health.set_defaults(execute=_health)
+    names = list(module_files("mast.reporting.figures"))
     figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
-    figure.add_argument("figure", choices=FIGURES, metavar="NAME", help=", ".join(FIGURES))
+    figure.add_argument("figure", choices=names, metavar="NAME", help=", ".join(names))
     add_config_or_spec(figure)
     add_paths(figure, output="path of the figure without its suffix")
     figure.set_defaults(execute=_figure)
@@ -53,18 +49,10 @@ def _table(arguments: argparse.Namespace) -> None:
         spec = experiment(arguments).table_spec(arguments.study)
     else:
         spec = parse_spec(TableSpec, arguments.spec)
-    metrics = arguments.metrics
-    if arguments.config is not None and not metrics:
-        metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study)]
     from mast.reporting.tables.study import write_table
 
-    write_table(spec, metrics, _published(arguments), path(arguments, "output", str(PLACES.table("{study}"))))
-
-
-def _published(arguments: argparse.Namespace) -> Path:
-    if arguments.published is None and arguments.config is None:
-        raise MastError("--published: required without --config")
-    return arguments.published or Path(experiment(arguments).published)
+    output = path(arguments, "output", PLACES.table("{study}"))
+    write_table(spec, _metrics(arguments, spec), _published(arguments), output)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -74,35 +62,48 @@ def _compare(arguments: argparse.Namespace) -> None:
         spec = experiment(arguments).comparison_spec(arguments.study)
     else:
         spec = parse_spec(ComparisonSpec, arguments.spec)
-    metrics = arguments.metrics
-    if arguments.config is not None and not metrics:
-        runs = [row.run for row in spec.rows]
-        metrics = [Path(file) for file in study_metrics(experiment(arguments), arguments.study, runs)]
     from mast.reporting.tables.comparison import write_comparison
 
-    write_comparison(spec, metrics, path(arguments, "output", str(PLACES.comparison("{study}"))))
+    write_comparison(spec, _metrics(arguments, spec), path(arguments, "output", PLACES.comparison("{study}")))
+
+
+def _metrics(arguments: argparse.Namespace, spec: TableSpec) -> list[Path]:
+    """The metrics files that are given, or those of the study."""
+    if arguments.config is None or arguments.metrics:
+        return arguments.metrics
+    from mast.config.plan import study_metrics
+
+    runs = [row.run for row in spec.rows]
+    return [Path(file) for file in study_metrics(experiment(arguments), arguments.study, runs)]
+
+
+def _published(arguments: argparse.Namespace) -> Path:
+    if arguments.published is None and arguments.config is None:
+        raise MastError("--published: required without --config")
+    return arguments.published or Path(experiment(arguments).published)
 
 
 def _health(arguments: argparse.Namespace) -> None:
-    if arguments.spec is None:
-        files = health_files(experiment(arguments))
-    else:
-        files = parse_spec(dict[str, list[Path]], arguments.spec)
     from mast.reporting.tables.health import write_health
 
-    runs = {run: [Path(file) for file in own] for run, own in files.items()}
-    write_health(runs, path(arguments, "output", str(PLACES.health)))
+    write_health(_files(arguments, "health_files"), path(arguments, "output", PLACES.health))
 
 
 def _figure(arguments: argparse.Namespace) -> None:
-    if arguments.spec is None:
-        files = figure_files(experiment(arguments), arguments.figure)
-    else:
-        files = parse_spec(dict[str, list[Path]], arguments.spec)
     from mast.reporting.figures import load
 
-    runs = {label: [Path(file) for file in own] for label, own in files.items()}
-    load(arguments.figure)(runs, path(arguments, "output", str(PLACES.figure("{figure}"))))
+    draw = load(arguments.figure)
+    draw(_files(arguments, "figure_files", arguments.figure), path(arguments, "output", PLACES.figure("{figure}")))
+
+
+def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str, list[Path]]:
+    """Label → files, as given; or what a function of mast.config.plan says of the configuration."""
+    if arguments.spec is not None:
+        return parse_spec(dict[str, list[Path]], arguments.spec)
+    from mast.config import plan
+
+    files = getattr(plan, planned)(experiment(arguments), *names)
+    return {label: [Path(file) for file in own] for label, own in files.items()}
 
 
 def _fill(arguments: argparse.Namespace) -> None:

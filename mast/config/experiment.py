@@ -5,17 +5,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.catalogue import union
-from mast.config.evaluate import ProtocolSpec
 from mast.config.figures import FIGURES, Figures
 from mast.config.pretrain import PretrainSpec
 from mast.config.scale import placed, tiny
-from mast.config.shown import CAPTIONS, table_facts
 from mast.config.tables import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
 from mast.data.readers import READERS
+from mast.protocols import PROTOCOLS
 from mast.settings import Count, Name, StrictModel, nearest, one_line
 
 DataSpec = union(READERS)
 """Any data set."""
+
+ProtocolSpec = union(PROTOCOLS)
+"""Any protocol."""
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -95,8 +97,9 @@ class Stages(StrictModel):
     evaluate: Resources = Resources()
     """Protocols that read features."""
     finetune: Resources = Resources(runtime=120, mem_mb=3000)
-    """`linear-sgd`, `semi-1` and `semi-10`."""
+    """Protocols that read labelled images."""
     detection: Resources = Resources(runtime=120, mem_mb=3000)
+    """Protocols that read scenes."""
     analyze: Resources = Resources()
     report: Resources = Resources()
 
@@ -147,7 +150,7 @@ class Experiment(StrictModel):
             kind=protocol.kind,
             tasks=spec.tasks,
             metrics=_metric_of_tasks(spec),
-            **table_facts(protocol),
+            **protocol.table_facts(),
             rows=tuple(
                 table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
             ),
@@ -155,7 +158,7 @@ class Experiment(StrictModel):
 
     def protocol_caption(self, study: str) -> str:
         """How the protocol of a study measures, for the report."""
-        return CAPTIONS[self.protocols[self.studies[study].protocol].kind]
+        return self.protocols[self.studies[study].protocol].CAPTION
 
     def detection_study(self, key: str) -> str:
         """The study whose detections the figures of this key show.
@@ -165,7 +168,7 @@ class Experiment(StrictModel):
         """
         for name, study in self.studies.items():
             runs = set(getattr(self.figures, key))
-            if self.protocols[study.protocol].kind == "detection" and runs <= set(study.runs):
+            if self.protocols[study.protocol].READS == "scenes" and runs <= set(study.runs):
                 return name
         raise ValueError(f"figures.{key}: no study under a detection protocol has all these runs")
 
@@ -197,7 +200,7 @@ class Experiment(StrictModel):
                 raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
         for name, study in self.studies.items():
             protocol = self._known("protocols", study.protocol, f"studies.{name}.protocol")
-            detects = protocol.kind == "detection"
+            detects = protocol.READS == "scenes"
             for task in study.tasks:
                 if self._known("datasets", task, f"studies.{name}.tasks").has_boxes != detects:
                     raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from mast.data.readers import READERS, Reader, below
+from mast.protocols import PROTOCOLS
 
 TINY_RUN: dict[str, Any] = {
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]},
@@ -17,24 +18,6 @@ TINY_RUN: dict[str, Any] = {
     "log_every": 1,
 }
 """Laid over every run; policies, masks, pairing and uncertainty stay as they are."""
-
-_TINY_SGD = {"epochs": 1, "batch_size": 3}
-
-TINY_PROTOCOLS: dict[str, dict[str, Any]] = {
-    "linear-lbfgs": {"strengths": 2, "strength_range": [1.0e-3, 1.0], "max_iterations": 100, "tolerance": 1.0e-4},
-    "knn": {"k": 2},
-    "few-shot": {"shots": 1, "queries": 1, "episodes": 10},
-    "svm-voc": {"costs": [1], "folds": 2, "max_iterations": 100},
-    "linear-sgd": _TINY_SGD,
-    "semi-1": _TINY_SGD | {"subset_list": None},
-    "semi-10": _TINY_SGD | {"subset_list": None},
-    "detection": {
-        **{"epochs": 1, "batch_size": 2, "warmup_steps": 1},
-        **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
-        **{"min_size": 64, "max_size": 64, "anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16},
-    },
-}
-"""Laid over every protocol of a kind."""
 
 TINY_RESOURCES = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpus": 0}
 
@@ -91,7 +74,8 @@ def _over(own: Any, small: Any) -> Any:
 
 
 def _protocol(spec: dict[str, Any]) -> dict[str, Any]:
-    return spec | TINY_PROTOCOLS.get(spec.get("kind"), {})
+    kind = str(spec.get("kind"))
+    return spec | (PROTOCOLS[kind].TINY if kind in PROTOCOLS.files else {})
 
 
 def _without(spec: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from mast.data.prepared.subset import Images
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
 from mast.evaluation.images import check_task
-from mast.evaluation.metrics import measured_with
+from mast.evaluation.origin import origin_of
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_encoder, normalisation
 
@@ -48,7 +48,7 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
             np.asarray(task.labels("test")),
             np.asarray(task.val_indices),
             dict(task.targets),
-            measured_with(encoder_file, metadata, task),
+            origin_of(encoder_file, metadata, task),
         ),
     )
 

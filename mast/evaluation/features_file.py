@@ -10,6 +10,7 @@ import numpy as np
 
 from mast.errors import MastError
 from mast.files import atomic_path
+from mast.records import Origin
 
 NESTED_SEED = 0
 """Seed of the validation images drawn from the training images where the real ones are scored (`split: val`)."""
@@ -34,8 +35,8 @@ class Features:
     """int64 [V]: positions in train that form the validation split."""
     classes: Mapping[str, list[str]]
     """Target → class names, in the order of the label columns."""
-    metadata: Mapping[str, str]
-    """The encoder file's metadata, and `encoder_sha256`, `task`, `task_sha256`."""
+    origin: Origin
+    """What encoder and task they are of."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def write_features(path: Path, features: Features) -> None:
             val_indices=features.val_indices,
             targets=np.array(list(features.classes)),
             classes=np.array(json.dumps(dict(features.classes))),
-            metadata=np.array(json.dumps(dict(features.metadata))),
+            metadata=np.array(json.dumps(features.origin.strings())),
         )
 
 
@@ -85,7 +86,7 @@ def read_features(path: Path, ignore: bool = False) -> Features:
                 *(arrays[name] for name in ("train_features", "test_features", "train_labels", "test_labels")),
                 val_indices=arrays["val_indices"],
                 classes={str(target): classes[str(target)] for target in arrays["targets"]},
-                metadata=json.loads(str(arrays["metadata"])),
+                origin=Origin.of(json.loads(str(arrays["metadata"])), "metadata"),
             )
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
@@ -97,6 +98,16 @@ def read_features(path: Path, ignore: bool = False) -> Features:
         ) from None
     _check(path, features, ignore)
     return features
+
+
+def read_origin(path: Path) -> Origin:
+    """What a features file says of its encoder and its task, without reading its arrays.
+
+    Raises:
+        MastError: it lacks a part of that.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        return Origin.of(json.loads(str(arrays["metadata"])), str(path))
 
 
 def select(features: Features, split: Literal["test", "val"]) -> Split:

@@ -1,23 +1,29 @@
 """Training of classification heads, with or without the encoder, by SGD on crops and flips."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, Self
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mast.augment.operations.crop import Crop
+from mast.augment.operations.flip import Flip
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
-from mast.checkpoint import Checkpoints, Saver
-from mast.config import LinearSgdProtocol, SemiProtocol
+from mast.checkpoint import Checkpoints
 from mast.data.prepared.batches import TrainingBatches
+from mast.data.prepared.subset import Images
 from mast.errors import MastError
+from mast.evaluation.features import encode
 from mast.evaluation.images import LabelledImages
-from mast.progress import Progress
-from mast.signals import stop_requests
+from mast.models.encoder import normalise
+from mast.models.encoder_file import load_finite_encoder, normalisation
+from mast.training import train
 
 MOMENTUM = 0.9
 """Of SGD (facebookresearch/vicreg, evaluate.py)."""
@@ -26,131 +32,168 @@ HEAD_STD = 0.01
 """Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
 
 
+class SgdSettings(Protocol):
+    """What is read of a protocol's settings."""
+
+    kind: str
+    epochs: int
+    batch_size: int
+    lr_head: float
+    weight_decay: float
+    crop: Crop
+    flip: Flip
+
+
 @dataclass(frozen=True)
-class Training:
-    """What is trained, and how."""
+class Backbone:
+    """An encoder with the normalisation of its pretraining."""
 
-    protocol: str
-    """Name in the configuration, for messages."""
-    spec: LinearSgdProtocol | SemiProtocol
-    features: Callable[[Tensor], Tensor]
-    """Maps views, float [B, 3, S, S] in [0, 1], to features [B, D]."""
-    heads: nn.ModuleList
-    """A linear classifier for each column of the labels."""
-    modules: nn.ModuleList
-    """All that training changes: the heads, and what lies below them if it is trained too."""
-    optimizer: torch.optim.SGD
-    """Its groups' learning rates are those of the start."""
-    seed: int
-    """Of the order of the images and of the augmentations."""
+    model: nn.Module
+    mean: Tensor
+    """float32 [1, 3, 1, 1], of images in [0, 1]."""
+    std: Tensor
     device: str
-    checkpoints: Checkpoints
-    """Where training goes on from, if it was interrupted."""
-    history: list[Any] = field(default_factory=list)
-    """What the caller notes after each epoch: numbers, strings, lists and dictionaries. Kept in the checkpoints."""
+
+    @classmethod
+    def load(cls, file: Path, seed: int, device: str) -> Self:
+        """Read an encoder file, in eval mode, and then set the seed of torch's global generator.
+
+        Raises:
+            MastError: the file is unusable, or a weight is not finite.
+        """
+        model, metadata = load_finite_encoder(file)
+        torch.manual_seed(seed)
+        return cls(model.to(device), *(statistic.to(device) for statistic in normalisation(metadata)), device)
+
+    def features(self, view: Tensor) -> Tensor:
+        """Of float images [B, 3, S, S] in [0, 1]: [B, D]."""
+        return self.model(normalise(view, self.mean, self.std))
+
+    def encode(self, images: Images) -> Tensor:
+        """Features of uint8 images [N, H, W, 3] in eval mode, float32 [N, D]."""
+        batches = encode(self.model, images, self.mean, self.std, self.device)
+        return torch.from_numpy(np.concatenate(list(batches))).to(self.device)
 
 
-def identity(spec: LinearSgdProtocol | SemiProtocol, version: int, origin: Mapping[str, str]) -> dict[str, Any]:
-    """What must be the same for a checkpoint to be taken over: settings, code version, encoder and task."""
-    made_from = {key: origin[key] for key in ("seed", "encoder_sha256", "task_sha256")}
-    return {"settings": spec.model_dump_json(), "version": version, **made_from}
-
-
-def build_heads(features: int, classes: Sequence[int]) -> nn.ModuleList:
+def build_heads(backbone: Backbone, classes: Iterable[int]) -> nn.ModuleList:
     """A linear classifier for each number of classes, drawn from torch's global generator."""
-    heads = nn.ModuleList(nn.Linear(features, count) for count in classes)
+    heads = nn.ModuleList(nn.Linear(backbone.model.num_features, count) for count in classes)
     for head in heads:
         nn.init.normal_(head.weight, std=HEAD_STD)
         nn.init.zeros_(head.bias)
-    return heads
+    return heads.to(backbone.device)
 
 
-def build_optimizer(spec: LinearSgdProtocol | SemiProtocol, groups: Sequence[dict]) -> torch.optim.SGD:
-    """SGD over parameter groups with their own learning rates."""
-    return torch.optim.SGD(groups, lr=spec.lr_head, momentum=MOMENTUM, weight_decay=spec.weight_decay)
+class HeadTraining:
+    """A `mast.training.Trainee`: a linear head for each column of the labels; cross-entropy, summed over the heads.
 
-
-def train_epochs(training: Training, images: LabelledImages) -> Iterator[int]:
-    """Train in place and yield after each epoch, from 0; cross-entropy summed over the heads.
-
-    An interrupted training goes on from its last checkpoint, and yields the epochs that are left. On one CPU the
-    weights are those of an undisturbed training, byte for byte.
-
-    Raises:
-        StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
-        MastError: fewer images than one batch, or the loss or a weight is not finite after an epoch.
+    An interrupted training goes on from its last checkpoint. On one CPU the weights are those of an undisturbed one,
+    byte for byte.
     """
-    spec = training.spec
-    if len(images.train_images) < spec.batch_size:
-        raise MastError(
-            f"protocols.{training.protocol}.batch_size: {spec.batch_size}, but there are {len(images.train_images)} "
-            "labelled training images; choose no more than that"
-        )
-    batches = TrainingBatches(images.train_images, images.train_labels, spec.batch_size, training.seed)
-    policy = Policy(
-        PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip), images.train_images.shape[1]
-    )
-    generator = torch.Generator().manual_seed(training.seed)
-    starts = [group["lr"] for group in training.optimizer.param_groups]
-    done, total = _resume(training, generator), spec.epochs * batches.steps_per_epoch
 
-    def save(step: int) -> None:
-        training.checkpoints.save(step, _state(training, generator))
+    def __init__(
+        self,
+        protocol: str,
+        spec: SgdSettings,
+        backbone: Backbone,
+        heads: nn.ModuleList,
+        images: LabelledImages,
+        seed: int,
+        lr_backbone: float | None = None,
+        score: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """Prepare to train in place.
 
-    with stop_requests() as stop, Progress(spec.kind, (total - done) * spec.batch_size) as progress:
-        saver = Saver(total, save, stop)
-        for step in range(done, total):
-            saver.before(step)
-            epoch, within = divmod(step, batches.steps_per_epoch)
-            for group, start in zip(training.optimizer.param_groups, starts, strict=True):
-                group["lr"] = start * cosine(epoch, spec.epochs)
-            uint8, labels = batches.batch(epoch, within)
-            view = policy.apply(uint8.to(training.device), policy.sample(len(uint8), 0, generator))
-            loss = _step(training, view, labels.to(training.device))
-            progress.update(len(uint8))
-            if within == batches.steps_per_epoch - 1:
-                _check_finite(training, loss, epoch)
-                yield epoch
-        if done < total:
-            save(total)
+        Args:
+            protocol: name in the configuration, for messages.
+            spec: settings.
+            backbone: what lies below the heads.
+            heads: a linear classifier for each column of the labels.
+            images: what to train on.
+            seed: of the order of the images and of the augmentations.
+            lr_backbone: learning rate of the backbone at the start; None leaves it as it is.
+            score: what is kept of each epoch in `history`: numbers, strings, lists and dictionaries.
+
+        Raises:
+            MastError: fewer images than one batch.
+        """
+        if len(images.train_images) < spec.batch_size:
+            raise MastError(
+                f"protocols.{protocol}.batch_size: {spec.batch_size}, but there are {len(images.train_images)} "
+                "labelled training images; choose no more than that"
+            )
+        self.protocol, self.spec, self.heads, self.score = protocol, spec, heads, score
+        self.device = torch.device(backbone.device)
+        self.history: list[Any] = []
+        frozen = lr_backbone is None
+        groups = [{"params": heads.parameters()}]
+        groups += [] if frozen else [{"params": backbone.model.parameters(), "lr": lr_backbone}]
+        self._optimizer = torch.optim.SGD(groups, lr=spec.lr_head, momentum=MOMENTUM, weight_decay=spec.weight_decay)
+        self._starts = [group["lr"] for group in self._optimizer.param_groups]
+        self._modules = nn.ModuleList([heads] if frozen else [heads, backbone.model])
+        self._features = torch.no_grad()(backbone.features) if frozen else backbone.features
+        self._batches = TrainingBatches(images.train_images, images.train_labels, spec.batch_size, seed)
+        policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
+        self._policy = Policy(policy, images.train_images.shape[1])
+        self._generator = torch.Generator().manual_seed(seed)
+        self._loss = 0.0
+
+    def run(self, checkpoints: Checkpoints) -> None:
+        """Train to the end, from the newest of the checkpoints, of which the last holds the finished training.
+
+        Raises:
+            StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
+            MastError: the loss or a weight is not finite after an epoch.
+        """
+        steps = self.spec.epochs * self._batches.steps_per_epoch
+        train(self, self.spec.kind, steps, self.spec.batch_size, checkpoints)
+
+    def step(self, step: int) -> str:
+        """One batch; at the end of an epoch, its score is added to the history."""
+        epoch, within = divmod(step, self._batches.steps_per_epoch)
+        for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
+            group["lr"] = start * cosine(epoch, self.spec.epochs)
+        uint8, labels = self._batches.batch(epoch, within)
+        view = self._policy.apply(uint8.to(self.device), self._policy.sample(len(uint8), 0, self._generator))
+        self._loss = self._descend(view, labels.to(self.device))
+        if within == self._batches.steps_per_epoch - 1:
+            self.check(step + 1)
+            self.history.append(self.score())
+        return f"loss {self._loss:.3f}"
+
+    def state(self) -> dict[str, Any]:
+        """Weights, optimiser, generator of the augmentations, history."""
+        weights, optimizer = self._modules.state_dict(), self._optimizer.state_dict()
+        random = self._generator.get_state()
+        return {"modules": weights, "optimizer": optimizer, "generator": random, "history": self.history}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        self._modules.load_state_dict(state["modules"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._generator.set_state(state["generator"].cpu())
+        self.history = state["history"]
+
+    def check(self, done: int) -> None:
+        """Raise MastError unless the last loss and the trained weights are finite."""
+        trained = [weights for group in self._optimizer.param_groups for weights in group["params"]]
+        if not (math.isfinite(self._loss) and all(torch.isfinite(weights).all() for weights in trained)):
+            epoch = math.ceil(done / self._batches.steps_per_epoch)
+            raise MastError(
+                f"protocols.{self.protocol}.lr_head: training diverged in epoch {epoch}; "
+                f"choose less than {self.spec.lr_head:g}"
+            )
+
+    def _descend(self, view: Tensor, labels: Tensor) -> float:
+        features = self._features(view)
+        losses = [functional.cross_entropy(head(features), labels[:, t]) for t, head in enumerate(self.heads)]
+        loss = torch.stack(losses).sum()
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        return loss.item()
 
 
 def cosine(epoch: int, epochs: int) -> float:
     """Share of the learning rate in an epoch, from 1 towards 0 (evaluate.py steps its schedule once per epoch)."""
     return (1 + math.cos(math.pi * epoch / epochs)) / 2
-
-
-def _resume(training: Training, generator: torch.Generator) -> int:
-    """Take over the newest checkpoint; the number of steps that it has done, 0 where there is none."""
-    state = training.checkpoints.load(torch.device(training.device))
-    if state is None:
-        return 0
-    training.modules.load_state_dict(state["modules"])
-    training.optimizer.load_state_dict(state["optimizer"])
-    generator.set_state(state["generator"].cpu())
-    training.history[:] = state["history"]
-    return state["step"]
-
-
-def _state(training: Training, generator: torch.Generator) -> dict[str, Any]:
-    weights, optimizer = training.modules.state_dict(), training.optimizer.state_dict()
-    return {"modules": weights, "optimizer": optimizer, "generator": generator.get_state(), "history": training.history}
-
-
-def _check_finite(training: Training, loss: float, epoch: int) -> None:
-    trained = [weights for group in training.optimizer.param_groups for weights in group["params"]]
-    if not (math.isfinite(loss) and all(torch.isfinite(weights).all() for weights in trained)):
-        raise MastError(
-            f"protocols.{training.protocol}.lr_head: training diverged in epoch {epoch + 1}; "
-            f"choose less than {training.spec.lr_head:g}"
-        )
-
-
-def _step(training: Training, view: Tensor, labels: Tensor) -> float:
-    features = training.features(view)
-    losses = [functional.cross_entropy(head(features), labels[:, t]) for t, head in enumerate(training.heads)]
-    loss = torch.stack(losses).sum()
-    training.optimizer.zero_grad()
-    loss.backward()
-    training.optimizer.step()
-    return loss.item()

@@ -1,5 +1,7 @@
 """Faster or Mask R-CNN with a feature pyramid (torchvision) on an encoder."""
 
+from typing import Literal, Protocol
+
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN
@@ -9,7 +11,6 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
 from torchvision.ops import MultiScaleRoIAlign
 
-from mast.config import DetectionProtocol
 from mast.models.encoder import STAGES
 
 ASPECT_RATIOS = (0.5, 1.0, 2.0)
@@ -22,6 +23,22 @@ MASK_LAYERS = 4
 """Convolutions of the mask head (same figure)."""
 
 
+class DetectorSettings(Protocol):
+    """What is read of a detection protocol's settings."""
+
+    backbone: Literal["frozen", "finetuned"]
+    batch_norm: Literal["batch", "encoder"]
+    masks: bool
+    fpn_channels: int
+    head_channels: int
+    mask_channels: int
+    min_size: int
+    max_size: int
+    anchor_sizes: tuple[int, ...]
+    proposals: int
+    rois: int
+
+
 class Detector(FasterRCNN):
     """Faster R-CNN, or with `protocol.masks` Mask R-CNN, whose encoder is fine-tuned as a whole or left as it is.
 
@@ -30,9 +47,7 @@ class Detector(FasterRCNN):
     Frozen: no parameter and no running statistic of it changes.
     """
 
-    def __init__(
-        self, encoder: nn.Module, classes: int, mean: Tensor, std: Tensor, protocol: DetectionProtocol
-    ) -> None:
+    def __init__(self, encoder: nn.Module, classes: int, mean: Tensor, std: Tensor, protocol: DetectorSettings) -> None:
         """Build the detector around `encoder`, which it holds and does not copy.
 
         Args:

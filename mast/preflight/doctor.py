@@ -7,7 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.data.readers import Reader
 from mast.errors import MastError
 from mast.results import Results

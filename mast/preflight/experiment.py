@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.config.published import read_published
 from mast.errors import MastError
 from mast.preflight.protocols import check_protocols

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.pretraining.metrics_log import Record
 
 LOWEST_STD = 0.01

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from mast.config import OptimizerSpec
+from mast.config.pretrain import OptimizerSpec
 from mast.pretraining.lars import Lars
 
 REFERENCE_BATCH = 256

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from mast.checkpoint import Checkpoints
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.distributed import ALONE, World, join, local_device

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from mast.checkpoint import Checkpoints
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.distributed import World
 from mast.errors import MastError

@@ -1,1 +1,115 @@
-"""One file per way to evaluate an encoder."""
+"""Protocols: one file per way to evaluate an encoder (docs/extending.md)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from mast.catalogue import Catalogue
+from mast.data.known_labels import KnownLabels
+from mast.errors import MastError
+from mast.evaluation.inputs import Measured
+from mast.settings import StrictModel, nearest
+
+STAGES = {"features": "evaluate", "images": "finetune", "scenes": "detection"}
+"""What protocols read → the stage whose resources their jobs get."""
+
+
+@dataclass(frozen=True)
+class PlannedTask:
+    """What is known of a task when the workflow is planned."""
+
+    name: str
+    count: int | None
+    """Training images; None where only preparing the data tells."""
+    labels: Callable[[], KnownLabels | None]
+    """Its labels; None where only preparing the data tells."""
+    keeps_names: bool
+    """Whether images keep the names of their files."""
+
+
+class Protocol(StrictModel):
+    """A way to evaluate an encoder: its settings, what it reads, and how it measures."""
+
+    VERSION: ClassVar[int] = 1
+    """Raised when a change of the code changes results: those of two versions are not comparable."""
+    READS: ClassVar[Literal["features", "images", "scenes"]]
+    """`features` of labelled images; or the encoder itself and labelled `images`, or `scenes` with their objects."""
+    IGNORES: ClassVar[bool] = False
+    """Whether it can do with images for which a class is to be ignored (label −1 of multi-label data)."""
+    SHOWN: ClassVar[tuple[str, ...]] = ("top1",)
+    """The metrics that tables show, where a study chooses none; the CSV holds all."""
+    AVERAGED: ClassVar[bool] = True
+    """Whether tables show the mean over tasks and targets. Not where targets are measures of one task."""
+    UNIT: ClassVar[str] = "Accuracy"
+    """What the metrics are, in percent."""
+    CAPTION: ClassVar[str]
+    """What the report says below its tables."""
+    TINY: ClassVar[dict[str, Any]] = {}
+    """Settings for `scale: tiny`, laid over those of the configuration."""
+
+    @property
+    def note(self) -> str:
+        """A sentence below tables on how it measures with these settings; empty for none."""
+        return ""
+
+    def table_facts(self) -> dict[str, Any]:
+        """What tables show of it (fields of `mast.config.tables.TableSpec`)."""
+        return {"shown": self.SHOWN, "averaged": self.AVERAGED, "unit": self.UNIT, "note": self.note}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files of the user that it reads."""
+        return ()
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """Compare what it asks for with what a task has, before anything runs; `name` is that in the configuration.
+
+        Raises:
+            MastError: `protocols.<name>…: …`
+        """
+
+    def evaluate(self, inputs: Any) -> Measured:
+        """Measure.
+
+        Args:
+            inputs: FeatureInputs where it READS features, else EncoderInputs.
+
+        Raises:
+            MastError: encoder, data or settings do not fit one another, or training diverges.
+            StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Refuse a mistyped READS: no rule would belong to it."""
+        if getattr(cls, "READS", "images") not in STAGES:
+            raise MastError(f"{cls.__module__}: READS is {cls.READS!r}; {nearest(cls.READS, STAGES)}")
+
+
+class SplitProtocol(Protocol):
+    """What protocols share that are scored on labelled images."""
+
+    split: Literal["test", "val"] = "test"
+    """`test`: fit on train (with validation), score on test. `val`: fit on train, score on validation (for tuning)."""
+
+    def check_count(self, name: str, task: PlannedTask, key: str) -> None:
+        """Raise MastError if the setting `key` is more than the task's training images."""
+        value = getattr(self, key)
+        if task.count is not None and value > task.count:
+            raise MastError(
+                f"protocols.{name}.{key}: {value} is more than the {task.count} training images of {task.name!r}; "
+                f"choose {task.count} or less"
+            )
+
+    def class_sizes(self, task: PlannedTask, use: Literal["fitted", "scored"]) -> Iterator[tuple[str, np.ndarray]]:
+        """Target, and number of images of each of its classes, int64 [C], of those fitted or scored, where known."""
+        labels = task.labels()
+        if labels is not None:
+            yield from labels.class_sizes(getattr(labels, use)(self.split))
+
+
+PROTOCOLS = Catalogue("mast.protocols", Protocol)
+"""Kind → its class."""

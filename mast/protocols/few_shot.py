@@ -1,17 +1,16 @@
 """Few-shot classification: a logistic regression on the frozen features of each of many small episodes."""
 
-import time
 from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
-from mast.config import FewShotProtocol
 from mast.errors import MastError
-from mast.evaluation.features_file import read_features, select
-from mast.evaluation.metrics import write_metrics
-
-VERSION = 1
-"""Raised when a change of this file changes results."""
+from mast.evaluation.features_file import select
+from mast.evaluation.inputs import FeatureInputs, Measured
+from mast.protocols import PlannedTask, SplitProtocol
+from mast.settings import Count, Positive
 
 EPISODES_PER_CHUNK = 100
 
@@ -28,41 +27,64 @@ NORMAL_QUANTILE = 1.96
 """Half width of the 95 % interval in standard errors (transfer_few_shot.py)."""
 
 
-def evaluate_few_shot(protocol: str, spec: FewShotProtocol, features: Path, output: Path) -> None:
-    """Score frozen features on few-shot episodes and write one metrics file (percent).
+class FewShotProtocol(SplitProtocol):
+    """Episodes of few labelled images, a logistic regression each (AugSelf, transfer_few_shot.py)."""
 
-    The protocol is AugSelf's (transfer_few_shot.py): each episode draws `ways` classes and, of each, `shots` labelled
-    images and `queries` others, all from the images to score; features as they are; one-against-rest logistic
-    regression ½‖θ‖² + C · summed loss with the bias in θ (what liblinear minimises); a query belongs to the class with
-    the highest score. `top1` is the mean over episodes, `top1_ci95` the half width of its 95 % interval.
-
-    Raises:
-        MastError: the features file is unusable, or a class has fewer images than an episode takes.
-    """
-    started = time.perf_counter()
-    data = read_features(features)
-    split = select(data, spec.split)
-    metrics = {}
-    for column, (target, classes) in enumerate(data.classes.items()):
-        labels = split.score_labels[:, column]
-        _check_classes(protocol, spec, features, target, labels, classes)
-        accuracies = 100 * episode_accuracies(split.score_features, labels, spec)
-        deviation = accuracies.std(ddof=1)
-        metrics[target] = {
-            "top1": float(accuracies.mean()),
-            "top1_ci95": float(NORMAL_QUANTILE * deviation / np.sqrt(len(accuracies))),
-        }
-    write_metrics(
-        output,
-        protocol=protocol,
-        spec=spec,
-        version=VERSION,
-        metadata=data.metadata,
-        metrics=metrics,
-        counts={"train": 0, "test": len(split.score_features), "episodes": spec.episodes},
-        seconds=time.perf_counter() - started,
-        details={"ways": {target: min(spec.ways, len(classes)) for target, classes in data.classes.items()}},
+    READS = "features"
+    CAPTION = (
+        "Few-shot evaluation: in each episode a logistic regression is fitted to a few labelled images of a few "
+        "classes, on frozen features, and tested on other images of these classes. Mean over the episodes."
     )
+    TINY: ClassVar[dict[str, Any]] = {"shots": 1, "queries": 1, "episodes": 10}
+
+    kind: Literal["few-shot"]
+    shots: Count = 5
+    """Labelled images per class and episode."""
+    ways: Annotated[int, Field(ge=2)] = 5
+    """Classes per episode; a target with fewer classes shows all of them in every episode."""
+    queries: Count = 16
+    """Images to classify per class and episode."""
+    episodes: Annotated[int, Field(ge=2)] = 2000
+    inverse_strength: Positive = 1.0
+    """C of ½‖θ‖² + C · summed loss, bias included (scikit-learn's default, as in the source)."""
+    seed: int = 0
+    """Of the episodes: every encoder is scored on the same ones."""
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """An episode takes no more images of a class than there are."""
+        for target, sizes in self.class_sizes(task, "scored"):
+            if sizes.min() < self.shots + self.queries:
+                raise MastError(
+                    f"protocols.{name}: {self.shots} shots and {self.queries} queries are more than the {sizes.min()} "
+                    f"images of a class of target {target!r} of {task.name!r}; choose fewer, or more images"
+                )
+
+    def evaluate(self, inputs: FeatureInputs) -> Measured:
+        """Score frozen features on few-shot episodes.
+
+        The protocol is AugSelf's (transfer_few_shot.py): each episode draws `ways` classes and, of each, `shots`
+        labelled images and `queries` others, all from the images to score; features as they are; one-against-rest
+        logistic regression ½‖θ‖² + C · summed loss with the bias in θ (what liblinear minimises); a query belongs to
+        the class with the highest score. `top1` is the mean over episodes, `top1_ci95` the half width of its 95 %
+        interval.
+
+        Raises:
+            MastError: a class has fewer images than an episode takes.
+        """
+        data, metrics = inputs.features, {}
+        split = select(data, self.split)
+        for column, (target, classes) in enumerate(data.classes.items()):
+            labels = split.score_labels[:, column]
+            _check_classes(inputs.protocol, self, inputs.file, target, labels, classes)
+            accuracies = 100 * episode_accuracies(split.score_features, labels, self)
+            deviation = accuracies.std(ddof=1)
+            metrics[target] = {
+                "top1": float(accuracies.mean()),
+                "top1_ci95": float(NORMAL_QUANTILE * deviation / np.sqrt(len(accuracies))),
+            }
+        counts = {"train": 0, "test": len(split.score_features), "episodes": self.episodes}
+        ways = {target: min(self.ways, len(classes)) for target, classes in data.classes.items()}
+        return Measured(metrics, counts, {"ways": ways})
 
 
 def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:

@@ -1,54 +1,56 @@
 """Weighted nearest neighbours by cosine similarity."""
 
-import time
-from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from mast.config import KnnProtocol
 from mast.errors import MastError
-from mast.evaluation.features_file import read_features, select
-from mast.evaluation.metrics import classification_metrics, write_metrics
-
-VERSION = 1
-"""Raised when a change of this file changes results."""
+from mast.evaluation.features_file import select
+from mast.evaluation.inputs import FeatureInputs, Measured
+from mast.evaluation.metrics import classification_metrics
+from mast.protocols import PlannedTask, SplitProtocol
+from mast.settings import Count, Positive
 
 QUERIES_PER_CHUNK = 512
 
 
-def evaluate_knn(protocol: str, spec: KnnProtocol, features: Path, output: Path) -> None:
-    """Score frozen features with weighted kNN and write one metrics file (percent).
+class KnnProtocol(SplitProtocol):
+    """Weighted nearest neighbours by cosine similarity (Wu et al. 2018)."""
 
-    Top-1 and mean per class, and top-5 where a target has more than 5 classes: a class that none of the neighbours has
-    is never among the first five.
+    READS = "features"
+    CAPTION = "Nearest neighbours on frozen features: votes weighted by cosine similarity, nothing trained."
+    TINY: ClassVar[dict[str, Any]] = {"k": 2}
 
-    Raises:
-        MastError: the features file is unusable, or holds fewer training images than `k`.
-    """
-    started = time.perf_counter()
-    data = read_features(features)
-    split = select(data, spec.split)
-    if spec.k > len(split.train_features):
-        raise MastError(
-            f"protocols.{protocol}.k: {spec.k} neighbours but {features} has {len(split.train_features)} training "
-            "images; choose a smaller k"
-        )
-    similarity, neighbours = nearest_neighbours(split.train_features, split.score_features, spec.k)
-    metrics = {}
-    for column, (target, classes) in enumerate(data.classes.items()):
-        votes = class_votes(similarity, split.train_labels[neighbours, column], len(classes), spec.temperature)
-        scores = np.where(votes > 0, votes, -np.inf)
-        metrics[target] = classification_metrics(scores, split.score_labels[:, column])
-    write_metrics(
-        output,
-        protocol=protocol,
-        spec=spec,
-        version=VERSION,
-        metadata=data.metadata,
-        metrics=metrics,
-        counts={"train": len(split.train_features), "test": len(split.score_features)},
-        seconds=time.perf_counter() - started,
-    )
+    kind: Literal["knn"]
+    k: Count = 20
+    temperature: Positive = 0.07
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """There are `k` neighbours."""
+        self.check_count(name, task, "k")
+
+    def evaluate(self, inputs: FeatureInputs) -> Measured:
+        """Score frozen features with weighted kNN.
+
+        Top-1 and mean per class, and top-5 where a target has more than 5 classes: a class that none of the neighbours
+        has is never among the first five.
+
+        Raises:
+            MastError: there are fewer training images than `k`.
+        """
+        data, metrics = inputs.features, {}
+        split = select(data, self.split)
+        if self.k > len(split.train_features):
+            raise MastError(
+                f"protocols.{inputs.protocol}.k: {self.k} neighbours but {inputs.file} has "
+                f"{len(split.train_features)} training images; choose a smaller k"
+            )
+        similarity, neighbours = nearest_neighbours(split.train_features, split.score_features, self.k)
+        for column, (target, classes) in enumerate(data.classes.items()):
+            votes = class_votes(similarity, split.train_labels[neighbours, column], len(classes), self.temperature)
+            scores = np.where(votes > 0, votes, -np.inf)
+            metrics[target] = classification_metrics(scores, split.score_labels[:, column])
+        return Measured(metrics, {"train": len(split.train_features), "test": len(split.score_features)})
 
 
 def nearest_neighbours(train: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

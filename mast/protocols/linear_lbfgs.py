@@ -1,52 +1,73 @@
 """Linear probe: multinomial logistic regression on frozen features, by L-BFGS."""
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from scipy.optimize import minimize
+from pydantic import Field, model_validator
 
-from mast.config import LinearProtocol
 from mast.errors import MastError
-from mast.evaluation.features_file import Split, read_features, select
-from mast.evaluation.metrics import classification_metrics, percentage, write_metrics
+from mast.evaluation.features_file import Split, select
+from mast.evaluation.inputs import FeatureInputs, Measured
+from mast.evaluation.metrics import classification_metrics, percentage
+from mast.protocols import SplitProtocol
+from mast.settings import Count, Positive
 
-VERSION = 1
-"""Raised when a change of this file changes results."""
 
+class LinearProtocol(SplitProtocol):
+    """Multinomial logistic regression on frozen features by L-BFGS (AugSelf, transfer_linear_eval.py)."""
 
-def evaluate_linear(protocol: str, spec: LinearProtocol, features: Path, output: Path) -> None:
-    """Fit and score a linear classifier for every target of a task; write one metrics file (percent).
-
-    Top-1 and mean per class, and top-5 where a target has more than 5 classes. The protocol is AugSelf's
-    (transfer_linear_eval.py): features as they are, neither normalised nor augmented; summed cross-entropy + w‖θ‖²,
-    bias included; w from log-spaced values in ascending order, each fit started from the one before; w is chosen on the
-    validation images (of equals the strongest), the classifier refitted on all training images, and scored once.
-
-    Raises:
-        MastError: the features file is unusable, or has no validation images to choose w on.
-    """
-    started = time.perf_counter()
-    data = read_features(features)
-    split = select(data, spec.split)
-    if not split.validation.any() or split.validation.all():
-        raise MastError(f"{features}: val_indices leave no images to fit on or to choose on; prepare the data again")
-    probe = LinearProbe(split, spec)
-    metrics = {
-        target: probe.metrics(column, len(classes)) for column, (target, classes) in enumerate(data.classes.items())
-    }
-    write_metrics(
-        output,
-        protocol=protocol,
-        spec=spec,
-        version=VERSION,
-        metadata=data.metadata,
-        metrics=metrics,
-        counts={"train": len(split.train_features), "test": len(split.score_features)},
-        seconds=time.perf_counter() - started,
+    READS = "features"
+    CAPTION = (
+        "Linear evaluation: multinomial logistic regression by L-BFGS on frozen, unnormalised features. The strength "
+        "of the regularisation is chosen on the validation images; the classifier is then fitted again on all training "
+        "images and tested once."
     )
+    TINY: ClassVar[dict[str, Any]] = {
+        **{"strengths": 2, "strength_range": [1.0e-3, 1.0]},
+        **{"max_iterations": 100, "tolerance": 1.0e-4},
+    }
+
+    kind: Literal["linear-lbfgs"]
+    strengths: Annotated[int, Field(ge=1, le=200)] = 45
+    """Number of regularisation strengths, log-spaced, tried on the validation images."""
+    strength_range: tuple[Positive, Positive] = (1e-6, 1e5)
+    """Smallest and largest strength w of w‖θ‖² beside the summed cross-entropy."""
+    max_iterations: Count = 5000
+    """Of L-BFGS, for each fit."""
+    tolerance: Positive = 1e-9
+    """A fit ends when a step lowers the objective by less than this, nats per image."""
+
+    def evaluate(self, inputs: FeatureInputs) -> Measured:
+        """Fit and score a linear classifier for every target of a task.
+
+        Top-1 and mean per class, and top-5 where a target has more than 5 classes. The protocol is AugSelf's
+        (transfer_linear_eval.py): features as they are, neither normalised nor augmented; summed cross-entropy +
+        w‖θ‖², bias included; w from log-spaced values in ascending order, each fit started from the one before; w is
+        chosen on the validation images (of equals the strongest), the classifier refitted on all training images, and
+        scored once.
+
+        Raises:
+            MastError: there are no validation images to choose w on.
+        """
+        split = select(inputs.features, self.split)
+        if not split.validation.any() or split.validation.all():
+            raise MastError(
+                f"{inputs.file}: val_indices leave no images to fit on or to choose on; prepare the data again"
+            )
+        probe = LinearProbe(split, self)
+        metrics = {
+            target: probe.metrics(column, len(classes))
+            for column, (target, classes) in enumerate(inputs.features.classes.items())
+        }
+        return Measured(metrics, {"train": len(split.train_features), "test": len(split.score_features)})
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        if self.strength_range[0] > self.strength_range[1]:
+            raise ValueError("strength_range: the first strength is larger than the second; swap them")
+        return self
 
 
 class LinearProbe:
@@ -115,6 +136,8 @@ def fit_path(
     Yields:
         float64 [C, D + 1]: weights, and in the last column biases.
     """
+    from scipy.optimize import minimize
+
     targets = np.ascontiguousarray(np.eye(classes)[labels].T)
     rotated = np.zeros((classes, len(features.axes))) if start is None else start @ features.axes
     for strength in strengths:

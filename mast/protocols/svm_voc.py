@@ -1,24 +1,22 @@
 """Linear SVMs on frozen features of multi-label images: one per class, scored by average precision."""
 
-import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import precision_recall_curve
-from sklearn.model_selection import cross_val_score
-from sklearn.svm import LinearSVC
+from pydantic import Field
 
-from mast.config import SvmProtocol
 from mast.errors import MastError
-from mast.evaluation.features_file import PRESENCE, Features, Split, read_features, select
-from mast.evaluation.metrics import write_metrics
+from mast.evaluation.features_file import PRESENCE, Features, Split, select
+from mast.evaluation.inputs import FeatureInputs, Measured
+from mast.protocols import PlannedTask, SplitProtocol
+from mast.settings import Count, Positive
 
-VERSION = 1
-"""Raised when a change of this file changes results."""
+if TYPE_CHECKING:
+    from sklearn.svm import LinearSVC
 
 SMALLEST_NORM = 1e-5
 """Added to each image's norm before its features are divided by it (svm_trainer.py)."""
@@ -46,47 +44,67 @@ class OneClass:
     """bool [M]: the images to score for which it is not to be ignored."""
 
 
-def evaluate_svm(protocol: str, spec: SvmProtocol, features: Path, output: Path) -> None:
-    """Fit and score a linear SVM for every class of a task; write one metrics file (percent).
+class SvmProtocol(SplitProtocol):
+    """Linear SVMs, one for each class, on frozen features of multi-label images (VISSL's VOC07 benchmark)."""
 
-    The protocol is VISSL's (svm_trainer.py; configuration voc07): features divided by their norm; squared hinge loss,
-    images of the class weighted; C chosen for each class by the mean average precision of stratified cross-validation
-    on the training images (of equals the first), the SVM refitted on all of them and scored once. Images for which a
-    class is to be ignored count as images without it in training and are left out of its score.
-
-    A target with the values `absent` and `present` is one class of a multi-label data set: its metric is `AP`, and the
-    mean over these is `mAP` of the target `classes`. Of any other target each value is a class, and the metric `mAP`.
-
-    Raises:
-        MastError: the features file is unusable; or a class has fewer training images with or without it than folds, or
-            no image to score.
-    """
-    started = time.perf_counter()
-    data = read_features(features, ignore=True)
-    split = select(data, spec.split)
-    train, score = unit_rows(split.train_features), unit_rows(split.score_features)
-    every = list(classes_of(data, split))
-    for one in every:
-        _check_class(protocol, spec, features, one)
-    costs = [choose_cost(train, one.train, spec) for one in every]
-    precisions = [
-        100
-        * average_precision(
-            one.score[one.known], svm(cost, spec).fit(train, one.train).decision_function(score)[one.known]
-        )
-        for one, cost in zip(every, costs, strict=True)
-    ]
-    write_metrics(
-        output,
-        protocol=protocol,
-        spec=spec,
-        version=VERSION,
-        metadata=data.metadata,
-        metrics=_metrics(every, precisions),
-        counts={"train": len(train), "test": len(score)},
-        seconds=time.perf_counter() - started,
-        details={"costs": {f"{one.target} {one.name}": cost for one, cost in zip(every, costs, strict=True)}},
+    READS = "features"
+    IGNORES = True
+    SHOWN = ("mAP",)
+    CAPTION = (
+        "Multi-label evaluation: a linear SVM for each class on frozen, normalised features, its C chosen by "
+        "cross-validation. Mean average precision."
     )
+    TINY: ClassVar[dict[str, Any]] = {"costs": [1], "folds": 2, "max_iterations": 100}
+
+    kind: Literal["svm-voc"]
+    costs: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000)
+    """Values of C, of which cross-validation chooses one for each class."""
+    folds: Annotated[int, Field(ge=2)] = 3
+    positive_weight: Positive = 2.0
+    """Weight of an image that shows the class, relative to one that does not."""
+    max_iterations: Count = 2000
+    """Of liblinear's dual coordinate descent, for each fit."""
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """Every fold has an image with and one without each class."""
+        for target, sizes in self.class_sizes(task, "fitted"):
+            fewest = min(sizes.min(), sizes.sum() - sizes.max())
+            if fewest < self.folds:
+                raise MastError(
+                    f"protocols.{name}.folds: {self.folds} is more than the {fewest} training images with or without "
+                    f"a class of target {target!r} of {task.name!r}; choose fewer folds"
+                )
+
+    def evaluate(self, inputs: FeatureInputs) -> Measured:
+        """Fit and score a linear SVM for every class of a task.
+
+        The protocol is VISSL's (svm_trainer.py; configuration voc07): features divided by their norm; squared hinge
+        loss, images of the class weighted; C chosen for each class by the mean average precision of stratified
+        cross-validation on the training images (of equals the first), the SVM refitted on all of them and scored once.
+        Images for which a class is to be ignored count as images without it in training and are left out of its score.
+
+        A target with the values `absent` and `present` is one class of a multi-label data set: its metric is `AP`, and
+        the mean over these is `mAP` of the target `classes`. Of any other target each value is a class, and the metric
+        `mAP`.
+
+        Raises:
+            MastError: a class has fewer training images with or without it than folds, or no image to score.
+        """
+        split = select(inputs.features, self.split)
+        train, score = unit_rows(split.train_features), unit_rows(split.score_features)
+        every = list(classes_of(inputs.features, split))
+        for one in every:
+            _check_class(inputs.protocol, self, inputs.file, one)
+        costs = [choose_cost(train, one.train, self) for one in every]
+        precisions = [
+            100
+            * average_precision(
+                one.score[one.known], svm(cost, self).fit(train, one.train).decision_function(score)[one.known]
+            )
+            for one, cost in zip(every, costs, strict=True)
+        ]
+        chosen = {f"{one.target} {one.name}": cost for one, cost in zip(every, costs, strict=True)}
+        return Measured(_metrics(every, precisions), {"train": len(train), "test": len(score)}, {"costs": chosen})
 
 
 def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
@@ -100,6 +118,9 @@ def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
 
 def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> float:
     """The C with the best cross-validated average precision for a class; `shown` is bool [N]."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import cross_val_score
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # max_iterations is part of the protocol
         means = [
@@ -109,8 +130,10 @@ def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> f
     return spec.costs[int(np.argmax(means))]
 
 
-def svm(cost: float, spec: SvmProtocol) -> LinearSVC:
+def svm(cost: float, spec: SvmProtocol) -> "LinearSVC":
     """A classifier that is not fitted yet, for features [N, D] and bool [N]."""
+    from sklearn.svm import LinearSVC
+
     return LinearSVC(
         C=cost,
         class_weight={True: spec.positive_weight, False: 1},
@@ -129,6 +152,8 @@ def average_precision(shown: np.ndarray, scores: np.ndarray) -> float:
         shown: bool [M], at least one True.
         scores: float [M].
     """
+    from sklearn.metrics import precision_recall_curve
+
     precision, recall, _ = precision_recall_curve(shown, scores)  # recall falls from 1 to 0
     return min(float(-np.diff(recall) @ np.maximum.accumulate(precision)[:-1]), 1.0)  # rounding
 

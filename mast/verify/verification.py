@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from safetensors import safe_open
 
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
+from mast.evaluation.features_file import read_origin
 from mast.files import SEAL, WEIGHTS_METADATA, read_json, sha256_file
-from mast.records import Manifest, MetricsFile
-from mast.results import Results
+from mast.records import Manifest, MetricsFile, Origin
+from mast.results import PREDICTIONS_SUFFIX, Results, predictions_of
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 
@@ -133,22 +133,28 @@ class Verification:
 
     def _features(self) -> Problems:
         for file in self._found("features/*/*/*/*.npz"):
-            if file in self._unreadable:
-                continue
-            with np.load(file, allow_pickle=False) as arrays:
-                metadata = json.loads(str(arrays["metadata"]))
-            dataset, run, seed = file.relative_to(self.results).parts[1:4]
-            yield from self._origin(file, metadata, dataset, run, seed, file.stem)
+            if file not in self._unreadable:
+                try:
+                    origin = read_origin(file)
+                except MastError as error:
+                    yield file, str(error).removeprefix(f"{file}: ")
+                    continue
+                *names, seed, _ = file.relative_to(self.results / "features").parts
+                yield from self._origin(file, origin, *names, seed, file.stem)
 
     def _metrics(self) -> Problems:
         for file in self._found("metrics/*/*/*/*/*.json"):
-            if file in self._unreadable or file.name.endswith(".predictions.json"):
+            if file in self._unreadable or file.name.endswith(PREDICTIONS_SUFFIX):
                 continue
-            content = read_json(file)
-            _, _, task, dataset, run, _ = file.relative_to(self.results).parts
-            yield from self._origin(file, content, dataset, run, file.stem, task)
-            if recorded := content.get("details", {}).get("predictions_sha256"):
-                yield from self._same_file(file.with_suffix(".predictions.json"), "content", recorded, file.name)
+            try:
+                record = MetricsFile.read(file)
+            except MastError as error:
+                yield file, str(error).removeprefix(f"{file}: ")
+                continue
+            _, task, *names, _ = file.relative_to(self.results / "metrics").parts
+            yield from self._origin(file, record, *names, file.stem, task)
+            if recorded := (record.details or {}).get("predictions_sha256"):
+                yield from self._same_file(predictions_of(file), "content", recorded, file.name)
 
     def _analyses(self) -> Problems:
         for file in self._found("analysis/*/*/*/analysis.json"):
@@ -184,20 +190,19 @@ class Verification:
             yield from self._same(file, "content", self._sha256(file), self._sha256(encoder), encoder)
 
     def _origin(
-        self, file: Path, recorded: Mapping[str, Any], dataset: str, run: str, seed: str, task: str
+        self, file: Path, recorded: Origin | MetricsFile, dataset: str, run: str, seed: str, task: str
     ) -> Problems:
         """What a features or metrics file says of where it comes from, against its path and those files."""
         for key, place in (("dataset", dataset), ("run", run), ("task", task)):
-            yield from self._same(file, key, recorded[key], place, "its path")
-        yield from self._same(file, "seed", f"seed{recorded['seed']}", seed, "its path")
-        folder = self.results / "pretrain" / dataset / run / seed
-        encoder, run_file = folder / "encoder.safetensors", folder / "run.json"
-        yield from self._same(file, "encoder_sha256", recorded["encoder_sha256"], self._sha256(encoder), encoder)
-        yield from self._same(file, "task_sha256", recorded["task_sha256"], self._data_sha256(task), f"data {task!r}")
-        known = run_file.exists() and run_file not in self._unreadable
-        record = read_json(run_file) if known else {}
+            yield from self._same(file, key, getattr(recorded, key), place, "its path")
+        yield from self._same(file, "seed", f"seed{recorded.seed}", seed, "its path")
+        made = Results(self.results).run(dataset, run, seed.removeprefix("seed"))
+        yield from self._same(file, "encoder_sha256", recorded.encoder_sha256, self._sha256(made.encoder), made.encoder)
+        yield from self._same(file, "task_sha256", recorded.task_sha256, self._data_sha256(task), f"data {task!r}")
+        known = made.record.exists() and made.record not in self._unreadable
+        record = read_json(made.record) if known else {}
         for key in ("spec_sha256", "data_sha256"):
-            yield from self._same(file, key, recorded[key], record.get(key), run_file)
+            yield from self._same(file, key, getattr(recorded, key), record.get(key), made.record)
 
     def _same_file(self, file: Path, what: str, recorded: str, where: object) -> Problems:
         if file.exists():

@@ -11,7 +11,7 @@ from mast.analysis import analyze
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.writer import Writer
 from mast.errors import MastError
 from mast.models.encoder import build_encoder

@@ -10,7 +10,7 @@ from support import ROOT
 from support.additions import copy_of_checkout
 
 from mast.augment.settings import FIFTEEN, SETS, PolicySpec
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 from mast.errors import MastError
 from mast.files import sha256_json
 from mast.settings import parse
@@ -36,7 +36,7 @@ HASHES_OF_RUNS = """
 import json
 from pathlib import Path
 from mast.augment.settings import NAMES, SETS
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 from mast.files import sha256_json
 experiment = load_experiment(Path("config/config.yaml"))
 specs = {run: experiment.pretrain_spec(run) for run in ("mast", "vicreg")}

@@ -3,7 +3,7 @@
 import pytest
 from support import ROOT
 
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 
 CONFIG = ROOT / "config"
 CLAIM = load_experiment(CONFIG / "claim.yaml")

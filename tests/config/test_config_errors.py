@@ -8,7 +8,8 @@ import pytest
 import yaml
 from support import ROOT
 
-from mast.config import Experiment, load_experiment
+from mast.config.experiment import Experiment
+from mast.config.load import load_experiment
 from mast.errors import MastError
 from mast.settings import parse
 

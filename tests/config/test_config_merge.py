@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import ROOT
 
-from mast.config import Experiment, PretrainSpec, load_experiment
-from mast.config.experiment import merge
+from mast.config.experiment import Experiment, merge
+from mast.config.load import load_experiment
+from mast.config.pretrain import PretrainSpec
 from mast.settings import parse, parse_spec
 
 CONFIG = ROOT / "config"

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from support import ROOT
 
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 from mast.config.published import find_published, read_published
 from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError

@@ -5,10 +5,10 @@ import copy
 import pytest
 from pydantic import TypeAdapter
 
-from mast.config import DetectionProtocol, Experiment, ProtocolSpec
-from mast.config.shown import table_facts
+from mast.config.experiment import Experiment, ProtocolSpec
 from mast.config.tables import TableSpec, shown_setting, table_row
 from mast.errors import MastError
+from mast.protocols.detection import DetectionProtocol
 from mast.settings import parse
 
 CONFIG = {
@@ -95,7 +95,7 @@ def test_shown_values(key, shown):
     ],
 )
 def test_what_is_shown_is_said_by_the_protocol(protocol, facts):
-    found = TableSpec(**_VALUES, **table_facts(TypeAdapter(ProtocolSpec).validate_python(protocol)))
+    found = TableSpec(**_VALUES, **TypeAdapter(ProtocolSpec).validate_python(protocol).table_facts())
     assert (found.shown, found.averaged, found.unit) == facts
 
 
@@ -108,7 +108,7 @@ def test_what_is_shown_is_said_by_the_protocol(protocol, facts):
 )
 def test_the_note_names_the_detector(settings, detector):
     protocol = DetectionProtocol(kind="detection", **settings)
-    assert table_facts(protocol)["note"].startswith(f"The detector is torchvision's {detector} a deviation")
+    assert protocol.note.startswith(f"The detector is torchvision's {detector} a deviation")
 
 
 def test_only_methods_that_learn_from_labels_are_set_apart():

@@ -1,18 +1,15 @@
 """Features of an encoder file on a prepared data set."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from mast.config import KnnProtocol
 from mast.data.prepared.writer import Writer
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
-from mast.evaluation.metrics import write_metrics
 from mast.files import sha256_file
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import save_encoder
@@ -27,8 +24,8 @@ METADATA = {
     "encoder": SPEC.model_dump_json(),
     "mean": "[0.1, 0.2, 0.3]",
     "std": "[0.4, 0.5, 0.6]",
-    "spec_sha256": "1",
-    "data_sha256": "2",
+    "spec_sha256": "1" * 64,
+    "data_sha256": "2" * 64,
 }
 
 
@@ -73,8 +70,8 @@ def test_features_are_those_of_the_encoder_in_eval_mode(encoder: Path, tmp_path:
     assert features.train_features.dtype == np.float32
     assert features.val_indices.tolist() == [1, 2, 5]
     assert features.classes == {"parity": ["even", "odd"]}
-    assert features.metadata["task"] == "toy"
-    assert features.metadata["encoder_sha256"] == sha256_file(encoder)
+    assert features.origin.task == "toy"
+    assert features.origin.encoder_sha256 == sha256_file(encoder)
 
 
 def test_extracting_twice_gives_the_same_bytes(encoder: Path, tmp_path: Path) -> None:
@@ -104,28 +101,3 @@ def test_an_encoder_that_diverged_is_named(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"nan\.safetensors: non-finite features for 20 of 20 train images of 'toy'"):
         extract_features(file, prepare(tmp_path / "toy"), tmp_path / "f.npz")
     assert not (tmp_path / "f.npz").exists()
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 100.1])
-def test_metrics_that_are_no_percentage_are_refused(tmp_path: Path, value: float) -> None:
-    with pytest.raises(MastError, match="box AP is"):
-        metrics(tmp_path / "m.json", {"AP50": 100.0, "AP": value})
-    assert not (tmp_path / "m.json").exists()
-
-
-def test_an_undefined_metric_is_null(tmp_path: Path) -> None:
-    metrics(tmp_path / "m.json", {"AP": 0.0, "APl": None})
-    assert json.loads((tmp_path / "m.json").read_text())["metrics"] == {"box": {"AP": 0.0, "APl": None}}
-
-
-def metrics(path: Path, values: dict[str, float | None]) -> None:
-    write_metrics(
-        path,
-        protocol="p",
-        spec=KnnProtocol(kind="knn"),
-        version=1,
-        metadata={**METADATA, "task": "t", "task_sha256": "3", "encoder_sha256": "4"},
-        metrics={"box": values},
-        counts={"train": 1, "test": 1},
-        seconds=0.0,
-    )

@@ -7,17 +7,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import Experiment, Semi1Protocol
+from mast.config.experiment import Experiment
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.folder import FolderData
 from mast.errors import MastError
+from mast.evaluation.run import evaluate_encoder
 from mast.evaluation.subset_list import listed_positions
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import save_encoder
 from mast.models.settings import EncoderSpec
 from mast.preflight.experiment import check_experiment
-from mast.protocols.semi import evaluate_semi, subset_hash
+from mast.protocols._semi import subset_hash
+from mast.protocols.semi_1 import Semi1Protocol
 from mast.settings import parse
 
 NAMES = [f"n0{label}_{number}.JPEG" for label in (1, 2) for number in range(6)]
@@ -112,13 +114,13 @@ def test_a_list_that_cannot_be_used_is_found_when_the_workflow_is_planned(
 
 def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
     prepared(tmp_path)
-    encoder = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 4, 4, 4))
-    metadata = {"run": "r", "dataset": "d", "seed": "0", "encoder": encoder.model_dump_json(), "spec_sha256": "1"}
-    metadata |= {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]", "data_sha256": "2"}
+    encoder = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 4, 4))
+    metadata = {"run": "r", "dataset": "d", "seed": "0", "encoder": encoder.model_dump_json(), "spec_sha256": "1" * 64}
+    metadata |= {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]", "data_sha256": "2" * 64}
     save_encoder(tmp_path / "encoder.safetensors", build_encoder(encoder), metadata)
     chosen = [1, 4, 6, 11]
     listed = write(tmp_path / "list.txt", [NAMES[position] for position in reversed(chosen)])
     spec = Semi1Protocol(kind="semi-1", epochs=1, batch_size=4, subset_list=str(listed))
-    evaluate_semi("semi-1", spec, tmp_path / "encoder.safetensors", tmp_path / "data", tmp_path / "m.json")
+    evaluate_encoder("semi-1", spec, tmp_path / "encoder.safetensors", tmp_path / "data", tmp_path / "m.json")
     found = json.loads((tmp_path / "m.json").read_text())
     assert found["details"]["labelled"] == {"class": {"count": 4, "sha256": subset_hash(np.array(chosen))}}

@@ -15,7 +15,7 @@ from support.victims import DETECTION, PRETRAIN
 from mast.analysis.run import analyze
 from mast.checkpoint import Checkpoints
 from mast.cli import main
-from mast.config import DetectionProtocol, KnnProtocol, PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.data.readers.shapes import ShapesData
@@ -23,11 +23,12 @@ from mast.data.readers.shapes_scenes import ScenesData
 from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
+from mast.evaluation.run import evaluate_encoder, evaluate_features
 from mast.files import read_json
 from mast.models.encoder_file import read_weights
 from mast.pretraining.run import pretrain
-from mast.protocols.detection import evaluate_detection
-from mast.protocols.knn import evaluate_knn
+from mast.protocols.detection import DetectionProtocol
+from mast.protocols.knn import KnnProtocol
 from mast.reporting.figures.certainty import _read as read_extremes
 from mast.reporting.figures.detections import _predictions as read_predictions
 from mast.reporting.read import read_metrics_log, read_table
@@ -56,9 +57,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pretrain(spec, "mast", 0, results / "data/shapes", results / RUN, "cpu", 1)
     encoder, features = results / RUN / "encoder.safetensors", results / "features/shapes/mast/seed0/shapes.npz"
     extract_features(encoder, results / "data/shapes", features)
-    evaluate_knn("knn", KnnProtocol(kind="knn", k=3), features, results / METRICS)
+    evaluate_features("knn", KnnProtocol(kind="knn", k=3), features, results / METRICS)
     detection = DetectionProtocol.model_validate(DETECTION | {"epochs": 1})
-    evaluate_detection("detection", detection, encoder, results / "data/scenes", results / DETECTIONS, 0)
+    evaluate_encoder("detection", detection, encoder, results / "data/scenes", results / DETECTIONS, 0)
     analyze(results / RUN, results / "data/shapes", results / ANALYSIS)
     for step in (1, 2):
         state = {"weights": torch.arange(100.0) * step, "records": []}

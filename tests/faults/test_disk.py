@@ -27,7 +27,7 @@ COMMANDS = {
     "preparing data": ("prepare", "--dataset", "shapes"),
     "pretraining": ("pretrain", "--run", "mast", "--seed", "0", "--gpus", "0"),
     "writing features": ("features", "--run", "mast", "--task", "shapes", "--seed", "0", "--gpus", "0"),
-    "writing metrics": ("knn", *NAMES),
+    "writing metrics": ("evaluate", *NAMES),
     "writing tables": ("table", "--study", "knn", "--published", str(ROOT / "config/published.yaml")),
 }
 ROOM_FOR_ONE_CHECKPOINT = 3 * MEBIBYTE // 4

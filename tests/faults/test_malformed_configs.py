@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support import ROOT
 from support.projects import Project, new_project
 
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 from mast.config.plan import figure_files, health_files, study_metrics
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment

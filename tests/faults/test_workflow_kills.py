@@ -92,11 +92,11 @@ def test_a_job_that_the_system_kills_is_named_and_its_rerun_heals(
     run = finished.copy(tmp_path / "experiment", "metrics/detection", "tables")
     with fault("kill -9 of one job (out of memory)"):
         snakemake = run.snakemake()
-        wait_for(lambda: processes_of(run, "detect"), 120, "no detector is trained")
-        for pid in processes_of(run, "detect"):
+        wait_for(lambda: processes_of(run, "evaluate"), 120, "no detector is trained")
+        for pid in processes_of(run, "evaluate"):
             os.kill(pid, signal.SIGKILL)
         assert snakemake.wait(120) != 0
-        assert "Error in rule train_detector" in run.output
+        assert "Error in rule evaluate_scenes" in run.output
         assert "results/logs/metrics/detection/scenes/shapes/mast/seed0.json.log" in run.output
         run.wait_until_quiet()
         run.finish()
@@ -107,16 +107,15 @@ def test_a_job_that_the_system_kills_is_named_and_its_rerun_heals(
 def test_a_job_without_memory_is_named_and_its_rerun_heals(finished: Finished, tmp_path: Path, fault: Fault) -> None:
     """The job's address space is limited so that its libraries do not fit."""
     run = finished.copy(tmp_path / "experiment", "metrics/linear", "tables")
-    limited = tmp_path / "bin/mast"
+    limited = tmp_path / "limited/sitecustomize.py"  # which each interpreter imports first
     limited.parent.mkdir()
-    limit = '[ "$1" = linear ] && ulimit -v 100000'  # of the rule's command alone: tables would fail first
-    limited.write_text(f'#!/bin/sh\n{limit}\nexec "{sys.executable}" -m mast.cli "$@"\n')
-    limited.chmod(0o755)
-    path = f"{limited.parent}{os.pathsep}{run.environment['PATH']}"
+    limit = "resource.setrlimit(resource.RLIMIT_AS, (10**8, 10**8))"  # of the rule's command alone: tables fail first
+    limited.write_text(f"import resource, sys\nif 'evaluate' in sys.orig_argv: {limit}\n")
+    path = os.pathsep.join(filter(None, [str(limited.parent), run.environment.get("PYTHONPATH")]))
     with fault("memory limit of a job too low"):
-        snakemake = run.snakemake(env=run.environment | {"PATH": path})
+        snakemake = run.snakemake(env=run.environment | {"PYTHONPATH": path})
         assert snakemake.wait(120) != 0
-        assert "Error in rule evaluate_linear" in run.output
+        assert "Error in rule evaluate_features" in run.output
         assert "Logfile results/logs/metrics/linear/shapes/shapes/mast/seed0.json.log" in run.output
         run.wait_until_quiet()
         run.finish()

@@ -9,7 +9,7 @@ import torch
 from timm.models.resnet import BasicBlock
 from torch import nn
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.errors import MastError
 from mast.models.encoder import build_encoder
 from mast.models.settings import EncoderSpec

@@ -10,9 +10,10 @@ from support.fixture_data import OWN_FOLDERS, write_sources
 from support.layouts import LAYOUTS
 from support.projects import Project
 
-from mast.config.scale import TINY_PROTOCOLS, TINY_RUN
+from mast.config.scale import TINY_RUN
 from mast.data.prepared.store import open_prepared
 from mast.data.sources.catalogue import SOURCES
+from mast.protocols import PROTOCOLS
 
 UNLABELED = "stl10-unlabeled"
 LABELED = sorted(set(SOURCES) - {UNLABELED})
@@ -49,8 +50,8 @@ def configuration(data: Path) -> dict[str, object]:
         "protocols": {
             "knn": {"kind": "knn", "k": 2},
             "linear": {"kind": "linear-lbfgs", "strengths": 2, "strength_range": [1.0e-4, 1.0e-2]},
-            "svm": {"kind": "svm-voc"} | TINY_PROTOCOLS["svm-voc"],
-            "detection": {"kind": "detection"} | TINY_PROTOCOLS["detection"],
+            "svm": {"kind": "svm-voc"} | PROTOCOLS["svm-voc"].TINY,
+            "detection": {"kind": "detection"} | PROTOCOLS["detection"].TINY,
         },
         "studies": {
             "knn": study("kNN", "knn", BY_KNN),

@@ -8,7 +8,8 @@ from support import ROOT
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mast.config import PretrainSpec, load_experiment
+from mast.config.load import load_experiment
+from mast.config.pretrain import PretrainSpec
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
 

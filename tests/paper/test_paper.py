@@ -16,7 +16,7 @@ from support import ROOT
 from support.fixture_data import write_all
 
 from mast.cli import main
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 
 PAPERS = ("stl10", "imagenet")
 SHOWN = ("top1", "top5", "mean_per_class", "mAP", "AP", "AP50", "AP75")

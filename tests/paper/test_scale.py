@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from support import ROOT
 
-from mast.config import load_experiment
+from mast.config.load import load_experiment
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.data.prepare import prepare
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment

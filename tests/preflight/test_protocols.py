@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mast.config import DataSpec, Experiment
+from mast.config.experiment import DataSpec, Experiment
 from mast.data.known_labels import KnownLabels
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
@@ -15,7 +15,7 @@ from mast.data.readers.folder import FolderData
 from mast.data.readers.shapes import ShapesData
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
-from mast.protocols.semi import labelled_subset
+from mast.protocols._semi import labelled_subset
 from mast.settings import parse
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.readers.shapes import ShapesData
 from mast.pretraining.run import pretrain

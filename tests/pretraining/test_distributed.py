@@ -16,7 +16,7 @@ from support import ROOT
 from support.distributed_worker import BATCH, CASES, TINY, float64, make_data, step
 
 from mast.cli import main
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.distributed import World
 from mast.errors import MastError
 from mast.learner import Learner

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.readers.shapes import ShapesData
 from mast.errors import MastError

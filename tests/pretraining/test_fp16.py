@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.store import open_prepared
 from mast.learner import Learner
 from mast.methods import Outcome

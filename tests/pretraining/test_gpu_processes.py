@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import distributed, nn
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.data.readers.shapes import ShapesData

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mast.config import OptimizerSpec
+from mast.config.pretrain import OptimizerSpec
 from mast.pretraining.optim import build_optimizer, learning_rate, set_learning_rate
 
 

@@ -9,7 +9,7 @@ import pytest
 import mast
 from mast.cli import main
 from mast.commit import code_version
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.files import sha256_json
 from mast.settings import parse
 

@@ -14,7 +14,7 @@ import torchvision
 from safetensors.torch import load_file
 
 from mast.checkpoint import Checkpoints
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.writer import Writer, channel_statistics
 from mast.errors import MastError
 from mast.learner import Learner

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from mast.config import Semi1Protocol, Semi10Protocol, SemiProtocol
 from mast.data.embedded.shapes import TARGETS, draw_labels
 from mast.data.prepared.splits import stratified_split
 from mast.data.readers.digits import DigitsData
 from mast.data.readers.shapes import ShapesData
-from mast.protocols.semi import labelled_subset
+from mast.protocols._semi import SemiProtocol, labelled_subset
+from mast.protocols.semi_1 import Semi1Protocol
+from mast.protocols.semi_10 import Semi10Protocol
 
 SPLITS = Path(__file__).with_name("splits")
 PROTOCOLS = (

@@ -11,21 +11,22 @@ from pycocotools import mask as coco_mask
 from torch.utils.data import DataLoader
 
 from mast.checkpoint import Checkpoints
-from mast.config import DetectionProtocol
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.data.readers.coco import CocoData
 from mast.data.readers.shapes import ShapesData
 from mast.data.readers.shapes_scenes import ScenesData
 from mast.errors import MastError
+from mast.evaluation import detection
 from mast.evaluation.coco_metrics import average_precision
+from mast.evaluation.detection import DetectorTraining, detect, lr_factor
 from mast.evaluation.detection_images import DetectionImages, flipped
+from mast.evaluation.run import evaluate_encoder
 from mast.models.detector import Detector, stage_channels
 from mast.models.encoder import STAGES, build_encoder
 from mast.models.encoder_file import load_encoder, save_encoder
 from mast.models.settings import EncoderSpec
-from mast.protocols import detection
-from mast.protocols.detection import detect, evaluate_detection, lr_factor, train_detector
+from mast.protocols.detection import DetectionProtocol
 
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
 
@@ -36,8 +37,8 @@ METADATA = {
     "encoder": ENCODER.model_dump_json(),
     "mean": "[0.5, 0.5, 0.5]",
     "std": "[0.25, 0.25, 0.25]",
-    "spec_sha256": "1",
-    "data_sha256": "2",
+    "spec_sha256": "1" * 64,
+    "data_sha256": "2" * 64,
 }
 
 PROTOCOL = DetectionProtocol(
@@ -83,12 +84,12 @@ def build(encoder: Path, spec: DetectionProtocol) -> tuple[Detector, torch.nn.Mo
 
 def train(detector: Detector, data: Path, spec: DetectionProtocol, checkpoints: Path) -> None:
     images = DetectionImages(open_prepared(data), "train")
-    train_detector(detector, images, spec, "detection", 0, "cpu", Checkpoints(checkpoints, {}))
+    DetectorTraining(detector, images, spec, "detection", 0, "cpu").run(Checkpoints(checkpoints, {}))
 
 
 def test_same_seed_same_metrics_another_seed_another_detector(encoder: Path, scenes: Path, tmp_path: Path) -> None:
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        evaluate_detection("detection", PROTOCOL, encoder, scenes, tmp_path / f"{name}.json", seed)
+        evaluate_encoder("detection", PROTOCOL, encoder, scenes, tmp_path / f"{name}.json", seed)
     predictions = {name: (tmp_path / f"{name}.predictions.json").read_text() for name in "abc"}
     assert predictions["a"] == predictions["b"] != predictions["c"]
     result = json.loads((tmp_path / "a.json").read_text())
@@ -101,7 +102,7 @@ def test_same_seed_same_metrics_another_seed_another_detector(encoder: Path, sce
 
 def test_masks_are_scored_beside_boxes(encoder: Path, scenes: Path, tmp_path: Path) -> None:
     spec = PROTOCOL.model_copy(update={"masks": True, "mask_channels": 8})
-    evaluate_detection("detection", spec, encoder, scenes, tmp_path / "m.json", 0)
+    evaluate_encoder("detection", spec, encoder, scenes, tmp_path / "m.json", 0)
     metrics = json.loads((tmp_path / "m.json").read_text())["metrics"]
     predictions = json.loads((tmp_path / "m.predictions.json").read_text())
     coco = open_prepared(scenes).annotations("test")
@@ -146,7 +147,7 @@ def test_a_detector_learns_its_training_scenes(scenes: Path, tmp_path: Path) -> 
     torch.manual_seed(0)
     detector, _ = build(write_encoder(tmp_path / "e.safetensors"), spec)
     images = DetectionImages(open_prepared(scenes), "train", masks=True)
-    train_detector(detector, images, spec, "detection", 0, "cpu", Checkpoints(tmp_path / "kept", {}))
+    DetectorTraining(detector, images, spec, "detection", 0, "cpu").run(Checkpoints(tmp_path / "kept", {}))
     found = detect(detector, images, 4, "cpu")
     assert average_precision(images.coco, found, "box")["AP50"] > 40
     assert average_precision(images.coco, found, "mask")["AP50"] > 40
@@ -278,7 +279,7 @@ def test_unusable_input_ends_in_one_line_without_a_metrics_file(encoder: Path, s
         (steep, encoder, scenes, "protocols.voc.lr: training of the detector diverged at step"),
     ):
         with pytest.raises(MastError) as error:
-            evaluate_detection("voc", spec, encoder_file, data, tmp_path / "out" / "m.json", 0)
+            evaluate_encoder("voc", spec, encoder_file, data, tmp_path / "out" / "m.json", 0)
         assert message in str(error.value)
         assert "\n" not in str(error.value)
         assert not (tmp_path / "out").exists()

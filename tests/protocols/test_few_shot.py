@@ -6,18 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.origins import ORIGIN
 
-from mast.config import FewShotProtocol
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
-from mast.protocols.few_shot import draw_episodes, episode_accuracies, evaluate_few_shot, fit_dual
-
-METADATA = dict.fromkeys(("spec_sha256", "data_sha256", "encoder_sha256", "task_sha256"), "x") | {
-    "run": "mast",
-    "dataset": "shapes",
-    "seed": "0",
-    "task": "shapes",
-}
+from mast.evaluation.run import evaluate_features
+from mast.protocols.few_shot import FewShotProtocol, draw_episodes, episode_accuracies, fit_dual
 
 
 def clusters(count: int, classes: int, spread: float) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +23,7 @@ def clusters(count: int, classes: int, spread: float) -> tuple[np.ndarray, np.nd
 def write(path: Path, values: np.ndarray, *columns: np.ndarray) -> None:
     labels = np.stack(columns, axis=1)
     classes = {f"t{t}": [f"c{i}" for i in range(column.max() + 1)] for t, column in enumerate(columns)}
-    write_features(path, Features(values, values, labels, labels, np.arange(0, len(values), 4), classes, METADATA))
+    write_features(path, Features(values, values, labels, labels, np.arange(0, len(values), 4), classes, ORIGIN))
 
 
 @pytest.mark.parametrize(("shots", "spread", "strength"), [(1, 1.0, 1.0), (5, 1.5, 1.0), (5, 4.0, 100.0)])
@@ -77,7 +71,7 @@ def test_separable_classes_are_learned_and_shuffled_labels_are_chance(tmp_path: 
     shuffled = np.random.default_rng(1).permutation(labels)
     write(tmp_path / "f.npz", values, labels, shuffled, labels % 3)
     spec = FewShotProtocol(kind="few-shot", shots=2, queries=10, episodes=200)
-    evaluate_few_shot("few", spec, tmp_path / "f.npz", tmp_path / "m.json")
+    evaluate_features("few", spec, tmp_path / "f.npz", tmp_path / "m.json")
     result = json.loads((tmp_path / "m.json").read_text())
     assert result["metrics"]["t0"] == {"top1": 100.0, "top1_ci95": 0.0}
     chance = result["metrics"]["t1"]
@@ -91,5 +85,5 @@ def test_a_class_with_too_few_images_is_named(tmp_path: Path) -> None:
     values, labels = clusters(80, 8, 0.01)
     write(tmp_path / "f.npz", values, labels)
     with pytest.raises(MastError, match=r"protocols\.few: 5 shots and 16 queries, but .* has 10 images of class 'c0'"):
-        evaluate_few_shot("few", FewShotProtocol(kind="few-shot"), tmp_path / "f.npz", tmp_path / "m.json")
+        evaluate_features("few", FewShotProtocol(kind="few-shot"), tmp_path / "f.npz", tmp_path / "m.json")
     assert not (tmp_path / "m.json").exists()

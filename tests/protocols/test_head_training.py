@@ -8,22 +8,24 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
+from support.origins import ORIGIN
 
-from mast.checkpoint import Checkpoints
-from mast.config import LinearSgdProtocol, Semi10Protocol, SemiProtocol, SvmProtocol
 from mast.data.prepared.store import open_prepared
 from mast.data.prepared.writer import Writer
 from mast.errors import MastError
+from mast.evaluation import sgd
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
 from mast.evaluation.images import labelled_images
+from mast.evaluation.inputs import EncoderInputs
+from mast.evaluation.run import evaluate_encoder, evaluate_features
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import save_encoder
 from mast.models.settings import EncoderSpec
-from mast.protocols import semi
-from mast.protocols.linear_sgd import evaluate_linear_sgd
-from mast.protocols.semi import evaluate_semi, finetune, labelled_subset, subset_hash
-from mast.protocols.svm_voc import evaluate_svm
+from mast.protocols._semi import SemiProtocol, finetune, labelled_subset, subset_hash
+from mast.protocols.linear_sgd import LinearSgdProtocol
+from mast.protocols.semi_10 import Semi10Protocol
+from mast.protocols.svm_voc import SvmProtocol
 
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
 METADATA = {
@@ -33,8 +35,8 @@ METADATA = {
     "encoder": ENCODER.model_dump_json(),
     "mean": "[0.5, 0.5, 0.5]",
     "std": "[0.25, 0.25, 0.25]",
-    "spec_sha256": "1",
-    "data_sha256": "2",
+    "spec_sha256": "1" * 64,
+    "data_sha256": "2" * 64,
 }
 COLOURS = np.array([[220, 30, 30], [30, 220, 30], [30, 30, 220]], np.uint8)
 NO_CROP = {"crop": {"probability": 0}, "flip": {"probability": 0}}
@@ -71,11 +73,11 @@ def result(path: Path) -> dict:
 
 
 def test_linear_head_learns_separable_classes_and_no_random_labels(encoder: Path, tmp_path: Path) -> None:
-    evaluate_linear_sgd("sgd", SGD, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
+    evaluate_encoder("sgd", SGD, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
     assert result(tmp_path / "m.json")["metrics"] == {
         "colour": {"top1": 100.0, "mean_per_class": 100.0, "top1_best_epoch": 100.0}
     }
-    evaluate_linear_sgd("sgd", SGD, encoder, prepare(tmp_path / "random", shuffled), tmp_path / "r.json")
+    evaluate_encoder("sgd", SGD, encoder, prepare(tmp_path / "random", shuffled), tmp_path / "r.json")
     metrics = result(tmp_path / "r.json")["metrics"]["colour"]
     assert abs(metrics["top1"] - 100 / 3) < 3 * 100 * np.sqrt(2 / 9 / 60)
     assert metrics["top1_best_epoch"] >= metrics["top1"]
@@ -85,7 +87,7 @@ def test_linear_head_without_augmentation_ends_where_scikit_learn_does(encoder: 
     """Noisy labels, so that the optimum is finite."""
     data = prepare(tmp_path / "toy", lambda labels: np.where(np.arange(len(labels))[:, None] % 4 == 0, 0, labels), 5)
     spec = LinearSgdProtocol(kind="linear-sgd", epochs=200, batch_size=90, lr_head=0.5, **NO_CROP)
-    evaluate_linear_sgd("sgd", spec, encoder, data, tmp_path / "m.json")
+    evaluate_encoder("sgd", spec, encoder, data, tmp_path / "m.json")
     extract_features(encoder, data, tmp_path / "f.npz")
     features = read_features(tmp_path / "f.npz")
     oracle = LogisticRegression(C=1.0, max_iter=10_000).fit(features.train_features, features.train_labels[:, 0])
@@ -96,7 +98,7 @@ def test_linear_head_without_augmentation_ends_where_scikit_learn_does(encoder: 
 
 def test_fine_tuning_learns_separable_classes_from_a_tenth_of_the_labels(encoder: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        evaluate_semi("semi", SEMI, encoder, prepare(tmp_path / "toy"), tmp_path / f"{name}.json")
+        evaluate_encoder("semi", SEMI, encoder, prepare(tmp_path / "toy"), tmp_path / f"{name}.json")
     found = result(tmp_path / "a.json")
     assert found["metrics"] == {"colour": {"top1": 100.0, "mean_per_class": 100.0}}
     of_this_run = {"seconds": 0, "content_sha256": ""}
@@ -106,7 +108,7 @@ def test_fine_tuning_learns_separable_classes_from_a_tenth_of_the_labels(encoder
 
 
 def test_fine_tuning_on_random_labels_is_chance(encoder: Path, tmp_path: Path) -> None:
-    evaluate_semi("semi", SEMI, encoder, prepare(tmp_path / "toy", shuffled), tmp_path / "m.json")
+    evaluate_encoder("semi", SEMI, encoder, prepare(tmp_path / "toy", shuffled), tmp_path / "m.json")
     assert abs(result(tmp_path / "m.json")["metrics"]["colour"]["top1"] - 100 / 3) < 3 * 100 * np.sqrt(2 / 9 / 60)
 
 
@@ -114,16 +116,17 @@ def test_batch_norm_is_in_train_mode_while_fine_tuning(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = []
-    load = semi.load_finite_encoder
+    load = sgd.load_finite_encoder
 
     def remembered(path: Path) -> tuple[torch.nn.Module, dict[str, str]]:
         trained.append(load(path))
         return trained[-1]
 
-    monkeypatch.setattr(semi, "load_finite_encoder", remembered)
-    images = labelled_images(open_prepared(prepare(tmp_path / "toy")), "test")
+    monkeypatch.setattr(sgd, "load_finite_encoder", remembered)
+    task = open_prepared(prepare(tmp_path / "toy"))
     spec = SEMI.model_copy(update={"epochs": 1})
-    scores = finetune("semi", spec, encoder, images, 3, "cpu", Checkpoints(tmp_path / "kept", {}))
+    inputs = EncoderInputs("semi", encoder, task, ORIGIN, 0, tmp_path / "kept")
+    scores = finetune(spec, inputs, labelled_images(task, "test"), 3, inputs.saved(spec))
     assert scores.shape == (60, 3)
     before, after = load(encoder)[0].state_dict(), trained[0][0].state_dict()
     assert not torch.equal(before["bn1.running_mean"], after["bn1.running_mean"])
@@ -143,7 +146,7 @@ def test_labelled_subset_holds_the_same_share_of_each_class(fraction: float, cou
 
 def test_validation_split_trains_on_the_other_images(encoder: Path, tmp_path: Path) -> None:
     spec = SGD.model_copy(update={"split": "val", "epochs": 1})
-    evaluate_linear_sgd("sgd", spec, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
+    evaluate_encoder("sgd", spec, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
     assert result(tmp_path / "m.json")["counts"] == {"train": 72, "test": 18}
 
 
@@ -156,11 +159,10 @@ def test_validation_split_trains_on_the_other_images(encoder: Path, tmp_path: Pa
         (lambda labels: labels, {"lr_head": 1e38}, r"protocols\.mine\.lr_head: training diverged in epoch"),
     ],
 )
-@pytest.mark.parametrize(("evaluate", "spec"), [(evaluate_linear_sgd, SGD), (evaluate_semi, SEMI)])
+@pytest.mark.parametrize("spec", [SGD, SEMI])
 def test_unusable_input_is_one_line_and_leaves_no_file(
     encoder: Path,
     tmp_path: Path,
-    evaluate: Callable[..., None],
     spec: LinearSgdProtocol | SemiProtocol,
     relabel: Callable[[np.ndarray], np.ndarray],
     update: dict[str, float],
@@ -168,20 +170,18 @@ def test_unusable_input_is_one_line_and_leaves_no_file(
 ) -> None:
     spec = spec.model_copy(update={"epochs": 4, **update})
     with pytest.raises(MastError, match=message) as error:
-        evaluate("mine", spec, encoder, prepare(tmp_path / "toy", relabel), tmp_path / "m.json")
+        evaluate_encoder("mine", spec, encoder, prepare(tmp_path / "toy", relabel), tmp_path / "m.json")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "m.json").exists()
 
 
-@pytest.mark.parametrize(("evaluate", "spec"), [(evaluate_linear_sgd, SGD), (evaluate_semi, SEMI)])
-def test_an_encoder_that_diverged_is_named(
-    tmp_path: Path, evaluate: Callable[..., None], spec: LinearSgdProtocol | SemiProtocol
-) -> None:
+@pytest.mark.parametrize("spec", [SGD, SEMI])
+def test_an_encoder_that_diverged_is_named(tmp_path: Path, spec: LinearSgdProtocol | SemiProtocol) -> None:
     model = build_encoder(ENCODER)
     torch.nn.init.constant_(model.layer4[0].bn2.bias, float("nan"))
     save_encoder(tmp_path / "nan.safetensors", model, METADATA)
     with pytest.raises(MastError, match=r"nan\.safetensors: layer4\.0\.bn2\.bias is not finite"):
-        evaluate("mine", spec, tmp_path / "nan.safetensors", prepare(tmp_path / "toy"), tmp_path / "m.json")
+        evaluate_encoder("mine", spec, tmp_path / "nan.safetensors", prepare(tmp_path / "toy"), tmp_path / "m.json")
     assert not (tmp_path / "m.json").exists()
 
 
@@ -200,9 +200,9 @@ def test_multi_label_data_pass_from_images_to_svms_and_nowhere_else(encoder: Pat
         writer.finish("voc", {}, "random", "none", targets, [0.5] * 3, [0.25] * 3)
     extract_features(encoder, tmp_path / "voc", tmp_path / "f.npz")
     spec = SvmProtocol(kind="svm-voc", costs=(100.0,), folds=2)
-    evaluate_svm("svm", spec, tmp_path / "f.npz", tmp_path / "m.json")
+    evaluate_features("svm", spec, tmp_path / "f.npz", tmp_path / "m.json")
     metrics = result(tmp_path / "m.json")["metrics"]
     assert metrics.keys() == {"classes", "red", "green", "blue"}
     assert metrics["classes"]["mAP"] > 99
     with pytest.raises(MastError, match="train label -1 of target 'green' is outside 0…1"):
-        evaluate_linear_sgd("sgd", SGD, encoder, tmp_path / "voc", tmp_path / "s.json")
+        evaluate_encoder("sgd", SGD, encoder, tmp_path / "voc", tmp_path / "s.json")

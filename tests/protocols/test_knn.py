@@ -8,18 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.neighbors import KNeighborsClassifier
+from support.origins import ORIGIN
 
-from mast.config import KnnProtocol
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
-from mast.protocols.knn import class_votes, evaluate_knn, nearest_neighbours
-
-METADATA = dict.fromkeys(("spec_sha256", "data_sha256", "encoder_sha256", "task_sha256"), "x") | {
-    "run": "mast",
-    "dataset": "shapes",
-    "seed": "0",
-    "task": "shapes",
-}
+from mast.evaluation.run import evaluate_features
+from mast.protocols.knn import KnnProtocol, class_votes, nearest_neighbours
 
 
 @settings(max_examples=25, deadline=None)
@@ -54,9 +48,9 @@ def test_scikit_learn_with_the_same_weights_finds_the_same_classes(k: int, tempe
 def test_random_labels_are_chance(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     values, labels = generator.normal(size=(2, 500, 8)).astype(np.float32), generator.integers(0, 4, (2, 500, 1))
-    features = Features(*values, *labels, np.arange(0, 500, 5), {"shape": list("abcd")}, METADATA)
+    features = Features(*values, *labels, np.arange(0, 500, 5), {"shape": list("abcd")}, ORIGIN)
     write_features(tmp_path / "f.npz", features)
-    evaluate_knn("knn", KnnProtocol(kind="knn"), tmp_path / "f.npz", tmp_path / "m.json")
+    evaluate_features("knn", KnnProtocol(kind="knn"), tmp_path / "f.npz", tmp_path / "m.json")
     top1 = json.loads((tmp_path / "m.json").read_text())["metrics"]["shape"]["top1"]
     assert abs(top1 - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 500)
 
@@ -82,13 +76,13 @@ def write(path: Path, count: int) -> None:
     labels = generator.integers(0, 3, (count, 1))
     values = (np.eye(6)[labels[:, 0]] + 0.05 * generator.normal(size=(count, 6))).astype(np.float32)
     validation = np.arange(0, count, 4)
-    write_features(path, Features(values, values, labels, labels, validation, {"shape": ["a", "b", "c"]}, METADATA))
+    write_features(path, Features(values, values, labels, labels, validation, {"shape": ["a", "b", "c"]}, ORIGIN))
 
 
 @pytest.mark.parametrize(("split", "counts"), [("test", (80, 80)), ("val", (60, 20))])
 def test_metrics_file_of_separated_clusters(tmp_path: Path, split: str, counts: tuple[int, int]) -> None:
     write(tmp_path / "f.npz", 80)
-    evaluate_knn("knn", KnnProtocol(kind="knn", k=5, split=split), tmp_path / "f.npz", tmp_path / "m.json")
+    evaluate_features("knn", KnnProtocol(kind="knn", k=5, split=split), tmp_path / "f.npz", tmp_path / "m.json")
     result = json.loads((tmp_path / "m.json").read_text())
     assert result["metrics"] == {"shape": {"top1": 100.0, "mean_per_class": 100.0}}
     assert result["counts"] == {"train": counts[0], "test": counts[1]}
@@ -108,10 +102,10 @@ def test_a_class_without_a_vote_is_not_among_the_first_five(tmp_path: Path) -> N
         labels,
         np.arange(0, 24, 3),
         {"shape": [str(label) for label in classes]},
-        METADATA,
+        ORIGIN,
     )
     write_features(tmp_path / "f.npz", features)
-    evaluate_knn("knn", KnnProtocol(kind="knn", k=3), tmp_path / "f.npz", tmp_path / "m.json")
+    evaluate_features("knn", KnnProtocol(kind="knn", k=3), tmp_path / "f.npz", tmp_path / "m.json")
     metrics = json.loads((tmp_path / "m.json").read_text())["metrics"]["shape"]
     assert (metrics["top1"], metrics["top5"]) == (12.5, 12.5)  # all three votes go to one class
 
@@ -119,5 +113,5 @@ def test_a_class_without_a_vote_is_not_among_the_first_five(tmp_path: Path) -> N
 def test_more_neighbours_than_images_is_named(tmp_path: Path) -> None:
     write(tmp_path / "f.npz", 16)
     with pytest.raises(MastError, match=r"protocols\.near\.k: 20 neighbours but .* has 16 training images"):
-        evaluate_knn("near", KnnProtocol(kind="knn"), tmp_path / "f.npz", tmp_path / "m.json")
+        evaluate_features("near", KnnProtocol(kind="knn"), tmp_path / "f.npz", tmp_path / "m.json")
     assert not (tmp_path / "m.json").exists()

@@ -8,25 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from support.origins import ORIGIN
 
-from mast.config import LinearProtocol
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, Split, read_features, select, write_features
-from mast.protocols.linear_lbfgs import LinearProbe, PrincipalFeatures, evaluate_linear, fit_path, with_ones
+from mast.evaluation.run import evaluate_features
+from mast.protocols.linear_lbfgs import LinearProbe, LinearProtocol, PrincipalFeatures, fit_path, with_ones
 from mast.settings import parse
 
+ORIGIN_OF_DIGITS = ORIGIN.model_copy(update={"run": "vicreg", "seed": 3, "task": "digits"})
 SPEC = LinearProtocol(kind="linear-lbfgs", strengths=5, strength_range=(1e-3, 1e3), tolerance=1e-13)
-
-METADATA = {
-    "run": "vicreg",
-    "dataset": "shapes",
-    "seed": "3",
-    "spec_sha256": "1",
-    "data_sha256": "2",
-    "encoder_sha256": "3",
-    "task": "digits",
-    "task_sha256": "4",
-}
 
 
 def clusters(count: int, classes: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +30,7 @@ def clusters(count: int, classes: int, spread: float, seed: int) -> tuple[np.nda
 
 def features_of(train: np.ndarray, test: np.ndarray, train_labels: np.ndarray, test_labels: np.ndarray) -> Features:
     classes = {f"t{column}": [f"c{i}" for i in range(4)] for column in range(train_labels.shape[1])}
-    return Features(train, test, train_labels, test_labels, np.arange(0, len(train), 4), classes, METADATA)
+    return Features(train, test, train_labels, test_labels, np.arange(0, len(train), 4), classes, ORIGIN_OF_DIGITS)
 
 
 @pytest.fixture
@@ -72,7 +63,7 @@ def test_warm_start_and_strength_order_do_not_change_the_optimum() -> None:
 
 
 def test_separable_classes_are_learned_and_random_labels_are_not(separable: Path, tmp_path: Path) -> None:
-    evaluate_linear("linear", SPEC, separable, tmp_path / "metrics.json")
+    evaluate_features("linear", SPEC, separable, tmp_path / "metrics.json")
     result = json.loads((tmp_path / "metrics.json").read_text())
     assert result["metrics"]["t0"] == {"top1": 100.0, "mean_per_class": 100.0}
     assert abs(result["metrics"]["t1"]["top1"] - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 200)
@@ -145,7 +136,7 @@ def test_unusable_features_are_named_in_one_line(separable: Path, tmp_path: Path
     features = read_features(separable)
     write_features(separable, broken(features, **change(features)))
     with pytest.raises(MastError) as error:
-        evaluate_linear("linear", SPEC, separable, tmp_path / "metrics.json")
+        evaluate_features("linear", SPEC, separable, tmp_path / "metrics.json")
     assert message in str(error.value)
     assert str(separable) in str(error.value)
     assert "\n" not in str(error.value)
@@ -157,4 +148,4 @@ def test_damaged_features_file_is_named(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "features.npz"
     file.write_bytes(content)
     with pytest.raises(MastError, match=r"features\.npz: not a readable features file"):
-        evaluate_linear("linear", SPEC, file, tmp_path / "metrics.json")
+        evaluate_features("linear", SPEC, file, tmp_path / "metrics.json")

@@ -10,21 +10,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
+from support.origins import ORIGIN
 
-from mast.config import KnnProtocol, SvmProtocol
 from mast.errors import MastError
 from mast.evaluation.features_file import PRESENCE, Features, write_features
-from mast.protocols.knn import evaluate_knn
-from mast.protocols.svm_voc import average_precision, evaluate_svm
+from mast.evaluation.run import evaluate_features
+from mast.protocols.knn import KnnProtocol
+from mast.protocols.svm_voc import SvmProtocol, average_precision
 
 SPEC = SvmProtocol(kind="svm-voc", costs=(0.01, 10.0), max_iterations=200)
-
-METADATA = dict.fromkeys(("spec_sha256", "data_sha256", "encoder_sha256", "task_sha256"), "x") | {
-    "run": "mast",
-    "dataset": "shapes",
-    "seed": "0",
-    "task": "voc07",
-}
 
 
 def multilabel(count: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -38,12 +32,12 @@ def multilabel(count: int, spread: float, seed: int = 0) -> tuple[np.ndarray, np
 def write(path: Path, train: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]) -> Path:
     classes = {name: list(PRESENCE) for name in ("cat", "dog", "cow")}
     validation = np.arange(0, len(train[0]), 4)
-    write_features(path, Features(train[0], test[0], train[1], test[1], validation, classes, METADATA))
+    write_features(path, Features(train[0], test[0], train[1], test[1], validation, classes, ORIGIN))
     return path
 
 
 def evaluated(features: Path) -> dict[str, dict[str, float]]:
-    evaluate_svm("svm", SPEC, features, features.with_suffix(".json"))
+    evaluate_features("svm", SPEC, features, features.with_suffix(".json"))
     return json.loads(features.with_suffix(".json").read_text())["metrics"]
 
 
@@ -120,7 +114,7 @@ def test_each_value_of_a_single_label_target_is_a_class(tmp_path: Path) -> None:
     values = (np.eye(5)[labels] + 0.01 * np.random.default_rng(0).normal(size=(90, 5))).astype(np.float32)
     file, validation = tmp_path / "f.npz", np.arange(0, 90, 4)
     classes = {"shape": ["a", "b", "c"]}
-    write_features(file, Features(values, values, labels[:, None], labels[:, None], validation, classes, METADATA))
+    write_features(file, Features(values, values, labels[:, None], labels[:, None], validation, classes, ORIGIN))
     assert evaluated(file) == {"shape": {"mAP": pytest.approx(100)}}
     assert json.loads(file.with_suffix(".json").read_text())["details"]["costs"].keys() == {
         "shape a",
@@ -153,4 +147,4 @@ def test_ignored_labels_are_refused_where_every_image_needs_a_class(tmp_path: Pa
     train, test = multilabel(60, 0.1), multilabel(40, 0.1)
     test[1][0, 0] = -1
     with pytest.raises(MastError, match=r"test label -1 of target 'cat' is outside 0…1"):
-        evaluate_knn("knn", KnnProtocol(kind="knn"), write(tmp_path / "f.npz", train, test), tmp_path / "m.json")
+        evaluate_features("knn", KnnProtocol(kind="knn"), write(tmp_path / "f.npz", train, test), tmp_path / "m.json")

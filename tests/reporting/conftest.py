@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.records import hashed
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.files import write_sealed_json
 from mast.settings import parse
 

@@ -4,7 +4,8 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 ENCODER = {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]}
@@ -43,8 +44,10 @@ STEPS = {"pretrain": 9, "semi": 3, "linear-sgd": 9, "detection": 9, "detection i
 
 EXIT_STOPPED = 7
 
+Stop = AbstractContextManager[Callable[[], bool]]
+
 _context = multiprocessing.get_context("forkserver")  # a child has torch in a moment, and no threads of pytest's
-_context.set_forkserver_preload(["mast.pretraining.run", "mast.protocols.linear_sgd", "mast.protocols.detection"])
+_context.set_forkserver_preload(["mast.pretraining.run", "mast.evaluation.sgd", "mast.evaluation.detection"])
 
 
 def train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | None = None, minutes: float = 0) -> int:
@@ -96,17 +99,17 @@ def _prepare_all(inputs: Path) -> None:
 def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | None, minutes: float) -> None:
     import torch
 
-    from mast import checkpoint
+    from mast import checkpoint, training
+    from mast.pretraining import loop
     from mast.signals import StoppedBySignalError
 
     torch.set_num_threads(1)
     multiprocessing.set_start_method("fork", force=True)  # as in a command: workers notice that this process is gone
     if kind == "detection in place":
         torch.get_num_threads = lambda: 2  # one worker loads images; two threads of torch would wait for each other
-    checkpoint.MINUTES = minutes
+    training.MINUTES = checkpoint.MINUTES = minutes
     if signal_at is not None:
-        number, step = signal_at
-        checkpoint.Saver.before = _hit(checkpoint.Saver.before, number, step)
+        training.stop_requests = loop.stop_requests = _hit(training.stop_requests, *signal_at)
     try:
         _run(kind, inputs, output)
     except StoppedBySignalError as error:
@@ -114,37 +117,42 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
         os._exit(EXIT_STOPPED)
 
 
-def _hit(function: Callable[..., object], number: int, step: int) -> Callable[..., object]:
-    """`function`, which is called before each step; the call number `step` (from 0) brings the signal."""
+def _hit(stop_requests: Callable[[], Stop], number: int, step: int) -> Callable[[], Stop]:
+    """The flag of `stop_requests` is read before each step; the reading number `step` (from 0) brings the signal."""
     calls = iter(range(10**6))
 
-    def called(*arguments: object) -> object:
-        if next(calls) == step:
-            os.kill(os.getpid(), number)
-        return function(*arguments)
+    @contextmanager
+    def hit() -> Iterator[Callable[[], bool]]:
+        with stop_requests() as stop:
 
-    return called
+            def read() -> bool:
+                if next(calls) == step:
+                    os.kill(os.getpid(), number)
+                return stop()
+
+            yield read
+
+    return hit
 
 
 def _run(kind: str, inputs: Path, output: Path) -> None:
-    from mast.config import DetectionProtocol, LinearSgdProtocol, PretrainSpec, Semi10Protocol
+    from mast.config.pretrain import PretrainSpec
+    from mast.evaluation.run import evaluate_encoder
     from mast.pretraining.run import pretrain
-    from mast.protocols.detection import evaluate_detection
-    from mast.protocols.linear_sgd import evaluate_linear_sgd
-    from mast.protocols.semi import evaluate_semi
+    from mast.protocols import PROTOCOLS
 
-    encoder, result = inputs / "encoder/encoder.safetensors", output / "result.json"
-    match kind:
-        case "pretrain":
-            spec = PretrainSpec.model_validate(PRETRAIN | {"method": "mast"})
-            pretrain(spec, "mast", 0, inputs / "shapes", output, "cpu", 1)
-        case "semi":
-            evaluate_semi("semi", Semi10Protocol.model_validate(SEMI), encoder, inputs / "shapes", result)
-        case "linear-sgd":
-            evaluate_linear_sgd("sgd", LinearSgdProtocol.model_validate(SGD), encoder, inputs / "shapes", result)
-        case "detection" | "detection in place":
-            data = inputs / ("in_place" if kind.endswith("place") else "scenes")
-            evaluate_detection("d", DetectionProtocol.model_validate(DETECTION), encoder, data, result, 0)
+    if kind == "pretrain":
+        spec = PretrainSpec.model_validate(PRETRAIN | {"method": "mast"})
+        pretrain(spec, "mast", 0, inputs / "shapes", output, "cpu", 1)
+        return
+    settings, data = {
+        "semi": (SEMI, "shapes"),
+        "linear-sgd": (SGD, "shapes"),
+        "detection": (DETECTION, "scenes"),
+        "detection in place": (DETECTION, "in_place"),
+    }[kind]
+    protocol = PROTOCOLS[settings["kind"]].model_validate(settings)
+    evaluate_encoder("mine", protocol, inputs / "encoder/encoder.safetensors", inputs / data, output / "result.json")
 
 
 SIGNALS = {number.name: number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR2)}

@@ -50,9 +50,9 @@ pretrain --run first --seed 0 --gpus 0
 pretrain --run other --seed 0 --gpus 0
 features --run first --seed 0 --task shapes --gpus 0
 features --run other --seed 0 --task shapes --gpus 0
-knn --protocol knn --run first --seed 0 --task shapes
-knn --protocol knn --run other --seed 0 --task shapes
-detect --protocol boxes --run first --seed 0 --task scenes --gpus 0
+evaluate --protocol knn --run first --seed 0 --task shapes
+evaluate --protocol knn --run other --seed 0 --task shapes
+evaluate --protocol boxes --run first --seed 0 --task scenes --gpus 0
 analyze --run first --seed 0 --gpus 0
 table --study knn
 export --run first --seed 0

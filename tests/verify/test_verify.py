@@ -132,7 +132,7 @@ def test_evaluating_again_with_the_same_result_leaves_the_table_valid(
     spec = json.dumps({"kind": "knn", **before["settings"]})
     features = results / "features/shapes/first/seed0/shapes.npz"
     paths = ["--features", str(features), "--output", str(results / METRICS)]
-    assert main(["knn", "--spec", spec, "--protocol", "knn", *paths]) == 0
+    assert main(["evaluate", "--spec", spec, "--protocol", "knn", *paths]) == 0
     assert (results / METRICS).read_bytes() != b""
     assert verify(results, capsys)[:2] == (0, [])
 

@@ -10,7 +10,7 @@ from PIL import Image
 from support import ROOT
 from support.projects import Project
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.errors import MastError
 from mast.settings import parse
 

@@ -8,7 +8,7 @@ from support import ROOT
 from support.projects import Project, planned
 
 TRAINING = {"prepare_data", "pretrain_run"}
-STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
+STAGES = {*TRAINING, "extract_features", "evaluate_features", "evaluate_scenes"}
 STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}
 TARGETS = {"all", "data", "pretrain", "evaluate", "detection", "tables", "figures", "report"}
 FIGURES = {
@@ -39,8 +39,9 @@ def test_default_plan_is_fast_and_holds_every_stage(project: Project) -> None:
     assert runs >= {"untrained", "supervised", "vicreg", "mast", "mast-no-masks", "mast-uncertainty"}
     for run_of_tables in ("untrained", "supervised", "vicreg", "mast"):
         assert len([job for job in jobs["pretrain_run"] if job["run"] == run_of_tables]) >= 2
-    assert {job["run"] for job in jobs["train_detector"]} == {"untrained", "vicreg", "mast"}
-    assert {job["task"] for job in jobs["evaluate_linear"]} == {"shapes", "digits"}
+    assert {job["run"] for job in jobs["evaluate_scenes"]} == {"untrained", "vicreg", "mast"}
+    linear = [job for job in jobs["evaluate_features"] if job["protocol"] == "linear"]
+    assert {job["task"] for job in linear} == {"shapes", "digits"}
 
 
 def test_every_job_states_log_and_resources(default_plan: str) -> None:
@@ -63,8 +64,8 @@ def test_every_target_and_study_is_a_rule(project: Project) -> None:
     [
         ("data", {"prepare_data"}),
         ("pretrain", TRAINING),
-        ("ablation_uncertainty", {*STAGES - {"evaluate_knn", "train_detector"}, "table_ablation_uncertainty"}),
-        ("results/smoke/metrics/knn/digits/shapes/vicreg/seed7.json", STAGES - {"evaluate_linear", "train_detector"}),
+        ("ablation_uncertainty", {*STAGES - {"evaluate_scenes"}, "table_ablation_uncertainty"}),
+        ("results/smoke/metrics/knn/digits/shapes/vicreg/seed7.json", STAGES - {"evaluate_scenes"}),
     ],
 )
 def test_a_target_plans_what_it_needs(project: Project, target: str, rules: set[str]) -> None:

@@ -112,12 +112,12 @@ def test_a_second_run_does_nothing(finished: Project) -> None:
 def test_one_key_of_one_run_replans_that_run_and_what_follows(finished: Project) -> None:
     run = finished.snakemake("--dry-run", "all", "--configfile", finished.edited(EPOCHS_OF_ONE_RUN))
     jobs = planned(run.stdout)
-    for rule in ("pretrain_run", "extract_features", "evaluate_linear"):
+    for rule in ("pretrain_run", "extract_features", "evaluate_features"):
         assert [job["run"] for job in jobs[rule]] == ["mast-no-masks"], rule
     assert jobs.keys() == {
         "pretrain_run",
         "extract_features",
-        "evaluate_linear",
+        "evaluate_features",
         "table_ablation_uncertainty",
         "health_of_runs",
         "make_report",
@@ -158,7 +158,7 @@ def test_a_new_task_is_prepared_and_evaluated_and_retrains_nothing(finished: Pro
     assert [job["task"] for job in jobs["prepare_data"]] == ["larger"]
     assert {job["task"] for job in jobs["extract_features"]} == {"larger"}
     assert "pretrain_run" not in jobs
-    assert "train_detector" not in jobs
+    assert "evaluate_scenes" not in jobs
 
 
 def test_an_image_that_cannot_be_read_ends_the_run_before_any_training(project: Project) -> None:

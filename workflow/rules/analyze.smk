@@ -1,6 +1,5 @@
 from mast.records import ANALYSIS_COLUMNS
 
-pretrained = results.run("{dataset}", "{run}", "{seed}")
 analysed = results.analysis("{dataset}", "{run}", "{seed}")
 
 
@@ -24,5 +23,6 @@ rule analyze_run:
         data=subpath(input.data, parent=True),
         output=subpath(output.record, parent=True),
     shell:
-        "mast analyze --pretrained {params.pretrained:q} --data {params.data:q} --output {params.output:q}"
+        f"{MAST} analyze"
+        " --pretrained {params.pretrained:q} --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

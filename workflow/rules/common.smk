@@ -1,26 +1,28 @@
 """The validated configuration, and the files that follow from it."""
 
-import mast.config
+import shlex
+import sys
+
 import mast.settings
+from mast.config.experiment import Experiment
 from mast.config.figures import FIGURES as FIGURE_SOURCES
 from mast.config.plan import figure_files, health_files, of_runs, study_metrics
 from mast.config.text import read_yaml
 from mast.preflight.experiment import check_experiment
 from mast.errors import MastError
-from mast.paths import CURVES, DATA, ENCODER, FEATURES, METRICS, PREDICTIONS, RUN
 from mast.results import Results
 from snakemake.exceptions import WorkflowError
 
 try:
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
-    experiment = mast.settings.parse(mast.config.Experiment, config, workflow.configfiles[-1])
+    experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
     check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None
 
+MAST = f"{shlex.quote(sys.executable)} -m mast.cli"  # of this interpreter, whichever environment is active
 results = Results(experiment.results)
 RESULTS = str(results.root)
-MANIFEST = Results("").data("{task}").manifest
 
 
 def one_of(names):
@@ -36,9 +38,9 @@ wildcard_constraints:
     protocol=one_of(experiment.protocols),
 
 
-def protocols(*kinds):
-    """A wildcard constraint: the protocols of these kinds."""
-    return one_of(name for name, spec in experiment.protocols.items() if spec.kind in kinds)
+def protocols_reading(*reads):
+    """The protocols that read one of these: `features`, `images`, `scenes`."""
+    return [name for name, spec in experiment.protocols.items() if spec.READS in reads]
 
 
 def protocol_json(wildcards):
@@ -65,13 +67,13 @@ def stage_threads(stage):
     return getattr(experiment.resources, stage).threads
 
 
-def metrics_of(*kinds):
-    """The metrics files of all studies under protocols of these kinds."""
+def metrics_of(protocols):
+    """The metrics files of all studies under these protocols."""
     return sorted(
         {
             file
             for name, study in experiment.studies.items()
-            if experiment.protocols[study.protocol].kind in kinds
+            if study.protocol in protocols
             for file in study_metrics(experiment, name)
         }
     )

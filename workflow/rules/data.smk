@@ -14,5 +14,6 @@ rule prepare_data:
         spec=lambda wildcards: experiment.datasets[wildcards.dataset].model_dump_json(),
         output=subpath(output[0], parent=True),
     shell:
-        "mast prepare --spec {params.spec:q} --dataset {wildcards.dataset} --output {params.output:q}"
+        f"{MAST} prepare"
+        " --spec {params.spec:q} --dataset {wildcards.dataset} --output {params.output:q}"
         " --threads {threads} > {log:q} 2>&1"

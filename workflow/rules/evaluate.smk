@@ -1,88 +1,76 @@
+from mast.protocols import STAGES
+from mast.results import predictions_of
+
+OF_RUN = ("{dataset}", "{run}", "{seed}")
+FEATURES_FILE = results.features(*OF_RUN, "{task}")
+METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
+
+
 rule extract_features:
     input:
-        encoder=f"{RESULTS}/{ENCODER}",
-        data=f"{RESULTS}/{MANIFEST}",
+        encoder=results.run(*OF_RUN).encoder,
+        data=results.data("{task}").manifest,
     output:
-        f"{RESULTS}/{FEATURES}",
+        FEATURES_FILE,
     log:
-        f"{RESULTS}/logs/{FEATURES}.log",
+        results.log(FEATURES_FILE),
     threads: stage_threads("features")
     resources:
         **stage_resources("features"),
     params:
         data=subpath(input.data, parent=True),
     shell:
-        "mast features --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
+        f"{MAST} features"
+        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
 
-for kind, command in (("linear-lbfgs", "linear"), ("knn", "knn"), ("few-shot", "few-shot"), ("svm-voc", "svm-voc")):
+rule evaluate_features:
+    input:
+        FEATURES_FILE,
+    output:
+        METRICS_FILE,
+    log:
+        results.log(METRICS_FILE),
+    threads: stage_threads(STAGES["features"])
+    resources:
+        **stage_resources(STAGES["features"]),
+    params:
+        spec=protocol_json,
+    wildcard_constraints:
+        protocol=one_of(protocols_reading("features")),
+    shell:
+        f"{MAST} evaluate"
+        " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
+        " --threads {threads} > {log:q} 2>&1"
+
+
+for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(METRICS_FILE)})):
 
     rule:
         name:
-            f"evaluate_{command.replace('-', '_')}"
+            f"evaluate_{reads}"
         input:
-            f"{RESULTS}/{FEATURES}",
+            encoder=results.run(*OF_RUN).encoder,
+            data=results.data("{task}").manifest,
+            files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
         output:
-            f"{RESULTS}/{METRICS}",
+            metrics=METRICS_FILE,
+            **more,
         log:
-            f"{RESULTS}/logs/{METRICS}.log",
-        threads: stage_threads("evaluate")
+            results.log(METRICS_FILE),
+        benchmark:
+            results.benchmark(METRICS_FILE)
+        threads: stage_threads(STAGES[reads])
         resources:
-            **stage_resources("evaluate"),
+            **stage_resources(STAGES[reads]),
         params:
-            command=command,  # the shell command is put together when a job runs: `command` is then the last one
             spec=protocol_json,
+            data=subpath(input.data, parent=True),
         wildcard_constraints:
-            protocol=protocols(kind),
+            protocol=one_of(protocols_reading(reads)),
         shell:
-            "mast {params.command}"
-            " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
-            " --threads {threads} > {log:q} 2>&1"
-
-
-rule evaluate_linear_sgd:
-    input:
-        encoder=f"{RESULTS}/{ENCODER}",
-        data=f"{RESULTS}/{MANIFEST}",
-    output:
-        f"{RESULTS}/{METRICS}",
-    log:
-        f"{RESULTS}/logs/{METRICS}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{METRICS}.tsv"
-    threads: stage_threads("finetune")
-    resources:
-        **stage_resources("finetune"),
-    params:
-        spec=protocol_json,
-        data=subpath(input.data, parent=True),
-    wildcard_constraints:
-        protocol=protocols("linear-sgd"),
-    shell:
-        "mast linear-sgd --protocol {wildcards.protocol} --spec {params.spec:q} --encoder {input.encoder:q}"
-        " --data {params.data:q} --output {output:q} --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
-
-
-rule evaluate_semi:
-    input:
-        encoder=f"{RESULTS}/{ENCODER}",
-        data=f"{RESULTS}/{MANIFEST}",
-        labelled=lambda wildcards: experiment.protocols[wildcards.protocol].subset_list or [],
-    output:
-        f"{RESULTS}/{METRICS}",
-    log:
-        f"{RESULTS}/logs/{METRICS}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/{METRICS}.tsv"
-    threads: stage_threads("finetune")
-    resources:
-        **stage_resources("finetune"),
-    params:
-        spec=protocol_json,
-        data=subpath(input.data, parent=True),
-    wildcard_constraints:
-        protocol=protocols("semi-1", "semi-10"),
-    shell:
-        "mast semi --protocol {wildcards.protocol} --spec {params.spec:q} --encoder {input.encoder:q}"
-        " --data {params.data:q} --output {output:q} --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
+            f"{MAST} evaluate"
+            " --protocol {wildcards.protocol} --spec {params.spec:q} --seed {wildcards.seed}"
+            " --encoder {input.encoder:q} --data {params.data:q} --output {output.metrics:q}"
+            " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

@@ -1,22 +1,22 @@
-import sys
+pretrained = results.run("{dataset}", "{run}", "{seed}")
 
 # In a job of several tasks the launcher starts the command in each of them.
 SEVERAL_NODES = experiment.resources.pretrain.nodes > 1
-LAUNCH = f"{sys.executable} -m snakemake_executor_plugin_submitit.launch " if SEVERAL_NODES else ""
+LAUNCH = f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.launch " if SEVERAL_NODES else ""
 
 
 rule pretrain_run:
     input:
-        data=lambda wildcards: f"{RESULTS}/{MANIFEST}".format(task=wildcards.dataset),
+        data=results.data("{dataset}").manifest,
     output:
-        update(f"{RESULTS}/{ENCODER}"),
-        update(f"{RESULTS}/{RUN}/heads.safetensors"),
-        update(f"{RESULTS}/{CURVES}"),
-        update(f"{RESULTS}/{RUN}/run.json"),
+        update(pretrained.encoder),
+        update(pretrained.heads),
+        update(pretrained.log),
+        update(pretrained.record),
     log:
-        f"{RESULTS}/logs/{RUN}.log",
+        results.log(pretrained.directory),
     benchmark:
-        f"{RESULTS}/benchmarks/{RUN}.tsv"
+        results.benchmark(pretrained.directory)
     threads: stage_threads("pretrain")
     resources:
         **stage_resources("pretrain"),
@@ -25,7 +25,7 @@ rule pretrain_run:
         data=subpath(input.data, parent=True),
         output=subpath(output[0], parent=True),
     shell:
-        f"{LAUNCH}mast pretrain"
+        f"{LAUNCH}{MAST} pretrain"
         " --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
         " --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

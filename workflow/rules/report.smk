@@ -1,5 +1,4 @@
 import json
-import sys
 from pathlib import Path
 
 from mast.results import SOURCES_SUFFIX, suffixed
@@ -67,7 +66,8 @@ for study, spec in experiment.studies.items():
             output=str(results.table(study)),
             caption=verbatim(experiment.protocol_caption(study)),
         shell:
-            "mast table --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
+            f"{MAST} table"
+            " --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
             " {input.metrics:q} > {log:q} 2>&1"
 
 
@@ -97,7 +97,8 @@ for study in COMPARED:
             spec=as_it_is(spec.model_dump_json()),
             output=str(results.comparison(study)),
         shell:
-            "mast compare --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
+            f"{MAST} compare"
+            " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 rule health_of_runs:
@@ -116,7 +117,8 @@ rule health_of_runs:
         spec=json.dumps(health_files(experiment)),
         output=str(results.health),
     shell:
-        "mast health --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+        f"{MAST} health"
+        " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
@@ -142,7 +144,8 @@ for figure in SHOWN:
             output=str(results.figure(figure)),
             caption=verbatim(FIGURE_SOURCES[figure].caption),
         shell:
-            "mast figure {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+            f"{MAST} figure"
+            " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 rule make_report:

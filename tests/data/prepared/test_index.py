@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from mast.config import PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.decode import UnreadableImageError
 from mast.data.prepare import prepare
 from mast.data.prepared.batches import TrainingBatches
@@ -23,7 +23,7 @@ from mast.errors import MastError
 from mast.evaluation.images import labelled_images
 from mast.pretraining.run import pretrain
 from mast.pretraining.trainee import shares
-from mast.protocols.semi import labelled_subset
+from mast.protocols._semi import labelled_subset
 from mast.records import Index
 
 TINY = PretrainSpec(

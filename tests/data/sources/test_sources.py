@@ -9,13 +9,14 @@ from support.layouts import CLASSES, EACH, LAYOUTS, label_and_split
 from torchvision import datasets
 
 from mast.cli import main
-from mast.config import KnnProtocol, LinearProtocol, PretrainSpec
+from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.store import open_prepared
 from mast.data.sources.catalogue import SOURCES
 from mast.evaluation.features import extract_features
+from mast.evaluation.run import evaluate_features
 from mast.pretraining.run import pretrain
-from mast.protocols.knn import evaluate_knn
-from mast.protocols.linear_lbfgs import evaluate_linear
+from mast.protocols.knn import KnnProtocol
+from mast.protocols.linear_lbfgs import LinearProtocol
 
 OFFICIAL_VALIDATION = ("flowers102", "dtd", "aircraft")
 IN_FILES = sorted(name for name in LAYOUTS if not name.startswith(("stl10", "cifar")))
@@ -165,8 +166,8 @@ def test_from_prepare_over_pretraining_to_scores(source, tmp_path):
     LAYOUTS[source](tmp_path / "root")
     extract_features(pretrained(source, tmp_path), tmp_path / "data", tmp_path / "features.npz")
     linear = LinearProtocol(kind="linear-lbfgs", strengths=2, strength_range=(1e-4, 1e-2), tolerance=1e-6)
-    evaluate_linear("linear", linear, tmp_path / "features.npz", tmp_path / "linear.json")
-    evaluate_knn("knn", KnnProtocol(kind="knn", k=2), tmp_path / "features.npz", tmp_path / "knn.json")
+    evaluate_features("linear", linear, tmp_path / "features.npz", tmp_path / "linear.json")
+    evaluate_features("knn", KnnProtocol(kind="knn", k=2), tmp_path / "features.npz", tmp_path / "knn.json")
     for file in ("linear.json", "knn.json"):
         assert json.loads((tmp_path / file).read_text())["metrics"]["class"]["top1"] > 60, "colours are easy"
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.config.tables import ComparisonSpec
 from mast.errors import MastError
 from mast.reporting.paired import bootstrap_interval, paired_difference

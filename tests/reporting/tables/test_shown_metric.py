@@ -7,7 +7,7 @@ import pytest
 import yaml
 from support import ROOT
 
-from mast.config import Experiment
+from mast.config.experiment import Experiment
 from mast.config.plan import study_metrics
 from mast.config.tables import TableSpec
 from mast.errors import MastError

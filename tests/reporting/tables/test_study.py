@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mast.config import DetectionProtocol
-from mast.config.shown import table_facts
 from mast.config.tables import TableSpec
 from mast.errors import MastError
+from mast.protocols.detection import DetectionProtocol
 from mast.reporting.tables.formats import latex_text
 from mast.reporting.tables.layout import setting_titles
 from mast.reporting.tables.study import write_table
@@ -239,7 +238,7 @@ def test_supervised_is_not_compared_with(tmp_path, metrics_file, published):
 
 
 def _detection_spec(protocol, kind, **settings):
-    facts = table_facts(DetectionProtocol(kind="detection", **settings))
+    facts = DetectionProtocol(kind="detection", **settings).table_facts()
     return _spec(name="detection", tasks=["scenes"], rows=[_row("vicreg", "V")], protocol=protocol, kind=kind, **facts)
 
 

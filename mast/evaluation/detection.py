@@ -1,0 +1,220 @@
+"""Training of a detector on prepared scenes, and what it finds on others."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from torch.utils.data import DataLoader
+
+from mast.checkpoint import Checkpoints
+from mast.data.segmentation import run_lengths
+from mast.errors import MastError
+from mast.evaluation.detection_images import DetectionImages, Example, ShuffledOrder, flipped
+from mast.models.detector import Detector
+from mast.models.encoder_file import first_not_finite
+from mast.progress import Progress
+from mast.signals import ignore_stop_requests
+from mast.training import train
+
+STEPS = (3 / 4, 11 / 12)
+"""When the learning rate falls to a tenth, as shares of training: steps 18k and 22k of 24k in detectron2's VOC07+12
+configuration of the reference protocol."""
+
+WARMUP_FACTOR = 0.001
+"""First learning rate, as a share of the full one (detectron2's default)."""
+
+FLIP_PROBABILITY = 0.5
+
+MASK_THRESHOLD = 0.5
+"""Probability above which a pixel belongs to an object (He et al. 2017, section 3.1)."""
+
+
+class DetectionSettings(Protocol):
+    """What training reads of a protocol's settings."""
+
+    epochs: int
+    batch_size: int
+    optimizer: str
+    lr: float
+    weight_decay: float
+    warmup_steps: int
+
+
+class DetectorTraining:
+    """A `mast.training.Trainee`: trains a detector in place.
+
+    Draws from torch's global generator, and from two of its own for the order of the images and for the flips. They are
+    two since workers, which read ahead, draw the order early: flips do not depend on their number. An interrupted
+    training goes on from its newest checkpoint, to the same weights.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        images: DetectionImages,
+        spec: DetectionSettings,
+        protocol: str,
+        seed: int,
+        device: str,
+    ) -> None:
+        """Prepare to train on `images`; `protocol` is the name in the configuration, `seed` that of order and flips."""
+        self.spec, self.protocol, self.device = spec, protocol, torch.device(device)
+        self._detector = detector.train()
+        self._flips = torch.Generator().manual_seed(seed)
+        self._order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=self._flips)))
+        self._sampler = ShuffledOrder(images, generator=self._order)
+        self._loader = _loader(images, spec.batch_size, self._sampler)
+        self._batches: Iterator[list[Example]] | None = None
+        self._order_state = self._order.get_state()
+        self.steps = spec.epochs * len(self._loader)
+        optimizer = _optimizer(detector, spec)
+        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps))
+        self._optimizer = optimizer
+        self._parts = {"detector": detector, "optimizer": optimizer, "schedule": self._schedule}
+
+    def run(self, checkpoints: Checkpoints) -> None:
+        """Train to the end, from the newest of the checkpoints, of which the last holds the trained detector.
+
+        Raises:
+            MastError: the loss or a weight is not finite.
+            StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
+        """
+        train(self, "train detector", self.steps, self.spec.batch_size, checkpoints)
+
+    def step(self, step: int) -> str:
+        """One batch, as sum of the losses of region proposals and heads."""
+        loss = _loss(self._detector, self._next(step % len(self._loader)), self._flips, self.device)
+        if not math.isfinite(loss.item()):
+            raise self._diverged(step + 1)
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        self._schedule.step()
+        return f"loss {loss.item():.3f}"
+
+    def state(self) -> dict[str, Any]:
+        """Detector, optimiser, schedule, and all generators; that of the order as it was when the epoch began."""
+        random = {"flips": self._flips.get_state(), "order": self._order_state, "cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state()
+        return {"random": random, **{name: part.state_dict() for name, part in self._parts.items()}}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over what `state` gave."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        random = {name: value.cpu() for name, value in state["random"].items()}
+        self._flips.set_state(random["flips"])
+        self._order.set_state(random["order"])
+        self._order_state = random["order"]
+        torch.set_rng_state(random["cpu"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(random["cuda"])
+
+    def check(self, done: int) -> None:
+        """Raise MastError unless all weights are finite."""
+        if first_not_finite(self._detector) is not None:
+            raise self._diverged(done)
+
+    def _next(self, within: int) -> list[Example]:
+        """A batch of the epoch that is going on; after its last one, the order of the next epoch may be drawn."""
+        if self._batches is None:
+            self._sampler.skip = within * self.spec.batch_size
+            self._batches = iter(self._loader)
+        examples = next(self._batches)
+        if within == len(self._loader) - 1:
+            next(self._batches, None)  # the sampler draws once more when it ends
+            self._batches, self._order_state = None, self._order.get_state()
+        return examples
+
+    def _diverged(self, step: int) -> MastError:
+        return MastError(
+            f"protocols.{self.protocol}.lr: training of the detector diverged at step {step}; "
+            f"choose less than {self.spec.lr:g}"
+        )
+
+
+@torch.inference_mode()
+def detect(detector: Detector, images: DetectionImages, batch_size: int, device: str) -> list[dict[str, Any]]:
+    """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images, masks as RLE.
+
+    Images that stay in place are seen one by one: a batch's masks, each of the size of its image, would fill memory.
+    """
+    detector.eval()
+    results: list[dict[str, Any]] = []
+    with Progress("detect", len(images)) as progress:
+        for examples in _loader(images, 1 if images.in_place else batch_size):
+            outputs = detector([image.to(device) for image, _, _ in examples])
+            for (_, _, image_id), found in zip(examples, outputs, strict=True):
+                results += _results(image_id, found)
+            progress.update(len(examples))
+    return results
+
+
+def lr_factor(warmup: int, total: int) -> Callable[[int], float]:
+    """Function from the step (from 0) to the share of the full learning rate."""
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
+        return 0.1 ** sum(step >= share * total for share in STEPS)
+
+    return factor
+
+
+def _loss(detector: Detector, examples: list[Example], generator: torch.Generator, device: torch.device) -> Tensor:
+    """Sum of the losses of region proposals and heads, on randomly flipped images."""
+    flips = torch.rand(len(examples), generator=generator) < FLIP_PROBABILITY
+    pairs = [
+        flipped(image, target) if flip else (image, target)
+        for (image, target, _), flip in zip(examples, flips, strict=True)
+    ]
+    images = [image.to(device) for image, _ in pairs]
+    targets = [{name: value.to(device) for name, value in target.items()} for _, target in pairs]
+    return torch.stack(list(detector(images, targets).values())).sum()
+
+
+def _loader(images: DetectionImages, batch_size: int, order: ShuffledOrder | None = None) -> DataLoader[list[Example]]:
+    """Batches as lists of examples; for training in random order (`order`) and without the last short batch.
+
+    Images that stay in place are decoded by as many processes as torch has threads, this process counted. They leave
+    it to this process to stop.
+    """
+    return DataLoader(
+        images,
+        batch_size,
+        sampler=order,
+        drop_last=order is not None,
+        generator=None if order is None else order.generator,
+        collate_fn=list,
+        num_workers=torch.get_num_threads() - 1 if images.in_place else 0,
+        worker_init_fn=ignore_stop_requests,
+    )
+
+
+def _optimizer(detector: Detector, spec: DetectionSettings) -> torch.optim.Optimizer:
+    parameters = [parameter for parameter in detector.parameters() if parameter.requires_grad]
+    if spec.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
+    return torch.optim.SGD(parameters, lr=spec.lr, momentum=0.9, weight_decay=spec.weight_decay)
+
+
+def _results(image_id: int, found: dict[str, Tensor]) -> list[dict[str, Any]]:
+    boxes = found["boxes"].cpu().clone()
+    boxes[:, 2:] -= boxes[:, :2]
+    results = [
+        {
+            "image_id": image_id,
+            "category_id": label,
+            "bbox": [round(value, 3) for value in box],
+            "score": round(score, 6),
+        }
+        for box, label, score in zip(boxes.tolist(), found["labels"].tolist(), found["scores"].tolist(), strict=True)
+    ]
+    if "masks" in found:
+        codes = run_lengths((found["masks"][:, 0] > MASK_THRESHOLD).cpu().numpy())
+        results = [{**result, "segmentation": code} for result, code in zip(results, codes, strict=True)]
+    return results

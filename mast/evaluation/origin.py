@@ -1,0 +1,29 @@
+"""What features and metrics are made from."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mast.commit import code_version
+from mast.data.prepared.store import PreparedData
+from mast.files import sha256_file
+from mast.records import EncoderMetadata, Origin, RunRecord
+from mast.results import RunFiles
+
+
+def origin_of(encoder_file: Path, metadata: Mapping[str, str], task: PreparedData) -> Origin:
+    """What a features or metrics file says of the encoder (its file's `metadata` and hash) and of the task.
+
+    The versions of the code are that of the record beside the encoder, where there is one, and that which runs now.
+
+    Raises:
+        MastError: the metadata are not those of an encoder, or the record beside it is damaged.
+    """
+    encoder, record = EncoderMetadata.of(dict(metadata), str(encoder_file)), RunFiles(encoder_file.parent).record
+    trained_by = RunRecord.read(record).commit if record.exists() else code_version()
+    return Origin(
+        **encoder.model_dump(),
+        encoder_sha256=sha256_file(encoder_file),
+        task=task.name,
+        task_sha256=task.sha256,
+        commits=sorted({trained_by, code_version()}),
+    )

@@ -1,0 +1,96 @@
+"""The one runner of protocols: it reads, times, checks, seals and writes."""
+
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from mast.commit import code_version
+from mast.data.prepared.store import open_prepared
+from mast.errors import MastError
+from mast.evaluation.features_file import read_features
+from mast.evaluation.inputs import EncoderInputs, FeatureInputs, Measured, Metrics
+from mast.files import sha256_file, write_json
+from mast.protocols import Protocol
+from mast.records import MetricsFile, Origin
+from mast.results import checkpoints_of, predictions_of
+
+FROM_ORIGIN = MetricsFile.model_fields.keys() & Origin.model_fields.keys() - {"format", "commits"}
+"""What a metrics file says that its origin says."""
+
+
+def evaluate_features(name: str, protocol: Protocol, features: Path, output: Path) -> None:
+    """Evaluate features and write one metrics file; the arguments are those of `evaluate_encoder`.
+
+    Raises:
+        MastError: the features file is unusable, or see the protocol; nothing is written.
+    """
+    started = time.perf_counter()
+    read = read_features(features, protocol.IGNORES)
+    measured = protocol.evaluate(FeatureInputs(name, features, read))
+    _write(name, protocol, read.origin, measured, output, started)
+
+
+def evaluate_encoder(
+    name: str,
+    protocol: Protocol,
+    encoder: Path,
+    data: Path,
+    output: Path,
+    seed: int | None = None,
+    device: str = "cpu",
+) -> None:
+    """Evaluate an encoder on images or scenes and write one metrics file; of scenes also the detections beside it.
+
+    Args:
+        name: the protocol's name in the configuration.
+        protocol: its settings.
+        encoder: the encoder file.
+        data: directory of the prepared task.
+        output: path of the metrics file.
+        seed: of all that is drawn; that of the encoder by default.
+        device: where the encoder runs.
+
+    Raises:
+        MastError: the encoder or the data are unusable, or see the protocol; nothing is written.
+        StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
+    """
+    from mast.evaluation.origin import origin_of
+    from mast.models.encoder_file import read_weights
+
+    started, checkpoints, task = time.perf_counter(), checkpoints_of(output), open_prepared(data)
+    origin = origin_of(encoder, read_weights(encoder)[1], task)
+    drawn = origin.seed if seed is None else seed
+    measured = protocol.evaluate(EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device))
+    _write(name, protocol, origin, measured, output, started)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, output: Path, started: float) -> None:
+    _check_percentages(measured.metrics, output)
+    details: dict[str, Any] = dict(measured.details or {})
+    if measured.predictions is not None:
+        predictions = predictions_of(output)
+        write_json(predictions, measured.predictions)
+        details["predictions_sha256"] = sha256_file(predictions)
+    MetricsFile(
+        format=1,
+        protocol=name,
+        kind=protocol.kind,
+        version=protocol.VERSION,
+        settings=protocol.model_dump(mode="json", exclude={"kind"}),
+        metrics=measured.metrics,
+        counts=measured.counts,
+        details=details or None,
+        **origin.model_dump(include=FROM_ORIGIN),
+        commits=sorted({*origin.commits, code_version()}),
+        seconds=round(time.perf_counter() - started, 3),
+    ).write(output)
+
+
+def _check_percentages(metrics: Metrics, output: Path) -> None:
+    for target, values in metrics.items():
+        for metric, value in values.items():
+            if value is not None and not (math.isfinite(value) and 0 <= value <= 100):
+                raise MastError(f"{output}: {target} {metric} is {value}, not a percentage in [0, 100]")

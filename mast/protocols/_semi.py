@@ -1,0 +1,134 @@
+"""Semi-supervised evaluation: encoder and head fine-tuned on a share of the labels."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from mast.data.prepared.store import PreparedData
+from mast.data.prepared.subset import Subset
+from mast.errors import MastError
+from mast.evaluation.images import LabelledImages, labelled_images
+from mast.evaluation.inputs import EncoderInputs, Measured
+from mast.evaluation.metrics import classification_metrics
+from mast.evaluation.subset_list import listed_positions
+from mast.files import sha256_json
+from mast.protocols import PlannedTask
+from mast.protocols._sgd import SgdProtocol
+from mast.settings import Count, NonNegative, Positive
+
+if TYPE_CHECKING:
+    from mast.checkpoint import Checkpoints
+
+
+class SemiProtocol(SgdProtocol):
+    """Fine-tuning of encoder and head on a share of the labels, drawn for each class alike."""
+
+    TINY: ClassVar[dict[str, Any]] = SgdProtocol.TINY | {"subset_list": None}
+
+    fraction: Annotated[float, Field(gt=0, le=1)]
+    """Share of each class's training images that keep their label, rounded, at least one."""
+    epochs: Count = 20
+    lr_backbone: Positive
+    weight_decay: NonNegative = 0.0
+    subset_seed: int = 0
+    """Of the draw of the labelled images: every encoder gets the same ones."""
+    subset_list: Annotated[str, Field(min_length=1)] | None = None
+    """File with the names of the labelled images, one a line, in place of the draw (docs/protocols.md). The task needs
+    `storage: index`; relative paths start at the directory in which the command runs."""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The list of labelled images."""
+        return () if self.subset_list is None else (self.subset_list,)
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """The list of labelled images can be used; or the share of the labels is one batch."""
+        if self.subset_list is not None:
+            _check_list(name, self.subset_list, task)
+            return
+        for target, sizes in self.class_sizes(task, "fitted"):
+            labelled = sum(max(1, round(self.fraction * size)) for size in sizes if size)
+            if labelled < self.batch_size:
+                raise MastError(
+                    f"protocols.{name}.batch_size: {self.batch_size} is more than the {labelled} labelled images "
+                    f"of target {target!r} of {task.name!r}; choose {labelled} or less"
+                )
+
+    def evaluate(self, inputs: EncoderInputs) -> Measured:
+        """Fine-tune on the labelled share of each target in turn.
+
+        The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode,
+        a learning rate for each, cosine schedule, random resized crop and flip. Each target starts from the encoder
+        file and has a subset of its own, whose hash is recorded. Scored after the last epoch.
+
+        Raises:
+            MastError: a list of labelled images does not fit the data.
+        """
+        images = labelled_images(inputs.task, self.split)
+        metrics, subsets = {}, {}
+        for column, (target, classes) in enumerate(inputs.task.targets.items()):
+            chosen = self._labelled(inputs.task, images.train_labels[:, column])
+            share = LabelledImages(
+                Subset(images.train_images, chosen),
+                images.train_labels[chosen, column : column + 1],
+                images.score_images,
+                images.score_labels[:, column : column + 1],
+            )
+            subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
+            checkpoints = inputs.saved(self, str(column), target=target, labelled=subsets[target]["sha256"])
+            scores = finetune(self, inputs, share, len(classes), checkpoints)
+            metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
+        counts = {"train": len(images.train_images), "test": len(images.score_images)}
+        return Measured(metrics, counts, {"labelled": subsets})
+
+    def _labelled(self, task: PreparedData, labels: np.ndarray) -> np.ndarray:
+        """Positions of the images that keep their label: those of the list, or a share of each class."""
+        if self.subset_list is None:
+            return labelled_subset(labels, self.fraction, self.subset_seed)
+        return listed_positions(Path(self.subset_list), task)
+
+    @model_validator(mode="after")
+    def _list_of_all_training_images(self) -> Self:
+        if self.subset_list is not None and self.split == "val":
+            raise ValueError("subset_list: names validation images too; set split to test, or leave the list out")
+        return self
+
+
+def labelled_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Positions, int64 and ascending, of a share of each class in int [N]: rounded, at least one of each."""
+    order = np.random.default_rng(seed).permutation(len(labels))
+    members = [order[labels[order] == label] for label in np.unique(labels)]
+    return np.sort(np.concatenate([own[: max(1, round(fraction * len(own)))] for own in members]))
+
+
+def subset_hash(positions: np.ndarray) -> str:
+    """SHA-256 of the JSON list of positions, 64 hex digits."""
+    return sha256_json(positions.tolist())
+
+
+def finetune(
+    spec: SemiProtocol, inputs: EncoderInputs, images: LabelledImages, classes: int, checkpoints: "Checkpoints"
+) -> np.ndarray:
+    """Fine-tune a fresh copy of the encoder with one head; scores of the images to score, float32 [M, classes]."""
+    import torch
+
+    from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
+
+    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device)
+    backbone.model.train()
+    heads = build_heads(backbone, [classes])
+    HeadTraining(inputs.protocol, spec, backbone, heads, images, inputs.seed, spec.lr_backbone).run(checkpoints)
+    with torch.no_grad():
+        return heads[0](backbone.encode(images.score_images)).cpu().numpy()
+
+
+def _check_list(name: str, file: str, task: PlannedTask) -> None:
+    if not Path(file).is_file():
+        raise MastError(f"protocols.{name}.subset_list: {file}: no such file; docs/protocols.md says where to get it")
+    if not task.keeps_names:
+        raise MastError(
+            f"protocols.{name}.subset_list: {task.name!r} keeps no file names; choose data with `storage: index`, or "
+            "leave the list out"
+        )

@@ -1,0 +1,28 @@
+"""What protocols share that train classification heads on augmented images."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from mast.augment.operations.crop import Crop
+from mast.augment.operations.flip import Flip
+from mast.protocols import SplitProtocol
+from mast.settings import Count, NonNegative, Positive
+
+
+class SgdProtocol(SplitProtocol):
+    """Training with SGD on augmented images: momentum 0.9, cosine per epoch down to 0."""
+
+    READS = "images"
+    TINY: ClassVar[dict[str, Any]] = {"epochs": 1, "batch_size": 3}
+
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)] = 256
+    """Images per step; the last short batch of an epoch is dropped."""
+    lr_head: Positive
+    """Not scaled with the batch."""
+    weight_decay: NonNegative
+    crop: Crop = Crop()
+    """Random resized crop of the training images; images to score are taken as prepared."""
+    flip: Flip = Flip()
+    """Probability 0 where a label depends on left and right."""

@@ -1,0 +1,70 @@
+"""The runner of protocols: what it refuses to write, and what it writes."""
+
+import json
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pytest
+from support.origins import ORIGIN
+
+from mast.errors import MastError
+from mast.evaluation.features_file import Features, write_features
+from mast.evaluation.inputs import FeatureInputs, Measured
+from mast.evaluation.run import evaluate_features
+from mast.protocols import Protocol
+
+
+class Fixed(Protocol):
+    """A protocol that has measured already."""
+
+    READS = "features"
+    VERSION = 7
+    MEASURED: ClassVar[Measured] = Measured({}, {})
+
+    kind: Literal["fixed"] = "fixed"
+    scale: float = 1.0
+
+    def evaluate(self, inputs: FeatureInputs) -> Measured:
+        return self.MEASURED
+
+
+@pytest.fixture
+def features(tmp_path: Path) -> Path:
+    values, labels = np.eye(4, dtype=np.float32), np.arange(4)[:, None]
+    write_features(
+        tmp_path / "f.npz", Features(values, values, labels, labels, np.arange(1), {"t": list("abcd")}, ORIGIN)
+    )
+    return tmp_path / "f.npz"
+
+
+def evaluate(features: Path, monkeypatch: pytest.MonkeyPatch, *measured: Any) -> dict[str, Any]:
+    monkeypatch.setattr(Fixed, "MEASURED", Measured(*measured))
+    evaluate_features("mine", Fixed(), features, features.with_name("m.json"))
+    return json.loads(features.with_name("m.json").read_text())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -0.1, 100.1])
+def test_metrics_that_are_no_percentage_are_refused(
+    features: Path, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    with pytest.raises(MastError, match="box AP is"):
+        evaluate(features, monkeypatch, {"box": {"AP50": 100.0, "AP": value}}, {})
+    assert not features.with_name("m.json").exists()
+
+
+def test_an_undefined_metric_is_null(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = evaluate(features, monkeypatch, {"box": {"AP": 0.0, "APl": None}}, {"train": 1, "test": 1})
+    assert written["metrics"] == {"box": {"AP": 0.0, "APl": None}}
+
+
+def test_the_file_says_what_was_measured_how_and_on_what(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = evaluate(features, monkeypatch, {"t": {"top1": 25.0}}, {"train": 4, "test": 4}, {"shots": 3})
+    assert (written["protocol"], written["kind"], written["version"]) == ("mine", "fixed", 7)
+    assert (written["settings"], written["counts"]) == ({"scale": 1.0}, {"train": 4, "test": 4})
+    assert written["details"] == {"shots": 3}
+    for key in ("run", "dataset", "seed", "task", "spec_sha256", "data_sha256", "task_sha256", "encoder_sha256"):
+        assert written[key] == getattr(ORIGIN, key)
+    assert set(written["commits"]) > set(ORIGIN.commits)
+    assert written["seconds"] >= 0
+    assert list(written)[-1] == "content_sha256"
