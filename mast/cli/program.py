@@ -23,8 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The error is one line on standard error. 1: `doctor` found something missing, `verify` something that differs.
     """
     set_up_process(_threads(arguments))
-    chosen = _parser().parse_args(arguments)
     try:
+        chosen = _parser().parse_args(arguments)
         return chosen.execute(chosen) or 0
     except MastError as error:
         print(f"mast: error: {error}", file=sys.stderr)
