@@ -2,10 +2,8 @@
 
 import argparse
 
-from mast.cli.options import add_config, add_names, add_paths, add_process, experiment, known, path
-from mast.paths import DATA, RUN
-from mast.results import Results
-from mast.runtime import choose_device, set_up_process
+from mast.cli.options import OF_RUN, PLACES, add_config, add_names, add_paths, add_process, path
+from mast.runtime import choose_device
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -21,11 +19,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _analyze(arguments: argparse.Namespace) -> None:
-    if arguments.config is not None:
-        arguments.task = known(experiment(arguments).runs, "run", arguments.run).dataset
-    output = str(Results("").analysis("{dataset}", "{run}", "{seed}").directory)
-    paths = [path(arguments, "pretrained", RUN), path(arguments, "data", DATA), path(arguments, "output", output)]
-    set_up_process(arguments.threads)
-    from mast.analysis import analyze
+    pretrained = path(arguments, "pretrained", PLACES.run(*OF_RUN).directory)
+    data = path(arguments, "data", PLACES.data("{dataset}").directory)
+    output = path(arguments, "output", PLACES.analysis(*OF_RUN).directory)
+    from mast.analysis.run import analyze
 
-    analyze(*paths, device=choose_device(arguments.gpus))
+    analyze(pretrained, data, output, device=choose_device(arguments.gpus))

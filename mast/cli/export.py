@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from mast.cli.options import OF_RUN, PLACES, add_config, add_names, add_paths, experiment, known, path
-from mast.results import DataFiles, Results
+from mast.results import DataFiles
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -20,12 +20,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     metrics = arguments.metrics
     if arguments.config is not None and not metrics:
-        results, dataset = (
-            experiment(arguments).results,
-            known(experiment(arguments).runs, "run", arguments.run).dataset,
-        )
-        pattern = Results("").metrics("*", "*", dataset, arguments.run, arguments.seed)
-        metrics = sorted(Path(results).glob(str(pattern)))
+        dataset = known(experiment(arguments).runs, "run", arguments.run).dataset
+        pattern = PLACES.metrics("*", "*", dataset, arguments.run, arguments.seed)
+        metrics = sorted(Path(experiment(arguments).results).glob(str(pattern)))
     encoder = path(arguments, "encoder", PLACES.run(*OF_RUN).encoder)
     data = path(arguments, "data", PLACES.data("{dataset}").directory)
     output = path(arguments, "output", PLACES.export(*OF_RUN))

@@ -1,4 +1,4 @@
-"""The `mast` program: reads the command line, sets the process up, runs one command, turns users' errors into one line."""
+"""The `mast` program: sets the process up, runs the command that is asked for, turns users' errors into one line."""
 
 import argparse
 import importlib

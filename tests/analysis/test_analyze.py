@@ -7,7 +7,7 @@ import torch
 from support.records import write_run_record
 from torch import nn
 
-from mast.analysis import analyze
+from mast.analysis.run import analyze
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec

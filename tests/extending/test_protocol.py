@@ -54,12 +54,12 @@ def test_a_new_protocol_is_evaluated_checked_and_described(tmp_path: Path) -> No
     assert "Classification by the nearest mean of a class, on frozen features." in shown
 
 
-def test_a_kind_that_is_not_the_files_name_is_one_line(tmp_path: Path) -> None:
+def test_a_kind_that_is_not_the_files_name_is_named(tmp_path: Path) -> None:
     protocol = example("Add a protocol", "python").replace('Literal["nearest-mean"]', 'Literal["mean"]')
     assert "the file's name is its kind; write kind: Literal['nearest-mean']" in planned_with(protocol, tmp_path)
 
 
-def test_an_unknown_input_is_one_line(tmp_path: Path) -> None:
+def test_an_unknown_input_is_named(tmp_path: Path) -> None:
     protocol = example("Add a protocol", "python").replace('READS = "features"', 'READS = "feature"')
     message = "mast.protocols.nearest_mean: READS is 'feature'; did you mean 'features'?"
     assert message in planned_with(protocol, tmp_path)
