@@ -66,7 +66,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
-    """The same, with the hash of everything else as the last key, `SEAL`, which `read_json` checks."""
+    """The same, with the hash of everything else as the last key, `SEAL`, which `read_sealed_json` checks."""
     write_json(path, {**value, SEAL: sha256_json(value)})
 
 
@@ -74,17 +74,14 @@ def read_json(path: Path) -> Any:
     """Read a JSON file.
 
     Raises:
-        MastError: the file is missing, is not JSON, or does not have the content that it was sealed with.
+        MastError: the file is missing or is not JSON.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MastError(f"{path}: not valid JSON ({error}); delete it and rerun the rule that makes it") from None
-    if isinstance(value, dict) and _seal_is_broken(value):
-        raise MastError(f"{path}: changed since it was written ({SEAL}); delete it and rerun the rule that makes it")
-    return value
 
 
 def read_sealed_json(path: Path) -> dict[str, Any]:
@@ -99,17 +96,10 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
             f"{path}: has no {SEAL}: damaged, or written by an older version; delete it and rerun the rule that "
             "makes it"
         )
-    return {key: entry for key, entry in value.items() if key != SEAL}
-
-
-def _seal_is_broken(value: dict[str, Any]) -> bool:
-    """Whether the content is not what it was sealed with, or only the seal's own name is damaged."""
-    name = SEAL if SEAL in value else next(reversed(value), None)
-    seal = value.get(name)
-    if name != SEAL and not (isinstance(seal, str) and len(seal) == 64):
-        return False
-    fits = seal == sha256_json({key: entry for key, entry in value.items() if key != name})
-    return fits != (name == SEAL)
+    content = {key: entry for key, entry in value.items() if key != SEAL}
+    if value[SEAL] != sha256_json(content):
+        raise MastError(f"{path}: changed since it was written ({SEAL}); delete it and rerun the rule that makes it")
+    return content
 
 
 def settle_times(directory: Path) -> None:
@@ -133,7 +123,7 @@ def require_recorded(path: Path, record: Path) -> None:
     """
     if not Path(record).exists():
         return
-    recorded = read_json(record).get("files", {}).get(Path(path).name)
+    recorded = read_sealed_json(record).get("files", {}).get(Path(path).name)
     if recorded is not None:
         require_sha256(path, recorded, record)
 

@@ -23,6 +23,14 @@ class DataFiles:
         """Written last: where it is, the data are whole."""
         return self.directory / "manifest.json"
 
+    def images(self, split: str) -> Path:
+        """The images of a split, where they are one array."""
+        return self.directory / f"{split}_images.npy"
+
+    def annotations(self, split: str) -> Path:
+        """The objects in the images of a split."""
+        return self.directory / f"{split}_annotations.json"
+
 
 @dataclass(frozen=True)
 class RunFiles:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from mast.config.pretrain import PretrainSpec
+from mast.methods import METHODS
 from mast.settings import Count, Name, StrictModel, nearest
 
 Metric = Literal["top1", "top5", "mean_per_class"]
@@ -88,7 +89,7 @@ def table_row(run: str, label: str | None, spec: PretrainSpec, settings: tuple[s
         run=run,
         label=label or run,
         method=spec.method,
-        with_labels=spec.method == "supervised",
+        with_labels=METHODS[spec.method].NEEDS_LABELS,
         encoder=spec.encoder.name,
         dataset=spec.dataset,
         epochs=spec.epochs,

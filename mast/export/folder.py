@@ -10,10 +10,10 @@ import timm
 
 from mast.errors import MastError
 from mast.export import hub
-from mast.files import atomic_path, read_json, write_json, write_text
+from mast.files import atomic_path, write_json, write_text
 from mast.models.encoder_file import load_encoder
 from mast.models.settings import NARROW, EncoderSpec
-from mast.records import Manifest
+from mast.records import Manifest, MetricsFile
 from mast.settings import parse_spec
 
 WEIGHTS, CONFIG, HUB, CARD = "model.safetensors", "config.json", "hubconf.py", "README.md"
@@ -45,7 +45,7 @@ def export_encoder(encoder_file: Path, manifest_file: Path, metrics_files: Itera
     config = _config(spec, metadata, encoder.num_features, manifest)
     write_json(output / CONFIG, config)
     write_text(output / HUB, Path(hub.__file__).read_text(encoding="utf-8"))
-    write_text(output / CARD, _card(metadata, config, manifest, [read_json(file) for file in metrics_files]))
+    write_text(output / CARD, _card(metadata, config, manifest, [MetricsFile.read(file) for file in metrics_files]))
 
 
 def timm_name(spec: EncoderSpec) -> str | None:
@@ -82,10 +82,10 @@ def _places(architecture: str | None) -> dict[str, Any]:
     return {key: getattr(published, key) for key in ("first_conv", "classifier")} if published else {}
 
 
-def _card(metadata: dict[str, str], config: dict[str, Any], manifest: Manifest, metrics: list[dict[str, Any]]) -> str:
+def _card(metadata: dict[str, str], config: dict[str, Any], manifest: Manifest, metrics: list[MetricsFile]) -> str:
     for found in metrics:
-        if found["spec_sha256"] != metadata["spec_sha256"] or str(found["seed"]) != metadata["seed"]:
-            raise MastError(f"metrics of {found['task']!r} are of another encoder; evaluate this one again")
+        if found.spec_sha256 != metadata["spec_sha256"] or str(found.seed) != metadata["seed"]:
+            raise MastError(f"metrics of {found.task!r} are of another encoder; evaluate this one again")
     own = {key: metadata[key] for key in ("run", "dataset", "seed", "spec_sha256", "data_sha256")}
     load = _TIMM if "architecture" in config else _TORCH_HUB
     return _CARD.format(
@@ -103,11 +103,11 @@ def _card(metadata: dict[str, str], config: dict[str, Any], manifest: Manifest, 
     )
 
 
-def _results(metrics: list[dict[str, Any]]) -> str:
+def _results(metrics: list[MetricsFile]) -> str:
     rows = [
-        f"| {found['task']} | {target} | {found['protocol']} ({found['kind']}) | {metric} | {value:.2f} |"
+        f"| {found.task} | {target} | {found.protocol} ({found.kind}) | {metric} | {value:.2f} |"
         for found in metrics
-        for target, values in found["metrics"].items()
+        for target, values in found.metrics.items()
         for metric, value in values.items()
         if value is not None
     ]

@@ -47,7 +47,7 @@ def packages() -> Iterator[Finding]:
 
 
 def data(experiment: Experiment) -> Iterator[Finding]:
-    """Data sets that are neither prepared nor there to be prepared, and lists of labelled images."""
+    """Data sets that are neither prepared nor there to be prepared, and files that protocols read."""
     waiting = _waiting(experiment)
     if any(not Path(place).is_absolute() for spec in waiting.values() for place in spec.needed()):
         yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root names another place"
@@ -55,9 +55,8 @@ def data(experiment: Experiment) -> Iterator[Finding]:
         state, line = _availability(spec) if name in waiting else ("ok", "prepared")
         yield state, "data", f"{name}: {line}"
     for name, spec in experiment.protocols.items():
-        listed = getattr(spec, "subset_list", None)
-        if listed is not None:
-            yield "ok" if Path(listed).is_file() else "missing", "data", f"protocol {name}: {listed}"
+        for file in spec.files:
+            yield "ok" if Path(file).is_file() else "missing", "data", f"protocol {name}: {file}"
 
 
 def _availability(spec: Reader) -> tuple[str, str]:

@@ -3,6 +3,8 @@
 import shlex
 from pathlib import Path
 
+from mast.results import Results
+
 SNAKEMAKE = "snakemake --profile profiles/default"
 
 
@@ -22,14 +24,15 @@ def rebuild_command(results: Path, file: Path) -> str:
 
 
 def _target(relative: Path) -> Path:
+    results = Results("")
     match relative.parts:
-        case ("data", task, *_):
-            return Path("data", task, "manifest.json")
+        case ("data", dataset, *_):
+            return results.data(dataset).manifest
         case ("pretrain", dataset, run, seed, *_):
-            return Path("pretrain", dataset, run, seed, "encoder.safetensors")
+            return results.run(dataset, run, seed.removeprefix("seed")).encoder
         case ("analysis", dataset, run, seed, *_):
-            return Path("analysis", dataset, run, seed, "masks.csv")
-        case ("config.json",):
-            return Path("report.html")
+            return results.analysis(dataset, run, seed.removeprefix("seed")).table("masks")
+        case (name,) if Path(name) == results.config:
+            return results.report
         case _:
             return relative

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from safetensors import safe_open
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.evaluation.features_file import read_origin
-from mast.files import SEAL, WEIGHTS_METADATA, read_json, sha256_file
-from mast.records import Manifest, MetricsFile, Origin
-from mast.results import PREDICTIONS_SUFFIX, Results, predictions_of
+from mast.files import WEIGHTS_METADATA, sha256_file
+from mast.records import AnalysisRecord, Manifest, MetricsFile, Origin, Record, RunRecord, TableSources
+from mast.results import PREDICTIONS_SUFFIX, Results, RunFiles, predictions_of, sources_of
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 
@@ -27,14 +27,16 @@ TEMPORARY = re.compile(r"^\..+\.tmp(\.[^.]+)*$")
 PARTIAL = ".partial"
 """The folder in which data are prepared."""
 
-SEALED = (
-    "data/*/manifest.json",
-    "pretrain/*/*/*/run.json",
-    "metrics/*/*/*/*/*.json",
-    "analysis/*/*/*/analysis.json",
-    "tables/*.sources.json",
-)
-"""Records that hold their own hash."""
+EVERY = Results("")
+OF_RUN = ("*", "*", "*")
+RECORDS: dict[Path, type[Record]] = {
+    EVERY.data("*").manifest: Manifest,
+    EVERY.run(*OF_RUN).record: RunRecord,
+    EVERY.metrics("*", "*", *OF_RUN): MetricsFile,
+    EVERY.analysis(*OF_RUN).record: AnalysisRecord,
+    sources_of(EVERY.table("*")): TableSources,
+}
+"""Pattern below the results directory → what the files are."""
 
 
 class Verification:
@@ -48,10 +50,11 @@ class Verification:
         """
         if not Path(results).is_dir():
             raise MastError(f"{results}: no such directory; give the configuration's `results`")
-        self.results = Path(results)
+        self.results, self._tree = Path(results), Results(results)
         self.files = self.hashes = self.mismatches = self.temporary = self.unknown = 0
         self._of_file: dict[Path, str] = {}
         self._unreadable: set[Path] = set()
+        self._records: dict[Path, Any] = {}
 
     def findings(self) -> Iterator[str]:
         """One line for each mismatch (file, what differs, the command that rebuilds it) and each temporary file."""
@@ -84,55 +87,61 @@ class Verification:
                 yield f"{path}: temporary, of a job that runs or was killed; where none runs: rm -r {path}"
 
     def _formats(self) -> Problems:
+        """Every file by its suffix; records are read here, once, for the checks below."""
         for file in self._found("**/*"):
             self.files += 1
-            if problem := unreadable(file) or self._unsealed(file):
+            if problem := unreadable(file) or self._unread_record(file):
                 self._unreadable.add(file)
                 yield file, problem
 
-    def _unsealed(self, file: Path) -> str | None:
-        sealed = any(file.relative_to(self.results).match(pattern) for pattern in SEALED)
-        if sealed and not file.name.endswith(".predictions.json") and SEAL not in read_json(file):
-            return f"has no {SEAL}: damaged, or written by an older version"
+    def _unread_record(self, file: Path) -> str | None:
+        """Keep what a record says; what is wrong with it, None where nothing is, or the file is no record."""
+        relative = file.relative_to(self.results)
+        found = [model for pattern, model in RECORDS.items() if relative.match(str(pattern))]
+        if not found or file.name.endswith(PREDICTIONS_SUFFIX):
+            return None
+        try:
+            self._records[file] = found[0].read(file)
+        except MastError as error:
+            return str(error).removeprefix(f"{file}: ").split(";")[0]
         return None
 
+    def _recorded(self, pattern: Path) -> Iterator[tuple[Path, Any]]:
+        """Every readable record of a pattern."""
+        yield from ((file, self._records[file]) for file in self._found(str(pattern)) if file in self._records)
+
     def _data(self) -> Problems:
-        for manifest in self._found(str(Results("").data("*").manifest)):
+        for file, _ in self._recorded(EVERY.data("*").manifest):
             try:
-                prepared = PreparedData(manifest.parent)
+                prepared = PreparedData(file.parent)
                 self.hashes += len(prepared.manifest.files)
-                for file in prepared.changed_files():
-                    yield (file if file.is_relative_to(self.results) else manifest), f"{file} is not as recorded"
+                for changed in prepared.changed_files():
+                    yield (changed if changed.is_relative_to(self.results) else file), f"{changed} is not as recorded"
             except MastError as error:
-                yield manifest, str(error).removeprefix(f"{manifest}: ").split(";")[0]
+                yield file, str(error).removeprefix(f"{file}: ").split(";")[0]
 
     def _runs(self) -> Problems:
-        trained = self._found("pretrain/*/*/*/encoder.safetensors") + self._found("pretrain/*/*/*/run.json")
-        for run_file in sorted({file.with_name("run.json") for file in trained}):
-            if not run_file.exists():
-                yield run_file, "missing, though there is an encoder"
-                continue
-            if run_file in self._unreadable:
-                continue
-            record = read_json(run_file)
-            for name, recorded in record["files"].items():
-                yield from self._same_file(run_file.with_name(name), "content", recorded, "run.json")
-            encoder = run_file.with_name("encoder.safetensors")
-            for file in (encoder, run_file.with_name("heads.safetensors")):
-                yield from self._weights(file, record)
-            data = self._data_sha256(record["dataset"])
-            yield from self._same(encoder, "data_sha256", record["data_sha256"], data, "the prepared data")
+        for encoder in self._found(str(EVERY.run(*OF_RUN).encoder)):
+            if not RunFiles(encoder.parent).record.exists():
+                yield RunFiles(encoder.parent).record, "missing, though there is an encoder"
+        for file, record in self._recorded(EVERY.run(*OF_RUN).record):
+            yield from self._files(file, record)
+            run = RunFiles(file.parent)
+            for weights in (run.encoder, run.heads):
+                yield from self._weights(weights, record)
+            data = self._data_sha256(record.dataset)
+            yield from self._same(run.encoder, "data_sha256", record.data_sha256, data, "the prepared data")
 
-    def _weights(self, file: Path, record: Mapping[str, Any]) -> Problems:
+    def _weights(self, file: Path, record: RunRecord) -> Problems:
         if not file.exists() or file in self._unreadable:
             return
         metadata = _weights_metadata(file)
         for key in ("run", "dataset", "seed", "spec_sha256", "data_sha256"):
             if key in metadata:
-                yield from self._same(file, key, metadata[key], str(record[key]), "run.json")
+                yield from self._same(file, key, metadata[key], str(getattr(record, key)), "run.json")
 
     def _features(self) -> Problems:
-        for file in self._found("features/*/*/*/*.npz"):
+        for file in self._found(str(EVERY.features(*OF_RUN, "*"))):
             if file not in self._unreadable:
                 try:
                     origin = read_origin(file)
@@ -143,51 +152,37 @@ class Verification:
                 yield from self._origin(file, origin, *names, seed, file.stem)
 
     def _metrics(self) -> Problems:
-        for file in self._found("metrics/*/*/*/*/*.json"):
-            if file in self._unreadable or file.name.endswith(PREDICTIONS_SUFFIX):
-                continue
-            try:
-                record = MetricsFile.read(file)
-            except MastError as error:
-                yield file, str(error).removeprefix(f"{file}: ")
-                continue
+        for file, record in self._recorded(EVERY.metrics("*", "*", *OF_RUN)):
             _, task, *names, _ = file.relative_to(self.results / "metrics").parts
             yield from self._origin(file, record, *names, file.stem, task)
             if recorded := (record.details or {}).get("predictions_sha256"):
-                yield from self._same_file(predictions_of(file), "content", recorded, file.name)
+                yield from self._same_file(predictions_of(file), recorded, file.name)
 
     def _analyses(self) -> Problems:
-        for file in self._found("analysis/*/*/*/analysis.json"):
-            if file in self._unreadable:
-                continue
-            record = read_json(file)
-            for name, recorded in record["files"].items():
-                yield from self._same_file(file.with_name(name), "content", recorded, file.name)
-            run = self.results / "pretrain" / file.parent.relative_to(self.results / "analysis")
-            for name in ("encoder", "heads"):
-                made_from = run / f"{name}.safetensors"
-                yield from self._same(
-                    file, f"{name}_sha256", record[f"{name}_sha256"], self._sha256(made_from), made_from
-                )
+        for file, record in self._recorded(EVERY.analysis(*OF_RUN).record):
+            yield from self._files(file, record)
+            run = RunFiles(self.results / "pretrain" / file.parent.relative_to(self.results / "analysis"))
+            for key, made_from in (("encoder_sha256", run.encoder), ("heads_sha256", run.heads)):
+                yield from self._same(file, key, getattr(record, key), self._sha256(made_from), made_from)
 
     def _tables(self) -> Problems:
-        for file in self._found("tables/*.sources.json"):
-            if file in self._unreadable:
-                continue
-            record = read_json(file)
-            for name, recorded in record["files"].items():
-                yield from self._same_file(file.with_name(name), "content", recorded, file.name)
-            for name, recorded in record["metrics"].items():
+        for file, record in self._recorded(sources_of(EVERY.table("*"))):
+            yield from self._files(file, record)
+            for name, recorded in record.metrics.items():
                 metrics = Path(os.path.normpath(file.parent / name))
-                known = metrics.is_file() and metrics not in self._unreadable
-                now = MetricsFile.read(metrics).result_sha256() if known else None
+                known = self._records.get(metrics)
+                now = None if known is None else known.result_sha256()
                 yield from self._same(file, "the recorded result", recorded, now, metrics)
 
     def _exports(self) -> Problems:
-        for file in self._found("export/*/*/*/model.safetensors"):
-            made_from = self.results / "pretrain" / file.parent.relative_to(self.results / "export")
-            encoder = made_from / "encoder.safetensors"
+        for file in self._found(str(EVERY.export(*OF_RUN) / "model.safetensors")):
+            encoder = RunFiles(self.results / "pretrain" / file.parent.relative_to(self.results / "export")).encoder
             yield from self._same(file, "content", self._sha256(file), self._sha256(encoder), encoder)
+
+    def _files(self, record_file: Path, record: RunRecord | AnalysisRecord | TableSources) -> Problems:
+        """The files whose hashes a record beside them holds."""
+        for name, recorded in record.files.items():
+            yield from self._same_file(record_file.with_name(name), recorded, record_file.name)
 
     def _origin(
         self, file: Path, recorded: Origin | MetricsFile, dataset: str, run: str, seed: str, task: str
@@ -196,17 +191,16 @@ class Verification:
         for key, place in (("dataset", dataset), ("run", run), ("task", task)):
             yield from self._same(file, key, getattr(recorded, key), place, "its path")
         yield from self._same(file, "seed", f"seed{recorded.seed}", seed, "its path")
-        made = Results(self.results).run(dataset, run, seed.removeprefix("seed"))
+        made = self._tree.run(dataset, run, seed.removeprefix("seed"))
         yield from self._same(file, "encoder_sha256", recorded.encoder_sha256, self._sha256(made.encoder), made.encoder)
         yield from self._same(file, "task_sha256", recorded.task_sha256, self._data_sha256(task), f"data {task!r}")
-        known = made.record.exists() and made.record not in self._unreadable
-        record = read_json(made.record) if known else {}
+        record = self._records.get(made.record)
         for key in ("spec_sha256", "data_sha256"):
-            yield from self._same(file, key, getattr(recorded, key), record.get(key), made.record)
+            yield from self._same(file, key, getattr(recorded, key), getattr(record, key, None), made.record)
 
-    def _same_file(self, file: Path, what: str, recorded: str, where: object) -> Problems:
+    def _same_file(self, file: Path, recorded: str, where: object) -> Problems:
         if file.exists():
-            yield from self._same(file, what, self._sha256(file), recorded, where)
+            yield from self._same(file, "content", self._sha256(file), recorded, where)
         else:
             yield file, f"missing, though {where} names it"
 

@@ -24,7 +24,7 @@ from mast.errors import MastError
 from mast.evaluation.features import extract_features
 from mast.evaluation.features_file import read_features
 from mast.evaluation.run import evaluate_encoder, evaluate_features
-from mast.files import read_json
+from mast.files import read_sealed_json
 from mast.models.encoder_file import read_weights
 from mast.pretraining.run import pretrain
 from mast.protocols.detection import DetectionProtocol
@@ -92,7 +92,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "data/scenes/test_annotations.json": annotations,
     f"{RUN}/encoder.safetensors": read_weights,
     f"{RUN}/heads.safetensors": read_weights,
-    f"{RUN}/run.json": read_json,
+    f"{RUN}/run.json": read_sealed_json,
     f"{RUN}/metrics.jsonl": read_metrics_log,
     "features/shapes/mast/seed0/shapes.npz": read_features,
     METRICS: lambda path: collect([path]),

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "mast"
 LAYERS = (
     "errors files commit gpus runtime signals progress settings catalogue records results config.text",
     "augment objectives models data checkpoint distributed training",
-    "evaluation methods protocols",
+    "evaluation learner methods protocols",
     "config",
     "pretraining evaluation.run analysis reporting export preflight verify",
     "cli",
@@ -22,6 +22,8 @@ MODULES = sorted(file for file in PACKAGE.rglob("*.py") if file != PACKAGE / "__
 BELOW_IN_LAYER = {
     ("training", "checkpoint"),
     ("training", "distributed"),
+    ("objectives", "models"),
+    ("methods", "learner"),
     ("protocols", "evaluation"),
 }
 """Neighbours of one layer of which one may use the other."""

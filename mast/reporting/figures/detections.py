@@ -18,7 +18,7 @@ from mast.files import read_json, require_recorded, require_sha256
 from mast.records import MetricsFile
 from mast.reporting.read import Runs
 from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
-from mast.results import metrics_of
+from mast.results import DataFiles, metrics_of
 
 SOURCE = {
     "shows": "detections",
@@ -66,11 +66,10 @@ def draw(runs: Runs, output_stem: Path) -> None:
         if not any(found.values()):
             save_figure(empty_figure("None of the detectors found anything."), output_stem)
             return
-        manifest = next(iter(runs.values()))[1]
-        data = manifest.parent
-        for file in ("test_annotations.json", "test_images.npy"):
-            require_recorded(data / file, manifest)
-        save_figure(_figure(data, read_json(data / "test_annotations.json"), found), output_stem)
+        data = DataFiles(next(iter(runs.values()))[1].parent)
+        for file in (data.annotations("test"), data.images("test")):
+            require_recorded(file, data.manifest)
+        save_figure(_figure(data, read_json(data.annotations("test")), found), output_stem)
 
 
 def _predictions(file: Path) -> Objects:
@@ -110,7 +109,7 @@ def right_detections(detections: Objects, annotations: Objects) -> list[bool]:
     return right
 
 
-def _figure(data: Path, coco: dict[str, Any], found: dict[str, Objects]) -> Figure:
+def _figure(data: DataFiles, coco: dict[str, Any], found: dict[str, Objects]) -> Figure:
     images = shown_images(coco, ROWS)
     names = {category["id"]: category["name"] for category in coco["categories"]}
     side = WIDTH / (1 + len(found))
@@ -141,9 +140,9 @@ def _of_image(entries: Objects, image: dict[str, Any]) -> Objects:
     return [entry for entry in entries if entry["image_id"] == image["id"]]
 
 
-def _pixels(data: Path, coco: dict[str, Any], image: dict[str, Any]) -> np.ndarray:
+def _pixels(data: DataFiles, coco: dict[str, Any], image: dict[str, Any]) -> np.ndarray:
     if "images_root" not in coco:
-        return np.load(data / "test_images.npy", mmap_mode="r")[image["id"]]
+        return np.load(data.images("test"), mmap_mode="r")[image["id"]]
     file = Path(coco["images_root"]) / image["file_name"]
     try:
         with Image.open(file) as opened:
