@@ -14,13 +14,14 @@ import torchvision
 from PIL import Image
 from safetensors.torch import load_file
 from support import ROOT
+from support.records import hashed
 
 from mast.cli import main
 from mast.files import SEAL, sha256_json, write_sealed_json
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import load_encoder, save_encoder
 from mast.models.settings import EncoderSpec
-from mast.records import Manifest
+from mast.records import Manifest, MetricsFile
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.25]
 SIDE = 48
@@ -44,7 +45,7 @@ def write_encoder(folder: Path, spec: EncoderSpec) -> Path:
     metadata |= {
         "mean": json.dumps(MEAN),
         "std": json.dumps(STD),
-        "spec_sha256": "a1",
+        "spec_sha256": hashed("spec"),
         "data_sha256": sha256_json(FILES),
     }
     save_encoder(folder / "encoder.safetensors", model, metadata)
@@ -66,8 +67,16 @@ def write_beside(folder: Path) -> tuple[Path, Path]:
         files=FILES,
         sha256=sha256_json(FILES),
     ).write(folder / "data/manifest.json")
-    metrics = {"task": "pets", "protocol": "linear", "kind": "linear-lbfgs", "spec_sha256": "a1", "seed": 0}
-    (folder / "m.json").write_text(json.dumps({**metrics, "metrics": {"class": {"top1": 71.25, "AP": None}}}))
+    MetricsFile(
+        format=1,
+        **{"protocol": "linear", "kind": "linear-lbfgs", "version": 1, "settings": {}},
+        **{"task": "pets", "dataset": "mine", "run": "mast", "seed": 0},
+        metrics={"class": {"top1": 71.25, "AP": None}},
+        counts={"train": 321, "test": 10},
+        **{key: hashed(key.removesuffix("_sha256")) for key in ("spec_sha256", "task_sha256", "encoder_sha256")},
+        data_sha256=sha256_json(FILES),
+        seconds=1.0,
+    ).write(folder / "m.json")
     return folder / "data", folder / "m.json"
 
 
@@ -140,7 +149,7 @@ def test_the_card_names_data_run_licence_and_metrics(tmp_path: Path) -> None:
     ("file", "change", "message"),
     [
         ("data/manifest.json", {"files": OTHER_FILES, "sha256": sha256_json(OTHER_FILES)}, "not the data of which"),
-        ("m.json", {"spec_sha256": "other"}, "metrics of 'pets' are of another encoder"),
+        ("m.json", {"spec_sha256": hashed("other")}, "metrics of 'pets' are of another encoder"),
     ],
 )
 def test_what_belongs_to_another_encoder_is_refused(file, change, message, tmp_path, capsys) -> None:
