@@ -15,20 +15,18 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{
 
 @dataclass(frozen=True)
 class Project:
-    """A directory with a configuration, in which the workflow runs."""
+    """A directory with a configuration, in which the workflow of a checkout runs with its package."""
 
     directory: Path
-    root: Path = ROOT
-    """The checkout whose workflow and package run; this one, or a copy."""
+    checkout: Path = ROOT
 
     def snakemake(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run Snakemake with the default profile; standard error is part of the output."""
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.root / "workflow/Snakefile")]
-        package = {} if self.root == ROOT else {"PYTHONPATH": str(self.root)}
+        snakefile, profile = str(self.checkout / "workflow/Snakefile"), str(self.checkout / "profiles/default")
         return subprocess.run(
-            [*command, "--profile", str(self.root / "profiles/default"), *arguments],
+            [sys.executable, "-m", "snakemake", "--snakefile", snakefile, "--profile", profile, *arguments],
             cwd=self.directory,
-            env=ENVIRONMENT | package | (environment or {}),
+            env=ENVIRONMENT | {"PYTHONPATH": str(self.checkout)} | (environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
