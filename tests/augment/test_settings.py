@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
-from support.additions import copy_of_checkout
+from support.extending import copied_checkout
 
 from mast.augment.settings import FIFTEEN, SETS, PolicySpec
 from mast.config.load import load_experiment
@@ -53,7 +53,7 @@ def test_hashes_of_runs_are_those_of_the_first_version(run: str) -> None:
 
 
 def test_an_augmentation_that_joins_changes_no_hash_no_command_line_and_no_set(tmp_path: Path) -> None:
-    copy = copy_of_checkout(tmp_path / "copy")
+    copy = copied_checkout(tmp_path / "copy").directory
     (copy / "mast/augment/operations/invert.py").write_text(NEWCOMER, encoding="utf-8")
     output = subprocess.run(
         [sys.executable, "-c", HASHES_OF_RUNS],

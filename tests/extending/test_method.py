@@ -1,0 +1,84 @@
+"""A method is one new file beside a copy of the package, and a run of it in a configuration."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from support.extending import copied_checkout, example
+
+from mast.augment.pairing import COMPOSED, draw_pair
+from mast.config.pretrain import PretrainSpec
+from mast.distributed import ALONE
+from mast.learner import Learner
+from mast.results import Results
+from mast.settings import parse
+
+SECTION = "Add a method"
+CONFIG = """
+name: mine
+datasets:
+  shapes: {kind: shapes, train: 64, test: 32, size: 16}
+seeds: [0]
+pretrain:
+  dataset: shapes
+  encoder: {name: resnet-narrow, stem: small, widths: [8, 8, 8, 8]}
+  projector: {hidden: 8, output: 8}
+  optimizer: {name: adamw, lr: 1.0e-3, warmup_epochs: 0}
+  epochs: 1
+  batch_size: 16
+  log_every: 1
+protocols:
+  knn: {kind: knn, k: 5}
+studies:
+  knn: {title: Neighbours, protocol: knn, tasks: [shapes], runs: [vicreg, barlow-twins], settings: [barlow_twins.redundancy]}
+"""
+
+
+def test_a_new_method_is_trained_and_stands_in_the_table(tmp_path: Path) -> None:
+    project = copied_checkout(tmp_path / "copy")
+    (project.directory / "mast/methods/barlow_twins.py").write_text(example(SECTION, "python"), encoding="utf-8")
+    (project.directory / "mine.yaml").write_text(CONFIG + example(SECTION, "yaml"), encoding="utf-8")
+    run = project.snakemake("results/tables/knn.md", "--configfile", "mine.yaml")
+    assert run.returncode == 0, run.stdout[-3000:]
+    results = Results(project.directory / "results")
+    lines = [json.loads(line) for line in results.run("shapes", "barlow-twins", 0).log.read_text().splitlines()]
+    for line in lines:
+        assert line["loss"] == pytest.approx(line["invariance"] + 0.01 * line["redundancy"], rel=1e-4)
+    table = (project.directory / "results/tables/knn.md").read_text(encoding="utf-8")
+    assert "| Barlow Twins | 0.01 |" in table
+    specs = [json.loads(results.run("shapes", run, 0).record.read_text())["spec"] for run in ("vicreg", "barlow-twins")]
+    assert "barlow_twins" not in specs[0] and specs[1]["barlow_twins"] == {"redundancy": 0.01}
+    assert "objective" not in specs[1], "a section that the method does not read"
+
+
+def test_the_pages_loss_is_barlow_twins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Against the formula written out in float64, sample by sample."""
+    (tmp_path / "barlow_example.py").write_text(example(SECTION, "python"), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    import barlow_example
+
+    values = {"dataset": "x", "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]}}
+    spec = parse(PretrainSpec, values | {"projector": {"hidden": 8, "output": 6}}, "test")
+    object.__setattr__(spec, "__dict__", spec.__dict__ | {"barlow_twins": barlow_example.BarlowTwinsSpec()})
+    torch.manual_seed(0)
+    learner = Learner(barlow_example.BarlowTwins(spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
+    images = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
+    outcome = learner(images, None, torch.Generator().manual_seed(1))
+    pair = draw_pair(learner.policy, COMPOSED, 12, torch.Generator().manual_seed(1))
+    a, b = (learner.embed(images.float() / 255, view)[1].double() for view in (pair.a, pair.b))
+    expected = 0.0
+    for i in range(6):
+        for j in range(6):
+            x, y = a[:, i] - a[:, i].mean(), b[:, j] - b[:, j].mean()
+            correlation = (x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()
+            expected += (1 - correlation) ** 2 if i == j else 0.005 * correlation**2
+    assert outcome.loss.item() == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_a_file_without_a_method_is_named(tmp_path: Path) -> None:
+    project = copied_checkout(tmp_path / "copy")
+    (project.directory / "mast/methods/empty.py").write_text('"""Nothing."""\n', encoding="utf-8")
+    run = project.snakemake("--dry-run", "all")
+    assert run.returncode != 0
+    assert "empty.py: defines 0 subclasses of mast.methods.Method; define exactly one" in run.stdout
