@@ -31,7 +31,8 @@ pretrain:
 protocols:
   knn: {kind: knn, k: 5}
 studies:
-  knn: {title: Neighbours, protocol: knn, tasks: [shapes], runs: [vicreg, barlow-twins], settings: [barlow_twins.redundancy]}
+  knn:
+    {title: kNN, protocol: knn, tasks: [shapes], runs: [vicreg, barlow-twins], settings: [barlow_twins.redundancy]}
 """
 
 
@@ -73,7 +74,7 @@ def test_the_pages_loss_is_barlow_twins(monkeypatch: pytest.MonkeyPatch, tmp_pat
             x, y = a[:, i] - a[:, i].mean(), b[:, j] - b[:, j].mean()
             correlation = (x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()
             expected += (1 - correlation) ** 2 if i == j else 0.005 * correlation**2
-    assert outcome.loss.item() == pytest.approx(float(expected), rel=1e-4)
+    assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_file_without_a_method_is_named(tmp_path: Path) -> None:
