@@ -2,9 +2,7 @@
 
 import logging
 import shutil
-import time
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,8 @@ import torch
 
 from mast.errors import MastError
 from mast.files import atomic_path
-from mast.signals import StoppedBySignalError
 
 KEPT = 2
-
-MINUTES = 10.0
-"""Between two checkpoints of a training whose settings do not say."""
 
 log = logging.getLogger(__name__)
 
@@ -75,34 +69,6 @@ class Checkpoints:
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.directory.glob("step*.pt"), reverse=True)
-
-
-class Saver:
-    """Saves a training's state from time to time, and when it is asked to stop."""
-
-    def __init__(
-        self, total: int, save: Callable[[int], None], stop: Callable[[], bool], minutes: float | None = None
-    ) -> None:
-        """`save` takes the number of steps done, of `total`; `stop` says whether a signal has arrived.
-
-        `minutes` between two saves are `MINUTES` by default.
-        """
-        self._total, self._save, self._stop = total, save, stop
-        self._minutes = MINUTES if minutes is None else minutes
-        self._saved_at = time.monotonic()
-
-    def before(self, step: int) -> None:
-        """Call it when `step` steps are done and their results are recorded.
-
-        Raises:
-            StoppedBySignalError: a signal has arrived; the state is saved.
-        """
-        if self._stop():
-            self._save(step)
-            raise StoppedBySignalError(f"stopped by a signal after step {step} of {self._total}; run again to go on")
-        if time.monotonic() - self._saved_at > 60 * self._minutes:
-            self._save(step)
-            self._saved_at = time.monotonic()
 
 
 def _check_sums(path: Path) -> None:

@@ -99,7 +99,7 @@ def _prepare_all(inputs: Path) -> None:
 def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | None, minutes: float) -> None:
     import torch
 
-    from mast import checkpoint, training
+    from mast import training
     from mast.pretraining import loop
     from mast.signals import StoppedBySignalError
 
@@ -107,7 +107,7 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
     multiprocessing.set_start_method("fork", force=True)  # as in a command: workers notice that this process is gone
     if kind == "detection in place":
         torch.get_num_threads = lambda: 2  # one worker loads images; two threads of torch would wait for each other
-    training.MINUTES = checkpoint.MINUTES = minutes
+    training.MINUTES = minutes
     if signal_at is not None:
         training.stop_requests = loop.stop_requests = _hit(training.stop_requests, *signal_at)
     try:
