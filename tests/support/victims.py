@@ -100,7 +100,6 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
     import torch
 
     from mast import training
-    from mast.pretraining import loop
     from mast.signals import StoppedBySignalError
 
     torch.set_num_threads(1)
@@ -109,7 +108,7 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
         torch.get_num_threads = lambda: 2  # one worker loads images; two threads of torch would wait for each other
     training.MINUTES = minutes
     if signal_at is not None:
-        training.stop_requests = loop.stop_requests = _hit(training.stop_requests, *signal_at)
+        training.stop_requests = _hit(training.stop_requests, *signal_at)
     try:
         _run(kind, inputs, output)
     except StoppedBySignalError as error:
