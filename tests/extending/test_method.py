@@ -83,3 +83,4 @@ def test_a_file_without_a_method_is_named(tmp_path: Path) -> None:
     run = project.snakemake("--dry-run", "all")
     assert run.returncode != 0
     assert "empty.py: defines 0 subclasses of mast.methods.Method; define exactly one" in run.stdout
+    assert "Traceback" not in run.stdout

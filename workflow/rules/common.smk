@@ -3,19 +3,21 @@
 import shlex
 import sys
 
-import mast.settings
-from mast.config.experiment import Experiment
-from mast.config.figures import FIGURES as FIGURE_SOURCES
-from mast.config.plan import figure_files, health_files, of_runs, study_metrics
 from mast.config.text import read_yaml
-from mast.preflight.experiment import check_experiment
 from mast.errors import MastError
 from mast.results import Results
+from mast.settings import parse
 from snakemake.exceptions import WorkflowError
 
 try:
+    # These read the files of methods, protocols, data kinds, augmentations and figures, of which one may be faulty.
+    from mast.config.experiment import Experiment
+    from mast.config.figures import FIGURES as FIGURE_SOURCES
+    from mast.config.plan import figure_files, health_files, of_runs, study_metrics
+    from mast.preflight.experiment import check_experiment
+
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
-    experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
+    experiment = parse(Experiment, config, workflow.configfiles[-1])
     check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None
