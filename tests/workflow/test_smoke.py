@@ -136,7 +136,7 @@ def test_one_key_of_one_run_replans_that_run_and_what_follows(finished: Project)
         (("pretrain: {mem_mb: 1500", "pretrain: {threads: 2, mem_mb: 1600"), {"make_report", "all"}),
         (
             ("k: 5", "k: 7"),
-            {"evaluate_knn", "table_knn", "figure_length", "make_report", "all"},
+            {"evaluate_features", "table_knn", "figure_length", "make_report", "all"},
         ),
     ],
     ids=["caption", "label", "resources", "protocol"],
