@@ -5,7 +5,7 @@
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
-# make schema rewrite what is generated from mast/config
+# make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
 # make results take the tables and figures of docs/results.md and method.md from the last runs of claim and claim-search
 # make clean  remove the environment and caches; results stay
@@ -63,11 +63,13 @@ bench-check: .venv/benched
 	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	touch $@
 
-# What is generated from the models of mast/config.
+# The configuration's schema and reference, and the reference of the artefacts' records.
 schema: .venv/installed
 	$(RUN) mast schema > workflow/schemas/config.schema.json
 	sed -i '/^## Every key$$/,$$d' config/README.md
 	( echo "## Every key"; echo; $(RUN) mast schema --markdown ) >> config/README.md
+	sed -i '/^## Records$$/,$$d' docs/formats.md
+	( echo "## Records"; echo; $(RUN) mast schema --formats ) >> docs/formats.md
 
 # The README shows what `make demo` wrote, unedited.
 readme: .venv/installed

@@ -79,14 +79,17 @@ class Index(_Model):
 
 
 class Manifest(Record):
-    """A prepared data set, `manifest.json`. Written last, so a manifest means a complete data set."""
+    """A prepared dataset, `manifest.json`. Written last, so a manifest means a complete dataset."""
 
     format: Literal[1]
     name: str
+    """The dataset's name in the configuration."""
     spec: dict[str, Any]
-    """The data set's settings."""
+    """The dataset's settings."""
     source: str
+    """Where the data come from."""
     licence: str
+    """What their authors state."""
     targets: dict[str, list[str]]
     """Target → class names, in the order of the label columns."""
     splits: dict[str, dict[str, int]]
@@ -94,7 +97,9 @@ class Manifest(Record):
     mean: Annotated[list[float], Field(min_length=3, max_length=3)]
     """Of the training images' channels, RGB in [0, 1]."""
     std: Annotated[list[float], Field(min_length=3, max_length=3)]
+    """Likewise, the standard deviation."""
     files: Hashes
+    """Name of each other file of the directory → SHA-256 of its content."""
     sha256: Sha256
     """Hash of `files`: the identity of the data."""
     index: Index | None = None
@@ -124,26 +129,37 @@ class RunRecord(Record):
     """One pretraining, `run.json`: what produced the files beside it."""
 
     run: str
+    """The run's name in the configuration."""
     dataset: str
+    """The dataset of pretraining."""
     seed: int
+    """Of the initial weights, the order of the images and the augmentations."""
     spec: dict[str, Any]
     """The resolved settings, without those that are null."""
     spec_sha256: Sha256
+    """Hash of the resolved settings, null ones included."""
     data_sha256: Sha256
+    """`sha256` of the dataset's manifest."""
     files: Hashes
+    """Name of each of the three other files → SHA-256 of its content."""
     health: Health | None
     """Null for a run that is not trained."""
     wall_seconds: float
+    """Of the job that finished the run; after an interruption, from the resuming on."""
     mast: str
     """Version of this package."""
     commit: str
     """The code that ran, `-dirty` where files differed from the commit."""
     python: str
     packages: dict[str, str]
+    """Package → version."""
     host: str
     cpu: str
+    """Architecture of the processor."""
     device: str
+    """Name of the GPU, or `cpu`."""
     threads: int
+    """CPU threads of each process."""
     processes: int
 
 
@@ -152,16 +168,19 @@ class MetricsFile(Record):
 
     format: Literal[1]
     protocol: str
-    """Its name in the configuration."""
+    """The protocol's name in the configuration."""
     kind: str
+    """The protocol's kind, which is the name of its file."""
     version: int
     """Of the protocol's code: results of two versions are not comparable."""
     settings: dict[str, Any]
     """The protocol's."""
     task: str
+    """The dataset on which the encoder was evaluated."""
     dataset: str
-    """The data set of pretraining."""
+    """The dataset of pretraining."""
     run: str
+    """The run's name in the configuration."""
     seed: int
     metrics: dict[str, dict[str, Percent | None]]
     """Target → metric → percent; null where a metric is undefined."""
@@ -174,7 +193,9 @@ class MetricsFile(Record):
     data_sha256: Sha256
     """Of the data of pretraining."""
     task_sha256: Sha256
+    """`sha256` of the task's manifest."""
     encoder_sha256: Sha256
+    """Of the file `encoder.safetensors`."""
     commits: tuple[str, ...] = ()
     """The versions of the code that trained, extracted and evaluated."""
     seconds: float
@@ -185,12 +206,13 @@ class MetricsFile(Record):
 
 
 class AnalysisRecord(Record):
-    """One analysis, `analysis.json`."""
+    """One analysis, `analysis.json`: the hashes of its files, and of the encoder and the heads that it measured."""
 
     format: Literal[1]
     encoder_sha256: Sha256
     heads_sha256: Sha256
     files: Hashes
+    """Name of each other file of the directory → SHA-256 of its content."""
 
 
 class TableSources(Record):
@@ -210,19 +232,24 @@ class EncoderMetadata(Metadata):
 
     format: Literal["mast-encoder-1"] = "mast-encoder-1"
     run: str
+    """The run's name in the configuration."""
     dataset: str
+    """The dataset of pretraining."""
     seed: int
     encoder: str
     """Settings of the backbone, JSON."""
     mean: list[float]
-    """With which images in [0, 1] are normalised."""
+    """Of each channel; images in [0, 1] are normalised with it."""
     std: list[float]
+    """Likewise, the standard deviation."""
     spec_sha256: Sha256
+    """Of the run's settings."""
     data_sha256: Sha256
+    """Of the data of pretraining."""
 
 
 class HeadsMetadata(Metadata):
-    """Of `heads.safetensors`."""
+    """Of `heads.safetensors`: what is needed to use the networks beside the encoder."""
 
     format: Literal["mast-heads-1"] = "mast-heads-1"
     run: str
@@ -235,11 +262,14 @@ class HeadsMetadata(Metadata):
 
 
 class Origin(EncoderMetadata):
-    """What a features or metrics file says of the encoder and of the task."""
+    """What a features file says of the encoder and of the task: the encoder's metadata, and more."""
 
     encoder_sha256: Sha256
+    """Of the file `encoder.safetensors`."""
     task: str
+    """The dataset on which the encoder is evaluated."""
     task_sha256: Sha256
+    """`sha256` of the task's manifest."""
     commits: list[str]
     """The versions of the code that trained and extracted."""
 

@@ -1,8 +1,8 @@
 """Where each artefact lies below the results directory (docs/formats.md): the one place that knows the tree.
 
 Names may be patterns: `Results("results").run("{dataset}", "{run}", "{seed}").encoder` is what Snakemake's rules state,
-`run("*", "*", "*")` what `mast verify` looks for. `dataset` is a prepared data set, and of a run the one of its
-pretraining; `task` is the data set on which an encoder is evaluated.
+`run("*", "*", "*")` what `mast verify` looks for. `dataset` is a prepared dataset, and of a run the one of its
+pretraining; `task` is the dataset on which an encoder is evaluated.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ SOURCES_SUFFIX = ".sources.json"
 
 @dataclass(frozen=True)
 class DataFiles:
-    """A prepared data set."""
+    """A prepared dataset."""
 
     directory: Path
 
@@ -96,7 +96,7 @@ class Results:
         object.__setattr__(self, "root", Path(self.root))
 
     def data(self, dataset: str) -> DataFiles:
-        """A prepared data set."""
+        """A prepared dataset."""
         return DataFiles(self.root / "data" / dataset)
 
     def run(self, dataset: str, run: str, seed: int | str) -> RunFiles:

@@ -19,7 +19,7 @@ class FigureSource(StrictModel):
     reads: Literal["log", "extremes", "detections", "table", "comparison", *ANALYSIS_COLUMNS]
     """What the figure is drawn from. Of runs, for each seed: `log`, the steps of training; a table of the analysis by
     its name; or `extremes`, the analysis's images. Of studies: `table`, or `comparison`, the table of differences.
-    `detections`: what the first seed of each run finds, and the data set's manifest."""
+    `detections`: what the first seed of each run finds, and the dataset's manifest."""
     setting: str | None = None
     """Dotted key that must be among the `settings` of the studies."""
     about: str = ""

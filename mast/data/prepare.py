@@ -7,7 +7,7 @@ from mast.errors import MastError
 
 
 def prepare(name: str, spec: Reader, output: Path, threads: int = 1) -> None:
-    """Write the prepared form of a data set into the directory `output` (see docs/design.md).
+    """Write the prepared form of a data set into the directory `output` (docs/formats.md).
 
     Either the whole data set is replaced, or, if anything goes wrong, what was there before stays.
 

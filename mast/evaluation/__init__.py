@@ -1,1 +1,1 @@
-"""Features of a frozen encoder, and the probes that read them."""
+"""What protocols share: features, labelled images, training of heads and detectors; and the runner of protocols."""

@@ -18,7 +18,7 @@ from mast.models.encoder_file import load_encoder, normalisation
 
 
 def extract_features(encoder_file: Path, data: Path, output: Path, device: str = "cpu", batch_size: int = 512) -> None:
-    """Write the pooled features of a task's train and test images (docs/design.md, *Features file*).
+    """Write the pooled features of a task's train and test images (docs/formats.md, *Features*).
 
     The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
     standard deviation of its pretraining.

@@ -1,1 +1,1 @@
-"""The training loop and what it writes."""
+"""One pretraining run: from prepared data to its four files."""

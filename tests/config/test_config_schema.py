@@ -1,4 +1,4 @@
-"""The JSON schema and the reference of keys say what the models say."""
+"""The JSON schema and the references of keys and of records say what the models say."""
 
 import copy
 import json
@@ -9,7 +9,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from support import ROOT
 
-from mast.config.schema import json_schema, markdown
+from mast.config.schema import formats_markdown, json_schema, markdown
+from mast.records import ANALYSIS_COLUMNS
 
 
 def smoke() -> dict[str, Any]:
@@ -25,6 +26,17 @@ def test_reference_of_keys_is_in_step() -> None:
     readme = (ROOT / "config/README.md").read_text(encoding="utf-8")
     reference = readme.split("## Every key")[-1].strip()
     assert reference == markdown().strip(), "run: make schema"
+
+
+def test_reference_of_records_is_in_step() -> None:
+    page = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    assert page.split("\n## Records\n")[-1].strip() == formats_markdown().strip(), "run: make schema"
+
+
+def test_page_of_formats_names_the_columns_of_the_analysis() -> None:
+    page = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    for name, columns in ANALYSIS_COLUMNS.items():
+        assert f"| `{name}.csv` | {', '.join(f'`{column}`' for column in columns)} |" in page
 
 
 def test_every_key_of_the_reference_is_explained_or_its_model_is() -> None:

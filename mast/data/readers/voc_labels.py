@@ -13,7 +13,7 @@ from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, Image
 from mast.errors import MastError
 
 VALUES = ["absent", "present"]
-"""The values of every target (docs/design.md, *Prepared data*)."""
+"""The values of every target (docs/formats.md, *Prepared data*)."""
 
 _LABELS = {"-1": 0, "0": -1, "1": 1}
 """What the lists write → label; 0 marks images that show the class in objects marked difficult only (ignored)."""
