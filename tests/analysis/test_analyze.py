@@ -1,3 +1,5 @@
+"""The analysis of a run writes every file, with headers alone for what the run has not; wrong masks are refused."""
+
 import json
 from collections.abc import Callable
 from pathlib import Path

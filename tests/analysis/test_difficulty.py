@@ -1,3 +1,5 @@
+"""Correlations of difficulty are SciPy's, and their intervals come from resampled images."""
+
 import numpy as np
 import pytest
 import torch

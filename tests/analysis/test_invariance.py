@@ -1,3 +1,5 @@
+"""Distances between augmented and plain images agree with explicit loops, in every space and subspace."""
+
 import itertools
 
 import numpy as np

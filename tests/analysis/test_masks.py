@@ -1,3 +1,5 @@
+"""Overlaps and sizes of subspaces agree with explicit loops and with masks counted by hand."""
+
 import numpy as np
 import pytest
 import torch

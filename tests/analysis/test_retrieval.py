@@ -1,3 +1,5 @@
+"""Each representation finds the other view of an image if it sees what the views share, else by chance."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Images of every mode and format are decoded to RGB within bounds; damaged files are named and raise nothing else."""
+
 import threading
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Tables replace what stands between their marks in a page, and nothing else changes."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Means and intervals over seeds are SciPy's; missing values are not counted."""
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -1,3 +1,5 @@
+"""Boxes, areas and masks of drawn scenes are those of their pixels, and scenes once published never change."""
+
 import hashlib
 import json
 from pathlib import Path

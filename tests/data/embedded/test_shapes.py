@@ -1,3 +1,5 @@
+"""Each factor of a drawn shape shows in its pixels, and images once published never change."""
+
 import colorsys
 import hashlib
 import itertools

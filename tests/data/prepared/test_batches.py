@@ -1,3 +1,5 @@
+"""An epoch is whole batches of distinct images, shuffled by seed and epoch, and resumes at any step."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""A split holds out the stated share, of each class if it is stratified, and depends on the seed alone."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""COCO annotations are cleaned and joined with their images; every fault is one line that names it."""
+
 import copy
 import hashlib
 import json

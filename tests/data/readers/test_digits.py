@@ -1,3 +1,5 @@
+"""Every digit of scikit-learn is in one split, enlarged, with its own label."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Folders of images are classes and splits in an order of their own; what does not fit is one line that names it."""
+
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The figure of differences shows markers and both intervals where the table of comparisons says."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The figure of training length shows each run at its epochs and the untrained encoder as a line."""
+
 from collections.abc import Callable
 
 import numpy as np

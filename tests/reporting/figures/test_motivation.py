@@ -1,3 +1,5 @@
+"""The figure of augmentation sets shows every point where its table says, and refuses a table that was changed."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""The figure of retrieval shows means over seeds with Student's interval, and chance for each number of images."""
+
 import pandas as pd
 import pytest
 

@@ -1,3 +1,5 @@
+"""Metrics files become one row for each metric; files that do not belong together are refused, with the key."""
+
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Runs are compared by paired seeds, with Student's interval and that of all bootstrap samples."""
+
 import itertools
 from collections.abc import Callable
 from pathlib import Path

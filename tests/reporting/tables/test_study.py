@@ -1,3 +1,5 @@
+"""A study's table says the same in every format, as golden files have it, and refuses metrics of other tables."""
+
 import csv
 import re
 import subprocess
