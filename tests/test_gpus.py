@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ os.execvp("cat", ["cat"])  # until standard input is closed
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> type[subprocess.Popen]:
+def holder(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Starts a process that takes GPUs of three, becomes another program, and holds them until its input closes."""
 
     def start(count: int, listed: str = "0,1,2") -> subprocess.Popen[str]:
@@ -32,7 +33,7 @@ def holder(tmp_path: Path) -> type[subprocess.Popen]:
     return start
 
 
-def test_each_process_has_gpus_of_its_own_and_waits_for_them(holder) -> None:
+def test_each_process_has_gpus_of_its_own_and_waits_for_them(holder: Callable[..., subprocess.Popen[str]]) -> None:
     first, second = holder(1), None
     taken = first.stdout.readline().strip()
     second = holder(2)
@@ -47,7 +48,7 @@ def test_each_process_has_gpus_of_its_own_and_waits_for_them(holder) -> None:
         process.communicate()
 
 
-def test_what_a_scheduler_has_chosen_is_left_alone(holder) -> None:
+def test_what_a_scheduler_has_chosen_is_left_alone(holder: Callable[..., subprocess.Popen[str]]) -> None:
     both = [holder(2, "0,1"), holder(2, "0,1")]  # on SLURM each job may number its own GPUs from 0
     assert [process.stdout.readline().strip() for process in both] == ["0,1", "0,1"]
     for process in both:

@@ -1,9 +1,11 @@
 """Loads an exported encoder with torch, torchvision and timm alone; copied to each export as its hubconf.py."""
 
+from torch import nn
+
 dependencies = ["torch", "torchvision", "timm", "safetensors"]
 
 
-def encoder(pretrained=True):
+def encoder(pretrained: bool = True) -> nn.Module:
     """The backbone in eval mode: normalised images, float [N, 3, H, W], to pooled features, float [N, D].
 
     `config.json` beside this file says how images in [0, 1] are normalised (`mean` and `std` of `pretrained_cfg`)
@@ -21,11 +23,10 @@ def encoder(pretrained=True):
     return model.eval()
 
 
-def _build(name, stem, widths, **_):
+def _build(name: str, stem: str, widths: list[int], **_: object) -> nn.Module:
     """The same modules as mast.models.encoder builds, without its initial weights."""
     import timm
     import torchvision
-    from torch import nn
 
     if name == "resnet-narrow":
         blocks = {"block": timm.models.resnet.BasicBlock, "layers": (1, 1, 1, 1), "channels": widths}

@@ -1,3 +1,5 @@
+"""Correlations of difficulty are SciPy's, and their intervals come from resampled images."""
+
 import numpy as np
 import pytest
 import torch
@@ -7,14 +9,14 @@ from mast.analysis.difficulty import extremes, measure_difficulty, named_errors,
 
 
 @pytest.mark.parametrize("shape", [(1, 150), (3, 80)])
-def test_correlation_is_scipys_and_interval_close_to_its_bootstrap(shape):
+def test_correlation_is_scipys_and_interval_close_to_its_bootstrap(shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=shape)
     y = (x + rng.normal(size=shape)).round(1)  # with ties
     correlation, low, high = spearman(x, y)
     assert correlation == pytest.approx(stats.spearmanr(x.ravel(), y.ravel()).statistic, abs=1e-12)
 
-    def resampled(columns):
+    def resampled(columns: np.ndarray) -> float:
         return stats.spearmanr(x[:, columns].ravel(), y[:, columns].ravel()).statistic
 
     found = stats.bootstrap(
@@ -23,7 +25,7 @@ def test_correlation_is_scipys_and_interval_close_to_its_bootstrap(shape):
     assert (low, high) == pytest.approx(found.confidence_interval, abs=0.03)
 
 
-def test_images_and_not_values_are_resampled():
+def test_images_and_not_values_are_resampled() -> None:
     """Three copies of the values are no new evidence: the interval stays as wide."""
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 1, 100))
@@ -31,11 +33,11 @@ def test_images_and_not_values_are_resampled():
     assert copied == pytest.approx(once, abs=1e-9)
 
 
-def test_constant_values_have_no_correlation():
+def test_constant_values_have_no_correlation() -> None:
     assert np.isnan(spearman(np.ones((1, 9)), np.arange(9.0)[None])).all()
 
 
-def test_neighbours_of_another_class_are_counted():
+def test_neighbours_of_another_class_are_counted() -> None:
     axes = torch.eye(2)
     bank = torch.cat((axes[:1].expand(20, -1) * 5, axes[1:].expand(20, -1)))  # two bundles; length does not matter
     labels = np.stack([np.arange(40) // 20, np.arange(40) % 2], axis=1)
@@ -44,14 +46,14 @@ def test_neighbours_of_another_class_are_counted():
     assert neighbour_errors(bank[:1], labels[:1], axes, labels[:2]).shape == (2, 2)
 
 
-def test_mean_over_targets():
+def test_mean_over_targets() -> None:
     errors = np.array([[0.0, 1.0], [0.5, 0.5]])
     assert named_errors(errors, ["a", "b"])["mean"].tolist() == [0.5, 0.5]
     assert list(named_errors(errors[:, :1], ["a"])) == ["a"]
 
 
 @pytest.fixture
-def predictions():
+def predictions() -> dict[str, list[tuple[torch.Tensor, torch.Tensor]]]:
     """σ grows with crop's strength and falls with the image's number; flip changes nothing."""
     plain = 2 - torch.arange(40, dtype=torch.float64) / 1000
     nothing, all_ = torch.zeros(40, dtype=torch.float64), torch.ones(40, dtype=torch.float64)
@@ -61,7 +63,7 @@ def predictions():
     }
 
 
-def test_known_relations_are_found(predictions):
+def test_known_relations_are_found(predictions: dict[str, list[tuple[torch.Tensor, torch.Tensor]]]) -> None:
     error = np.arange(40.0)
     table = measure_difficulty(predictions, {"shape": error}).set_index(["against", "name"])
     assert table.loc[("strength", "crop"), "correlation"] > 0.9
@@ -70,7 +72,9 @@ def test_known_relations_are_found(predictions):
     assert (table["count"] == 40).all()
 
 
-def test_extremes_are_the_first_and_last_in_order(predictions):
+def test_extremes_are_the_first_and_last_in_order(
+    predictions: dict[str, list[tuple[torch.Tensor, torch.Tensor]]],
+) -> None:
     images = torch.arange(40, dtype=torch.uint8).view(40, 1, 1, 1).expand(40, 3, 2, 2)
     ends = extremes(predictions, images)
     assert ends["images"].shape == (2, 16, 2, 2, 3)

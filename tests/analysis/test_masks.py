@@ -1,3 +1,5 @@
+"""Overlaps and sizes of subspaces agree with explicit loops and with masks counted by hand."""
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 from mast.analysis.masks import mask_overlap, mask_weights, subspace_dimensions
 
 
-def test_overlap_by_hand():
+def test_overlap_by_hand() -> None:
     masks = torch.tensor([[1.0, 1.0, 0.0, 0.0], [0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]])
     table = mask_overlap(masks, ["crop", "flip", "blur"]).set_index(["first", "second"])
     assert table.loc["crop", "flip"].tolist() == pytest.approx([0.5, 1 / 3])  # one shared of three used
@@ -14,7 +16,7 @@ def test_overlap_by_hand():
     assert len(table) == 9
 
 
-def test_overlap_agrees_with_loops_and_is_symmetric():
+def test_overlap_agrees_with_loops_and_is_symmetric() -> None:
     masks = torch.rand(4, 33, generator=torch.Generator().manual_seed(0))
     names = list("abcd")
     table = mask_overlap(masks, names).set_index(["first", "second"])
@@ -28,12 +30,12 @@ def test_overlap_agrees_with_loops_and_is_symmetric():
             assert table.loc[first, second].tolist() == pytest.approx(table.loc[second, first].tolist())
 
 
-def test_empty_mask_overlaps_nothing():
+def test_empty_mask_overlaps_nothing() -> None:
     table = mask_overlap(torch.zeros(2, 5), ["a", "b"])
     assert (table[["cosine", "soft_iou"]] == 0).all(axis=None)
 
 
-def test_weights_are_tidy():
+def test_weights_are_tidy() -> None:
     masks = torch.tensor([[0.0, 0.25], [0.5, 1.0]])
     assert mask_weights(masks, ["crop", "flip"]).to_numpy().tolist() == [
         ["crop", 0, 0.0],
@@ -43,7 +45,7 @@ def test_weights_are_tidy():
     ]
 
 
-def test_dimensions_of_binary_masks_are_counted():
+def test_dimensions_of_binary_masks_are_counted() -> None:
     #                       all  a   b   c  ab  ab  bc
     masks = torch.tensor([[1.0, 1, 0, 0, 1, 1, 0], [1, 0, 1, 0, 1, 1, 1], [1, 0, 0, 1, 0, 0, 1]])
     table = subspace_dimensions(masks, ["a", "b", "c"])
@@ -54,7 +56,7 @@ def test_dimensions_of_binary_masks_are_counted():
     ]
 
 
-def test_parts_of_soft_masks_add_up():
+def test_parts_of_soft_masks_add_up() -> None:
     masks = torch.rand(4, 50, generator=torch.Generator().manual_seed(1))
     table = subspace_dimensions(masks, list("abcd"))
     assert table["size"].to_numpy() == pytest.approx(masks.double().sum(dim=1).numpy())
@@ -62,7 +64,7 @@ def test_parts_of_soft_masks_add_up():
     assert table["common"].nunique() == 1
 
 
-def test_a_single_mask_shares_nothing():
+def test_a_single_mask_shares_nothing() -> None:
     assert subspace_dimensions(torch.tensor([[1.0, 0.5]]), ["crop"]).to_numpy().tolist() == [
         ["crop", 1.5, 0, 0, 1.5, 0]
     ]

@@ -1,4 +1,7 @@
+"""Each representation finds the other view of an image if it sees what the views share, else by chance."""
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.covariance import LedoitWolf
@@ -14,34 +17,34 @@ NORMALISATION = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
 class _Columns(nn.Module):
     """Sums of each column and of its mirror image: a flip changes nothing."""
 
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         columns = images.mean(dim=1).sum(dim=1)
         return torch.cat((columns + columns.flip(1), (columns - columns.flip(1)).abs()), dim=1)
 
 
 class _Blind(nn.Module):
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return torch.ones(len(images), 3)
 
 
-def _measure(images, encoder, **policy):
+def _measure(images: torch.Tensor, encoder: nn.Module, **policy: object) -> pd.Series:
     spec = PolicySpec.model_validate({"augmentations": list(policy), **policy})
     table = measure_retrieval(encoder, None, Policy(spec, 8), images, NORMALISATION, torch.device("cpu"))
     assert (table["images"] == len(images)).all()
     return table.set_index("representation")["top1"]
 
 
-def _generator():
+def _generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def test_equal_views_are_found_by_all_that_see_them_and_by_chance_else():
+def test_equal_views_are_found_by_all_that_see_them_and_by_chance_else() -> None:
     images = torch.randint(0, 256, (40, 3, 8, 8), generator=_generator(), dtype=torch.uint8)
     top1 = _measure(images, _Blind(), flip={"probability": 0})
     assert top1.to_dict() == {"features": 100 / 40, "pixels": 100, "colour": 100}
 
 
-def test_a_colour_for_each_image_is_found_by_colour_alone():
+def test_a_colour_for_each_image_is_found_by_colour_alone() -> None:
     colours = torch.randint(60, 196, (40, 3, 1, 1), generator=_generator())
     stripes = 40 * torch.randint(0, 2, (1, 1, 8, 8), generator=_generator())
     top1 = _measure((colours + stripes).to(torch.uint8), _Blind(), crop={"scale": [0.1, 0.3]})
@@ -49,7 +52,7 @@ def test_a_colour_for_each_image_is_found_by_colour_alone():
     assert top1["features"] == 100 / 40
 
 
-def test_images_of_the_same_colours_are_not_found_by_colour():
+def test_images_of_the_same_colours_are_not_found_by_colour() -> None:
     black_and_white = torch.rand(40, 64, generator=_generator()).argsort(dim=1) % 2
     images = (255 * black_and_white).to(torch.uint8).view(40, 1, 8, 8).expand(40, 3, 8, 8).contiguous()
     top1 = _measure(images, _Columns(), flip={"probability": 0.5})
@@ -59,7 +62,7 @@ def test_images_of_the_same_colours_are_not_found_by_colour():
 
 
 @pytest.mark.parametrize(("dimensions", "strength"), [(5, 0.4), (60, 0.2)])
-def test_retrieval_agrees_with_loops(dimensions, strength):
+def test_retrieval_agrees_with_loops(dimensions: int, strength: float) -> None:
     rng = np.random.default_rng(0)
     shared, mixing = rng.normal(size=(30, dimensions)), rng.normal(size=(dimensions, dimensions))
     a, b = (3 + shared + strength * rng.normal(size=shared.shape) @ mixing for _ in range(2))
@@ -74,7 +77,7 @@ def test_retrieval_agrees_with_loops(dimensions, strength):
     assert retrieve(a, b).tolist() == expected.tolist()
 
 
-def test_what_views_do_not_share_is_discounted():
+def test_what_views_do_not_share_is_discounted() -> None:
     rng = np.random.default_rng(0)
     shared, mixing = rng.normal(size=(200, 20)), rng.normal(size=(3, 20))
     a, b = (shared + 2 * rng.normal(size=(200, 3)) @ mixing for _ in range(2))
@@ -84,13 +87,13 @@ def test_what_views_do_not_share_is_discounted():
     assert retrieve(a, b).mean() > 0.9
 
 
-def test_unrelated_views_are_found_by_chance():
+def test_unrelated_views_are_found_by_chance() -> None:
     rng = np.random.default_rng(0)
     found = np.mean([retrieve(*rng.normal(size=(2, 20, 6))).mean() for _ in range(100)])
     assert found == pytest.approx(1 / 20, abs=0.02)  # 4 standard errors
 
 
-def test_colour_statistics_by_hand():
+def test_colour_statistics_by_hand() -> None:
     view = torch.rand(2, 3, 5, 7, generator=_generator())
     view[0, 0, 0] = torch.tensor([0.0, 1.0, 1 / 8, 0.5, 0.999, 0.124, 1.0])
     planes = view.double().numpy().reshape(2, 3, 35)

@@ -1,12 +1,13 @@
 """Published values are read strictly, and stand beside the run that they were measured on."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 from support import ROOT
 
 from mast.config.load import load_experiment
-from mast.config.published import find_published, read_published
+from mast.config.published import PublishedValue, find_published, read_published
 from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError
 
@@ -16,51 +17,53 @@ ENTRY = "kind: linear, task: imagenet, metric: top1, encoder: resnet50, dataset:
 COLUMN = ("imagenet", "class", "top1")
 
 
-def _row(**changed):
+def _row(**changed: object) -> TableRow:
     values = {"run": "r", "label": "r", "method": "vicreg", "encoder": "resnet50", "dataset": "imagenet"}
     return TableRow(**(values | {"epochs": 100, "batch_size": 512} | changed))
 
 
-def _spec(row, kind="linear-lbfgs"):
+def _spec(row: TableRow, kind: str = "linear-lbfgs") -> TableSpec:
     return TableSpec(name="t", title="T", protocol="p", kind=kind, tasks=("imagenet",), rows=(row,))
 
 
-def _read(tmp_path, *entries):
+def _read(tmp_path: Path, *entries: str) -> tuple[PublishedValue, ...]:
     path = tmp_path / "published.yaml"
     path.write_text("values:\n" + "".join(f"  - {{{entry}}}\n" for entry in entries))
     return read_published(path)
 
 
-def _found(values, row, column=COLUMN, kind="linear-lbfgs"):
+def _found(
+    values: tuple[PublishedValue, ...], row: TableRow, column: tuple[str, str, str] = COLUMN, kind: str = "linear-lbfgs"
+) -> float | None:
     value = find_published(values, _spec(row, kind), column, row)
     return value and value.value
 
 
-def test_number_without_source_is_refused(tmp_path):
+def test_number_without_source_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"published\.yaml: values\.0: value 73.2 has no source") as error:
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: 73.2")
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["-1", "100.5", "high", ".nan"])
-def test_value_is_a_percentage(tmp_path, value):
+def test_value_is_a_percentage(tmp_path: Path, value: str) -> None:
     with pytest.raises(MastError, match=r"values\.0"):
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: {value}, source: s")
 
 
-def test_unknown_key_and_missing_file_are_named(tmp_path):
+def test_unknown_key_and_missing_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(MastError, match="did you mean 'source'"):
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: 1, sorce: s")
     with pytest.raises(MastError, match=r"absent\.yaml"):
         read_published(tmp_path / "absent.yaml")
 
 
-def test_a_key_that_stands_twice_is_refused(tmp_path):
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"published\.yaml: line 2: key 'value' stands in line 2 already"):
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: 73.2, value: 74, source: s")
 
 
-def test_matches_only_the_run_it_was_measured_on(tmp_path):
+def test_matches_only_the_run_it_was_measured_on(tmp_path: Path) -> None:
     values = _read(tmp_path, f"{ENTRY}, method: vicreg, epochs: 100, value: 68.6, source: s")
     assert _found(values, _row()) == 68.6
     for other in ({"method": "mast"}, {"encoder": "resnet18"}, {"dataset": "stl10"}, {"epochs": 200}):
@@ -70,14 +73,14 @@ def test_matches_only_the_run_it_was_measured_on(tmp_path):
     assert _found(values, _row(), kind="knn") is None
 
 
-def test_runs_are_told_apart_by_their_augmentations(tmp_path):
+def test_runs_are_told_apart_by_their_augmentations(tmp_path: Path) -> None:
     entry = f"{ENTRY}, method: mast, source: s"
     values = _read(tmp_path, f"{entry}, augmentations: mast5, value: 5", f"{entry}, augmentations: mast15, value: 15")
     rows = [_row(method="mast", augmentations=name) for name in ("mast5", "mast15", "crop+flip", None)]
     assert [_found(values, row) for row in rows] == [5, 15, None, None]
 
 
-def test_every_mast_number_of_the_papers_main_tables_has_one_slot_of_its_own():
+def test_every_mast_number_of_the_papers_main_tables_has_one_slot_of_its_own() -> None:
     """A value that stands beside two rows of a table would be wrong beside one of them."""
     values, shown = read_published(COMMITTED), []
     metrics = {"svm-voc": ("mAP",), "detection": ("AP", "AP50", "AP75")}
@@ -94,12 +97,12 @@ def test_every_mast_number_of_the_papers_main_tables_has_one_slot_of_its_own():
     assert len(shown) == len(set(shown)) >= 2 * (3 + 2 + 1 + 3 + 6 + 12)
 
 
-def test_kind_is_not_a_mere_prefix(tmp_path):
+def test_kind_is_not_a_mere_prefix(tmp_path: Path) -> None:
     values = _read(tmp_path, f"{ENTRY.replace('linear', 'lin')}, method: vicreg, value: 1, source: s")
     assert _found(values, _row()) is None
 
 
-def test_the_most_specific_entry_wins_and_a_tie_is_refused(tmp_path):
+def test_the_most_specific_entry_wins_and_a_tie_is_refused(tmp_path: Path) -> None:
     entries = [
         f"{ENTRY}, method: vicreg, epochs: 100, value: 68.6, source: paper",
         f"{ENTRY}, method: vicreg, epochs: 100, batch_size: 256, value: 63.0, source: benchmark",
@@ -111,7 +114,7 @@ def test_the_most_specific_entry_wins_and_a_tie_is_refused(tmp_path):
         _found(_read(tmp_path, entries[0], entries[0]), _row())
 
 
-def test_committed_values():
+def test_committed_values() -> None:
     values = read_published(COMMITTED)
     assert all(value.value is None for value in values if value.method == "mast")
     assert _found(values, _row(epochs=1000)) == 73.2
@@ -120,6 +123,6 @@ def test_committed_values():
     assert _found(values, _row(), ("voc0712", "box", "AP50"), "detection") == 82.4
 
 
-def test_committed_entries_are_distinct():
+def test_committed_entries_are_distinct() -> None:
     keys = [value.model_dump_json(exclude={"value", "source", "note"}) for value in read_published(COMMITTED)]
     assert len(keys) == len(set(keys))

@@ -11,7 +11,7 @@ EDGES = np.flatnonzero(np.diff(BY_COLUMN)) + 1
 COUNTS = np.diff([0, *EDGES, BY_COLUMN.size]).tolist()
 
 
-def test_every_form_is_the_same_mask():
+def test_every_form_is_the_same_mask() -> None:
     polygon = [[2, 1, 7, 1, 7, 4, 2, 4]]
     [compressed] = run_lengths(SQUARE[None])
     for segmentation in (polygon, {"size": [6, 8], "counts": COUNTS}, compressed):
@@ -19,18 +19,18 @@ def test_every_form_is_the_same_mask():
         np.testing.assert_array_equal(object_mask(segmentation, 8, 6), SQUARE)
 
 
-def test_several_polygons_are_one_object():
+def test_several_polygons_are_one_object() -> None:
     mask = object_mask([[0, 0, 2, 0, 2, 2, 0, 2], [4, 3, 6, 3, 6, 5, 4, 5]], 8, 6)
     assert mask[:2, :2].all() and mask[3:5, 4:6].all() and mask.sum() == 8
 
 
-def test_no_mask_and_none_at_all():
+def test_no_mask_and_none_at_all() -> None:
     assert run_lengths(np.zeros((0, 6, 8), bool)) == []
     [empty] = run_lengths(np.zeros((1, 6, 8), bool))
     assert object_mask(empty, 8, 6).sum() == 0
 
 
-def test_what_is_no_segmentation():
+def test_what_is_no_segmentation() -> None:
     for segmentation in (
         [],
         [[1, 2, 3, 4, 5]],

@@ -152,7 +152,9 @@ def test_the_card_names_data_run_licence_and_metrics(tmp_path: Path) -> None:
         ("m.json", {"spec_sha256": hashed("other")}, "metrics of 'pets' are of another encoder"),
     ],
 )
-def test_what_belongs_to_another_encoder_is_refused(file, change, message, tmp_path, capsys) -> None:
+def test_what_belongs_to_another_encoder_is_refused(
+    file: str, change: dict, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     encoder, (data, metrics) = write_encoder(tmp_path, SPECS["narrow"]), write_beside(tmp_path)
     content = json.loads((tmp_path / file).read_text())
     content.pop(SEAL, None)
@@ -201,7 +203,9 @@ def test_parquet_holds_what_npz_holds(pictures: Path, tmp_path: Path) -> None:
     assert features.dtype == np.float32 and np.array_equal(features, arrays["features"])
 
 
-def test_parquet_without_pyarrow_is_one_line(pictures: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_parquet_without_pyarrow_is_one_line(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for module in [name for name in sys.modules if name.split(".")[0] == "pyarrow"]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
@@ -219,7 +223,15 @@ def test_parquet_without_pyarrow_is_one_line(pictures: Path, tmp_path: Path, mon
         ("empty", "f.npz", "16", "no image in it"),
     ],
 )
-def test_bad_input_is_one_line(images, output, size, message, pictures, tmp_path, capsys) -> None:
+def test_bad_input_is_one_line(
+    images: str,
+    output: str,
+    size: str | None,
+    message: str,
+    pictures: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (tmp_path / "empty").mkdir()
     encoder = write_encoder(tmp_path, SPECS["narrow"])
     arguments = ["--encoder", str(encoder), "--images", str(tmp_path / images), "--output", str(tmp_path / output)]

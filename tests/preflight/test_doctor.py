@@ -18,18 +18,20 @@ VOC0712 = ((2007, "trainval"), (2012, "trainval"), (2007, "test"))
 SMOKE = ROOT / "config/smoke.yaml"
 
 
-def changed(folder: Path, **values) -> str:
+def changed(folder: Path, **values: object) -> str:
     """A copy of the smoke configuration with some keys replaced."""
     (folder / "own.yaml").write_text(yaml.safe_dump(yaml.safe_load(SMOKE.read_text()) | values))
     return str(folder / "own.yaml")
 
 
-def test_the_embedded_experiment_lacks_nothing(capsys) -> None:
+def test_the_embedded_experiment_lacks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", str(SMOKE)]) == 0
     assert capsys.readouterr().out.endswith("nothing is missing\n")
 
 
-def test_data_are_named_with_their_address(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_are_named_with_their_address(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "imagenet/train").mkdir(parents=True)
     assert main(["doctor", str(ROOT / "config/paper/imagenet.yaml"), "--data-root", str(tmp_path)]) == 1
@@ -43,7 +45,9 @@ def test_data_are_named_with_their_address(tmp_path: Path, capsys, monkeypatch: 
     assert lines[-1] == f"{len(missing)} missing"
 
 
-def test_room_for_what_is_fetched_is_counted_once_for_each_archive(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_room_for_what_is_fetched_is_counted_once_for_each_archive(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     public = {"kind": "public", "root": str(tmp_path / "new"), "size": 96, "download": True}
     named = {"labelled": "stl10", "unlabelled": "stl10-unlabeled", "sun397": "sun397", "cars": "cars"}
     datasets = {name: public | {"source": source} for name, source in named.items()}
@@ -63,7 +67,7 @@ def test_room_for_what_is_fetched_is_counted_once_for_each_archive(tmp_path: Pat
     assert main(["doctor", config]) == 1 and "missing disk" in capsys.readouterr().out
 
 
-def test_a_list_of_labelled_images_is_looked_for(tmp_path: Path, capsys) -> None:
+def test_a_list_of_labelled_images_is_looked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     semi = {"kind": "semi-1", "subset_list": str(tmp_path / "1percent.txt")}
     config = changed(tmp_path, protocols=yaml.safe_load(SMOKE.read_text())["protocols"] | {"semi-1": semi})
     assert main(["doctor", config]) == 1
@@ -72,7 +76,9 @@ def test_a_list_of_labelled_images_is_looked_for(tmp_path: Path, capsys) -> None
     assert main(["doctor", config]) == 0
 
 
-def test_a_full_disk_is_seen_with_both_sizes(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_seen_with_both_sizes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     shapes = {"kind": "shapes", "train": 900, "test": 100, "size": 100}
     config = changed(tmp_path, datasets=yaml.safe_load(SMOKE.read_text())["datasets"] | {"shapes": shapes})
     free = namedtuple("Usage", "free")(29_000_000)
@@ -82,7 +88,9 @@ def test_a_full_disk_is_seen_with_both_sizes(tmp_path: Path, capsys, monkeypatch
     assert "prepared images need 0.03 GB" in line and "has 0.03 GB free" in line
 
 
-def test_gpus_are_counted_where_no_scheduler_gives_them(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_gpus_are_counted_where_no_scheduler_gives_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = changed(tmp_path, resources={"pretrain": {"gpus": 64}})
     monkeypatch.setattr(shutil, "which", lambda _: None)
     assert main(["doctor", config]) == 1
@@ -92,7 +100,9 @@ def test_gpus_are_counted_where_no_scheduler_gives_them(tmp_path: Path, capsys, 
     assert "SLURM gives them: pretrain 64" in capsys.readouterr().out
 
 
-def test_packages_and_encoders(tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_packages_and_encoders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(
         doctor.metadata, "requires", lambda _: ["numpy>=2", "no-such-package>=1", "pyyaml<1", "x; extra == 'test'"]
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def run(data: Path, output: Path, **settings: object) -> dict:
 
 
 @pytest.fixture
-def in_step(monkeypatch: pytest.MonkeyPatch):
+def in_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict], None]:
     """Calls a function with learner and outcome in the given steps (from 1)."""
     weigh, steps = Learner.__call__, []
 
@@ -77,7 +78,7 @@ def spoil_a_weight_and_stop(learner: Learner, outcome: Outcome) -> None:
     stop(learner, outcome)
 
 
-def test_the_last_good_checkpoint_is_named(data: Path, tmp_path: Path, in_step) -> None:
+def test_the_last_good_checkpoint_is_named(data: Path, tmp_path: Path, in_step: Callable[[dict], None]) -> None:
     in_step({2: stop, 5: spoil})
     with pytest.raises(StoppedBySignalError):
         run(data, tmp_path)
@@ -90,7 +91,7 @@ def test_the_last_good_checkpoint_is_named(data: Path, tmp_path: Path, in_step) 
     assert not (tmp_path / "encoder.safetensors").exists()
 
 
-def test_without_a_checkpoint_it_says_so(data: Path, tmp_path: Path, in_step) -> None:
+def test_without_a_checkpoint_it_says_so(data: Path, tmp_path: Path, in_step: Callable[[dict], None]) -> None:
     in_step({5: spoil})
     with pytest.raises(MastError, match="at step 5; no checkpoint was saved before; lower"):
         run(data, tmp_path)
@@ -104,7 +105,7 @@ def test_without_a_checkpoint_it_says_so(data: Path, tmp_path: Path, in_step) ->
     ],
 )
 def test_a_checkpoint_between_the_bad_step_and_the_next_logged_one_is_not_saved(
-    data: Path, tmp_path: Path, in_step, spoils, named: str
+    data: Path, tmp_path: Path, in_step: Callable[[dict], None], spoils: Callable[[Learner, Outcome], None], named: str
 ) -> None:
     in_step({2: stop, 4: spoils})
     with pytest.raises(StoppedBySignalError):
@@ -115,7 +116,9 @@ def test_a_checkpoint_between_the_bad_step_and_the_next_logged_one_is_not_saved(
     assert [file.name for file in (tmp_path / "checkpoints").iterdir()] == ["step000000002.pt"]
 
 
-def test_weights_that_the_last_step_spoiled_do_not_become_an_encoder(data: Path, tmp_path: Path, in_step) -> None:
+def test_weights_that_the_last_step_spoiled_do_not_become_an_encoder(
+    data: Path, tmp_path: Path, in_step: Callable[[dict], None]
+) -> None:
     def spoil_a_weight(learner: Learner, outcome: Outcome) -> None:
         learner.encoder.conv1.weight.register_hook(lambda gradient: gradient * float("nan"))
 

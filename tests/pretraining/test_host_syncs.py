@@ -1,7 +1,9 @@
 """A step must not make the host wait for the device: on a GPU each such read empties its queue of work."""
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -75,7 +77,9 @@ class Counter(TorchDispatchMode):
 
     reads = 0
 
-    def __torch_dispatch__(self, operation, types, arguments=(), keywords=None):
+    def __torch_dispatch__(
+        self, operation: Callable[..., Any], types: Sequence[type], arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
         self.reads += operation in READS
         return operation(*arguments, **(keywords or {}))
 

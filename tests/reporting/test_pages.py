@@ -1,3 +1,7 @@
+"""Tables replace what stands between their marks in a page, and nothing else changes."""
+
+from pathlib import Path
+
 import pytest
 from support import ROOT
 
@@ -20,7 +24,7 @@ After, without a last newline."""
 
 
 @pytest.fixture
-def page(tmp_path):
+def page(tmp_path: Path) -> Path:
     (tmp_path / "tables").mkdir()
     for name in ("linear", "knn_comparison"):
         (tmp_path / f"tables/{name}.md").write_text(f"**{name}**\n\n| a |\n")
@@ -28,7 +32,7 @@ def page(tmp_path):
     return tmp_path / "page.md"
 
 
-def test_tables_replace_what_stood_there_and_nothing_else(page):
+def test_tables_replace_what_stood_there_and_nothing_else(page: Path) -> None:
     fill_page(page, page.parent)
     once = page.read_text()
     assert once == (
@@ -49,7 +53,9 @@ def test_tables_replace_what_stood_there_and_nothing_else(page):
         ("linear -->", "liner -->", "tables/liner.md: cannot be read"),
     ],
 )
-def test_a_mistake_is_one_line_and_changes_nothing(page, old, new, message, capsys):
+def test_a_mistake_is_one_line_and_changes_nothing(
+    page: Path, old: str, new: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert PAGE.count(old) == 1
     page.write_text(PAGE.replace(old, new))
     before = page.read_text()
@@ -59,12 +65,12 @@ def test_a_mistake_is_one_line_and_changes_nothing(page, old, new, message, caps
     assert page.read_text() == before
 
 
-def test_a_missing_page_is_named(tmp_path):
+def test_a_missing_page_is_named(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"absent\.md: cannot be read"):
         fill_page(tmp_path / "absent.md", tmp_path)
 
 
-def test_the_readme_can_be_filled(page):
+def test_the_readme_can_be_filled(page: Path) -> None:
     copy = page.with_name("README.md")
     copy.write_text(README.read_text())
     fill_page(copy, page.parent)

@@ -1,3 +1,5 @@
+"""Means and intervals over seeds are SciPy's; missing values are not counted."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,7 +8,7 @@ from scipy import stats
 from mast.reporting.statistics import estimate, mean_per_seed
 
 
-def test_two_seeds_by_hand():
+def test_two_seeds_by_hand() -> None:
     # mean 71; s = √2; s/√n = 1; t(0.975, 1) = tan(0.475 π) = 12.7062
     result = estimate(pd.Series([70.0, 72.0]))
     assert (result.mean, result.n) == (71.0, 2)
@@ -14,7 +16,7 @@ def test_two_seeds_by_hand():
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 30])
-def test_interval_is_scipys(n):
+def test_interval_is_scipys(n: int) -> None:
     values = np.random.default_rng(n).normal(60, 3, n)
     low, high = stats.t.interval(0.95, n - 1, loc=values.mean(), scale=stats.sem(values))
     result = estimate(pd.Series(values))
@@ -22,7 +24,7 @@ def test_interval_is_scipys(n):
     assert result.mean + result.interval == pytest.approx(high, rel=1e-12)
 
 
-def test_one_seed_has_no_interval_and_none_no_mean():
+def test_one_seed_has_no_interval_and_none_no_mean() -> None:
     one, none = estimate(pd.Series([50.0])), estimate(pd.Series([np.nan]))
     assert (one.mean, one.n) == (50.0, 1)
     assert np.isnan(one.interval)
@@ -30,11 +32,11 @@ def test_one_seed_has_no_interval_and_none_no_mean():
     assert np.isnan(none.mean)
 
 
-def test_missing_values_are_not_counted():
+def test_missing_values_are_not_counted() -> None:
     assert estimate(pd.Series([1.0, np.nan, 3.0])) == estimate(pd.Series([1.0, 3.0]))
 
 
-def test_mean_over_tasks_is_taken_within_each_seed():
+def test_mean_over_tasks_is_taken_within_each_seed() -> None:
     columns = [("shapes", "hue", "top1"), ("digits", "digit", "top1")]
     # The two tasks move against each other, so the mean hardly varies over seeds though each task does.
     values = {0: (40.0, 80.0), 1: (60.0, 61.0), 2: (50.0, np.nan)}

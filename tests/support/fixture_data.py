@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 from mast.data.settings import VOC_CLASSES
 from support.layouts import CLASSES, LAYOUTS, picture, text
@@ -16,13 +17,13 @@ BOX = "<xmin>3</xmin><ymin>3</ymin><xmax>12</xmax><ymax>10</ymax>"
 PICTURE = "<size><width>14</width><height>12</height></size>"
 
 
-def write_all(root):
+def write_all(root: Path) -> None:
     """With as many classes of ImageNet as top-5 accuracy needs."""
     write_sources(root)
     six_classes(root / "imagenet")
 
 
-def write_sources(root):
+def write_sources(root: Path) -> None:
     for source in SHARED_FOLDER:
         LAYOUTS[source](root)
     for source in OWN_FOLDERS:
@@ -31,12 +32,12 @@ def write_sources(root):
     voc(root / "VOCdevkit")
 
 
-def six_classes(root):
+def six_classes(root: Path) -> None:
     for folder in sorted(root.glob("*/n0000*")):
         shutil.copytree(folder, folder.with_name(folder.name.replace("n0000", "n0001")))
 
 
-def coco(root):
+def coco(root: Path) -> None:
     categories = [{"id": number, "name": name} for number, name in enumerate(CLASSES, 1)]
     for split in ("train2017", "val2017"):
         images = [{"id": key, "file_name": f"{key:012d}.jpg"} for key in range(4)]
@@ -51,7 +52,7 @@ def coco(root):
         text(root / f"annotations/instances_{split}.json", [json.dumps(values)])
 
 
-def voc(root):
+def voc(root: Path) -> None:
     for year, image_set in (("2007", "trainval"), ("2007", "test"), ("2012", "trainval")):
         folder = root / f"VOC{year}"
         images = [f"{image_set}{number:03d}" for number in range(10)]

@@ -2,6 +2,8 @@
 
 import json
 import pickle
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -13,39 +15,39 @@ EACH = {"train": 4, "val": 2, "test": 2}
 """Images of each class in each split."""
 
 
-def colour(label, split):
+def colour(label: int, split: str) -> tuple[int, int, int]:
     return 60 * (label + 1), GREEN[split], (60, 180, 60)[label]
 
 
-def label_and_split(image):
+def label_and_split(image: np.ndarray) -> tuple[int, str]:
     """What a decoded image, uint8 [H, W, 3], says about itself."""
     red, green = image.reshape(-1, 3).mean(0)[:2]
     split = min(GREEN, key=lambda name: abs(GREEN[name] - green))
     return round(red / 60) - 1, split
 
 
-def ramp(label, split, width, height):
+def ramp(label: int, split: str, width: int, height: int) -> np.ndarray:
     """The colour, darker to the left and lighter to the right: uint8 [height, width, 3]."""
     light = np.linspace(-40, 40, width)[None, :, None]
     return np.broadcast_to(light + colour(label, split), (height, width, 3)).astype(np.uint8)
 
 
-def picture(path, label, split):
+def picture(path: Path, label: int, split: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(ramp(label, split, 14, 12)).save(path)
 
 
-def numbered(split, classes=CLASSES):
+def numbered(split: str, classes: Sequence[str] = CLASSES) -> list[tuple[int, str, int]]:
     """(label, class name, number) of each image, classes interleaved."""
     return [(label, name, number) for number in range(EACH[split]) for label, name in enumerate(classes)]
 
 
-def text(path, lines):
+def text(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line}\n" for line in lines))
 
 
-def stl10(root):
+def stl10(root: Path) -> None:
     folder = root / "stl10_binary"
     folder.mkdir(parents=True)
     for split in ("train", "test"):
@@ -59,7 +61,7 @@ def stl10(root):
     text(folder / "fold_indices.txt", ["0 1"])
 
 
-def _cifar(folder, batches, meta, labels_key, classes_key):
+def _cifar(folder: Path, batches: dict[str, str], meta: str, labels_key: str, classes_key: str) -> None:
     folder.mkdir(parents=True)
     for name, split in batches.items():
         labels = [label for label, _, _ in numbered(split)]
@@ -71,16 +73,16 @@ def _cifar(folder, batches, meta, labels_key, classes_key):
         pickle.dump({classes_key: list(CLASSES)}, file)
 
 
-def cifar10(root):
+def cifar10(root: Path) -> None:
     batches = {f"data_batch_{number}": "train" for number in range(1, 6)} | {"test_batch": "test"}
     _cifar(root / "cifar-10-batches-py", batches, "batches.meta", "labels", "label_names")
 
 
-def cifar100(root):
+def cifar100(root: Path) -> None:
     _cifar(root / "cifar-100-python", {"train": "train", "test": "test"}, "meta", "fine_labels", "fine_label_names")
 
 
-def food101(root):
+def food101(root: Path) -> None:
     for split in ("train", "test"):
         listed = {}
         for label, name, number in numbered(split):
@@ -89,7 +91,7 @@ def food101(root):
         text(root / f"food-101/meta/{split}.json", [json.dumps(listed)])
 
 
-def flowers102(root):
+def flowers102(root: Path) -> None:
     folder, labels, ids = root / "flowers-102", [], {}
     for split in ("test", "train", "val"):  # the identifiers of the official splits are mixed, too
         for label, _, _ in numbered(split):
@@ -100,7 +102,7 @@ def flowers102(root):
     savemat(folder / "setid.mat", {"trnid": [ids["train"]], "valid": [ids["val"]], "tstid": [ids["test"]]})
 
 
-def pets(root):
+def pets(root: Path) -> None:
     folder = root / "oxford-iiit-pet"
     for split, file in (("train", "trainval"), ("test", "test")):
         rows = [(f"{name}_hound_{split}{number}", label) for label, name, number in numbered(split)]
@@ -109,7 +111,7 @@ def pets(root):
         text(folder / f"annotations/{file}.txt", [f"{name} {label + 1} 1 {label + 1}" for name, label in rows])
 
 
-def dtd(root):
+def dtd(root: Path) -> None:
     for split in EACH:
         paths = [f"{name}/{name}_{split}{number}.jpg" for _, name, number in numbered(split)]
         for path, (label, _, _) in zip(paths, numbered(split), strict=True):
@@ -117,7 +119,7 @@ def dtd(root):
         text(root / f"dtd/dtd/labels/{split}1.txt", paths)
 
 
-def aircraft(root):
+def aircraft(root: Path) -> None:
     data = root / "fgvc-aircraft-2013b/data"
     variants = [f"Airline {name} 7/{label}" for label, name in enumerate(CLASSES)]
     for split in EACH:
@@ -128,7 +130,7 @@ def aircraft(root):
     text(data / "variants.txt", variants)
 
 
-def cars(root):
+def cars(root: Path) -> None:
     folder = root / "stanford_cars"
     (folder / "devkit").mkdir(parents=True)
     kind = [("class", "u1"), ("fname", "O")]
@@ -140,7 +142,7 @@ def cars(root):
     savemat(folder / "devkit/cars_meta.mat", {"class_names": np.array(CLASSES, dtype=object)})
 
 
-def caltech101(root):
+def caltech101(root: Path) -> None:
     """More than 30 images of each class: 30 are drawn to train on. Their colour is that of test."""
     folder = root / "caltech101/101_ObjectCategories"
     for label, name in enumerate(CLASSES):
@@ -149,7 +151,7 @@ def caltech101(root):
     picture(folder / "BACKGROUND_Google/image_0001.jpg", 2, "test")
 
 
-def sun397(root):
+def sun397(root: Path) -> None:
     classes = [f"/{name[0]}/{name}" for name in CLASSES] + ["/c/cow/indoor"]
     text(root / "SUN397/ClassName.txt", classes)
     for split, file in (("train", "Training_01"), ("test", "Testing_01")):
@@ -159,7 +161,7 @@ def sun397(root):
         text(root / f"SUN397/{file}.txt", [path for path, _ in paths])
 
 
-def mit67(root):
+def mit67(root: Path) -> None:
     for split in ("train", "test"):
         paths = [(f"{name}/{split} {number}.jpg", label) for label, name, number in numbered(split)]
         for path, label in paths:
@@ -167,7 +169,7 @@ def mit67(root):
         text(root / f"mit67/{split.title()}Images.txt", [path for path, _ in paths])
 
 
-def imagenet(root):
+def imagenet(root: Path) -> None:
     for split, folder in (("train", "train"), ("test", "val")):
         for label, name, number in numbered(split):
             path = root / folder / f"n0000{label}" / f"{name}_{number}.JPEG"
@@ -175,7 +177,7 @@ def imagenet(root):
             path.with_suffix(".jpeg").rename(path)
 
 
-def places205(root):
+def places205(root: Path) -> None:
     for split, file in (("train", "train"), ("test", "val")):
         rows = [(f"{name[0]}/{name}/gsun_{split}{number}.jpg", label) for label, name, number in numbered(split)]
         for path, label in rows:
@@ -183,7 +185,7 @@ def places205(root):
         text(root / f"{file}_places205.csv", [f"{path} {label}" for path, label in rows])
 
 
-def inaturalist2018(root):
+def inaturalist2018(root: Path) -> None:
     for split, file in (("train", "train"), ("test", "val")):
         images, annotations = [], []
         for identifier, (label, _, number) in enumerate(numbered(split)):

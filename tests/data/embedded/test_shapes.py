@@ -1,6 +1,9 @@
+"""Each factor of a drawn shape shows in its pixels, and images once published never change."""
+
 import colorsys
 import hashlib
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,41 +17,41 @@ from mast.data.readers.shapes import ShapesData
 
 
 @pytest.fixture(scope="module")
-def sample():
+def sample() -> tuple[np.ndarray, np.ndarray]:
     return render_shapes(2000, 32, seed=3)
 
 
-def saturation(images):
+def saturation(images: np.ndarray) -> np.ndarray:
     high, low = images.max(-1).astype(float), images.min(-1).astype(float)
     return (high - low) / np.maximum(high, 1)
 
 
-def test_an_image_depends_on_its_position_and_not_on_the_count(sample):
+def test_an_image_depends_on_its_position_and_not_on_the_count(sample: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = sample
     few_images, few_labels = render_shapes(7, 32, seed=3)
     assert np.array_equal(few_images, images[:7])
     assert np.array_equal(few_labels, labels[:7])
 
 
-def test_seeds_and_splits_draw_different_images():
+def test_seeds_and_splits_draw_different_images() -> None:
     reference, _ = render_shapes(5, 32, seed=0)
     for other, _ in (render_shapes(5, 32, seed=1), render_shapes(5, 32, seed=0, split="test")):
         assert not any(np.array_equal(a, b) for a in reference for b in other)
 
 
-def test_the_images_of_generator_version_1_never_change():
+def test_the_images_of_generator_version_1_never_change() -> None:
     images, labels = render_shapes(4, 32, seed=0)
     digest = hashlib.sha256(images.tobytes() + labels[:, :5].astype("<i8").tobytes()).hexdigest()
     assert digest == "db63122c5eff2f301cb8201cb7ae2982174ceda35572c42f93e927cdf450552a"
 
 
-def test_shapes_and_types(sample):
+def test_shapes_and_types(sample: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = sample
     assert images.shape == (2000, 32, 32, 3) and images.dtype == np.uint8
     assert labels.shape == (2000, 6) and labels.dtype == np.int64
 
 
-def test_factors_are_uniform_and_independent(sample):
+def test_factors_are_uniform_and_independent(sample: tuple[np.ndarray, np.ndarray]) -> None:
     _, labels = sample
     for column, names in enumerate(TARGETS.values()):
         counts = np.bincount(labels[:, column], minlength=len(names))
@@ -59,7 +62,7 @@ def test_factors_are_uniform_and_independent(sample):
             assert stats.chi2_contingency(table).pvalue > 1e-4
 
 
-def test_backgrounds_are_nearly_grey_and_glyphs_are_not(sample):
+def test_backgrounds_are_nearly_grey_and_glyphs_are_not(sample: tuple[np.ndarray, np.ndarray]) -> None:
     images, _ = sample
     values = saturation(images)
     share = np.mean((values > 0.08) & (values < 0.3))
@@ -67,7 +70,7 @@ def test_backgrounds_are_nearly_grey_and_glyphs_are_not(sample):
     assert np.all((values > 0.5).sum((1, 2)) > 30)
 
 
-def test_the_hue_of_the_most_coloured_pixels_is_the_class(sample):
+def test_the_hue_of_the_most_coloured_pixels_is_the_class(sample: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = sample
     for image, hue_class in zip(images[:300], labels[:300, 1], strict=True):
         pixels = image.reshape(-1, 3).astype(float)
@@ -78,14 +81,16 @@ def test_the_hue_of_the_most_coloured_pixels_is_the_class(sample):
         assert abs(distance) < np.pi / 8
 
 
-def test_area_grows_with_the_size_class(sample):
+def test_area_grows_with_the_size_class(sample: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = sample
     area = (saturation(images) > 0.3).sum((1, 2))
     means = [area[labels[:, 4] == size].mean() for size in range(4)]
     assert all(larger > 1.3 * smaller for smaller, larger in itertools.pairwise(means))
 
 
-def test_light_is_the_side_on_which_a_plane_through_the_background_is_higher(sample):
+def test_light_is_the_side_on_which_a_plane_through_the_background_is_higher(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
     images, labels = sample
     down, across = np.mgrid[:32, :32]
     slopes = []
@@ -97,7 +102,7 @@ def test_light_is_the_side_on_which_a_plane_through_the_background_is_higher(sam
     assert np.array_equal(np.array(slopes)[clear] > 0, labels[:500][clear, 5] == 1)
 
 
-def test_no_glyph_is_a_mirror_image_of_any():
+def test_no_glyph_is_a_mirror_image_of_any() -> None:
     for bitmap in BITMAPS:
         for other in BITMAPS:
             for turns in (0, 2):
@@ -105,7 +110,7 @@ def test_no_glyph_is_a_mirror_image_of_any():
     assert len({bitmap.tobytes() for bitmap in BITMAPS}) == len(GLYPHS) == 8
 
 
-def one_glyph(canvas=48, **changes):
+def one_glyph(canvas: int = 48, **changes: object) -> tuple[np.ndarray, np.ndarray]:
     fields = {"shape": 0, "texture": 0, "mirrored": False, "side": canvas / 2, "angle": 0.0, "phase": 0.0}
     fields |= {"x": canvas / 2, "y": canvas / 2} | changes
     return coverage(Glyphs(**{name: np.array([value]) for name, value in fields.items()}), canvas, period=8.0)
@@ -113,7 +118,7 @@ def one_glyph(canvas=48, **changes):
 
 @pytest.mark.parametrize("shape", range(8))
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_an_upright_glyph_covers_exactly_its_bitmap(shape, mirrored):
+def test_an_upright_glyph_covers_exactly_its_bitmap(shape: int, mirrored: bool) -> None:
     bright, dark = one_glyph(shape=shape, mirrored=mirrored)
     bitmap = BITMAPS[shape][:, ::-1] if mirrored else BITMAPS[shape]
     expected = np.zeros((48, 48))
@@ -122,7 +127,7 @@ def test_an_upright_glyph_covers_exactly_its_bitmap(shape, mirrored):
     assert not dark.any()
 
 
-def test_textures_split_the_glyph_into_two_tones():
+def test_textures_split_the_glyph_into_two_tones() -> None:
     plain, _ = one_glyph(side=48)
     tones = [one_glyph(side=48, texture=texture) for texture in range(1, 4)]
     for bright, dark in tones:
@@ -133,20 +138,20 @@ def test_textures_split_the_glyph_into_two_tones():
     assert len(np.unique(columns[0, :, 2])) == 1 and set(np.unique(columns[0, 44, :])) == {0, 1}
 
 
-def test_colours_are_those_of_colorsys():
+def test_colours_are_those_of_colorsys() -> None:
     hues, saturations, values = np.random.default_rng(0).random((3, 50))
     expected = [colorsys.hsv_to_rgb(*hsv) for hsv in zip(hues, saturations, values, strict=True)]
     np.testing.assert_allclose(colours(hues, saturations, values), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("size", [16, 45])
-def test_other_sizes(size):
+def test_other_sizes(size: int) -> None:
     images, _ = render_shapes(20, size, seed=0)
     assert images.shape == (20, size, size, 3)
     assert np.all((saturation(images) > 0.5).any((1, 2)))
 
 
-def test_preparing_twice_gives_the_same_identity(tmp_path):
+def test_preparing_twice_gives_the_same_identity(tmp_path: Path) -> None:
     spec = ShapesData(kind="shapes", train=50, test=20, size=16)
     for name in "ab":
         prepare("shapes", spec, tmp_path / name)

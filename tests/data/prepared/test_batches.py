@@ -1,3 +1,7 @@
+"""An epoch is whole batches of distinct images, shuffled by seed and epoch, and resumes at any step."""
+
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +12,7 @@ from mast.data.prepared.batches import TrainingBatches
 from mast.errors import MastError
 
 
-def numbered(count):
+def numbered(count: int) -> np.ndarray:
     """Images whose pixels all hold the image's own number."""
     return np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 2, 3, 3))
 
@@ -19,7 +23,7 @@ epochs = st.integers(0, 1000)
 
 
 @given(sizes, seeds, epochs)
-def test_an_epoch_is_whole_batches_of_distinct_images(size, seed, epoch):
+def test_an_epoch_is_whole_batches_of_distinct_images(size: int, seed: int, epoch: int) -> None:
     count, batch_size = size
     batches = TrainingBatches(numbered(count), None, batch_size, seed)
     assert batches.steps_per_epoch == count // batch_size
@@ -29,7 +33,7 @@ def test_an_epoch_is_whole_batches_of_distinct_images(size, seed, epoch):
 
 
 @given(sizes, seeds, epochs, st.data())
-def test_any_step_can_be_resumed(size, seed, epoch, data):
+def test_any_step_can_be_resumed(size: int, seed: int, epoch: int, data: st.DataObject) -> None:
     count, batch_size = size
     running = TrainingBatches(numbered(count), None, batch_size, seed)
     for earlier in range(2):
@@ -39,7 +43,7 @@ def test_any_step_can_be_resumed(size, seed, epoch, data):
     assert np.array_equal(running.indices(epoch, step), resumed.indices(epoch, step))
 
 
-def test_seeds_and_epochs_shuffle_differently():
+def test_seeds_and_epochs_shuffle_differently() -> None:
     orders = {
         TrainingBatches(numbered(100), None, 100, seed).indices(epoch, 0).tobytes()
         for seed in range(3)
@@ -48,13 +52,13 @@ def test_seeds_and_epochs_shuffle_differently():
     assert len(orders) == 9
 
 
-def test_every_image_is_left_out_sometimes():
+def test_every_image_is_left_out_sometimes() -> None:
     batches = TrainingBatches(numbered(10), None, 8, seed=0)
     left_out = {row for epoch in range(60) for row in set(range(10)) - set(batches.indices(epoch, 0).tolist())}
     assert left_out == set(range(10))
 
 
-def test_images_keep_their_labels_and_layout():
+def test_images_keep_their_labels_and_layout() -> None:
     labels = np.stack([np.arange(20), np.arange(20) * 2], 1)
     images, targets = TrainingBatches(numbered(20), labels, 6, seed=1).batch(2, 1)
     assert images.shape == (6, 3, 2, 3) and images.dtype == torch.uint8
@@ -64,7 +68,7 @@ def test_images_keep_their_labels_and_layout():
     assert torch.equal(targets[:, 1], 2 * targets[:, 0])
 
 
-def test_pixels_land_where_they_were():
+def test_pixels_land_where_they_were() -> None:
     source = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), dtype=np.uint8)
     batches = TrainingBatches(source, None, 4, seed=0)
     images, labels = batches.batch(0, 0)
@@ -72,7 +76,7 @@ def test_pixels_land_where_they_were():
     assert np.array_equal(images.numpy().transpose(0, 2, 3, 1), source[batches.indices(0, 0)])
 
 
-def test_mapped_read_only_arrays_are_served(tmp_path):
+def test_mapped_read_only_arrays_are_served(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", np.ascontiguousarray(numbered(8)))
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     images, _ = TrainingBatches(mapped, None, 4, seed=0).batch(0, 0)
@@ -80,12 +84,12 @@ def test_mapped_read_only_arrays_are_served(tmp_path):
     assert np.array_equal(mapped, numbered(8))
 
 
-def test_too_few_images_for_a_batch():
+def test_too_few_images_for_a_batch() -> None:
     with pytest.raises(MastError, match="batch_size: 8 is more than the 5 training images; set batch_size to 5"):
         TrainingBatches(numbered(5), None, 8, seed=0)
 
 
 @pytest.mark.parametrize("step", [-1, 2])
-def test_steps_outside_the_epoch_are_refused(step):
+def test_steps_outside_the_epoch_are_refused(step: int) -> None:
     with pytest.raises(IndexError):
         TrainingBatches(numbered(5), None, 2, seed=0).batch(0, step)

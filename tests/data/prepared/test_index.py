@@ -1,7 +1,9 @@
 """Images that stay in place: decoded on demand, ahead of the trainer, in memory that does not grow with them."""
 
 import tracemalloc
+from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from mast.data.decode import UnreadableImageError
 from mast.data.prepare import prepare
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.index import IndexedImages
-from mast.data.prepared.store import open_prepared
-from mast.data.prepared.subset import Subset
+from mast.data.prepared.store import PreparedData, open_prepared
+from mast.data.prepared.subset import Images, Subset
 from mast.data.prepared.writer import Writer
 from mast.data.readers.folder import FolderData
 from mast.distributed import World
@@ -37,7 +39,7 @@ TINY = PretrainSpec(
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     """Unlabeled images; the grey level of each is its position."""
     root = tmp_path / "images"
     root.mkdir()
@@ -47,29 +49,29 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def images(root):
+def images(root: Path) -> IndexedImages:
     paths = np.array([path.name.encode() for path in sorted(root.iterdir())])
     return IndexedImages(root, paths, size=6, threads=2)
 
 
-def levels(values):
+def levels(values: np.ndarray) -> list[int]:
     return values[:, 0, 0, 0].tolist()
 
 
-def test_like_an_array(images):
+def test_like_an_array(images: IndexedImages) -> None:
     assert images.shape == (24, 6, 6, 3) and len(images) == 24 and images.ndim == 4
     assert images[3:6].shape == (3, 6, 6, 3) and images[3:6].dtype == np.uint8
     assert levels(images[np.array([7, 0, 23, 7])]) == [7, 0, 23, 7]
     assert levels(images[20:99]) == [20, 21, 22, 23]
 
 
-def test_subsets_of_subsets(images):
+def test_subsets_of_subsets(images: IndexedImages) -> None:
     part = Subset(Subset(images, np.array([9, 4, 17, 2])), np.array([3, 1]))
     assert part.shape == (2, 6, 6, 3) and levels(part[:]) == [2, 4] and levels(part[np.array([1])]) == [4]
 
 
 @pytest.mark.parametrize("positions", [np.arange(24), np.array([20, 3, 7, 1, 11, 0, 19])])
-def test_batches_are_those_of_an_array(images, positions):
+def test_batches_are_those_of_an_array(images: IndexedImages, positions: np.ndarray) -> None:
     array, decoded = (
         TrainingBatches(source, None, 5, seed=3) for source in (images[positions], Subset(images, positions))
     )
@@ -78,7 +80,7 @@ def test_batches_are_those_of_an_array(images, positions):
             assert torch.equal(array.batch(epoch, step)[0], decoded.batch(epoch, step)[0])
 
 
-def test_resuming_anywhere_gives_the_same_batches(images):
+def test_resuming_anywhere_gives_the_same_batches(images: IndexedImages) -> None:
     running = TrainingBatches(images, None, 5, seed=1)
     whole = {(epoch, step): running.batch(epoch, step)[0] for epoch in range(2) for step in range(4)}
     for start in ((0, 2), (1, 0), (1, 3)):
@@ -89,7 +91,9 @@ def test_resuming_anywhere_gives_the_same_batches(images):
 
 @pytest.mark.parametrize(("processes", "accumulate"), [(2, 1), (3, 1), (2, 3), (1, 4)])
 @pytest.mark.parametrize("start", [0, 1])
-def test_processes_decode_each_image_of_an_epoch_once(processes, accumulate, start, images):
+def test_processes_decode_each_image_of_an_epoch_once(
+    processes: int, accumulate: int, start: int, images: IndexedImages
+) -> None:
     """Also where they go on from step `start`. Each process has a loader of its own."""
     spec = TINY.model_copy(update={"batch_size": 12, "accumulate": accumulate})
     seen = []
@@ -101,7 +105,7 @@ def test_processes_decode_each_image_of_an_epoch_once(processes, accumulate, sta
     assert sorted(seen) == sorted(row for step in range(start, 2) for row in order.indices(0, step).tolist())
 
 
-def test_the_next_batch_is_decoded_meanwhile(images, monkeypatch):
+def test_the_next_batch_is_decoded_meanwhile(images: IndexedImages, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     original = IndexedImages.__getitem__
     monkeypatch.setattr(
@@ -114,18 +118,18 @@ def test_the_next_batch_is_decoded_meanwhile(images, monkeypatch):
     assert len(asked) == 4, "each batch once, and one ahead"
 
 
-def test_damaged_file_is_named_when_it_is_decoded(images, root):
+def test_damaged_file_is_named_when_it_is_decoded(images: IndexedImages, root: Path) -> None:
     file = root / "005 größe.png"
     file.write_bytes(file.read_bytes()[:45])
     with pytest.raises(UnreadableImageError, match="005 größe"):
         TrainingBatches(images, None, 24, seed=0).batch(0, 0)
 
 
-def folder(root, **settings):
+def folder(root: Path, **settings: object) -> FolderData:
     return FolderData(kind="folder", root=str(root), size=8, storage="index", **settings)
 
 
-def test_folders_are_indexed_in_place(root, tmp_path):
+def test_folders_are_indexed_in_place(root: Path, tmp_path: Path) -> None:
     prepare("own", folder(root), tmp_path / "data")
     data = open_prepared(tmp_path / "data")
     data.verify()
@@ -135,7 +139,7 @@ def test_folders_are_indexed_in_place(root, tmp_path):
     assert not list((tmp_path / "data").glob("*_images.npy"))
 
 
-def test_files_that_are_no_images_stop_or_are_skipped(root, tmp_path):
+def test_files_that_are_no_images_stop_or_are_skipped(root: Path, tmp_path: Path) -> None:
     (root / "005 größe.png").write_text("no image")
     with pytest.raises(MastError, match=r"005 größe\.png: cannot be read as an image .* set unreadable: skip"):
         prepare("own", folder(root), tmp_path / "data")
@@ -145,7 +149,7 @@ def test_files_that_are_no_images_stop_or_are_skipped(root, tmp_path):
     assert levels(data.images("train")[4:6]) == [4, 6]
 
 
-def test_changes_and_moves_are_noticed(root, tmp_path):
+def test_changes_and_moves_are_noticed(root: Path, tmp_path: Path) -> None:
     prepare("own", folder(root), tmp_path / "data")
     with (root / "005 größe.png").open("ab") as file:
         file.write(b"more")
@@ -156,7 +160,7 @@ def test_changes_and_moves_are_noticed(root, tmp_path):
         open_prepared(tmp_path / "data").images("train")
 
 
-def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root, tmp_path):
+def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root: Path, tmp_path: Path) -> None:
     for storage in ("index", "arrays"):
         prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
         pretrain(TINY, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
@@ -164,7 +168,7 @@ def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root, tmp_
     assert all(torch.equal(index[name], arrays[name]) for name in arrays)
 
 
-def big_index(root, output, count):
+def big_index(root: Path, output: Path, count: int) -> PreparedData:
     """An index of `count` entries in train, which are the images of `root` again and again, and two in test."""
     names = np.array([path.name.encode() for path in sorted(root.iterdir())])
     with Writer(output) as writer:
@@ -179,20 +183,20 @@ def big_index(root, output, count):
     return open_prepared(output)
 
 
-def whole(data):
+def whole(data: PreparedData) -> Images:
     return data.images("train")
 
 
-def without_validation(data):
+def without_validation(data: PreparedData) -> Images:
     return labelled_images(data, "val").train_images
 
 
-def a_tenth(data):
+def a_tenth(data: PreparedData) -> Subset:
     images = labelled_images(data, "test")
     return Subset(images.train_images, labelled_subset(images.train_labels[:, 0], 0.1, 0))
 
 
-def memory_of_training(data, chosen):
+def memory_of_training(data: PreparedData, chosen: Callable[[PreparedData], Images]) -> int:
     """Peak of what Python and numpy allocate to choose images and serve three batches, bytes."""
     tracemalloc.start()
     batches = TrainingBatches(chosen(data), None, 16, seed=0)
@@ -205,7 +209,9 @@ def memory_of_training(data, chosen):
 
 
 @pytest.mark.parametrize(("chosen", "numbers"), [(whole, 2), (without_validation, 4), (a_tenth, 4)])
-def test_an_index_of_a_whole_imagenet_takes_a_few_numbers_an_image(chosen, numbers, root, tmp_path):
+def test_an_index_of_a_whole_imagenet_takes_a_few_numbers_an_image(
+    chosen: Callable[[PreparedData], Images], numbers: int, root: Path, tmp_path: Path
+) -> None:
     """1.3 million entries: the order of an epoch (two at their border), positions and labels; never an image more."""
     few, many = (
         memory_of_training(big_index(root, tmp_path / f"{count}", count), chosen) for count in (1_000, 1_300_000)

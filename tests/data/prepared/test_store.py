@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from mast.errors import MastError
 from mast.files import read_sealed_json, write_sealed_json
 
 
-def write(path, count=6, labels=True, test=True, name="toy"):
+def write(path: Path, count: int = 6, labels: bool = True, test: bool = True, name: str = "toy") -> np.ndarray:
     images = np.arange(count * 4 * 4 * 3, dtype=np.uint8).reshape(count, 4, 4, 3)
     with Writer(path) as writer:
         writer.split("train", images, np.arange(count)[:, None] if labels else None)
@@ -24,7 +25,7 @@ def write(path, count=6, labels=True, test=True, name="toy"):
     return images
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_what_is_written_is_read(tmp_path: Path) -> None:
     images = write(tmp_path / "data")
     data = open_prepared(tmp_path / "data")
     assert np.array_equal(data.images("train"), images)
@@ -36,19 +37,19 @@ def test_what_is_written_is_read(tmp_path):
     data.verify()
 
 
-def test_unlabelled_data_have_no_labels(tmp_path):
+def test_unlabelled_data_have_no_labels(tmp_path: Path) -> None:
     write(tmp_path, labels=False, test=False)
     assert open_prepared(tmp_path).labels("train") is None
     with pytest.raises(MastError, match="no split 'test'"):
         open_prepared(tmp_path).images("test")
 
 
-def test_a_directory_without_manifest_is_not_prepared(tmp_path):
+def test_a_directory_without_manifest_is_not_prepared(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"no manifest\.json"):
         open_prepared(tmp_path)
 
 
-def test_a_failed_preparation_leaves_the_old_data_as_they_were(tmp_path):
+def test_a_failed_preparation_leaves_the_old_data_as_they_were(tmp_path: Path) -> None:
     write(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with pytest.raises(RuntimeError), Writer(tmp_path) as writer:
@@ -57,15 +58,17 @@ def test_a_failed_preparation_leaves_the_old_data_as_they_were(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_preparing_over_old_data_leaves_none_of_their_files(tmp_path):
+def test_preparing_over_old_data_leaves_none_of_their_files(tmp_path: Path) -> None:
     write(tmp_path)
     write(tmp_path, count=3, labels=False, test=False)
     assert {path.name for path in tmp_path.iterdir()} == {"train_images.npy", "val_indices.npy", "manifest.json"}
     open_prepared(tmp_path).verify()
 
 
-def test_a_preparation_cut_off_among_its_last_files_leaves_no_manifest(tmp_path, monkeypatch):
-    def cut_off(*_):
+def test_a_preparation_cut_off_among_its_last_files_leaves_no_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     write(tmp_path)
@@ -77,14 +80,14 @@ def test_a_preparation_cut_off_among_its_last_files_leaves_no_manifest(tmp_path,
         open_prepared(tmp_path)
 
 
-def test_missing_file_is_named(tmp_path):
+def test_missing_file_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "test_labels.npy").unlink()
     with pytest.raises(MastError, match=r"test_labels\.npy: missing"):
         open_prepared(tmp_path)
 
 
-def test_truncated_array_is_named(tmp_path):
+def test_truncated_array_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     content = (tmp_path / "train_images.npy").read_bytes()
     (tmp_path / "train_images.npy").write_bytes(content[:-10])
@@ -92,14 +95,14 @@ def test_truncated_array_is_named(tmp_path):
         open_prepared(tmp_path)
 
 
-def test_array_of_another_length_is_named(tmp_path):
+def test_array_of_another_length_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     np.save(tmp_path / "train_labels.npy", np.zeros((5, 1), np.int64))
     with pytest.raises(MastError, match=r"train_labels\.npy: shape \(5, 1\)"):
         open_prepared(tmp_path)
 
 
-def test_verify_sees_a_changed_byte(tmp_path):
+def test_verify_sees_a_changed_byte(tmp_path: Path) -> None:
     write(tmp_path)
     content = bytearray((tmp_path / "train_images.npy").read_bytes())
     content[-1] ^= 1
@@ -110,7 +113,7 @@ def test_verify_sees_a_changed_byte(tmp_path):
 
 
 @pytest.mark.parametrize("change", [{"format": 2}, {"format": "1"}])
-def test_other_formats_are_refused(tmp_path, change):
+def test_other_formats_are_refused(tmp_path: Path, change: dict[str, object]) -> None:
     write(tmp_path)
     manifest = read_sealed_json(tmp_path / "manifest.json")
     write_sealed_json(tmp_path / "manifest.json", manifest | change)
@@ -118,7 +121,7 @@ def test_other_formats_are_refused(tmp_path, change):
         open_prepared(tmp_path)
 
 
-def test_damaged_manifest_is_named(tmp_path):
+def test_damaged_manifest_is_named(tmp_path: Path) -> None:
     write(tmp_path)
     write_sealed_json(tmp_path / "manifest.json", {"format": 1})
     with pytest.raises(MastError, match=r"manifest\.json: name: Field required"):
@@ -141,7 +144,7 @@ def test_the_identity_of_other_files_is_refused(tmp_path: Path) -> None:
         open_prepared(tmp_path)
 
 
-def test_identity_depends_on_the_content_only(tmp_path):
+def test_identity_depends_on_the_content_only(tmp_path: Path) -> None:
     for directory, name in (("a", "one"), ("b", "two")):
         write(tmp_path / directory, name=name)
     write(tmp_path / "c", count=5)
@@ -150,7 +153,7 @@ def test_identity_depends_on_the_content_only(tmp_path):
 
 
 @pytest.mark.parametrize("count", [0, 1, 12])
-def test_streamed_rows_are_what_numpy_saves(tmp_path, count):
+def test_streamed_rows_are_what_numpy_saves(tmp_path: Path, count: int) -> None:
     rows = np.random.default_rng(0).integers(0, 256, (count, 3, 5), dtype=np.uint8)
     with Writer(tmp_path) as writer:
         assert writer.stream("streamed.npy", iter(rows), (3, 5)) == count
@@ -158,7 +161,7 @@ def test_streamed_rows_are_what_numpy_saves(tmp_path, count):
         assert (tmp_path / ".partial/streamed.npy").read_bytes() == (tmp_path / ".partial/saved.npy").read_bytes()
 
 
-def test_unwritable_directory_is_named(tmp_path):
+def test_unwritable_directory_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(MastError, match="file: cannot be written"), Writer(tmp_path / "file"):
         pass

@@ -1,13 +1,18 @@
+"""COCO annotations are cleaned and joined with their images; every fault is one line that names it."""
+
 import copy
 import hashlib
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mast.data.prepare import prepare
-from mast.data.prepared.store import open_prepared
+from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.coco import CocoData
 from mast.errors import MastError
 
@@ -28,7 +33,7 @@ INSTANCES = {
 class Source:
     """A detection data set on disk whose annotation files a test may change."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.instances = {split: copy.deepcopy(INSTANCES) for split in ("train", "test")}
         for split in self.instances:
@@ -36,12 +41,12 @@ class Source:
             for name, colour in (("a.png", (255, 0, 0)), ("sub/b.png", (0, 0, 255))):
                 Image.new("RGB", (20, 10), colour).save(path / split / name)
 
-    def prepare(self, **settings):
+    def prepare(self, **settings: object) -> PreparedData:
         for split, instances in self.instances.items():
             (self.path / f"{split}.json").write_text(json.dumps(instances))
         return self.prepare_as_it_is(**settings)
 
-    def prepare_as_it_is(self, **settings):
+    def prepare_as_it_is(self, **settings: object) -> PreparedData:
         splits = {
             split: {"images": str(self.path / split), "annotations": str(self.path / f"{split}.json")}
             for split in self.instances
@@ -51,11 +56,11 @@ class Source:
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path: Path) -> Source:
     return Source(tmp_path)
 
 
-def test_cleaned_annotations(source):
+def test_cleaned_annotations(source: Source) -> None:
     data = source.prepare(licence="CC0")
     data.verify()
     assert data.targets == {"box": ["cat", "dog"]}
@@ -72,44 +77,44 @@ def test_cleaned_annotations(source):
     assert coco["images"][1] == {"id": 9, "file_name": "sub/b.png", "width": 20, "height": 10, "sha256": digest}
 
 
-def test_statistics_are_over_all_training_pixels(source):
+def test_statistics_are_over_all_training_pixels(source: Source) -> None:
     data = source.prepare()
     np.testing.assert_allclose(data.mean, [0.5, 0, 0.5])
     np.testing.assert_allclose(data.std, [0.5, 0, 0.5])
 
 
-def test_preparing_twice_gives_the_same_identity(source):
+def test_preparing_twice_gives_the_same_identity(source: Source) -> None:
     assert source.prepare().manifest == source.prepare().manifest
 
 
-def test_categories_are_matched_by_name(source):
+def test_categories_are_matched_by_name(source: Source) -> None:
     source.instances["test"]["categories"] = [{"id": 3, "name": "dog"}, {"id": 8, "name": "cat"}]
     test = source.prepare().annotations("test")
     assert test["categories"] == [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}]
     assert [annotation["category_id"] for annotation in test["annotations"]] == [2, 1, 2]
 
 
-def test_changed_image_is_seen(source):
+def test_changed_image_is_seen(source: Source) -> None:
     data = source.prepare()
     Image.new("RGB", (20, 10)).save(source.path / "test/a.png")
     with pytest.raises(MastError, match=r"test/a\.png: has changed"):
         data.verify()
 
 
-def test_images_without_annotations_stay(source):
+def test_images_without_annotations_stay(source: Source) -> None:
     source.instances["train"]["annotations"].pop()
     assert len(source.prepare().annotations("train")["images"]) == 2
 
 
-def change(part, position, **values):
-    def apply(instances):
+def change(part: str, position: int, **values: object) -> Callable[[dict[str, Any]], None]:
+    def apply(instances: dict[str, Any]) -> None:
         instances[part][position].update(values)
 
     return apply
 
 
-def drop(*keys):
-    def apply(instances):
+def drop(*keys: str | int) -> Callable[[dict[str, Any]], None]:
+    def apply(instances: dict[str, Any]) -> None:
         for key in keys[:-1]:
             instances = instances[key]
         del instances[keys[-1]]
@@ -158,7 +163,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faults_are_named_in_one_line(source, fault):
+def test_faults_are_named_in_one_line(source: Source, fault: str) -> None:
     apply, message = FAULTS[fault]
     apply(source.instances["test"])
     with pytest.raises(MastError, match=message) as error:
@@ -167,21 +172,21 @@ def test_faults_are_named_in_one_line(source, fault):
     assert not (source.path / "prepared/manifest.json").exists()
 
 
-def test_class_that_train_lists_but_never_shows(source):
+def test_class_that_train_lists_but_never_shows(source: Source) -> None:
     for annotation in source.instances["train"]["annotations"]:
         annotation["category_id"] = 3
     with pytest.raises(MastError, match="class 'dog' is annotated in test but not in"):
         source.prepare()
 
 
-def test_unusable_boxes_are_left_out_on_request(source):
+def test_unusable_boxes_are_left_out_on_request(source: Source) -> None:
     source.instances["train"]["annotations"][0]["bbox"] = [1, 1, 0, 5]
     data = source.prepare(unreadable="skip")
     assert [annotation["id"] for annotation in data.annotations("train")["annotations"]] == [2, 5]
     assert data.manifest.splits["train"] == {"count": 2, "skipped": 0, "skipped_annotations": 1}
 
 
-def test_truncated_image_stops_or_is_skipped(source):
+def test_truncated_image_stops_or_is_skipped(source: Source) -> None:
     (source.path / "train/a.png").write_bytes((source.path / "train/a.png").read_bytes()[:45])
     source.instances["train"]["annotations"][2]["category_id"] = 8
     with pytest.raises(MastError, match=r"train/a\.png: cannot be read as an image .* unreadable: skip"):
@@ -194,19 +199,19 @@ def test_truncated_image_stops_or_is_skipped(source):
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "\ufeff?", "null"])
-def test_files_that_are_no_annotations(source, content):
+def test_files_that_are_no_annotations(source: Source, content: str) -> None:
     source.prepare()
     (source.path / "train.json").write_text(content)
     with pytest.raises(MastError, match=r"train\.json: .*COCO instances JSON"):
         source.prepare_as_it_is()
 
 
-def test_missing_annotation_file(source):
+def test_missing_annotation_file(source: Source) -> None:
     with pytest.raises(MastError, match=r"train\.json: no such file; set annotations"):
         source.prepare_as_it_is()
 
 
-def test_missing_image_directory(source):
+def test_missing_image_directory(source: Source) -> None:
     (source.path / "test").rename(source.path / "elsewhere")
     with pytest.raises(MastError, match="test: no such directory; set images"):
         source.prepare()

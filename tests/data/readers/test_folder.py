@@ -1,22 +1,27 @@
+"""Folders of images are classes and splits in an order of their own; what does not fit is one line that names it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from mast.data.folders import list_splits
 from mast.data.prepare import prepare
-from mast.data.prepared.store import open_prepared
+from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.folder import FolderData
 from mast.errors import MastError
 
 
-def image(path, level=0, size=(9, 8), mode="L"):
+def image(path: Path, level: int = 0, size: tuple[int, int] = (9, 8), mode: str = "L") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, size, level if mode == "L" else (level,) * len(mode)).save(path)
     return path
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     """Two classes; the grey level of each image is 100 for cats and 200 for dogs, plus its number."""
     root = tmp_path / "pets"
     for split, count in (("train", 5), ("test", 2)):
@@ -26,19 +31,19 @@ def root(tmp_path):
     return root
 
 
-def prepared(root, tmp_path, **settings):
+def prepared(root: Path, tmp_path: Path, **settings: object) -> PreparedData:
     prepare("own", FolderData(kind="folder", root=str(root), size=8, **settings), tmp_path / "prepared")
     return open_prepared(tmp_path / "prepared")
 
 
-def fails(root, tmp_path, match, **settings):
+def fails(root: Path, tmp_path: Path, match: str, **settings: object) -> None:
     with pytest.raises(MastError, match=match) as error:
         prepared(root, tmp_path, **settings)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "prepared/manifest.json").exists()
 
 
-def test_labelled_images(root, tmp_path):
+def test_labelled_images(root: Path, tmp_path: Path) -> None:
     data = prepared(root, tmp_path, licence="CC0")
     data.verify()
     assert data.targets == {"class": ["cat", "dog"]}
@@ -50,14 +55,14 @@ def test_labelled_images(root, tmp_path):
     assert np.bincount(data.labels("train")[data.val_indices, 0]).tolist() == [1, 1]
 
 
-def test_preparing_twice_gives_the_same_identity(root, tmp_path):
+def test_preparing_twice_gives_the_same_identity(root: Path, tmp_path: Path) -> None:
     prepare("own", FolderData(kind="folder", root=str(root), size=8), tmp_path / "a")
     prepare("own", FolderData(kind="folder", root=str(root), size=8), tmp_path / "b", threads=3)
     assert open_prepared(tmp_path / "a").manifest == open_prepared(tmp_path / "b").manifest
 
 
 @pytest.mark.parametrize("below", ["", "train"])
-def test_unlabelled_images(tmp_path, below):
+def test_unlabelled_images(tmp_path: Path, below: str) -> None:
     root = tmp_path / "flat"
     for number in range(10):
         image(root / below / f"{number}.png", number)
@@ -68,13 +73,13 @@ def test_unlabelled_images(tmp_path, below):
     assert len(data.val_indices) == 2
 
 
-def test_labelled_training_images_alone_are_enough_to_pretrain_on(root, tmp_path):
+def test_labelled_training_images_alone_are_enough_to_pretrain_on(root: Path, tmp_path: Path) -> None:
     (root / "test").rename(tmp_path / "elsewhere")
     data = prepared(root, tmp_path)
     assert data.splits == ("train",) and data.labels("train").shape == (10, 1)
 
 
-def test_names_suffixes_and_nested_folders(root, tmp_path):
+def test_names_suffixes_and_nested_folders(root: Path, tmp_path: Path) -> None:
     image(root / "train/cat/with space/Größe 猫.PNG", 150)
     image(root / "train/cat/upper.JPeG", 151)
     (root / "train/cat/notes.txt").write_text("not an image")
@@ -87,19 +92,19 @@ def test_names_suffixes_and_nested_folders(root, tmp_path):
     assert sorted(levels.tolist()) == [100, 101, 102, 103, 104, 150, 151]
 
 
-def test_all_modes_side_by_side(root, tmp_path):
+def test_all_modes_side_by_side(root: Path, tmp_path: Path) -> None:
     for number, (mode, suffix) in enumerate([("RGB", "jpg"), ("RGBA", "webp"), ("CMYK", "tiff"), ("RGB", "bmp")]):
         image(root / f"train/dog/{number}x.{suffix}", 255 if mode != "CMYK" else 0, size=(5 + number, 40), mode=mode)
     data = prepared(root, tmp_path)
     assert np.sum(data.images("train").min((1, 2, 3)) >= 250) == 4
 
 
-def test_order_does_not_depend_on_the_file_system(root):
+def test_order_does_not_depend_on_the_file_system(root: Path) -> None:
     files = list_splits(root)["train"].files
     assert files == sorted(files)
 
 
-def test_symlinks_are_followed_and_loops_are_harmless(root, tmp_path):
+def test_symlinks_are_followed_and_loops_are_harmless(root: Path, tmp_path: Path) -> None:
     image(tmp_path / "elsewhere/linked.png", 160)
     (root / "train/cat/more").symlink_to(tmp_path / "elsewhere")
     (root / "train/cat/loop").symlink_to(root / "train/cat")
@@ -110,18 +115,18 @@ def test_symlinks_are_followed_and_loops_are_harmless(root, tmp_path):
     assert len(cats) < 40, "each real folder is entered once"
 
 
-def test_missing_folder(tmp_path):
+def test_missing_folder(tmp_path: Path) -> None:
     fails(tmp_path / "nowhere", tmp_path, "nowhere: no such directory; set root")
 
 
-def test_root_is_a_file(tmp_path):
+def test_root_is_a_file(tmp_path: Path) -> None:
     fails(image(tmp_path / "a.png"), tmp_path, r"a\.png: is a file")
 
 
-def test_unreadable_folder_is_named(root, tmp_path, monkeypatch):
+def test_unreadable_folder_is_named(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = type(root).iterdir
 
-    def refuse(path):
+    def refuse(path: Path) -> Iterator[Path]:
         if path.name == "cat":
             raise PermissionError(13, "Permission denied")
         return original(path)
@@ -130,33 +135,33 @@ def test_unreadable_folder_is_named(root, tmp_path, monkeypatch):
     fails(root, tmp_path, r"cat: cannot be read \(Permission denied\)")
 
 
-def test_empty_folder(tmp_path):
+def test_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     fails(tmp_path / "empty", tmp_path, r"empty: holds no images \(.*\.webp\); expected <root>/train")
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_empty_split(root, tmp_path, split):
+def test_empty_split(root: Path, tmp_path: Path, split: str) -> None:
     (root / split).rename(tmp_path / "old")
     (root / split).mkdir()
     fails(root, tmp_path, f"{split}: holds no images")
 
 
-def test_class_folders_without_train(root, tmp_path):
+def test_class_folders_without_train(root: Path, tmp_path: Path) -> None:
     fails(root / "train", tmp_path, "train: has folders of images but no train folder; expected")
 
 
-def test_test_without_train(root, tmp_path):
+def test_test_without_train(root: Path, tmp_path: Path) -> None:
     (root / "train").rename(tmp_path / "old")
     fails(root, tmp_path, "test folder but no train folder")
 
 
-def test_val_in_place_of_test(root, tmp_path):
+def test_val_in_place_of_test(root: Path, tmp_path: Path) -> None:
     (root / "test").rename(root / "val")
     fails(root, tmp_path, "train and val but no test")
 
 
-def test_images_beside_folders(root, tmp_path):
+def test_images_beside_folders(root: Path, tmp_path: Path) -> None:
     image(root / "train/stray.png")
     fails(root, tmp_path, r"images both directly \(stray\.png\) and in folders")
     image(tmp_path / "mixed/a.png")
@@ -164,30 +169,30 @@ def test_images_beside_folders(root, tmp_path):
     fails(tmp_path / "mixed", tmp_path, "mixed: holds images both directly and in folders")
 
 
-def test_flat_train_beside_test(root, tmp_path):
+def test_flat_train_beside_test(root: Path, tmp_path: Path) -> None:
     (root / "train").rename(tmp_path / "old")
     image(root / "train/a.png")
     fails(root, tmp_path, "train: holds no class folders")
 
 
-def test_flat_test_beside_labelled_train(root, tmp_path):
+def test_flat_test_beside_labelled_train(root: Path, tmp_path: Path) -> None:
     (root / "test").rename(tmp_path / "old")
     image(root / "test/a.png")
     fails(root, tmp_path, "test: holds no class folders")
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_class_without_images(root, tmp_path, split):
+def test_class_without_images(root: Path, tmp_path: Path, split: str) -> None:
     (root / split / "bird").mkdir()
     fails(root, tmp_path, f"{split}/bird: class folder without images")
 
 
-def test_class_in_test_and_not_in_train(root, tmp_path):
+def test_class_in_test_and_not_in_train(root: Path, tmp_path: Path) -> None:
     image(root / "test/bird/a.png")
     fails(root, tmp_path, "test/bird: class 'bird' is in test but not in train")
 
 
-def test_class_in_train_and_not_in_test_keeps_its_number(root, tmp_path):
+def test_class_in_train_and_not_in_test_keeps_its_number(root: Path, tmp_path: Path) -> None:
     image(root / "train/bird/a.png")
     image(root / "train/bird/b.png")
     data = prepared(root, tmp_path)
@@ -195,18 +200,18 @@ def test_class_in_train_and_not_in_test_keeps_its_number(root, tmp_path):
     assert data.labels("test")[:, 0].tolist() == [1, 1, 2, 2]
 
 
-def test_one_class(root, tmp_path):
+def test_one_class(root: Path, tmp_path: Path) -> None:
     for split in ("train", "test"):
         (root / split / "dog").rename(tmp_path / f"dog {split}")
     fails(root, tmp_path, r"train: only one class \('cat'\)")
 
 
-def test_too_few_images(tmp_path):
+def test_too_few_images(tmp_path: Path) -> None:
     image(tmp_path / "flat/a.png")
     fails(tmp_path / "flat", tmp_path, r"too few training images \(1\)")
 
 
-def test_truncated_image_stops_or_is_skipped(root, tmp_path):
+def test_truncated_image_stops_or_is_skipped(root: Path, tmp_path: Path) -> None:
     broken = root / "train/cat/2.png"
     broken.write_bytes(broken.read_bytes()[:50])
     fails(root, tmp_path, r"cat/2\.png: cannot be read as an image \(.*\); repair .* or set unreadable: skip")
@@ -216,18 +221,18 @@ def test_truncated_image_stops_or_is_skipped(root, tmp_path):
     assert np.array_equal(data.labels("train")[:, 0], data.images("train")[:, 4, 4, 0] // 100 - 1)
 
 
-def test_broken_link_is_an_unreadable_image(root, tmp_path):
+def test_broken_link_is_an_unreadable_image(root: Path, tmp_path: Path) -> None:
     (root / "train/cat/gone.png").symlink_to(tmp_path / "nothing.png")
     fails(root, tmp_path, r"gone\.png: cannot be read")
 
 
-def test_class_of_unreadable_images_only(root, tmp_path):
+def test_class_of_unreadable_images_only(root: Path, tmp_path: Path) -> None:
     for file in (root / "test/dog").iterdir():
         file.write_bytes(b"")
     fails(root, tmp_path, "test/dog: none of its images can be read", unreadable="skip")
 
 
-def test_failure_leaves_what_was_prepared_before(root, tmp_path):
+def test_failure_leaves_what_was_prepared_before(root: Path, tmp_path: Path) -> None:
     before = prepared(root, tmp_path).sha256
     (root / "train/cat/2.png").write_bytes(b"")
     with pytest.raises(MastError):

@@ -1,11 +1,13 @@
 """PASCAL VOC's layout: XML annotations and JPEG images on disk."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from mast.data.prepare import prepare
-from mast.data.prepared.store import open_prepared
+from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.voc import VocData
 from mast.errors import MastError
 from mast.settings import parse
@@ -28,7 +30,7 @@ ANNOTATION = """<annotation>
 """
 
 
-def annotation(folder, identifier, *objects):
+def annotation(folder: str, identifier: str, *objects: tuple[str, tuple[object, ...], int]) -> str:
     texts = [OBJECT.format(name=name, box=box, difficult=difficult) for name, box, difficult in objects]
     return ANNOTATION.format(folder=folder, identifier=identifier, objects="".join(texts))
 
@@ -36,13 +38,13 @@ def annotation(folder, identifier, *objects):
 class Devkit:
     """VOC2007 with trainval and test, VOC2012 with trainval."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path) -> None:
         self.root = path / "VOCdevkit"
         self.add("2007", "trainval", "000005", ("dog", (2, 3, 10, 8), 0), ("cat", (1, 1, 20, 10), 1))
         self.add("2007", "test", "000001", ("cat", (2, 2, 5, 5), 0))
         self.add("2012", "trainval", "2008_000002", ("cat", ("3.5", 2, "9.5", 9), 0))
 
-    def add(self, year, image_set, identifier, *objects):
+    def add(self, year: str, image_set: str, identifier: str, *objects: tuple[str, tuple[object, ...], int]) -> None:
         folder = self.root / f"VOC{year}"
         for name in ("Annotations", "ImageSets/Main", "JPEGImages"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -51,21 +53,21 @@ class Devkit:
         with (folder / f"ImageSets/Main/{image_set}.txt").open("a") as lines:
             lines.write(f"{identifier}\n")
 
-    def xml(self, year, identifier):
+    def xml(self, year: str, identifier: str) -> Path:
         return self.root / f"VOC{year}/Annotations/{identifier}.xml"
 
-    def prepare(self, **settings):
+    def prepare(self, **settings: object) -> PreparedData:
         spec = VocData(kind="voc", root=str(self.root), classes=("cat", "dog"), **settings)
         prepare("voc", spec, self.root.parent / "prepared")
         return open_prepared(self.root.parent / "prepared")
 
 
 @pytest.fixture
-def devkit(tmp_path):
+def devkit(tmp_path: Path) -> Devkit:
     return Devkit(tmp_path)
 
 
-def test_objects_in_cocos_terms(devkit):
+def test_objects_in_cocos_terms(devkit: Devkit) -> None:
     data = devkit.prepare()
     data.verify()
     assert data.targets == {"box": ["cat", "dog"]}
@@ -80,13 +82,13 @@ def test_objects_in_cocos_terms(devkit):
     np.testing.assert_allclose(data.mean, [0, 1, 0], atol=0.01)
 
 
-def test_a_box_marks_the_pixels_that_voc_counts_from_one(devkit):
+def test_a_box_marks_the_pixels_that_voc_counts_from_one(devkit: Devkit) -> None:
     """A box from pixel 1 to the last pixel is the whole image."""
     devkit.add("2007", "test", "000002", ("dog", (1, 1, 20, 10), 0))
     assert devkit.prepare().annotations("test")["annotations"][1]["bbox"] == [0, 0, 20, 10]
 
 
-def test_image_sets_are_chosen(devkit):
+def test_image_sets_are_chosen(devkit: Devkit) -> None:
     data = devkit.prepare(train=["2012/trainval"])
     assert [image["file_name"] for image in data.annotations("train")["images"]] == [
         "VOC2012/JPEGImages/2008_000002.jpg"
@@ -104,7 +106,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_faulty_objects_are_named_in_one_line(devkit, fault):
+def test_faulty_objects_are_named_in_one_line(devkit: Devkit, fault: str) -> None:
     entry, message = FAULTS[fault]
     devkit.xml("2007", "000001").write_text(annotation("VOC2007", "000001", entry))
     with pytest.raises(MastError, match=message) as error:
@@ -113,7 +115,7 @@ def test_faulty_objects_are_named_in_one_line(devkit, fault):
     assert not (devkit.root.parent / "prepared/manifest.json").exists()
 
 
-def test_faulty_files_are_named_in_one_line(devkit):
+def test_faulty_files_are_named_in_one_line(devkit: Devkit) -> None:
     xml = devkit.xml("2007", "000001")
     text = xml.read_text()
     for change, message in (
@@ -131,12 +133,12 @@ def test_faulty_files_are_named_in_one_line(devkit):
         assert "\n" not in str(error.value)
 
 
-def test_unusable_boxes_are_left_out_on_request(devkit):
+def test_unusable_boxes_are_left_out_on_request(devkit: Devkit) -> None:
     devkit.add("2007", "trainval", "000009", ("dog", (4, 4, 4, 9), 0))
     data = devkit.prepare(unreadable="skip")
     assert data.manifest.splits["train"] == {"count": 3, "skipped": 0, "skipped_annotations": 1}
 
 
-def test_image_sets_are_written_as_year_and_set():
+def test_image_sets_are_written_as_year_and_set() -> None:
     with pytest.raises(MastError, match="test"):
         parse(VocData, {"kind": "voc", "root": "x", "test": ["test"]}, "config")

@@ -1,6 +1,7 @@
 """Every public data set, in its official layout, through its real reader to pretraining and evaluation."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from torchvision import datasets
 
 from mast.cli import main
 from mast.config.pretrain import PretrainSpec
-from mast.data.prepared.store import open_prepared
+from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.sources.catalogue import SOURCES
 from mast.evaluation.features import extract_features
 from mast.evaluation.run import evaluate_features
@@ -22,18 +23,18 @@ OFFICIAL_VALIDATION = ("flowers102", "dtd", "aircraft")
 IN_FILES = sorted(name for name in LAYOUTS if not name.startswith(("stl10", "cifar")))
 
 
-def prepared(source, root, output, **settings):
+def prepared(source: str, root: Path, output: Path, **settings: object) -> PreparedData:
     spec = {"kind": "public", "source": source, "root": str(root), "size": 16, "verify": False, **settings}
     arguments = ["--dataset", source, "--output", str(output), "--threads", "2"]
     assert main(["prepare", "--spec", json.dumps(spec), *arguments]) == 0
     return open_prepared(output)
 
 
-def test_every_source_has_a_layout():
+def test_every_source_has_a_layout() -> None:
     assert set(LAYOUTS) == set(SOURCES)
 
 
-def test_archives_have_the_checksums_that_torchvision_states():
+def test_archives_have_the_checksums_that_torchvision_states() -> None:
     stated = {
         "stl10": {datasets.STL10.tgz_md5},
         "cifar10": {datasets.CIFAR10.tgz_md5},
@@ -49,7 +50,7 @@ def test_archives_have_the_checksums_that_torchvision_states():
 
 
 @pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled", "caltech101"}))
-def test_labels_splits_and_classes(source, tmp_path):
+def test_labels_splits_and_classes(source: str, tmp_path: Path) -> None:
     LAYOUTS[source](tmp_path / "root")
     data = prepared(source, tmp_path / "root", tmp_path / "data")
     data.verify()
@@ -67,12 +68,12 @@ def test_labels_splits_and_classes(source, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["food101", "stl10", "cifar100", "mit67", "inaturalist2018", "caltech101", "cars"])
-def test_class_names(source, tmp_path):
+def test_class_names(source: str, tmp_path: Path) -> None:
     LAYOUTS[source](tmp_path / "root")
     assert prepared(source, tmp_path / "root", tmp_path / "data").targets == {"class": list(CLASSES)}
 
 
-def test_names_that_are_made_of_file_names(tmp_path):
+def test_names_that_are_made_of_file_names(tmp_path: Path) -> None:
     for source, names in {
         "pets": [f"{name}_hound" for name in CLASSES],
         "sun397": [*CLASSES, "cow/indoor"],
@@ -83,7 +84,7 @@ def test_names_that_are_made_of_file_names(tmp_path):
         assert prepared(source, tmp_path / source, tmp_path / "data").targets["class"] == names
 
 
-def test_stl10_to_pretrain_on_is_train_and_unlabeled_without_labels(tmp_path):
+def test_stl10_to_pretrain_on_is_train_and_unlabeled_without_labels(tmp_path: Path) -> None:
     LAYOUTS["stl10"](tmp_path / "root")
     data = prepared("stl10-unlabeled", tmp_path / "root", tmp_path / "data")
     assert data.splits == ("train",) and data.labels("train") is None and data.targets == {}
@@ -92,7 +93,7 @@ def test_stl10_to_pretrain_on_is_train_and_unlabeled_without_labels(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["stl10", "cifar10"])
-def test_images_stand_upright(source, tmp_path):
+def test_images_stand_upright(source: str, tmp_path: Path) -> None:
     """The layouts mark the lower left corner."""
     LAYOUTS[source](tmp_path / "root")
     corners = np.asarray(prepared(source, tmp_path / "root", tmp_path / "data").images("test"))[:, :: 16 - 1, :: 16 - 1]
@@ -100,7 +101,7 @@ def test_images_stand_upright(source, tmp_path):
     assert (brightest == 2).all()
 
 
-def test_caltech_draws_30_images_of_each_class(tmp_path):
+def test_caltech_draws_30_images_of_each_class(tmp_path: Path) -> None:
     LAYOUTS["caltech101"](tmp_path / "root")
     data = prepared("caltech101", tmp_path / "root", tmp_path / "data")
     train, test = (np.load(tmp_path / f"data/{split}_drawn.npy") for split in ("train", "test"))
@@ -112,7 +113,7 @@ def test_caltech_draws_30_images_of_each_class(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["cifar10", "food101", "mit67", "pets"])
-def test_drawn_validation_splits_are_those_of_random_split(source, tmp_path):
+def test_drawn_validation_splits_are_those_of_random_split(source: str, tmp_path: Path) -> None:
     """AugSelf draws them by torch's random_split with the seeds of docs/data.md."""
     from mast.data.readers.public import validation_positions
     from mast.data.sources.source import Contents, Split
@@ -125,7 +126,7 @@ def test_drawn_validation_splits_are_those_of_random_split(source, tmp_path):
 
 
 @pytest.mark.parametrize("source", IN_FILES)
-def test_an_index_holds_what_arrays_hold(source, tmp_path):
+def test_an_index_holds_what_arrays_hold(source: str, tmp_path: Path) -> None:
     LAYOUTS[source](tmp_path / "root")
     arrays = prepared(source, tmp_path / "root", tmp_path / "arrays")
     index = prepared(source, tmp_path / "root", tmp_path / "index", storage="index")
@@ -150,7 +151,7 @@ TWO_STEPS = PretrainSpec(
 )
 
 
-def pretrained(source, folder):
+def pretrained(source: str, folder: Path) -> Path:
     """Prepared by the real reader, then pretrained on for two steps: the encoder's file."""
     storage = "index" if source in IN_FILES else "arrays"
     data = prepared(source, folder / "root", folder / "data", storage=storage)
@@ -162,7 +163,7 @@ def pretrained(source, folder):
 
 
 @pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled"}))
-def test_from_prepare_over_pretraining_to_scores(source, tmp_path):
+def test_from_prepare_over_pretraining_to_scores(source: str, tmp_path: Path) -> None:
     LAYOUTS[source](tmp_path / "root")
     extract_features(pretrained(source, tmp_path), tmp_path / "data", tmp_path / "features.npz")
     linear = LinearProtocol(kind="linear-lbfgs", strengths=2, strength_range=(1e-4, 1e-2), tolerance=1e-6)
@@ -172,6 +173,6 @@ def test_from_prepare_over_pretraining_to_scores(source, tmp_path):
         assert json.loads((tmp_path / file).read_text())["metrics"]["class"]["top1"] > 60, "colours are easy"
 
 
-def test_unlabeled_images_are_pretrained_on(tmp_path):
+def test_unlabeled_images_are_pretrained_on(tmp_path: Path) -> None:
     LAYOUTS["stl10-unlabeled"](tmp_path / "root")
     assert pretrained("stl10-unlabeled", tmp_path).is_file()

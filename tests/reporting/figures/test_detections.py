@@ -3,11 +3,11 @@
 from mast.reporting.figures.detections import right_detections, shown_images
 
 
-def entry(box, category=1):
+def entry(box: list[int], category: int = 1) -> dict[str, object]:
     return {"bbox": box, "category_id": category}
 
 
-def test_a_detection_is_right_once_per_object():
+def test_a_detection_is_right_once_per_object() -> None:
     truth = [entry([0, 0, 10, 10]), entry([20, 0, 10, 10], category=2)]
     found = [
         entry([0, 0, 10, 9]),
@@ -19,12 +19,12 @@ def test_a_detection_is_right_once_per_object():
     assert right_detections(found, truth) == [True, False, False, False, True]
 
 
-def test_without_objects_nothing_is_right():
+def test_without_objects_nothing_is_right() -> None:
     assert right_detections([entry([0, 0, 1, 1])], []) == [False]
     assert right_detections([], [entry([0, 0, 1, 1])]) == []
 
 
-def test_images_with_several_objects_evenly_spaced():
+def test_images_with_several_objects_evenly_spaced() -> None:
     objects = {0: 2, 1: 1, 2: 3, 3: 0, 4: 2, 5: 2}
     coco = {
         "images": [{"id": image} for image in objects],

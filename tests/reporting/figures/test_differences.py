@@ -1,7 +1,13 @@
+"""The figure of differences shows markers and both intervals where the table of comparisons says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from mast.config.experiment import Experiment
 from mast.config.plan import figure_files
 from mast.errors import MastError
 from mast.reporting.figures.differences import _figure, draw
@@ -14,17 +20,17 @@ COLUMNS = (
 
 
 @pytest.fixture
-def experiment(experiment_of):
+def experiment(experiment_of: Callable[..., Experiment]) -> Callable[..., Experiment]:
     study = {"title": "Probe", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg", "mast"]}
     return lambda **more: experiment_of({"probe": study | more}, {"differences": ["probe"]})
 
 
-def test_figure_is_drawn_from_the_table_of_differences(experiment):
+def test_figure_is_drawn_from_the_table_of_differences(experiment: Callable[..., Experiment]) -> None:
     files = figure_files(experiment(compare={"baseline": "vicreg", "runs": ["mast"]}), "differences")
     assert files == {"Probe": ["results/tables/probe_comparison.csv"]}
 
 
-def test_a_study_that_compares_nothing_is_named(experiment):
+def test_a_study_that_compares_nothing_is_named(experiment: Callable[..., Experiment]) -> None:
     with pytest.raises(MastError, match=r"figures\.differences: study 'probe' compares no runs; give it the key"):
         experiment()
 
@@ -40,7 +46,7 @@ ROWS = [
 ]
 
 
-def test_markers_and_both_intervals_lie_where_the_table_says():
+def test_markers_and_both_intervals_lie_where_the_table_says() -> None:
     table = pd.DataFrame(ROWS[:-1], columns=COLUMNS)
     [axis] = _figure({"Probe": table}).axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["hue", "size", "mean over tasks"]
@@ -55,7 +61,7 @@ def test_markers_and_both_intervals_lie_where_the_table_says():
     assert len(set(heights)) == 6
 
 
-def test_ranks_have_another_unit_and_are_left_out(tmp_path):
+def test_ranks_have_another_unit_and_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "probe_comparison.csv"
     pictures = []
     for rows in (ROWS, ROWS[:-1]):
@@ -66,7 +72,7 @@ def test_ranks_have_another_unit_and_are_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("count", [1, 6])
-def test_markers_of_many_runs_stand_apart(count):
+def test_markers_of_many_runs_stand_apart(count: int) -> None:
     runs = [f"run {number}" for number in range(count)]
     rows = [("shapes", task, "top1", "V", run, 0.5, 0.1, 0.9, 0.2, 0.8) for task in ("hue", "size") for run in runs]
     figure = _figure({"Probe": pd.DataFrame(rows, columns=COLUMNS)})

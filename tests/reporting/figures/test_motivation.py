@@ -1,6 +1,12 @@
+"""The figure of augmentation sets shows every point where its table says, and refuses a table that was changed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
+from mast.config.experiment import Experiment
 from mast.config.plan import figure_files
 from mast.errors import MastError
 from mast.files import sha256_file, write_sealed_json
@@ -12,12 +18,12 @@ COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
 
 
 @pytest.fixture
-def experiment(experiment_of):
+def experiment(experiment_of: Callable[..., Experiment]) -> Callable[[list[str], str], Experiment]:
     study = {"title": "Sets", "protocol": "linear", "tasks": ["shapes"], "runs": ["vicreg"]}
     return lambda settings, shown: experiment_of({"sets": study | {"settings": settings}}, {"motivation": [shown]})
 
 
-def test_figure_is_drawn_from_the_table_of_its_study(experiment):
+def test_figure_is_drawn_from_the_table_of_its_study(experiment: Callable[[list[str], str], Experiment]) -> None:
     files = figure_files(experiment(["policy.augmentations"], "sets"), "motivation")
     assert files == {"Sets": ["results/tables/sets.csv"]}
 
@@ -29,12 +35,14 @@ def test_figure_is_drawn_from_the_table_of_its_study(experiment):
         (["policy.augmentations"], "set", r"figures\.motivation: 'set' is not in studies; did you mean 'sets'"),
     ],
 )
-def test_mistakes_are_named(experiment, settings, shown, message):
+def test_mistakes_are_named(
+    experiment: Callable[[list[str], str], Experiment], settings: list[str], shown: str, message: str
+) -> None:
     with pytest.raises(MastError, match=message):
         experiment(settings, shown)
 
 
-def test_a_table_that_was_changed_is_named(tmp_path):
+def test_a_table_that_was_changed_is_named(tmp_path: Path) -> None:
     table = tmp_path / "sets.csv"
     table.write_text(",".join([*TableLine._fields, SETTING]) + "\n")
     write_sealed_json(tmp_path / "sets.sources.json", {"files": {"sets.csv": sha256_file(table)}})
@@ -44,7 +52,7 @@ def test_a_table_that_was_changed_is_named(tmp_path):
         draw({"Sets": [table]}, tmp_path / "figure")
 
 
-def test_every_point_is_where_the_table_says():
+def test_every_point_is_where_the_table_says() -> None:
     rows = [
         ("shapes", "hue", "top1", "VICReg", "crop", 90.0, 1.0),
         ("shapes", "hue", "top5", "VICReg", "crop", 99.0, 1.0),

@@ -1,3 +1,8 @@
+"""Metrics files become one row for each metric; files that do not belong together are refused, with the key."""
+
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from mast.errors import MastError
@@ -5,7 +10,7 @@ from mast.files import read_sealed_json, write_sealed_json
 from mast.reporting.tables.collect import code_note, collect
 
 
-def test_one_row_per_metric(metrics_file):
+def test_one_row_per_metric(metrics_file: Callable[..., Path]) -> None:
     files = [metrics_file(seed=seed, metrics={"hue": {"top1": 40.0 + seed}, "size": {"top1": 7.5}}) for seed in (0, 1)]
     frame = collect(files)
     assert frame[["target", "seed", "value"]].to_numpy().tolist() == [
@@ -17,12 +22,12 @@ def test_one_row_per_metric(metrics_file):
     assert frame["test_count"].unique() == [2000]
 
 
-def test_null_metric_is_nan(metrics_file):
+def test_null_metric_is_nan(metrics_file: Callable[..., Path]) -> None:
     frame = collect([metrics_file(metrics={"box": {"AP": 1.0, "APs": None}})])
     assert frame["value"].isna().tolist() == [False, True]
 
 
-def test_no_files_give_an_empty_frame():
+def test_no_files_give_an_empty_frame() -> None:
     assert len(collect([])) == 0
 
 
@@ -42,7 +47,7 @@ def test_no_files_give_an_empty_frame():
         ({"task": "digits", "spec_sha256": "edited"}, "spec_sha256"),
     ],
 )
-def test_refuses_to_mix(metrics_file, other, named):
+def test_refuses_to_mix(metrics_file: Callable[..., Path], other: dict[str, object], named: str) -> None:
     first, second = metrics_file(), metrics_file(**other)
     with pytest.raises(MastError) as error:
         collect([first, second])
@@ -53,21 +58,23 @@ def test_refuses_to_mix(metrics_file, other, named):
     assert "\n" not in message
 
 
-def test_refuses_training_and_evaluation_on_different_data_of_one_name(metrics_file):
+def test_refuses_training_and_evaluation_on_different_data_of_one_name(metrics_file: Callable[..., Path]) -> None:
     path = metrics_file(data_sha256="old")
     with pytest.raises(MastError, match="trained and evaluated on different data of the name 'shapes'") as error:
         collect([path])
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_other_data_than_those_of_training_may_be_evaluated(metrics_file):
+def test_other_data_than_those_of_training_may_be_evaluated(metrics_file: Callable[..., Path]) -> None:
     assert len(collect([metrics_file(task="digits", task_sha256="any")])) == 1
 
 
 OLD, NEW = "1" * 40, "2" * 40
 
 
-def test_versions_of_the_code_are_named_where_they_differ(metrics_file, caplog):
+def test_versions_of_the_code_are_named_where_they_differ(
+    metrics_file: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
     files = [metrics_file(commits=[OLD]), metrics_file(seed=1, commits=[OLD, f"{NEW}-dirty"])]
     assert code_note(collect(files[:1])) == []
     [note] = code_note(collect(files))
@@ -75,18 +82,18 @@ def test_versions_of_the_code_are_named_where_they_differ(metrics_file, caplog):
     assert caplog.messages == [note]
 
 
-def test_metrics_without_a_commit_are_of_no_other_version(metrics_file):
+def test_metrics_without_a_commit_are_of_no_other_version(metrics_file: Callable[..., Path]) -> None:
     assert code_note(collect([metrics_file(), metrics_file(seed=1, commits=[OLD])])) == []
 
 
-def test_refuses_the_same_seed_twice(metrics_file):
+def test_refuses_the_same_seed_twice(metrics_file: Callable[..., Path]) -> None:
     first, second = metrics_file(), metrics_file()
     with pytest.raises(MastError, match="both hold linear of run 'vicreg', seed 0") as error:
         collect([first, second])
     assert str(second) in str(error.value)
 
 
-def test_other_seeds_runs_tasks_and_protocols_may_differ(metrics_file):
+def test_other_seeds_runs_tasks_and_protocols_may_differ(metrics_file: Callable[..., Path]) -> None:
     files = [
         metrics_file(),
         metrics_file(seed=1),
@@ -97,7 +104,7 @@ def test_other_seeds_runs_tasks_and_protocols_may_differ(metrics_file):
     assert len(collect(files)) == 5
 
 
-def test_damaged_file_is_named(metrics_file):
+def test_damaged_file_is_named(metrics_file: Callable[..., Path]) -> None:
     path = metrics_file()
     path.write_text(path.read_text()[:50])
     with pytest.raises(MastError, match="not valid JSON") as error:
@@ -114,7 +121,7 @@ def test_damaged_file_is_named(metrics_file):
         ("seed", None, "seed"),
     ],
 )
-def test_wrong_value_names_file_and_key(metrics_file, key, value, named):
+def test_wrong_value_names_file_and_key(metrics_file: Callable[..., Path], key: str, value: object, named: str) -> None:
     path = metrics_file()
     write_sealed_json(path, read_sealed_json(path) | {key: value})
     with pytest.raises(MastError) as error:
@@ -123,7 +130,7 @@ def test_wrong_value_names_file_and_key(metrics_file, key, value, named):
     assert "\n" not in str(error.value)
 
 
-def test_missing_key_is_named(metrics_file):
+def test_missing_key_is_named(metrics_file: Callable[..., Path]) -> None:
     path = metrics_file()
     content = read_sealed_json(path)
     del content["encoder_sha256"]

@@ -1,4 +1,8 @@
+"""Runs are compared by paired seeds, with Student's interval and that of all bootstrap samples."""
+
 import itertools
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -25,7 +29,7 @@ GOLDEN = """\
 """
 
 
-def row(run, label):
+def row(run: str, label: str) -> dict[str, str]:
     return {"run": run, "label": label, "method": run, "encoder": "resnet18", "dataset": "shapes"}
 
 
@@ -40,10 +44,10 @@ SPEC = ComparisonSpec(
 
 
 @pytest.fixture
-def files(metrics_file):
+def files(metrics_file: Callable[..., Path]) -> Callable[..., list[Path]]:
     """MAST is better at hue by 9, 10 and 11 and worse at size by 2, over the given number of seeds."""
 
-    def write(seeds, extra_mast_seed=False):
+    def write(seeds: int, extra_mast_seed: bool = False) -> list[Path]:
         written = []
         for seed in range(seeds + extra_mast_seed):
             values = {"mast": (49.0 + seed, 68.0)} | ({"vicreg": (40.0, 70.0)} if seed < seeds else {})
@@ -55,7 +59,7 @@ def files(metrics_file):
     return write
 
 
-def test_markdown_is_golden(files, tmp_path):
+def test_markdown_is_golden(files: Callable[..., list[Path]], tmp_path: Path) -> None:
     write_comparison(SPEC, files(3), tmp_path / "linear_comparison")
     text = (tmp_path / "linear_comparison.md").read_text()
     assert text.startswith(GOLDEN)
@@ -63,7 +67,7 @@ def test_markdown_is_golden(files, tmp_path):
     assert {path.suffix for path in tmp_path.glob("linear_comparison.*")} == {".csv", ".md", ".tex", ".html", ".json"}
 
 
-def test_one_seed_gives_a_difference_and_no_interval(files, tmp_path):
+def test_one_seed_gives_a_difference_and_no_interval(files: Callable[..., list[Path]], tmp_path: Path) -> None:
     write_comparison(SPEC, files(1), tmp_path / "c")
     text = (tmp_path / "c.md").read_text()
     assert "| +9.0 |" in text
@@ -74,13 +78,13 @@ def test_one_seed_gives_a_difference_and_no_interval(files, tmp_path):
     assert table["n"].tolist() == [1] * 5
 
 
-def test_only_seeds_of_both_runs_are_paired(files, tmp_path):
+def test_only_seeds_of_both_runs_are_paired(files: Callable[..., list[Path]], tmp_path: Path) -> None:
     write_comparison(SPEC, files(2, extra_mast_seed=True), tmp_path / "c")
     hue = pd.read_csv(tmp_path / "c.csv").iloc[0]
     assert (hue["difference"], hue["seeds"], hue["run_mean"]) == (9.5, "0 1", 50.0)
 
 
-def test_scores_over_tasks_by_hand():
+def test_scores_over_tasks_by_hand() -> None:
     values = {("vicreg", 0): (10, 90), ("mast", 0): (30, 80), ("vicreg", 1): (20, 60), ("mast", 1): (20, 70)}
     records = [
         {"task": "shapes", "target": target, "metric": "top1", "run": run, "seed": seed, "value": float(value)}
@@ -93,12 +97,12 @@ def test_scores_over_tasks_by_hand():
     assert rank.to_numpy().tolist() == [[1.5, 1.5], [1.75, 1.25]]  # seed 1: a tie on hue, mast better on size
 
 
-def test_summaries_are_named_by_their_metric(files, tmp_path):
+def test_summaries_are_named_by_their_metric(files: Callable[..., list[Path]], tmp_path: Path) -> None:
     write_comparison(SPEC, files(1), tmp_path / "c")
     assert pd.read_csv(tmp_path / "c.csv")["metric"].tolist() == ["top1"] * 4 + ["rank"]
 
 
-def test_boxes_and_masks_are_not_summed_up(metrics_file, tmp_path):
+def test_boxes_and_masks_are_not_summed_up(metrics_file: Callable[..., Path], tmp_path: Path) -> None:
     kind = {"protocol": "detection", "kind": "detection"}
     metrics = {"box": {"AP": 30.0, "AP50": 50.0}, "mask": {"AP": 20.0, "AP50": 40.0}}
     facts = {"tasks": ("scenes",), "shown": ("AP", "AP50"), "averaged": False}
@@ -111,7 +115,7 @@ def test_boxes_and_masks_are_not_summed_up(metrics_file, tmp_path):
 
 
 @pytest.mark.parametrize("n", [2, 3, 5])
-def test_interval_is_that_of_the_paired_t_test(n):
+def test_interval_is_that_of_the_paired_t_test(n: int) -> None:
     baseline, values = np.random.default_rng(n).normal(60, 3, (2, n))
     expected = stats.ttest_rel(values, baseline).confidence_interval(0.95)
     found = paired_difference(pd.Series(baseline), pd.Series(values))
@@ -119,7 +123,9 @@ def test_interval_is_that_of_the_paired_t_test(n):
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
-def test_several_compared_runs_have_a_line_each(files, metrics_file, tmp_path):
+def test_several_compared_runs_have_a_line_each(
+    files: Callable[..., list[Path]], metrics_file: Callable[..., Path], tmp_path: Path
+) -> None:
     spec = SPEC.model_copy(update={"rows": (*SPEC.rows, SPEC.rows[1].model_copy(update={"run": "b", "label": "B"}))})
     written = files(2) + [metrics_file("b", s, metrics={"hue": {"top1": 41.0}, "size": {"top1": 69.0}}) for s in (0, 1)]
     write_comparison(spec, written, tmp_path / "c")
@@ -134,24 +140,24 @@ def test_several_compared_runs_have_a_line_each(files, metrics_file, tmp_path):
 
 
 @pytest.mark.parametrize("values", [(1.0, 2.0), (3.0, -1.0, 4.0), (0.3, 2.1, -0.7, 1.2, 0.9)])
-def test_bootstrap_interval_is_that_of_all_resamples(values):
+def test_bootstrap_interval_is_that_of_all_resamples(values: tuple[float, ...]) -> None:
     means = [np.mean(drawn) for drawn in itertools.product(values, repeat=len(values))]
     expected = np.percentile(means, [2.5, 97.5], method="inverted_cdf")
     assert bootstrap_interval(np.array(values)) == pytest.approx(tuple(expected), abs=0.05)
     assert bootstrap_interval(np.array(values)) == bootstrap_interval(np.array(values))
 
 
-def test_bootstrap_of_equal_values_has_no_width_and_of_one_is_none():
+def test_bootstrap_of_equal_values_has_no_width_and_of_one_is_none() -> None:
     assert bootstrap_interval(np.full(5, 2.5)) == (2.5, 2.5)
     assert np.isnan(bootstrap_interval(np.array([1.0]))).all()
 
 
-def test_bootstrap_of_five_normal_values_holds_the_mean_as_often_as_stated():
+def test_bootstrap_of_five_normal_values_holds_the_mean_as_often_as_stated() -> None:
     intervals = [bootstrap_interval(values) for values in np.random.default_rng(5).normal(size=(500, 5))]
     assert np.mean([low <= 0 <= high for low, high in intervals]) == pytest.approx(0.84, abs=0.04)
 
 
-def test_no_common_seed_is_no_difference():
+def test_no_common_seed_is_no_difference() -> None:
     found = paired_difference(pd.Series({0: 1.0}), pd.Series({1: 2.0}))
     assert found.n == 0
     assert np.isnan(found.mean)
@@ -166,18 +172,18 @@ CONFIG = {
 }
 
 
-def experiment(compare):
+def experiment(compare: dict[str, object]) -> Experiment:
     study = {"title": "Linear", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast", "vicreg"]}
     return parse(Experiment, CONFIG | {"studies": {"linear": study | {"compare": compare}}}, "config.yaml")
 
 
-def test_baseline_is_the_first_row():
+def test_baseline_is_the_first_row() -> None:
     spec = experiment({"baseline": "vicreg", "runs": ["mast"]}).comparison_spec("linear")
     assert [row.label for row in spec.rows] == ["vicreg", "MAST"]
     assert ComparisonSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
-def test_compared_runs_of_one_label_stay_apart():
+def test_compared_runs_of_one_label_stay_apart() -> None:
     runs = {"runs": CONFIG["runs"] | {"vicreg": {"label": "MAST"}}}
     study = {"title": "L", "protocol": "linear", "tasks": ["shapes"], "runs": ["mast", "vicreg"]}
     study["compare"] = {"baseline": "vicreg", "runs": ["mast"]}
@@ -193,7 +199,7 @@ def test_compared_runs_of_one_label_stay_apart():
         ({"baseline": "vicreg", "runs": ["vicreg"]}, r"compare\.runs: the baseline 'vicreg' is compared with itself"),
     ],
 )
-def test_mistakes_are_named(compare, message):
+def test_mistakes_are_named(compare: dict[str, object], message: str) -> None:
     with pytest.raises(MastError, match=message) as error:
         experiment(compare)
     assert "\n" not in str(error.value)

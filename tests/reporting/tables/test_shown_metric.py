@@ -1,6 +1,7 @@
 """A study may choose the metric that its table shows, and the seeds of its runs."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ def spec(metrics: dict[str, str], kind: str = "linear-lbfgs") -> TableSpec:
     return parse(TableSpec, values | {"metrics": metrics}, "test")
 
 
-def table(tmp_path: Path, metrics_file, shown: dict[str, str]) -> str:
+def table(tmp_path: Path, metrics_file: Callable[..., Path], shown: dict[str, str]) -> str:
     values = {"label": {"top1": 81.0, "top5": 95.0, "mean_per_class": 72.0}}
     files = [metrics_file(task=task, metrics=values) for task in ("pets", "digits")]
     (tmp_path / "published.yaml").write_text("values: []")
@@ -32,7 +33,7 @@ def table(tmp_path: Path, metrics_file, shown: dict[str, str]) -> str:
     return (tmp_path / "t.md").read_text(encoding="utf-8")
 
 
-def test_each_task_shows_its_own_metric_and_the_csv_all(tmp_path: Path, metrics_file) -> None:
+def test_each_task_shows_its_own_metric_and_the_csv_all(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
     text = table(tmp_path, metrics_file, {"pets": "mean_per_class"})
     assert "| VICReg | 72.0 | 81.0 | 76.5 |" in text
     assert "Top-1 accuracy (digits); Mean per-class accuracy (pets), percent" in text
@@ -41,20 +42,20 @@ def test_each_task_shows_its_own_metric_and_the_csv_all(tmp_path: Path, metrics_
     assert written >= {(task, metric) for task in ("pets", "digits") for metric in ("top1", "top5", "mean_per_class")}
 
 
-def test_one_metric_for_all_tasks(tmp_path: Path, metrics_file) -> None:
+def test_one_metric_for_all_tasks(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
     text = table(tmp_path, metrics_file, {"pets": "top5", "digits": "top5"})
     assert "| VICReg | 95.0 | 95.0 | 95.0 |" in text
     assert "- Top-5 accuracy, percent: " in text
 
 
-def test_a_metric_that_no_file_holds_is_named(tmp_path: Path, metrics_file) -> None:
+def test_a_metric_that_no_file_holds_is_named(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
     (tmp_path / "published.yaml").write_text("values: []")
     files = [metrics_file(task=task) for task in ("pets", "digits")]
     with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of task 'digits' is in no metrics file"):
         write_table(spec({"digits": "top5"}), files, tmp_path / "published.yaml", tmp_path / "t")
 
 
-def experiment(**study) -> Experiment:
+def experiment(**study: object) -> Experiment:
     values = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     values["studies"]["linear"].pop("compare")
     values["figures"].pop("differences")

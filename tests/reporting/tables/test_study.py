@@ -1,7 +1,10 @@
+"""A study's table says the same in every format, as golden files have it, and refuses metrics of other tables."""
+
 import csv
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -47,7 +50,7 @@ VALUES = {
 }
 
 
-def _row(run, label, method=None, **settings):
+def _row(run: str, label: str, method: str | None = None, **settings: object) -> dict[str, object]:
     return {
         "run": run,
         "label": label,
@@ -59,7 +62,7 @@ def _row(run, label, method=None, **settings):
     }
 
 
-def _spec(**changed):
+def _spec(**changed: object) -> TableSpec:
     rows = [
         _row("untrained", "random init", **{"mast.masks.kind": "–"}),
         _row("vicreg", "VICReg", **{"mast.masks.kind": "–"}),
@@ -78,7 +81,7 @@ def _spec(**changed):
 
 
 @pytest.fixture
-def linear_files(metrics_file):
+def linear_files(metrics_file: Callable[..., Path]) -> list[Path]:
     return [
         metrics_file(run, seed, task, {target: {"top1": values[target][seed]} for target in targets})
         for run, values in VALUES.items()
@@ -88,23 +91,23 @@ def linear_files(metrics_file):
 
 
 @pytest.fixture
-def published(tmp_path):
+def published(tmp_path: Path) -> Path:
     path = tmp_path / "published.yaml"
     path.write_text(PUBLISHED)
     return path
 
 
 @pytest.fixture
-def written(tmp_path, linear_files, published):
+def written(tmp_path: Path, linear_files: list[Path], published: Path) -> Path:
     write_table(_spec(), linear_files, published, tmp_path / "linear")
     return tmp_path / "linear"
 
 
-def test_markdown_is_golden(written):
+def test_markdown_is_golden(written: Path) -> None:
     assert written.with_suffix(".md").read_text() == GOLDEN
 
 
-def test_csv_has_full_precision(written):
+def test_csv_has_full_precision(written: Path) -> None:
     table = pd.read_csv(written.with_suffix(".csv")).set_index(["run", "target"])
     hue = table.loc["vicreg", "hue"]
     assert hue["mean"] == 71.0
@@ -125,7 +128,9 @@ def test_csv_has_full_precision(written):
         ({"shapes": "mean_per_class", "digits": "mean_per_class"}, "mean_per_class"),
     ],
 )
-def test_mean_is_named_by_the_metric_averaged(metrics, name, tmp_path, metrics_file, published):
+def test_mean_is_named_by_the_metric_averaged(
+    metrics: dict[str, str], name: str, tmp_path: Path, metrics_file: Callable[..., Path], published: Path
+) -> None:
     values = {"top1": 50.0, "mean_per_class": 40.0}
     files = [metrics_file(task=task, metrics={task: values}) for task in ("shapes", "digits")]
     write_table(_spec(rows=[_row("vicreg", "V")], metrics=metrics), files, published, tmp_path / "t")
@@ -134,7 +139,7 @@ def test_mean_is_named_by_the_metric_averaged(metrics, name, tmp_path, metrics_f
     assert mean["mean"] == 50 - 5 * len(metrics)
 
 
-def test_latex_is_balanced_and_escaped(written):
+def test_latex_is_balanced_and_escaped(written: Path) -> None:
     text = written.with_suffix(".tex").read_text()
     body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
     columns = len(re.search(r"\\begin\{tabular\}\{([lr]+)\}", text)[1])
@@ -161,17 +166,17 @@ def test_latex_is_balanced_and_escaped(written):
         ("<a|b>", r"\textless{}a\textbar{}b\textgreater{}"),
     ],
 )
-def test_latex_escaping(text, escaped):
+def test_latex_escaping(text: str, escaped: str) -> None:
     assert latex_text(text) == escaped
 
 
 class _Cells(HTMLParser):
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.lines, self.open = [], []
         self.feed(text)
 
-    def handle_starttag(self, tag, attributes):
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         if tag != "meta":
             self.open.append(tag)
         if tag == "tr":
@@ -179,11 +184,11 @@ class _Cells(HTMLParser):
         if tag in ("td", "th"):
             self.lines[-1] += int(dict(attributes).get("colspan", 1))
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
 
-def test_html_is_balanced_and_stands_alone(written):
+def test_html_is_balanced_and_stands_alone(written: Path) -> None:
     text = written.with_suffix(".html").read_text()
     parsed = _Cells(text)
     assert not parsed.open
@@ -194,7 +199,7 @@ def test_html_is_balanced_and_stands_alone(written):
     assert "<script" not in text
 
 
-def test_labels_are_escaped_in_every_format(tmp_path, metrics_file, published):
+def test_labels_are_escaped_in_every_format(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     spec = _spec(tasks=["shapes"], caption="", rows=[_row("vicreg", "<b>|a_b|</b> & 5 %")])
     write_table(spec, [metrics_file()], published, tmp_path / "t")
     assert r"| \<b\>\|a\_b\|\</b\> & 5 % |" in (tmp_path / "t.md").read_text()
@@ -204,7 +209,7 @@ def test_labels_are_escaped_in_every_format(tmp_path, metrics_file, published):
         assert next(csv.DictReader(file))["label"] == "<b>|a_b|</b> & 5 %"
 
 
-def test_one_seed_has_no_interval(tmp_path, metrics_file, published):
+def test_one_seed_has_no_interval(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     write_table(_spec(tasks=["shapes"], rows=[_row("vicreg", "V")]), [metrics_file()], published, tmp_path / "t")
     text = (tmp_path / "t.md").read_text()
     assert "| V | 50.0 |" in text
@@ -212,7 +217,7 @@ def test_one_seed_has_no_interval(tmp_path, metrics_file, published):
     assert "mean" not in text.splitlines()[2]
 
 
-def test_missing_seeds_show_in_n(tmp_path, linear_files, published):
+def test_missing_seeds_show_in_n(tmp_path: Path, linear_files: list[Path], published: Path) -> None:
     incomplete = [path for path in linear_files if not path.match("digits/mast/seed1.json")]
     incomplete = [path for path in incomplete if "untrained" not in str(path)]
     write_table(_spec(), incomplete, published, tmp_path / "t")
@@ -223,7 +228,7 @@ def test_missing_seeds_show_in_n(tmp_path, linear_files, published):
     assert lines[7] == "| MAST | topk | **80.0 ± 0.0** | 40.0 ± 0.0 | **95.0** | **71.7** | 1–2 |"
 
 
-def test_supervised_is_not_compared_with(tmp_path, metrics_file, published):
+def test_supervised_is_not_compared_with(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     files = [
         metrics_file(run, metrics={"hue": {"top1": value}})
         for run, value in (("supervised", 99.0), ("vicreg", 60.0), ("mast", 59.96))
@@ -237,12 +242,12 @@ def test_supervised_is_not_compared_with(tmp_path, metrics_file, published):
     assert "runs trained with labels left out" in text
 
 
-def _detection_spec(protocol, kind, **settings):
+def _detection_spec(protocol: str, kind: str, **settings: object) -> TableSpec:
     facts = DetectionProtocol(kind="detection", **settings).table_facts()
     return _spec(name="detection", tasks=["scenes"], rows=[_row("vicreg", "V")], protocol=protocol, kind=kind, **facts)
 
 
-def test_detection_columns(tmp_path, metrics_file, published):
+def test_detection_columns(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     metrics = {"box": {"AP": 30.0, "AP50": 55.5, "AP75": 28.0, "APs": None, "APm": 1.0, "APl": 2.0}}
     kind = {"protocol": "detection", "kind": "detection"}
     files = [metrics_file(task="scenes", metrics=metrics, seed=seed, **kind) for seed in (0, 1)]
@@ -257,7 +262,7 @@ def test_detection_columns(tmp_path, metrics_file, published):
     assert table.loc["APm", "mean"] == 1.0
 
 
-def test_boxes_and_masks_beside_each_other(tmp_path, metrics_file, published):
+def test_boxes_and_masks_beside_each_other(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     metrics = {"box": {"AP": 30.0, "AP50": 55.5}, "mask": {"AP": 25.0, "AP50": 50.5}}
     kind = {"protocol": "frozen", "kind": "detection"}
     spec = _detection_spec(backbone="frozen", masks=True, **kind)
@@ -268,7 +273,7 @@ def test_boxes_and_masks_beside_each_other(tmp_path, metrics_file, published):
     assert "Mask R-CNN with FPN, on a frozen encoder: a deviation from the R50-C4 protocol" in "\n".join(lines)
 
 
-def test_refuses_files_of_other_tables(tmp_path, metrics_file, published):
+def test_refuses_files_of_other_tables(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     spec = _spec(tasks=["shapes"], rows=[_row("vicreg", "V")])
     for other in ({"run": "mast"}, {"task": "digits"}, {"protocol": "knn"}):
         path = metrics_file(**other)
@@ -278,12 +283,12 @@ def test_refuses_files_of_other_tables(tmp_path, metrics_file, published):
     assert not list(tmp_path.glob("t.*"))
 
 
-def test_refuses_a_task_without_metrics(tmp_path, metrics_file, published):
+def test_refuses_a_task_without_metrics(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     with pytest.raises(MastError, match="no metrics file of task 'digits'"):
         write_table(_spec(), [metrics_file()], published, tmp_path / "t")
 
 
-def test_setting_titles_are_short_and_distinct():
+def test_setting_titles_are_short_and_distinct() -> None:
     assert setting_titles(("policy.augmentations",)) == ["augmentations"]
     assert setting_titles(("mast.masks.kind", "mast.uncertainty.kind")) == ["masks", "uncertainty"]
     assert setting_titles(("mast.masks.covariance", "objective.covariance")) == [
@@ -293,7 +298,7 @@ def test_setting_titles_are_short_and_distinct():
     assert setting_titles(("epochs", "batch_size")) == ["epochs", "batch size"]
 
 
-def test_reporting_imports_no_torch_and_tables_no_matplotlib():
+def test_reporting_imports_no_torch_and_tables_no_matplotlib() -> None:
     code = """
 import sys
 import mast.reporting.tables.study
@@ -308,11 +313,13 @@ assert own <= {"catalogue", "config", "settings", "files", "errors", "records", 
     assert done.returncode == 0, done.stderr
 
 
-def test_written_files(written: Path):
+def test_written_files(written: Path) -> None:
     assert sorted(path.suffix for path in written.parent.glob("linear.*")) == [".csv", ".html", ".json", ".md", ".tex"]
 
 
-def test_results_of_two_versions_of_the_code_are_marked_in_every_format(tmp_path, metrics_file, published, capfd):
+def test_results_of_two_versions_of_the_code_are_marked_in_every_format(
+    tmp_path: Path, metrics_file: Callable[..., Path], published: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     code = """
 import sys
 from pathlib import Path

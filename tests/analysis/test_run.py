@@ -1,4 +1,8 @@
+"""The analysis of a run writes every file, with headers alone for what the run has not; wrong masks are refused."""
+
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -36,7 +40,7 @@ NAMES = ["crop", "flip", "jitter", "grayscale", "blur"]
 
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path: Path) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
     writer = Writer(tmp_path / "data")
     writer.split("train", images, None)
@@ -45,10 +49,15 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def run_directory(tmp_path):
+def run_directory(tmp_path: Path) -> Callable[..., Path]:
     """Writes what pretraining writes, with the given heads."""
 
-    def write(masks=None, head=None, projector=None, method="mast"):
+    def write(
+        masks: torch.Tensor | None = None,
+        head: UncertaintyHead | None = None,
+        projector: nn.Module | None = None,
+        method: str = "mast",
+    ) -> Path:
         torch.manual_seed(0)
         folder = tmp_path / "run"
         encoder = build_encoder(ENCODER)
@@ -70,13 +79,15 @@ def run_directory(tmp_path):
 
 
 @pytest.mark.parametrize("masks", [None, torch.ones(5, 6)])
-def test_run_without_masks_or_uncertainty_writes_headers(run_directory, data, tmp_path, masks):
+def test_run_without_masks_or_uncertainty_writes_headers(
+    run_directory: Callable[..., Path], data: Path, tmp_path: Path, masks: torch.Tensor | None
+) -> None:
     analyze(run_directory(masks, method="untrained"), data, tmp_path / "out")
     for name, header in HEADERS.items():
         assert (tmp_path / "out" / f"{name}.csv").read_text() == header + "\n"
 
 
-def test_all_files_of_a_full_run(run_directory, data, tmp_path):
+def test_all_files_of_a_full_run(run_directory: Callable[..., Path], data: Path, tmp_path: Path) -> None:
     masks = torch.rand(5, 6)
     head = UncertaintyHead(8, 6, UncertaintySpec(kind="isotropic", hidden=4))
     nn.init.normal_(head.output.weight)
@@ -104,7 +115,9 @@ def test_all_files_of_a_full_run(run_directory, data, tmp_path):
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
 
 
-def test_masks_that_do_not_fit_the_augmentations_are_refused(run_directory, data, tmp_path):
+def test_masks_that_do_not_fit_the_augmentations_are_refused(
+    run_directory: Callable[..., Path], data: Path, tmp_path: Path
+) -> None:
     with pytest.raises(MastError, match=r"heads\.safetensors: 3 masks for 5 augmentations"):
         analyze(run_directory(torch.rand(3, 6)), data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -113,20 +126,20 @@ def test_masks_that_do_not_fit_the_augmentations_are_refused(run_directory, data
 class _Variance(nn.Module):
     """Variance of two dimensions: b² and 9 b², b the mean brightness; so σ is 2b on average."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.scale = nn.Parameter(torch.tensor([1.0, 9.0]))
 
-    def forward(self, features):
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
         return features**2 * self.scale
 
 
 class _Brightness(nn.Module):
-    def forward(self, images):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
         return images.mean(dim=(1, 2, 3)).unsqueeze(1)
 
 
-def test_uncertainty_by_hand():
+def test_uncertainty_by_hand() -> None:
     images = torch.zeros(300, 3, 8, 8, dtype=torch.uint8)
     images[:100] = 255
     policy = Policy(PolicySpec(augmentations=("flip", "solarize")), 8)

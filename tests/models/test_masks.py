@@ -14,7 +14,9 @@ SEEDS = st.integers(0, 10_000)
 
 @given(SEEDS, st.integers(1, 8), st.integers(2, 64), BUDGETS, st.floats(0.05, 5), st.floats(0, 20))
 @settings(deadline=None)
-def test_mean_of_each_mask_is_the_budget(seed: int, k: int, d: int, keep: float, temperature: float, spread: float):
+def test_mean_of_each_mask_is_the_budget(
+    seed: int, k: int, d: int, keep: float, temperature: float, spread: float
+) -> None:
     logits = spread * torch.randn(k, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     masks = soft_top_k(logits, keep, temperature)
     assert masks.min() >= 0 and masks.max() <= 1

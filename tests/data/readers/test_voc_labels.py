@@ -1,11 +1,13 @@
 """VOC's classification lists → one target for each class."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support.layouts import picture, text
 
 from mast.data.prepare import prepare
-from mast.data.prepared.store import open_prepared
+from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.voc_labels import VocLabelsData
 from mast.errors import MastError
 
@@ -16,7 +18,7 @@ LISTS = {
 
 
 @pytest.fixture
-def devkit(tmp_path):
+def devkit(tmp_path: Path) -> Path:
     folder = tmp_path / "VOCdevkit/VOC2007"
     for image_set, classes in LISTS.items():
         for name, labels in classes.items():
@@ -27,13 +29,13 @@ def devkit(tmp_path):
     return tmp_path / "VOCdevkit"
 
 
-def prepared(devkit):
+def prepared(devkit: Path) -> PreparedData:
     spec = VocLabelsData(kind="voc-labels", root=str(devkit), size=16, classes=("cat", "dog"))
     prepare("voc07", spec, devkit.parent / "data")
     return open_prepared(devkit.parent / "data")
 
 
-def test_present_absent_and_to_be_ignored(devkit):
+def test_present_absent_and_to_be_ignored(devkit: Path) -> None:
     data = prepared(devkit)
     assert data.targets == {"cat": ["absent", "present"], "dog": ["absent", "present"]}
     assert data.labels("train").tolist() == [[1, 0], [0, 1], [-1, 1]]
@@ -53,7 +55,7 @@ def test_present_absent_and_to_be_ignored(devkit):
         ("JPEGImages/000005.jpg", None, "000005.jpg: no such file"),
     ],
 )
-def test_faults_are_named_in_one_line(devkit, file, content, message):
+def test_faults_are_named_in_one_line(devkit: Path, file: str, content: str | None, message: str) -> None:
     path = devkit / "VOC2007" / file
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(MastError, match=message) as error:

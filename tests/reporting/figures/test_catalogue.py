@@ -1,6 +1,7 @@
 """Every figure, drawn from made-up files."""
 
 import json
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -27,7 +28,7 @@ SETTINGS = tuple(source.setting for source in FIGURES.values() if source.setting
 
 
 @pytest.fixture
-def inputs(tmp_path):
+def inputs(tmp_path: Path) -> dict[str, dict[str, list[Path]]]:
     """Figure name → label → files of two seeds; VICReg's are empty."""
     rng = np.random.default_rng(0)
     files = {}
@@ -39,7 +40,7 @@ def inputs(tmp_path):
     return files
 
 
-def _write(folder, rng, full):
+def _write(folder: Path, rng: np.random.Generator, full: bool) -> dict[str, Path]:
     """What a figure may read, by its name there."""
     folder.mkdir(parents=True)
     masks = rng.random((3, 20))
@@ -81,7 +82,7 @@ def _write(folder, rng, full):
     return tables | {"extremes": folder / "extremes.npz", "log": folder / "metrics.jsonl"}
 
 
-def _detections(path, label):
+def _detections(path: Path, label: str) -> list[Path]:
     """Two images with two objects each, found by MAST alone."""
     objects = [
         {"id": i, "image_id": i // 2, "category_id": 1, "bbox": [3 + 9 * (i % 2), 4, 6, 7], "iscrowd": 0}
@@ -97,7 +98,9 @@ def _detections(path, label):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figures_are_written_and_reproducible(name, inputs, tmp_path):
+def test_figures_are_written_and_reproducible(
+    name: str, inputs: dict[str, dict[str, list[Path]]], tmp_path: Path
+) -> None:
     first, second = tmp_path / "first" / name, tmp_path / "second" / name
     load(name)(inputs[name], first)
     with mpl.rc_context({"font.size": 30, "svg.hashsalt": "another"}):  # a user's own settings change nothing
@@ -112,7 +115,7 @@ def test_figures_are_written_and_reproducible(name, inputs, tmp_path):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_figure_without_data_says_so(name, inputs, tmp_path):
+def test_figure_without_data_says_so(name: str, inputs: dict[str, dict[str, list[Path]]], tmp_path: Path) -> None:
     runs = {"VICReg": inputs[name]["VICReg"]}
     if name == "losses":
         for path in runs["VICReg"]:
@@ -124,20 +127,20 @@ def test_figure_without_data_says_so(name, inputs, tmp_path):
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_missing_file_is_named(name, tmp_path):
+def test_missing_file_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"absent\.file"):
         load(name)({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
 
 
 @pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections", "certainty"}))  # read no CSV
-def test_missing_column_is_named(name, tmp_path):
+def test_missing_column_is_named(name: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.csv"
     path.write_text("x,y\n1,2\n")
     with pytest.raises(MastError, match=r"wrong\.csv: no column"):
         load(name)({"a": [path]}, tmp_path / "f")
 
 
-def test_log_cut_short_is_read_and_damaged_one_named(tmp_path):
+def test_log_cut_short_is_read_and_damaged_one_named(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     path.write_text('{"step": 0, "loss": 2.0}\n{"step": 10, "loss": 1.0}\n{"step": 20, "lo')
     assert read_metrics_log(path)["step"].tolist() == [0, 10]
@@ -146,7 +149,7 @@ def test_log_cut_short_is_read_and_damaged_one_named(tmp_path):
         read_metrics_log(path)
 
 
-def test_average_over_seeds_by_hand():
+def test_average_over_seeds_by_hand() -> None:
     frames = [
         pd.DataFrame({"step": [0, 10, 20], "loss": [4.0, 3.0, 2.0]}),
         pd.DataFrame({"step": [0, 10], "loss": [2.0, 5.0]}),
@@ -157,23 +160,23 @@ def test_average_over_seeds_by_hand():
     assert len(over_seeds(frames, "step", "absent")) == 0
 
 
-def test_dimensions_are_sorted_by_the_mask_that_closes_them():
+def test_dimensions_are_sorted_by_the_mask_that_closes_them() -> None:
     weights = np.array([[0.9, 0.1, 0.9, 0.5], [0.2, 0.8, 0.6, 0.9]])
     assert sorted_dimensions(weights).tolist() == [[0.5, 0.1, 0.9, 0.9], [0.9, 0.8, 0.6, 0.2]]
 
 
-def test_lines_differ():
+def test_lines_differ() -> None:
     assert len({tuple(style.values()) for style in line_styles(28)}) == 28
 
 
-def test_augmentations_that_share_most_are_merged_first_by_hand():
+def test_augmentations_that_share_most_are_merged_first_by_hand() -> None:
     overlap = pd.DataFrame([[1, 0.9, 0.2], [0.9, 1, 0.4], [0.2, 0.4, 1]], index=list("abc"), columns=list("abc"))
     tree = merges(overlap)
     assert sorted(tree[0, :2]) == [0, 1]
     assert tree[:, 2].tolist() == pytest.approx([0.1, 0.7])  # then c, at the mean of 1 − 0.2 and 1 − 0.4
 
 
-def test_images_stand_in_lines_of_four():
+def test_images_stand_in_lines_of_four() -> None:
     images = np.arange(6, dtype=np.uint8)[:, None, None, None].repeat(2, 1).repeat(2, 2).repeat(3, 3)
     picture = grid(images)
     assert picture.shape == (6, 12, 3)  # two lines of four, each image with a white line of one pixel
@@ -181,7 +184,7 @@ def test_images_stand_in_lines_of_four():
     assert (picture[2::3] == 255).all()
 
 
-def test_damaged_images_are_named(tmp_path):
+def test_damaged_images_are_named(tmp_path: Path) -> None:
     path = tmp_path / "extremes.npz"
     path.write_bytes(b"PK rubbish")
     with pytest.raises(MastError, match=r"extremes\.npz: cannot be read"):

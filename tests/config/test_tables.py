@@ -37,13 +37,13 @@ _ROW = {"run": "mast", "label": "MAST", "method": "mast", "encoder": "resnet18",
 _VALUES = {"name": "t", "title": "T", "protocol": "p", "kind": "k", "tasks": ("shapes",), "rows": (_ROW,)}
 
 
-def _experiment(**study):
+def _experiment(**study: object) -> Experiment:
     config = copy.deepcopy(CONFIG)
     config["studies"]["linear"] |= study
     return parse(Experiment, config, "config.yaml")
 
 
-def test_rows_are_the_runs_of_the_study_in_order():
+def test_rows_are_the_runs_of_the_study_in_order() -> None:
     spec = _experiment().table_spec("linear")
     assert (spec.name, spec.protocol, spec.kind, spec.tasks) == (
         "linear",
@@ -60,13 +60,13 @@ def test_rows_are_the_runs_of_the_study_in_order():
     ]
 
 
-def test_passes_through_json():
+def test_passes_through_json() -> None:
     spec = _experiment().table_spec("linear")
     assert TableSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
 @pytest.mark.parametrize("key", ["policy.augmentation", "policy", "mast.masks.kind.x", ""])
-def test_unknown_setting_is_an_error_of_the_configuration(key):
+def test_unknown_setting_is_an_error_of_the_configuration(key: str) -> None:
     with pytest.raises(MastError, match=r"studies.linear.settings: .* is not a setting of a run") as error:
         _experiment(settings=[key])
     assert "\n" not in str(error.value)
@@ -82,7 +82,7 @@ def test_unknown_setting_is_an_error_of_the_configuration(key):
         ("epochs", "100"),
     ],
 )
-def test_shown_values(key, shown):
+def test_shown_values(key: str, shown: str) -> None:
     assert shown_setting(_experiment().pretrain_spec("mast"), key) == shown
 
 
@@ -94,7 +94,9 @@ def test_shown_values(key, shown):
         ({"kind": "detection"}, (("AP", "AP50", "AP75"), False, "Average precision")),
     ],
 )
-def test_what_is_shown_is_said_by_the_protocol(protocol, facts):
+def test_what_is_shown_is_said_by_the_protocol(
+    protocol: dict[str, str], facts: tuple[tuple[str, ...], bool, str]
+) -> None:
     found = TableSpec(**_VALUES, **TypeAdapter(ProtocolSpec).validate_python(protocol).table_facts())
     assert (found.shown, found.averaged, found.unit) == facts
 
@@ -106,11 +108,11 @@ def test_what_is_shown_is_said_by_the_protocol(protocol, facts):
         ({"masks": True, "backbone": "frozen"}, "Mask R-CNN with FPN, on a frozen encoder:"),
     ],
 )
-def test_the_note_names_the_detector(settings, detector):
+def test_the_note_names_the_detector(settings: dict[str, object], detector: str) -> None:
     protocol = DetectionProtocol(kind="detection", **settings)
     assert protocol.note.startswith(f"The detector is torchvision's {detector} a deviation")
 
 
-def test_only_methods_that_learn_from_labels_are_set_apart():
+def test_only_methods_that_learn_from_labels_are_set_apart() -> None:
     rows = parse(Experiment, CONFIG | {"runs": CONFIG["runs"] | {"supervised": {"method": "supervised"}}}, "c")
     assert [table_row(run, None, rows.pretrain_spec(run), ()).with_labels for run in rows.runs] == [False] * 3 + [True]
