@@ -19,7 +19,7 @@ class Lars(torch.optim.Optimizer):
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float, trust: float) -> None:
         """`groups` may state their own `weight_decay`, which is 0 otherwise."""
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": 0.0})
+        super().__init__(groups, {"lr": lr, "momentum": momentum, "trust_coeff": trust, "weight_decay": 0.0})
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
@@ -27,7 +27,7 @@ class Lars(torch.optim.Optimizer):
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if parameters:
-                gradients = _adapted(parameters, group["weight_decay"], group["trust"])
+                gradients = _adapted(parameters, group["weight_decay"], group["trust_coeff"])
                 torch._foreach_add_(parameters, self._momentum(parameters, gradients, group), alpha=-group["lr"])
 
     def _momentum(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
