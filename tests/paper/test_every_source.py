@@ -14,6 +14,8 @@ from mast.config.scale import TINY_PROTOCOLS, TINY_RUN
 from mast.data.prepared.store import open_prepared
 from mast.data.sources.catalogue import SOURCES
 
+pytestmark = pytest.mark.slow
+
 UNLABELED = "stl10-unlabeled"
 LABELED = sorted(set(SOURCES) - {UNLABELED})
 BY_KNN, BY_LINEAR = LABELED[::2], LABELED[1::2]

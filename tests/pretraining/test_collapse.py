@@ -11,6 +11,8 @@ from mast.data.prepare import prepare
 from mast.pretraining.run import pretrain
 from mast.settings import parse
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "dataset": "shapes",
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 12, 16, 20]},

@@ -23,6 +23,8 @@ from mast.pretraining import loop
 from mast.pretraining.run import pretrain
 from mast.settings import parse
 
+pytestmark = pytest.mark.slow
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 RUN = TINY | {
     "method": "mast",

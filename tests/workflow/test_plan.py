@@ -7,6 +7,8 @@ import pytest
 from support import ROOT
 from support.projects import Project, planned
 
+pytestmark = pytest.mark.slow
+
 TRAINING = {"prepare_data", "pretrain_run"}
 STAGES = {*TRAINING, "extract_features", "evaluate_linear", "evaluate_knn", "train_detector"}
 STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}

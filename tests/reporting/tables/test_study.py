@@ -295,7 +295,7 @@ import mast.reporting.figures
 heavy = {"torch", "timm", "torchvision"} & set(sys.modules)
 own = {name.split(".")[1] for name in sys.modules if name.startswith("mast.")}
 assert not heavy, heavy
-assert own <= {"config", "settings", "files", "errors", "reporting"}, own
+assert own <= {"augment", "catalogue", "config", "errors", "files", "reporting", "settings"}, own
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
