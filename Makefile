@@ -1,5 +1,6 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
-# make test   install test extras too, then lint and test
+# make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (a minute)
+# make test   lint and run all tests
 # make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
@@ -15,7 +16,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo test faults test-cluster lint audit bench bench-check schema readme results clean
+.PHONY: demo check test faults test-cluster lint audit bench bench-check schema readme results clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -23,6 +24,9 @@ demo: .venv/installed
 	@echo "Tables   results/tables/   (csv, md, tex, html)"
 	@echo "Figures  results/figures/  (svg, png)"
 	@echo "Report   results/report.html"
+
+check: lint
+	$(RUN) pytest -n 2 -m 'not slow' --durations 5
 
 test: lint
 	$(RUN) pytest -n 3 --dist loadgroup --durations 15

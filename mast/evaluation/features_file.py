@@ -80,7 +80,7 @@ def read_features(path: Path, ignore: bool = False) -> Features:
         MastError: the file is missing or damaged, holds non-finite features, or labels outside their classes.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             classes = json.loads(str(arrays["classes"]))
             features = Features(
                 *(arrays[name] for name in ("train_features", "test_features", "train_labels", "test_labels")),

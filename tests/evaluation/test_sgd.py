@@ -72,6 +72,7 @@ def result(path: Path) -> dict:
     return json.loads(path.read_text())
 
 
+@pytest.mark.slow
 def test_linear_head_learns_separable_classes_and_no_random_labels(encoder: Path, tmp_path: Path) -> None:
     evaluate_encoder("sgd", SGD, encoder, prepare(tmp_path / "toy"), tmp_path / "m.json")
     assert result(tmp_path / "m.json")["metrics"] == {
@@ -83,6 +84,7 @@ def test_linear_head_learns_separable_classes_and_no_random_labels(encoder: Path
     assert metrics["top1_best_epoch"] >= metrics["top1"]
 
 
+@pytest.mark.slow
 def test_linear_head_without_augmentation_ends_where_scikit_learn_does(encoder: Path, tmp_path: Path) -> None:
     """Noisy labels, so that the optimum is finite."""
     data = prepare(tmp_path / "toy", lambda labels: np.where(np.arange(len(labels))[:, None] % 4 == 0, 0, labels), 5)
@@ -96,6 +98,7 @@ def test_linear_head_without_augmentation_ends_where_scikit_learn_does(encoder: 
     assert 50 < expected < 100
 
 
+@pytest.mark.slow
 def test_fine_tuning_learns_separable_classes_from_a_tenth_of_the_labels(encoder: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         evaluate_encoder("semi", SEMI, encoder, prepare(tmp_path / "toy"), tmp_path / f"{name}.json")

@@ -53,7 +53,7 @@ def test_low_temperature_selects_the_k_largest() -> None:
 def test_start_of_each_kind(kind: str) -> None:
     masks = Masks(3, 1000, MaskSpec(kind=kind, keep=0.8, init_std=0.1))()
     assert masks.shape == (3, 1000)
-    assert float(masks.mean()) == pytest.approx(1.0 if kind == "none" else 0.8, abs=0.01)
+    assert masks.mean().item() == pytest.approx(1.0 if kind == "none" else 0.8, abs=0.01)
 
 
 def test_no_masks_are_no_trainable_masks() -> None:

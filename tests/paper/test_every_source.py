@@ -15,6 +15,8 @@ from mast.data.prepared.store import open_prepared
 from mast.data.sources.catalogue import SOURCES
 from mast.protocols import PROTOCOLS
 
+pytestmark = pytest.mark.slow
+
 UNLABELED = "stl10-unlabeled"
 LABELED = sorted(set(SOURCES) - {UNLABELED})
 BY_KNN, BY_LINEAR = LABELED[::2], LABELED[1::2]

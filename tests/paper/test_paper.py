@@ -18,6 +18,8 @@ from support.fixture_data import write_all
 from mast.cli import main
 from mast.config.load import load_experiment
 
+pytestmark = pytest.mark.slow
+
 PAPERS = ("stl10", "imagenet")
 SHOWN = ("top1", "top5", "mean_per_class", "mAP", "AP", "AP50", "AP75")
 COMMAND = re.compile(r"^Shell command: (mast .*?) > \S+ 2>&1$", flags=re.MULTILINE)

@@ -50,6 +50,7 @@ def snakemake(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_jobs_of_one_and_of_two_tasks_run_in_local_processes(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     run = snakemake(tmp_path, "--submitit-cluster", "local")
@@ -59,6 +60,7 @@ def test_jobs_of_one_and_of_two_tasks_run_in_local_processes(tmp_path: Path) -> 
     assert not list((tmp_path / ".snakemake/submitit/open").iterdir())
 
 
+@pytest.mark.slow
 def test_the_debug_backend_runs_jobs_and_reports_failures(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE.replace('"b.txt", "tasks.txt"', '"b.txt"').replace("cp {", "false {"))
     run = snakemake(tmp_path, "--submitit-cluster", "debug")
@@ -68,6 +70,7 @@ def test_the_debug_backend_runs_jobs_and_reports_failures(tmp_path: Path) -> Non
     assert "the command ended with status 1" in output
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_local_jobs(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(
         'rule all:\n    output: "x"\n    resources: runtime=5\n    shell: "echo $$ > begun; sleep 100"\n'
@@ -87,6 +90,7 @@ def test_ctrl_c_ends_local_jobs(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     run = snakemake(tmp_path, "--submitit-cluster", "local", "--submitit-folder", "/proc/here")

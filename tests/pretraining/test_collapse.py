@@ -12,6 +12,8 @@ from mast.data.readers.shapes import ShapesData
 from mast.pretraining.run import pretrain
 from mast.settings import parse
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "dataset": "shapes",
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 12, 16, 20]},

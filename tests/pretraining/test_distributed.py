@@ -24,6 +24,8 @@ from mast.pretraining.run import pretrain
 from mast.pretraining.trainee import shares
 from mast.settings import parse
 
+pytestmark = pytest.mark.slow
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
 RUN = TINY | {
     "method": "mast",

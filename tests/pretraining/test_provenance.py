@@ -41,6 +41,7 @@ def test_the_version_of_the_code_is_the_commit_and_whether_files_differ(
     assert code_version() == f"{commit}-dirty"
 
 
+@pytest.mark.slow
 def test_run_json_says_with_what_an_encoder_was_made(finished_results: Path) -> None:
     record = json.loads((finished_results / RUN / "run.json").read_text())
     assert record.keys() >= {"commit", "host", "device", "seed", "threads", "python", "mast", "wall_seconds"}
@@ -51,6 +52,7 @@ def test_run_json_says_with_what_an_encoder_was_made(finished_results: Path) -> 
     assert record["spec_sha256"] == sha256_json(spec.model_dump(mode="json"))
 
 
+@pytest.mark.slow
 def test_metrics_name_the_versions_of_the_code_that_trained_and_evaluated(finished_results: Path) -> None:
     trained_by = json.loads((finished_results / RUN / "run.json").read_text())["commit"]
     for name in ("knn/shapes", "boxes/scenes"):
@@ -58,6 +60,7 @@ def test_metrics_name_the_versions_of_the_code_that_trained_and_evaluated(finish
         assert trained_by in metrics["commits"]
 
 
+@pytest.mark.slow
 def test_two_seeds_of_one_run_have_one_spec(tmp_path: Path, finished_results: Path) -> None:
     config = finished_results.parent / "config.yaml"
     output = ["--data", str(finished_results / "data/shapes"), "--output", str(tmp_path)]

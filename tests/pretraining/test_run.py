@@ -26,6 +26,8 @@ from mast.pretraining.run import pretrain
 from mast.settings import parse
 from mast.signals import StoppedBySignalError
 
+pytestmark = pytest.mark.slow
+
 TINY = {
     "dataset": "shapes",
     "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]},

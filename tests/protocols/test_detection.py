@@ -140,6 +140,7 @@ def test_statistics_of_the_encoder_stay_while_its_weights_are_trained(
     assert {name for name in same if not same[name]} >= {"conv1.weight", "bn1.weight", "bn1.bias"}
 
 
+@pytest.mark.slow
 def test_a_detector_learns_its_training_scenes(scenes: Path, tmp_path: Path) -> None:
     """12 scenes in 40 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero."""
     sizes = {"fpn_channels": 16, "head_channels": 64, "mask_channels": 16}

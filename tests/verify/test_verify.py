@@ -11,7 +11,7 @@ import pytest
 
 from mast.cli import main
 
-pytestmark = pytest.mark.xdist_group("verify")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("verify")]
 
 RUN = "pretrain/shapes/first/seed0"
 OTHER = "pretrain/shapes/other/seed0"

@@ -55,6 +55,7 @@ def hostile(project: Project) -> Project:
     return project
 
 
+@pytest.mark.slow
 def test_the_whole_workflow_takes_text_as_text(hostile: Project) -> None:
     run = hostile.snakemake("all", "--configfile", CONFIG, environment={"MAST_SECRET": SECRET})
     assert run.returncode == 0, run.stdout[-3000:]
@@ -70,6 +71,7 @@ def test_the_whole_workflow_takes_text_as_text(hostile: Project) -> None:
     assert [file for file, content in files.items() if SECRET.encode() in content] == []
 
 
+@pytest.mark.slow
 def test_a_job_sent_through_submitit_carries_no_environment(hostile: Project) -> None:
     profile = ROOT / "profiles/submitit-local"
     arguments = ["data", "--configfile", CONFIG, "--profile", str(profile)]

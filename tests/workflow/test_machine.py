@@ -4,7 +4,10 @@ import os
 import re
 import subprocess
 
+import pytest
 from support.projects import Project
+
+pytestmark = pytest.mark.slow
 
 TWO_GPUS = {"CUDA_VISIBLE_DEVICES": "0,1"}
 DATA = "results/smoke/data/digits/manifest.json"

@@ -8,6 +8,8 @@ import pytest
 from PIL import Image
 from support.projects import Project
 
+pytestmark = pytest.mark.slow
+
 CONFIG = """
 name: own
 results: results/own

@@ -7,6 +7,8 @@ import pytest
 from support import ROOT
 from support.projects import Project, planned
 
+pytestmark = pytest.mark.slow
+
 TRAINING = {"prepare_data", "pretrain_run"}
 STAGES = {*TRAINING, "extract_features", "evaluate_features", "evaluate_scenes"}
 STUDIES = {"linear", "knn", "ablation_augmentations", "ablation_uncertainty", "detection"}

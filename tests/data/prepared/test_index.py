@@ -160,6 +160,7 @@ def test_changes_and_moves_are_noticed(root: Path, tmp_path: Path) -> None:
         open_prepared(tmp_path / "data").images("train")
 
 
+@pytest.mark.slow
 def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root: Path, tmp_path: Path) -> None:
     for storage in ("index", "arrays"):
         prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
