@@ -160,6 +160,7 @@ def pretrained(source, folder):
     return folder / "run/encoder.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled"}))
 def test_from_prepare_over_pretraining_to_scores(source, tmp_path):
     LAYOUTS[source](tmp_path / "root")
@@ -171,6 +172,7 @@ def test_from_prepare_over_pretraining_to_scores(source, tmp_path):
         assert json.loads((tmp_path / file).read_text())["metrics"]["class"]["top1"] > 60, "colours are easy"
 
 
+@pytest.mark.slow
 def test_unlabeled_images_are_pretrained_on(tmp_path):
     LAYOUTS["stl10-unlabeled"](tmp_path / "root")
     assert pretrained("stl10-unlabeled", tmp_path).is_file()
