@@ -29,7 +29,7 @@ check: lint
 	$(RUN) pytest -n 2 -m 'not slow' --durations 5
 
 test: lint
-	$(RUN) pytest -n 3 --dist loadgroup --durations 15
+	$(RUN) pytest -n 3 --dist loadgroup --no-loadscope-reorder --durations 15
 
 test-cluster: .venv/tested
 	$(RUN) pytest -m cluster

@@ -13,7 +13,8 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers of a run share the cores
 
-SLOW_FOLDERS = ("extending", "faults", "slurm")
+SLOW_FOLDERS = {"extending": 1, "faults": 3, "slurm": 3}
+"""Folder of slow tests → minutes that a file of it takes."""
 SLOW_PROGRAMS = {"snakemake", "torchrun", "slurmctld"}
 STEPS = 25
 """Of optimisers, that a fast test may do: enough to look at a step, too few to learn."""
@@ -61,6 +62,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not ask for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the folders of slow tests, and lets the longest start first, so that no worker ends with one alone."""
     for item in items:
-        if item.path.relative_to(Path(__file__).parent).parts[0] in SLOW_FOLDERS:
-            item.add_marker(pytest.mark.slow)
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        if folder in SLOW_FOLDERS:
+            item.add_marker(pytest.mark.slow(minutes=SLOW_FOLDERS[folder]))
+    items.sort(key=_minutes, reverse=True)
+
+
+def _minutes(item: pytest.Item) -> float:
+    mark = item.get_closest_marker("slow")
+    return 0 if mark is None else mark.kwargs.get("minutes", 0.5)

@@ -1,4 +1,4 @@
-"""Every data source, in its official layout, through one run of the workflow: prepare → pretrain → evaluate."""
+"""Every data source, in its official layout, through what the workflow does: prepare → pretrain → evaluate."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from support.commands import run_commands
 from support.fixture_data import OWN_FOLDERS, write_sources
 from support.layouts import LAYOUTS
 from support.projects import Project
@@ -66,14 +67,16 @@ def configuration(data: Path) -> dict[str, object]:
 
 
 @pytest.mark.xdist_group("sources")
-def test_every_source_through_the_workflow(tmp_path: Path) -> None:
+def test_every_source_through_the_workflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_sources(tmp_path / "data")
     (tmp_path / "config").mkdir()
     (tmp_path / "config/published.yaml").write_text("values: []\n")
     (tmp_path / "config/sources.yaml").write_text(yaml.safe_dump(configuration(tmp_path / "data")))
-    side_by_side = ("--set-threads", "prepare_data=1")
-    run = Project(tmp_path).snakemake("tables", *side_by_side, "--configfile", "config/sources.yaml")
-    assert run.returncode == 0, run.stdout[-3000:]
+    plan = ("--dry-run", "--printshellcmds", "tables", "--configfile", "config/sources.yaml")
+    planned = Project(tmp_path).snakemake(*plan)
+    assert planned.returncode == 0, planned.stdout[-3000:]
+    monkeypatch.chdir(tmp_path)
+    run_commands(planned.stdout)
     results = tmp_path / "results/sources"
     for source in SOURCES:
         data = open_prepared(results / "data" / source)

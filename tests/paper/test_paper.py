@@ -2,9 +2,7 @@
 
 import csv
 import os
-import re
 import resource
-import shlex
 import shutil
 import subprocess
 import sys
@@ -13,16 +11,15 @@ from pathlib import Path
 
 import pytest
 from support import ROOT
+from support.commands import commands_of, run_commands
 from support.fixture_data import write_all
 
-from mast.cli import main
 from mast.config.load import load_experiment
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(minutes=1)
 
 PAPERS = ("stl10", "imagenet")
 SHOWN = ("top1", "top5", "mean_per_class", "mAP", "AP", "AP50", "AP75")
-COMMAND = re.compile(r"^Shell command: (mast .*?) > \S+ 2>&1$", flags=re.MULTILINE)
 
 
 def plan(directory: Path, paper: str, *config: str) -> str:
@@ -58,22 +55,19 @@ def test_planned_without_data(paper: str, tmp_path: Path) -> None:
     print(f"planned in {seconds:.1f} s")
     assert seconds < 10
     experiment = load_experiment(ROOT / f"config/paper/{paper}.yaml")
-    commands = COMMAND.findall(output)
+    commands = commands_of(output)
     trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)
-    assert sum(command.startswith("mast pretrain ") for command in commands) == trainings
-    assert sum(command.startswith("mast prepare ") for command in commands) == len(experiment.datasets)
-    assert sum(command.startswith("mast table ") for command in commands) == len(experiment.studies)
+    assert sum(command.startswith("pretrain ") for command in commands) == trainings
+    assert sum(command.startswith("prepare ") for command in commands) == len(experiment.datasets)
+    assert sum(command.startswith("table ") for command in commands) == len(experiment.studies)
 
 
 @pytest.mark.parametrize("paper", PAPERS)
 def test_runs_as_a_whole_on_fixtures(paper: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every command of the plan, one after the other in this process, which saves importing torch some 300 times."""
     write_all(tmp_path / "data")
     output = plan(tmp_path, paper, "scale=tiny", f"data_root={tmp_path / 'data'}")
     monkeypatch.chdir(tmp_path)
-    commands = COMMAND.findall(output)
-    for command in commands:
-        assert main(shlex.split(command)[1:]) == 0, command
+    run_commands(output)
     tables = tmp_path / f"results/{paper}-tiny/tables"
     experiment = load_experiment(ROOT / f"config/paper/{paper}.yaml")
     for study, spec in experiment.studies.items():

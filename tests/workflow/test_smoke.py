@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.projects import ENVIRONMENT, Project, planned
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("smoke")]
+pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.xdist_group("smoke")]
 
 RUN = "results/smoke/pretrain/shapes/{run}/seed{seed}/encoder.safetensors"
 EPOCHS_OF_ONE_RUN = ("MAST without masks, ", "MAST without masks, epochs: 1, ")

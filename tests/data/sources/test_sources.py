@@ -162,6 +162,7 @@ def pretrained(source: str, folder: Path) -> Path:
     return folder / "run/encoder.safetensors"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled"}))
 def test_from_prepare_over_pretraining_to_scores(source: str, tmp_path: Path) -> None:
     LAYOUTS[source](tmp_path / "root")
@@ -173,6 +174,7 @@ def test_from_prepare_over_pretraining_to_scores(source: str, tmp_path: Path) ->
         assert json.loads((tmp_path / file).read_text())["metrics"]["class"]["top1"] > 60, "colours are easy"
 
 
+@pytest.mark.slow
 def test_unlabeled_images_are_pretrained_on(tmp_path: Path) -> None:
     LAYOUTS["stl10-unlabeled"](tmp_path / "root")
     assert pretrained("stl10-unlabeled", tmp_path).is_file()
