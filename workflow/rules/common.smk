@@ -3,10 +3,10 @@
 import shlex
 import sys
 
+import mast.settings  # not its names: `parse` is one of Snakemake's own here
 from mast.config.text import read_yaml
 from mast.errors import MastError
 from mast.results import Results
-from mast.settings import parse
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -17,7 +17,7 @@ try:
     from mast.preflight.experiment import check_experiment
 
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
-    experiment = parse(Experiment, config, workflow.configfiles[-1])
+    experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
     check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None
