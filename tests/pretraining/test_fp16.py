@@ -18,7 +18,7 @@ from mast.signals import StoppedBySignalError
 FP16 = {
     "dataset": "shapes",
     "method": "mast",
-    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]},
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]},
     "projector": {"hidden": 12, "output": 8},
     "mast": {"uncertainty": {"kind": "isotropic"}},
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0.5},

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 TINY = {
     "dataset": "shapes",
-    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]},
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]},
     "projector": {"hidden": 12, "output": 8},
     "mast": {"uncertainty": {"kind": "isotropic"}},
     "optimizer": {"name": "adamw", "lr": 0.003, "warmup_epochs": 0.5},

@@ -20,7 +20,7 @@ from mast.settings import parse
 BATCH = 16
 TINY = {
     "dataset": "shapes",
-    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10], "zero_init_residual": False},
+    "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10], "zero_init_residual": False},
     "projector": {"hidden": 12, "output": 8},
     "batch_size": BATCH,
 }

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-ENCODER = {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]}
+ENCODER = {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]}
 PRETRAIN = {
     "dataset": "shapes",
     "encoder": ENCODER,

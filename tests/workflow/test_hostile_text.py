@@ -26,7 +26,7 @@ def configuration() -> dict:
         "results": "results of -this",
         "datasets": {"own": {"kind": "folder", "root": FOLDER, "size": 16, "licence": NASTY}},
         "seeds": [0],
-        "pretrain": {"dataset": "own", "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [4, 6, 8, 10]}},
+        "pretrain": {"dataset": "own", "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 10]}},
         "runs": {"one.run_-": {"method": "untrained", "label": NASTY}},
         "protocols": {"nearest": {"kind": "knn", "k": 1}},
         "studies": {

@@ -26,7 +26,7 @@ from mast.protocols.semi import labelled_subset
 TINY = PretrainSpec(
     dataset="own",
     method="vicreg",
-    encoder={"name": "resnet-narrow", "stem": "small", "widths": [4, 4, 4, 4]},
+    encoder={"name": "resnet-narrow", "stem": "small", "widths": [8, 4, 4, 4]},
     projector={"hidden": 8, "output": 8},
     epochs=2,
     batch_size=8,
