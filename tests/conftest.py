@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.finished import finished_results as finished_results  # a fixture
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers of a run share the cores
 
