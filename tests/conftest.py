@@ -24,6 +24,7 @@ sys.addaudithook(GUARD.on_event)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    GUARD.see_optimizers()
     GUARD.start(item)
     result = yield
     GUARD.watching = False

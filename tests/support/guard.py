@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SLOW_PROGRAMS = {"snakemake", "torchrun", "slurmctld"}
+SLOW_PROGRAMS = {"snakemake", "torchrun", "torch.distributed.run", "slurmctld"}
 STEPS = 25
 """Of optimisers, that a fast test may do: enough to look at a step, too few to learn."""
 
@@ -18,6 +18,9 @@ class Guard:
 
     def start(self, item: pytest.Item) -> None:
         self.watching, self.steps = item.get_closest_marker("slow") is None, 0
+
+    def see_optimizers(self) -> None:
+        """Be told of steps as soon as something has imported torch."""
         if "torch.optim.optimizer" in sys.modules and not self.sees_optimizers:
             sys.modules["torch.optim.optimizer"].register_optimizer_step_pre_hook(self.on_step)
             self.sees_optimizers = True
