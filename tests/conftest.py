@@ -10,43 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.finished import finished_results as finished_results  # a fixture
+from support.guard import Guard
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers of a run share the cores
 
 SLOW_FOLDERS = {"extending": 1, "faults": 3, "slurm": 3}
 """Folder of slow tests → minutes that a file of it takes."""
-SLOW_PROGRAMS = {"snakemake", "torchrun", "slurmctld"}
-STEPS = 25
-"""Of optimisers, that a fast test may do: enough to look at a step, too few to learn."""
-
-
-class Guard:
-    """What the running test does, where it is a fast one."""
-
-    watching, steps, sees_optimizers = False, 0, False
-
-    def start(self, item: pytest.Item) -> None:
-        self.watching, self.steps = item.get_closest_marker("slow") is None, 0
-        if "torch.optim.optimizer" in sys.modules and not self.sees_optimizers:
-            sys.modules["torch.optim.optimizer"].register_optimizer_step_pre_hook(self.on_step)
-            self.sees_optimizers = True
-
-    def on_event(self, event: str, arguments: tuple[object, ...]) -> None:
-        if self.watching and event == "subprocess.Popen" and not isinstance(arguments[1], str | bytes):
-            words = [os.fsdecode(word) for word in arguments[1]]
-            started = {Path(word).name for word in words[:3]} & SLOW_PROGRAMS or {"pretrain"} & set(words)
-            if started and "--help" not in words:
-                self.refuse(f"starts {started.pop()}")
-
-    def on_step(self, *_: object) -> None:
-        self.steps += 1
-        if self.watching and self.steps > STEPS:
-            self.refuse("trains")
-
-    def refuse(self, what: str) -> None:
-        self.watching = False
-        pytest.fail(f"this test {what}; mark it with pytest.mark.slow, so that `make check` leaves it out", False)
-
 
 GUARD = Guard()
 sys.addaudithook(GUARD.on_event)
@@ -54,6 +24,7 @@ sys.addaudithook(GUARD.on_event)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    GUARD.see_optimizers()
     GUARD.start(item)
     result = yield
     GUARD.watching = False

@@ -114,7 +114,7 @@ def test_a_list_that_cannot_be_used_is_found_when_the_workflow_is_planned(
 
 def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
     prepared(tmp_path)
-    encoder = EncoderSpec(name="resnet-narrow", stem="small", widths=(4, 4, 4, 4))
+    encoder = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 4, 4, 4))
     metadata = {"run": "r", "dataset": "d", "seed": "0", "encoder": encoder.model_dump_json(), "spec_sha256": "1" * 64}
     metadata |= {"mean": "[0.5, 0.5, 0.5]", "std": "[0.25, 0.25, 0.25]", "data_sha256": "2" * 64}
     save_encoder(tmp_path / "encoder.safetensors", build_encoder(encoder), metadata)

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from support import ROOT
 from support.projects import ENVIRONMENT, Project, planned
 
 pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.xdist_group("smoke")]
@@ -182,7 +184,7 @@ def test_tables_are_rebuilt_from_metrics_without_torch(finished_copy: Project, t
         table.unlink()
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked/torch.py").write_text("raise ImportError('a table must not need torch')\n")
-    run = finished_copy.smoke("tables", environment={"PYTHONPATH": str(tmp_path / "blocked")})
+    run = finished_copy.smoke("tables", environment={"PYTHONPATH": f"{tmp_path / 'blocked'}{os.pathsep}{ROOT}"})
     assert run.returncode == 0, run.stdout[-3000:]
     others = {rule for rule in planned(run.stdout) if not rule.startswith("table_")}
     assert others == {"tables", "comparison_linear", "health_of_runs"}
