@@ -13,6 +13,7 @@ from mast.data.prepared.store import open_prepared
 from mast.data.readers.shapes import ShapesData
 from mast.distributed import World, join, local_device
 from mast.errors import MastError
+from mast.methods import METHODS
 from mast.pretraining import run
 from mast.settings import parse
 
@@ -79,5 +80,7 @@ def test_batches_are_pinned_for_gpus_only(monkeypatch: pytest.MonkeyPatch, tmp_p
     pinned = []
     monkeypatch.setattr(run, "TrainingBatches", lambda *arguments: pinned.append(arguments[-1]))
     for device in ("cuda:1", "cpu"):
-        run._batches(spec, open_prepared(tmp_path / "data"), 0, torch.device(device))
+        mean = SimpleNamespace(device=torch.device(device))
+        learner = SimpleNamespace(spec=spec, method=METHODS["vicreg"](spec), mean=mean)
+        run._batches(learner, open_prepared(tmp_path / "data"), 0)
     assert pinned == [True, False]

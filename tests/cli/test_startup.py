@@ -25,6 +25,7 @@ def imported(*arguments: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow  # it starts commands that train, though without data
 @pytest.mark.parametrize(
     ("arguments", "needed"),
     [

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from support import ROOT
 from support.extending import copied_checkout
 
@@ -21,6 +22,7 @@ def test_every_figure_has_a_caption() -> None:
     assert all(source.caption for source in FIGURES.values())
 
 
+@pytest.mark.slow
 def test_a_missing_caption_is_named(tmp_path: Path) -> None:
     project = copied_checkout(tmp_path / "copy")
     missing = project.directory / "workflow/report/health.rst"
