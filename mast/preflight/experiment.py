@@ -30,7 +30,9 @@ def check_experiment(experiment: Experiment) -> None:
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
     check_protocols(experiment, counts)
-    read_published(Path(experiment.published))
+    published = Path(experiment.published)
+    if published.exists() or "published" in experiment.model_fields_set:  # without one, tables alone cannot be made
+        read_published(published)
 
 
 def _count_train(experiment: Experiment, name: str) -> int | None:

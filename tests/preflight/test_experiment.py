@@ -98,3 +98,11 @@ def test_a_bad_file_of_published_values_is_named(tmp_path: Path) -> None:
         check_experiment(mine)
     file.write_text("values: []\n")
     check_experiment(mine)
+
+
+def test_published_values_that_nobody_asked_for_may_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    check_experiment(experiment(tmp_path))
+    named = experiment(tmp_path).model_copy(update={"published": "config/published.yaml"})
+    with pytest.raises(MastError, match=r"config/published\.yaml: cannot be read"):
+        check_experiment(named)

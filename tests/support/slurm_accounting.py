@@ -54,7 +54,8 @@ MinJobAge=2
         small = ["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"]
         with (self.directory / "log/mariadbd.log").open("w") as log:
             command = ["mariadbd", "--no-defaults", "--user=root", *places, *address, *small]
-            subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+            # Kept: the cluster ends it by its pid, and it must not be collected while it runs.
+            self.database = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         wait_for(lambda: answers(self._database_port), 180, "MariaDB")
 
     def _slurmdbd_conf(self) -> str:
