@@ -56,7 +56,7 @@ def _start(workflow: MakeWorkflow, epochs: int) -> tuple[Workflow, Run]:
 def _is_training(process: psutil.Process, job: str, rank: str) -> bool:
     environment, command = process.info["environ"] or {}, process.info["cmdline"] or []
     words = (environment.get("SLURM_JOB_ID"), environment.get("RANK"))
-    return words == (job, rank) and "pretrain" in command and "mast" in " ".join(command[:2])
+    return words == (job, rank) and "pretrain" in command and "mast.cli" in command[:3]
 
 
 def _losses(output: Path) -> list[float]:
