@@ -18,20 +18,24 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """Build the optimiser over all trainable parameters of `model`.
 
-    Parameters with one dimension (biases, normalisation) have no weight decay and, under LARS, no trust ratio.
+    Parameters with one dimension (biases, normalisation) have no weight decay and, under LARS, no trust ratio
+    (facebookresearch/vicreg, main_vicreg.py, `exclude_bias_and_norm`). All others have a trust ratio, also where the
+    weight decay is 0.
 
     Args:
         model: what is trained.
-        fast: parameters (of `model`) without weight decay whose learning rate is multiplied by `fast_factor`.
+        fast: parameters (of `model`) without weight decay and trust ratio whose learning rate is multiplied by
+            `fast_factor`.
         fast_factor: see `fast`.
         spec: name and constants.
     """
     fast = list(fast)
     others = [p for p in model.parameters() if p.requires_grad and not any(p is q for q in fast)]
+    plain = {"weight_decay": 0.0, "adapt": False}
     groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": spec.weight_decay, "factor": 1.0},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "factor": 1.0},
-        {"params": [p for p in fast if p.requires_grad], "weight_decay": 0.0, "factor": fast_factor},
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": spec.weight_decay, "adapt": True, "factor": 1.0},
+        {"params": [p for p in others if p.ndim <= 1], **plain, "factor": 1.0},
+        {"params": [p for p in fast if p.requires_grad], **plain, "factor": fast_factor},
     ]
     groups = [group for group in groups if group["params"]]
     if spec.name == "lars":
