@@ -12,6 +12,9 @@ from mast.pretraining.lars import Lars
 REFERENCE_BATCH = 256
 """Batch size at which `lr` is stated for `lars` and `sgd` (main_vicreg.py: lr = base · batch / 256)."""
 
+ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}
+"""Of AdamW (Loshchilov & Hutter 2019)."""
+
 
 def build_optimizer(
     model: nn.Module, fast: Iterable[nn.Parameter], fast_factor: float, spec: OptimizerSpec
@@ -41,8 +44,8 @@ def build_optimizer(
     if spec.name == "lars":
         return Lars(groups, lr=spec.lr, momentum=spec.momentum, trust=spec.trust)
     if spec.name == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, fused=True)
-    return torch.optim.AdamW(groups, lr=spec.lr, fused=True)
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, dampening=0, nesterov=False, fused=True)
+    return torch.optim.AdamW(groups, lr=spec.lr, **ADAM, fused=True)
 
 
 def learning_rate(spec: OptimizerSpec, step: int, steps_per_epoch: int, epochs: int, batch_size: int) -> float:
