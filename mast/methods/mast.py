@@ -72,7 +72,4 @@ class Mast(vicreg.Vicreg):
         return {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
 
     def _variance(self, learner: Learner, features: Tensor) -> Tensor | None:
-        if self.spec.mast.uncertainty.kind == "none":
-            return None
-        relative = self.spec.mast.uncertainty.form == "relative"
-        return learner.uncertainty(features.detach() if relative else features)
+        return None if self.spec.mast.uncertainty.kind == "none" else learner.uncertainty.of_views(features)

@@ -40,6 +40,6 @@ class Vicreg(Method):
 
     def weighted(self, terms: dict[str, Tensor], embedding: Tensor) -> Outcome:
         """The sum of the terms with the weights of `objective`; a term that it does not name has weight 1."""
-        weights = self.spec.objective.model_dump()
-        loss = sum(weights.get(name, 1.0) * term for name, term in terms.items())
-        return Outcome(loss, terms, embedding.detach())
+        from mast.objectives.weighted import weighted_sum
+
+        return Outcome(weighted_sum(terms, self.spec.objective.model_dump()), terms, embedding.detach())
