@@ -71,8 +71,12 @@ class MastLoss(nn.Module):
         features_a: Tensor | None = None,
         features_b: Tensor | None = None,
     ) -> Tensor:
-        """The loss, a float32 scalar: the weighted sum of `terms`, which has the same arguments."""
-        return weighted_sum(self.terms(z_a, z_b, active, features_a, features_b), self._weights)
+        """The loss, a float32 scalar: `total` of `terms`, which has the same arguments."""
+        return self.total(self.terms(z_a, z_b, active, features_a, features_b))
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of `terms`, a float32 scalar."""
+        return weighted_sum(terms, self._weights)
 
     def terms(
         self,

@@ -29,6 +29,7 @@ COMMANDS = {
     "export": "export",
     "embed": "embed",
     "verify": "verify",
+    "watch": "watch",
 }
 """Command → the module of this package that has it. Modules import settings, and these import numpy."""
 
