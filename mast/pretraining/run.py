@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from mast.checkpoint import Checkpoints
+from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import PreparedData, open_prepared
@@ -17,14 +18,26 @@ from mast.methods import METHODS
 from mast.models.encoder_file import save_encoder, save_weights
 from mast.pretraining.collapse import health
 from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.monitor import Monitor
 from mast.pretraining.provenance import provenance
 from mast.pretraining.trainee import Pretraining
 from mast.records import EncoderMetadata, HeadsMetadata, RunRecord
 from mast.results import RunFiles
 from mast.training import train
 
+NOTHING = MonitorSpec()
 
-def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, device: str, threads: int) -> None:
+
+def pretrain(
+    spec: PretrainSpec,
+    run: str,
+    seed: int,
+    data: Path,
+    output: Path,
+    device: str,
+    threads: int,
+    monitor: MonitorSpec = NOTHING,
+) -> None:
     """Pretrain an encoder and write encoder, heads, metrics log and record (docs/formats.md) to `output`.
 
     The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
@@ -38,6 +51,7 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         output: directory of the run's files.
         device: `cpu`, `cuda`, `cuda:1`, …
         threads: recorded in run.json; set for the process by the caller.
+        monitor: what is looked at on the way.
 
     Raises:
         MastError: the data do not fit the run, or training diverged.
@@ -54,7 +68,9 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         checkpoints = Checkpoints(files.checkpoints, identity)
         log = MetricsLog(files.log)
         if learner.method.READS:
-            training = Pretraining(learner, _batches(learner, prepared, seed), seed, checkpoints, log)
+            batches = _batches(learner, prepared, seed)
+            looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if monitor.epochs else None
+            training = Pretraining(learner, batches, seed, checkpoints, log, looks)
             title = f"pretrain {spec.method}"
             train(training, title, training.steps, spec.batch_size, checkpoints, world, spec.checkpoint_minutes)
         elif world.leads:

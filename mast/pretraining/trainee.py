@@ -15,6 +15,7 @@ from mast.methods import Outcome
 from mast.models.encoder_file import first_not_finite
 from mast.pretraining.collapse import CollapseWatch
 from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.monitor import Monitor
 from mast.pretraining.optim import build_optimizer, learning_rate, set_learning_rate
 from mast.pretraining.window import Window
 
@@ -23,7 +24,13 @@ class Pretraining:
     """What `mast.training.train` trains: a learner, its optimiser, and the lines that are logged of it."""
 
     def __init__(
-        self, learner: Learner, batches: TrainingBatches, seed: int, checkpoints: Checkpoints, log: MetricsLog
+        self,
+        learner: Learner,
+        batches: TrainingBatches,
+        seed: int,
+        checkpoints: Checkpoints,
+        log: MetricsLog,
+        monitor: Monitor | None = None,
     ) -> None:
         """Prepare the first step; the log begins anew.
 
@@ -33,11 +40,13 @@ class Pretraining:
             seed: decides augmentations; with `batches` and the initial weights it decides everything.
             checkpoints: where the trainer saves, for messages.
             log: gets a line every `log_every` steps.
+            monitor: looks at the encoder from time to time; what it sees enters the next line.
 
         Raises:
             MastError: the processes cannot share a batch, or there is no compiler for `compile`.
         """
         self.learner, self.batches, self.seed, self.checkpoints, self.log = learner, batches, seed, checkpoints, log
+        self.monitor, self.seen = monitor, {}
         self.spec, self.world, self.device = learner.spec, learner.world, learner.mean.device
         self.shares = shares(self.spec, self.world)
         self.steps = self.spec.epochs * batches.steps_per_epoch
@@ -70,6 +79,8 @@ class Pretraining:
         self.scaler.update()
         self.window.add(_mean(parts), self.spec.batch_size, rate)
         done = step + 1
+        if self.monitor is not None and self.world.leads and self.monitor.due(done, self.steps):
+            self.seen = self.monitor.look()
         if done % self.spec.log_every == 0 or done == self.steps:
             self._write_line(done)
         return ""
@@ -77,13 +88,14 @@ class Pretraining:
     def state(self) -> dict[str, Any]:
         """See mast.training.Trainee."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        return {**parts, "records": self.log.records, "window": self.window.state()}
+        return {**parts, "records": self.log.records, "window": self.window.state(), "seen": self.seen}
 
     def load(self, state: dict[str, Any]) -> None:
         """See mast.training.Trainee."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.window.resume(state["window"])
+        self.seen = state.get("seen", {})  # checkpoints of earlier versions have none
         self._restart_log(state["records"])
 
     def check(self, done: int) -> None:
@@ -99,7 +111,8 @@ class Pretraining:
             self.check(done)
         progress = {"step": done, "steps": self.steps, "epoch": done / self.batches.steps_per_epoch}
         progress["images"] = done * self.spec.batch_size
-        record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner)}
+        record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner), **self.seen}
+        self.seen = {}
         if self.world.leads:
             self.log.add({**record, **self.watch.signs(record)})
 

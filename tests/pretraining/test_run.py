@@ -76,10 +76,12 @@ def test_methods_start_from_the_same_encoder(data: Path, tmp_path: Path) -> None
 def test_curve_holds_every_term_and_the_collapse_indicators(data: Path, tmp_path: Path) -> None:
     lines = curve(run(data, tmp_path, method="mast"))
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 9]
-    expected = {"step", "epoch", "lr", "loss", "invariance", "variance", "covariance", "uncertainty"}
+    expected = {"step", "steps", "epoch", "images", "lr", "loss", "invariance", "variance", "covariance", "uncertainty"}
     expected |= {"embedding_std", "effective_rank", "mask_mean", "mask_min"}
     assert all(set(line) == expected for line in lines)
     assert lines[-1]["epoch"] == 3
+    assert lines[-1]["steps"] == 9
+    assert lines[-1]["images"] == 9 * 16
     assert lines[-1]["mask_mean"] == pytest.approx([0.8] * 5, abs=1e-4)
     assert lines[0]["loss"] == pytest.approx(
         25 * lines[0]["invariance"] + 25 * lines[0]["variance"] + lines[0]["covariance"] + lines[0]["uncertainty"]
