@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from mast.analysis.pairs import sample_pairs
 from mast.checkpoint import Checkpoints
 from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
@@ -17,7 +18,7 @@ from mast.learner import Learner
 from mast.methods import METHODS
 from mast.models.encoder_file import save_encoder, save_weights
 from mast.pretraining.collapse import health
-from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.metrics_log import Follower, MetricsLog
 from mast.pretraining.monitor import Monitor
 from mast.pretraining.provenance import provenance
 from mast.pretraining.trainee import Pretraining
@@ -66,7 +67,7 @@ def pretrain(
         learner = build_learner(spec, prepared, target, world)
         identity = {"spec": spec_sha256, "data": prepared.sha256, "seed": seed}
         checkpoints = Checkpoints(files.checkpoints, identity)
-        log = MetricsLog(files.log)
+        log = MetricsLog(files.log, _events(files, learner, prepared) if monitor.tensorboard and world.leads else None)
         if learner.method.READS:
             batches = _batches(learner, prepared, seed)
             looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if monitor.epochs else None
@@ -116,6 +117,17 @@ def build_learner(
     learner.to(device, memory_format=torch.channels_last)
     world.prepare(learner)
     return learner
+
+
+def _events(files: RunFiles, learner: Learner, prepared: PreparedData) -> Follower | None:
+    """TensorBoard's event files of a run that is trained."""
+    if not learner.method.READS:
+        return None
+    try:
+        from mast.pretraining.events import EventFiles
+    except ImportError:
+        raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard") from None
+    return EventFiles(files.events, learner, sample_pairs(learner.spec, prepared))
 
 
 def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBatches:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import Ridge
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
@@ -14,6 +15,7 @@ from mast.data.prepared.store import open_prepared
 from mast.distributed import ALONE
 from mast.learner import Learner
 from mast.methods import METHODS
+from mast.pretraining.events import MASK_HEIGHT
 from mast.pretraining.monitor import RIDGE, Monitor, _probe
 from mast.pretraining.run import NOTHING, pretrain
 from mast.settings import parse
@@ -100,3 +102,21 @@ def test_looks_are_due_every_few_epochs_and_at_the_end(data: Path) -> None:
     assert [done for done in range(1, 26) if monitor.due(done, 25)] == [10, 20, 25]
     monitor._every = 0
     assert not monitor.due(25, 25)
+
+
+@pytest.mark.slow
+def test_event_files_repeat_the_log_once(data: Path, tmp_path: Path) -> None:
+    monitor = MonitorSpec(epochs=2, images=40, tensorboard=True)
+    lines = trained(data, tmp_path, monitor)
+    (tmp_path / "run.json").unlink()
+    lines = trained(data, tmp_path, monitor)  # once more, over the events of the first time
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("loss")] == [line["step"] for line in lines]
+    assert [event.value for event in events.Scalars("knn")] == pytest.approx([x["knn"] for x in lines if "knn" in x])
+    assert [event.value for event in events.Scalars("mask_mean/crop")] == pytest.approx(
+        [line["mask_mean"][0] for line in lines]
+    )
+    assert set(events.Tags()["images"]) == {"views", "masks"}
+    views, masks = events.Images("views")[0], events.Images("masks")[-1]
+    assert (views.width, views.height) == (3 * (16 + 2), 6 * 16)
+    assert (masks.width, masks.height, masks.step) == (8, 5 * MASK_HEIGHT, 9)

@@ -77,7 +77,7 @@ def test_curve_holds_every_term_and_the_collapse_indicators(data: Path, tmp_path
     lines = curve(run(data, tmp_path, method="mast"))
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 9]
     expected = {"step", "steps", "epoch", "images", "lr", "loss", "invariance", "variance", "covariance", "uncertainty"}
-    expected |= {"embedding_std", "effective_rank", "mask_mean", "mask_min"}
+    expected |= {"embedding_std", "effective_rank", "mask_mean", "mask_min", "mask_overlap"}
     assert all(set(line) == expected for line in lines)
     assert lines[-1]["epoch"] == 3
     assert lines[-1]["steps"] == 9

@@ -5,7 +5,7 @@ SEVERAL_NODES = experiment.resources.pretrain.nodes > 1
 LAUNCH = f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.launch " if SEVERAL_NODES else ""
 
 # Part of the command's text and no param: what is looked at on the way makes no result another one.
-MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if experiment.monitor.epochs else ""
+MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if experiment.monitor.epochs or experiment.monitor.tensorboard else ""
 
 
 rule pretrain_run:
