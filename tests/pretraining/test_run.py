@@ -210,6 +210,20 @@ def test_a_batch_larger_than_the_data_is_refused(data: Path, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("kept", "sizes"), [("dropped", [8] * 6), ("kept", [8] * 6 + [2, 2])])
+def test_the_last_short_batch_of_an_epoch(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str, sizes: list[int]
+) -> None:
+    """52 images in batches of 16, each in two parts."""
+    seen: list[torch.Tensor] = []
+    forward = Learner.__call__
+    monkeypatch.setattr(Learner, "__call__", lambda self, *given: seen.append(given[0]) or forward(self, *given))
+    run(data, tmp_path, method="vicreg", last_batch=kept, accumulate=2, epochs=1, log_every=1)
+    assert [len(images) for images in seen] == sizes
+    steps = len(sizes) // 2
+    assert [(line["step"], line["epoch"]) for line in curve(tmp_path)] == [(n, n / steps) for n in range(1, steps + 1)]
+
+
 def test_a_compiled_run_learns_the_same(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     traced = partialmethod(torch.nn.Module.compile, backend="aot_eager")  # without the minute of code generation
     monkeypatch.setattr(torch.nn.Module, "compile", traced)
