@@ -45,7 +45,7 @@ class DetectionProtocol(Protocol):
     epochs: Count = 12
     steps: Count | None = None
     """Length of training in steps, in the place of `epochs`."""
-    batch_size: Count = 8
+    batch_size: Count = 16
     """Images per step; the last short batch of an epoch is dropped."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = 0.02
