@@ -106,7 +106,8 @@ def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBat
     labels = prepared.labels("train") if learner.method.NEEDS_LABELS else None
     spec, pin_memory = learner.spec, learner.mean.device.type == "cuda"
     keep, parts = spec.last_batch == "kept", spec.accumulate * learner.world.size
-    return TrainingBatches(prepared.images("train"), labels, spec.batch_size, seed, pin_memory, keep, parts)
+    batch = (spec.batch_size, seed, keep, parts, pin_memory)
+    return TrainingBatches(prepared.images("train"), labels, *batch)
 
 
 def _save(

@@ -39,14 +39,15 @@ class Pretraining:
         """
         self.learner, self.batches, self.seed, self.checkpoints, self.log = learner, batches, seed, checkpoints, log
         self.spec, self.world, self.device = learner.spec, learner.world, learner.mean.device
-        sizes = {batches.size(step) for step in (0, batches.steps_per_epoch - 1)}
+        sizes = [batches.size(step) for step in range(batches.steps_per_epoch)]
         self.shares = {size: shares(self.spec, self.world, size) for size in sizes}
+        self.epoch_images = sum(sizes)
         self.steps = self.spec.epochs * batches.steps_per_epoch
         if self.spec.compile:
             learner.compile_networks()
         self.optimizer = build_optimizer(learner, *learner.method.fast_parameters(learner), self.spec.optimizer)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.spec.precision == "fp16")
-        self.window = Window()
+        self.window = Window(self.spec.batch_size if len(self.shares) > 1 else 0)
         self.generator = torch.Generator()
         self._restart_log([])
         self.model = self.world.wrap(learner).train()
@@ -101,7 +102,8 @@ class Pretraining:
         if done == self.steps:
             self.check(done)
         progress = {"step": done, "steps": self.steps, "epoch": done / self.batches.steps_per_epoch}
-        progress["images"] = done * self.spec.batch_size
+        epochs, within = divmod(done, self.batches.steps_per_epoch)
+        progress["images"] = epochs * self.epoch_images + within * self.spec.batch_size
         record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner)}
         if self.world.leads:
             self.log.add({**record, **self.watch.signs(record)})

@@ -26,9 +26,9 @@ class TrainingBatches:
         labels: np.ndarray | None,
         batch_size: int,
         seed: int,
-        pin_memory: bool = False,
         keep_last: bool = False,
         parts: int = 1,
+        pin_memory: bool = False,
     ) -> None:
         """Serve batches of `images`, uint8 [M, H, W, 3], and of `labels`, int64 [M, …], if there are any.
 
@@ -37,9 +37,9 @@ class TrainingBatches:
             labels: see above.
             batch_size: images in a batch, a multiple of `parts`.
             seed: of the order.
-            pin_memory: put each batch into page-locked memory, for asynchronous copies to a GPU.
             keep_last: keep the last short batch of an epoch.
             parts: in which a batch is computed, over all processes.
+            pin_memory: put each batch into page-locked memory, for asynchronous copies to a GPU.
         """
         if len(images) < batch_size:
             raise MastError(
