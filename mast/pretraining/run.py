@@ -132,8 +132,10 @@ def _events(files: RunFiles, learner: Learner, prepared: PreparedData) -> Follow
 
 def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBatches:
     labels = prepared.labels("train") if learner.method.NEEDS_LABELS else None
-    pin_memory = learner.mean.device.type == "cuda"
-    return TrainingBatches(prepared.images("train"), labels, learner.spec.batch_size, seed, pin_memory)
+    spec, pin_memory = learner.spec, learner.mean.device.type == "cuda"
+    keep, parts = spec.last_batch == "kept", spec.accumulate * learner.world.size
+    batch = (spec.batch_size, seed, keep, parts, pin_memory)
+    return TrainingBatches(prepared.images("train"), labels, *batch)
 
 
 def _save(

@@ -48,13 +48,15 @@ class Pretraining:
         self.learner, self.batches, self.seed, self.checkpoints, self.log = learner, batches, seed, checkpoints, log
         self.monitor, self.seen = monitor, {}
         self.spec, self.world, self.device = learner.spec, learner.world, learner.mean.device
-        self.shares = shares(self.spec, self.world)
+        sizes = [batches.size(step) for step in range(batches.steps_per_epoch)]
+        self.shares = {size: shares(self.spec, self.world, size) for size in sizes}
+        self.epoch_images = sum(sizes)
         self.steps = self.spec.epochs * batches.steps_per_epoch
         if self.spec.compile:
             learner.compile_networks()
         self.optimizer = build_optimizer(learner, *learner.method.fast_parameters(learner), self.spec.optimizer)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.spec.precision == "fp16")
-        self.window = Window()
+        self.window = Window(self.spec.batch_size if len(self.shares) > 1 else 0)
         self.generator = torch.Generator()
         self._restart_log([])
         self.model = self.world.wrap(learner).train()
@@ -67,17 +69,19 @@ class Pretraining:
         set_learning_rate(self.optimizer, rate)
         self.generator.manual_seed(step_seed(self.seed, step))
         self.optimizer.zero_grad(set_to_none=True)
-        parts = []
-        for share in self.shares:
-            images, labels = self.batches.batch(*divmod(step, self.batches.steps_per_epoch), share)
+        epoch, within = divmod(step, self.batches.steps_per_epoch)
+        size, parts = self.batches.size(within), []
+        own = self.shares[size]
+        for share in own:
+            images, labels = self.batches.batch(epoch, within, share)
             images = images.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True) if labels is not None else None
-            with nullcontext() if share is self.shares[-1] or self.world.size == 1 else self.model.no_sync():
+            with nullcontext() if share is own[-1] or self.world.size == 1 else self.model.no_sync():
                 parts.append(self.model(images, labels, self.generator))
-                self.scaler.scale(parts[-1].loss / len(self.shares)).backward()
+                self.scaler.scale(parts[-1].loss / len(own)).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.window.add(_mean(parts), self.spec.batch_size, rate)
+        self.window.add(_mean(parts), size, rate)
         done = step + 1
         if self.monitor is not None and self.world.leads and self.monitor.due(done, self.steps):
             self.seen = self.monitor.look()
@@ -110,7 +114,8 @@ class Pretraining:
         if done == self.steps:
             self.check(done)
         progress = {"step": done, "steps": self.steps, "epoch": done / self.batches.steps_per_epoch}
-        progress["images"] = done * self.spec.batch_size
+        epochs, within = divmod(done, self.batches.steps_per_epoch)
+        progress["images"] = epochs * self.epoch_images + within * self.spec.batch_size
         record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner), **self.seen}
         self.seen = {}
         if self.world.leads:
@@ -136,8 +141,13 @@ def step_seed(seed: int, step: int) -> int:
     return (seed << 32) + step
 
 
-def shares(spec: PretrainSpec, world: World) -> list[slice]:
+def shares(spec: PretrainSpec, world: World, size: int | None = None) -> list[slice]:
     """This process's rows of a batch, one slice for each of the `accumulate` parts of a step.
+
+    Args:
+        spec: settings.
+        world: the processes that share the batch.
+        size: of the batch; `batch_size` by default. The last batch of an epoch may be smaller.
 
     Raises:
         MastError: the batch cannot be shared out evenly.
@@ -148,7 +158,8 @@ def shares(spec: PretrainSpec, world: World) -> list[slice]:
             f"batch_size: {spec.batch_size} images cannot be shared out over {world.size} processes × "
             f"accumulate {spec.accumulate}; set a multiple of {parts}, at least {2 * spec.accumulate}"
         )
-    own, whole = world.rows(spec.batch_size // parts), spec.batch_size // spec.accumulate
+    size = spec.batch_size if size is None else size
+    own, whole = world.rows(size // parts), size // spec.accumulate
     return [slice(part * whole + own.start, part * whole + own.stop) for part in range(spec.accumulate)]
 
 
