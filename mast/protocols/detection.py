@@ -1,14 +1,18 @@
 """Detection transfer: train Faster or Mask R-CNN on an encoder, score COCO AP on the test images."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
-from mast.protocols import Protocol
+from mast.protocols import PlannedTask, Protocol
 from mast.settings import Count, NonNegative, Positive
+
+FIRST_FALL = 3 / 4
+"""When the learning rate falls for the first time, as a share of training (`mast.evaluation.detection.STEPS`)."""
 
 
 class DetectionProtocol(Protocol):
@@ -69,6 +73,24 @@ class DetectionProtocol(Protocol):
             f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol "
             "(detectron2) of published values."
         )
+
+    def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
+        """A warm-up longer than the training, more regions than there are, statistics of a frozen encoder's batches."""
+        full = None if task.count is None else int(FIRST_FALL * self.epochs * (task.count // self.batch_size))
+        if full is not None and self.warmup_steps >= full:
+            line = f"{self.warmup_steps} is no less than the {full} steps until the learning rate falls"
+            yield "warmup_steps", f"{line} on {task.name!r}: it never reaches lr; choose {full // 10} or so"
+        if self.rois > 2 * self.proposals:
+            line = f"{self.rois} is more than the {2 * self.proposals} regions that training proposes"
+            yield "rois", f"{line}; choose no more than that, or more proposals"
+        if self.backbone == "frozen" and "batch_norm" in self.model_fields_set and self.batch_norm == "batch":
+            yield "batch_norm", "has no effect: a frozen encoder keeps its own statistics; leave it out"
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        if self.min_size > self.max_size:
+            raise ValueError(f"min_size: {self.min_size} is more than max_size ({self.max_size}); choose no more")
+        return self
 
     def evaluate(self, inputs: EncoderInputs) -> Measured:
         """Train a detector on the train split and score it on the test split, after the last epoch.
