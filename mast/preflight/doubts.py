@@ -1,5 +1,6 @@
 """Settings that can be followed but do not do what they say: named when the workflow is planned, and by commands."""
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,6 +56,10 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
             own.append(("checkpoint_minutes", f"{what}: a job that is killed unasked keeps nothing; choose less"))
         found |= {f"{_place(experiment, name, key)}: {line}": None for key, line in own}
     found |= dict.fromkeys(_without_effect(experiment))
+    looks = experiment.monitor.epochs
+    longest = max(experiment.pretrain_spec(name).epochs or 0 for name in experiment.runs)
+    if looks > longest:
+        found[f"monitor.epochs: {looks} is more than the epochs of any run; choose {longest} or less"] = None
     for study, task in planned_tasks(experiment, counts):
         protocol = experiment.protocols[study.protocol]
         found |= {f"protocols.{study.protocol}.{key}: {line}": None for key, line in protocol.doubts(task)}
@@ -77,7 +82,7 @@ def _share(share: float) -> str:
 def _of_steps(spec: PretrainSpec, count: int | None) -> Iterator[tuple[str, str]]:
     if count is None or spec.epochs is None or spec.batch_size is None or spec.log_every is None:
         return
-    steps = spec.epochs * (count // spec.batch_size)
+    steps = spec.epochs * (math.ceil if spec.last_batch == "kept" else math.floor)(count / spec.batch_size)
     if spec.log_every > steps:
         line = f"{spec.log_every} is more than the {steps} steps of the training: one line is logged, at its end"
         yield "log_every", f"{line}; choose {max(1, steps // 10)} or so"

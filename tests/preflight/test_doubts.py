@@ -141,6 +141,17 @@ def test_a_setting_of_one_run_is_named_there_and_of_many_where_one_uses_it_not_a
             "lr; choose 0 or so",
         ),
         (
+            {"warmup_steps": 60, "steps": 100, "decay_steps": [50, 90]},
+            "warmup_steps: 60 is no less than the 50 steps until the learning rate falls on 'scenes': it never reaches "
+            "lr; choose 5 or so",
+        ),
+        (
+            {"warmup_steps": 1, "steps": 100, "decay_steps": [50, 100]},
+            "decay_steps: training on 'scenes' ends after 100 steps, before 100: the learning rate does not fall "
+            "there; choose less",
+        ),
+        ({"warmup_steps": 1, "steps": 9, "epochs": 3}, "epochs: has no effect: steps is 9; leave one of them out"),
+        (
             {"proposals": 50, "rois": 101, "warmup_steps": 0},
             "rois: 101 is more than the 100 regions that training proposes; choose no more than that, or more "
             "proposals",
@@ -155,6 +166,11 @@ def test_a_contradiction_of_a_protocol_is_one_line(settings: dict, line: str) ->
     boxes = {"title": "", "protocol": "boxes", "tasks": ["scenes"], "runs": ["mine"]}
     protocol = {"boxes": {"kind": "detection", **settings}}
     assert found(experiment(protocols=protocol, studies={"boxes": boxes})) == [f"protocols.boxes.{line}"]
+
+
+def test_a_look_that_never_comes_is_doubted() -> None:
+    line = "monitor.epochs: 6 is more than the epochs of any run; choose 5 or less"
+    assert found(experiment(monitor={"epochs": 6})) == [line]
 
 
 def test_the_share_of_the_peak_is_that_of_the_schedule() -> None:
