@@ -1,10 +1,11 @@
 """COCO segmentations: polygons or run lengths, checked, and as masks."""
 
-import math
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
+
+from mast.data.annotations import is_number
 
 
 def mask_fault(segmentation: Any, width: int, height: int) -> str:
@@ -32,11 +33,20 @@ def mask_fault(segmentation: Any, width: int, height: int) -> str:
 
 def object_mask(segmentation: Any, width: int, height: int) -> np.ndarray:
     """The mask of an object, uint8 [height, width] of 0 and 1; the segmentation must be without fault."""
+    return coco_mask.decode(_compressed(segmentation, width, height))
+
+
+def is_empty(segmentation: Any, width: int, height: int) -> bool:
+    """Whether a segmentation without fault covers no pixel, such as that of an object narrower than one."""
+    return int(coco_mask.area(_compressed(segmentation, width, height))) == 0
+
+
+def _compressed(segmentation: Any, width: int, height: int) -> dict[str, Any]:
     if isinstance(segmentation, list):
-        return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width)))
+        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
     if isinstance(segmentation["counts"], list):
-        return coco_mask.decode(coco_mask.frPyObjects(segmentation, height, width))
-    return coco_mask.decode(segmentation)
+        return coco_mask.frPyObjects(segmentation, height, width)
+    return segmentation
 
 
 def run_lengths(masks: np.ndarray) -> list[dict[str, Any]]:
@@ -48,4 +58,4 @@ def run_lengths(masks: np.ndarray) -> list[dict[str, Any]]:
 def _is_polygon(values: Any) -> bool:
     if not isinstance(values, list) or len(values) < 6 or len(values) % 2:
         return False
-    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    return all(map(is_number, values))

@@ -1,5 +1,6 @@
 """Writing prepared data: uint8 arrays and a manifest in one directory (docs/formats.md, *Prepared data*)."""
 
+import logging
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,11 +8,14 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from mast.data.prepared.notes import MOST_NAMES, lines
 from mast.data.prepared.subset import Images
 from mast.errors import MastError
 from mast.files import atomic_path, sha256_file, sha256_json, write_json
 from mast.records import Index, Manifest
 from mast.results import DataFiles
+
+log = logging.getLogger(__name__)
 
 BOX_TARGET = "box"
 """The target of a detection data set; its classes are the categories 1…C of the annotations, in order."""
@@ -31,6 +35,7 @@ class Writer:
         self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
         self._splits: dict[str, dict[str, int]] = {}
+        self._noted: dict[str, dict[str, list[str]]] = {}
 
     def __enter__(self) -> Self:
         """Make the folder in which files are collected."""
@@ -85,6 +90,11 @@ class Writer:
         """Record how many images a split holds, how many unreadable ones were left out, and other counts."""
         self._splits[split] = {"count": count, "skipped": skipped, **others}
 
+    def note(self, split: str, key: str, names: list[str]) -> None:
+        """Count files of a split under a key of NOTES, and name them in the manifest; nothing where there are none."""
+        if names:
+            self._noted.setdefault(split, {})[key] = names
+
     def finish(
         self,
         name: str,
@@ -100,6 +110,13 @@ class Writer:
 
         `index` says where the images are that stay in place.
         """
+        for split, noted in self._noted.items():
+            self._splits[split] |= {key: len(names) for key, names in noted.items()}
+        named = {
+            split: {key: names[:MOST_NAMES] for key, names in noted.items()} for split, noted in self._noted.items()
+        }
+        for line in lines(name, self._splits, named):
+            log.warning(line)
         manifest = DataFiles(self.path).manifest
         manifest.unlink(missing_ok=True)
         for old in (*self.path.glob("*.npy"), *self.path.glob("*_annotations.json")):
@@ -114,6 +131,7 @@ class Writer:
             licence=licence,
             targets=targets,
             splits=self._splits,
+            named=named,
             mean=mean,
             std=std,
             files=self._files,
