@@ -63,9 +63,8 @@ def embed(
     model, metadata = load_encoder(weights)
     parts, kept, noted = [], [], {"left_out": found.left_out}
     with Progress("embed", len(found.images)) as progress:
-        rows = readable(
-            partial(square_of, size=side, levels=levels), found.images, unreadable, threads, noted, progress
-        )
+        read = partial(square_of, size=side, levels=levels)
+        rows = readable(read, found.images, unreadable, threads, noted, progress, "--unreadable skip")
         for batch in _batches(rows, 256):
             parts += encode(model, np.stack([row for _, row in batch]), *normalisation(metadata), device)
             kept += [found.images[position] for position, _ in batch]

@@ -20,6 +20,12 @@ from mast.settings import FULL
 TOLERANCE = 1.0
 """How far a box may reach over the edge of its image, pixels; it is cut at the edge."""
 
+THINNEST = 0.01
+"""Least width and height of a box, pixels. Thinner ones lose it in float32, and torchvision's detectors then stop."""
+
+MOST_OBJECTS = 100
+"""As many detections of an image are scored (COCO's `maxDets`) and made (torchvision, `box_detections_per_img`)."""
+
 _REPAIR = "correct it, or set unreadable: skip"
 
 
@@ -141,6 +147,9 @@ def _cleaned(split: Split, classes: list[str], settings: InPlace) -> tuple[dict[
         cleaned.append(entry)
     if not cleaned:
         raise MastError(f"{split.file}: no annotation can be used")
+    objects = Counter(entry["image_id"] for entry in cleaned if not entry["iscrowd"])
+    crowded = [split.root / split.images[key]["file_name"] for key, count in objects.items() if count > MOST_OBJECTS]
+    split.files |= {"crowded_images": crowded}
     coco = {
         "images_root": str(split.root.resolve()),
         **({} if settings.range == FULL else {"range": settings.range}),
@@ -193,10 +202,12 @@ def _box(values: list[Any], width: int, height: int) -> tuple[list[float], str]:
     x, y, w, h = values
     if w <= 0 or h <= 0:
         return [], "has no area"
+    if min(w, h) < THINNEST:
+        return [], f"is thinner than {THINNEST:g} pixels"
     if min(x, y) < -TOLERANCE or x + w > width + TOLERANCE or y + h > height + TOLERANCE:
         corners = x < w <= width + TOLERANCE and y < h <= height + TOLERANCE and min(x, y) >= -TOLERANCE
         hint = " (it would fit as corners [x1, y1, x2, y2])" if corners else ""
         return [], f"reaches outside the image of {width} × {height} pixels{hint}"
     left, top = max(x, 0), max(y, 0)
     box = [left, top, min(x + w, width) - left, min(y + h, height) - top]
-    return box, "" if min(box[2:]) > 0 else "has no area inside the image"
+    return box, "" if min(box[2:]) >= THINNEST else "has no area inside the image"

@@ -5,21 +5,22 @@ from collections.abc import Iterable
 from pathlib import Path
 
 NOTES: dict[str, str] = {
-    "skipped": "images were skipped, which cannot be read",
-    "skipped_annotations": "annotations were left out as unusable",
-    "left_out": "files and folders were left out: no images, hidden, or not of the layout",
-    "narrow": "images of more than 8 bits use less than a tenth of their range; see the key range",
-    "cut": "images hold values beyond 16 bits, which are cut; see the key range",
-    "turned": "images are turned by EXIF; boxes are taken to be on the pixels that the key exif names",
-    "repeated_images": "images stand in the annotations more than once",
-    "renumbered_images": "images got new ids: theirs are not all whole numbers below 2^53",
-    "renumbered_annotations": "annotations got new ids: theirs are not all whole numbers, none 0, below 2^53",
-    "replaced_areas": "areas were replaced by those of their boxes: not a positive number, or larger than the box",
-    "replaced_iscrowd": "iscrowd was null or no number and is now 0 or 1",
-    "empty_masks": "segmentations cover no pixel",
-    "empty_segmentations": "segmentations are empty, which leaves their objects without a mask",
+    "skipped": "images skipped, which cannot be read",
+    "skipped_annotations": "annotations left out as unusable",
+    "left_out": "files and folders left out (no images, hidden, or not of the layout)",
+    "narrow": "images of more than 8 bits that use less than a tenth of their range (see the key range)",
+    "cut": "images with values beyond 16 bits, which are cut (see the key range)",
+    "turned": "images turned by EXIF, whose boxes are taken as the key exif says",
+    "crowded_images": "images with more than 100 objects, as many as are detected and scored in an image",
+    "repeated_images": "images annotated or listed more than once",
+    "renumbered_images": "images with new ids, as not all of theirs are whole numbers below 2^53",
+    "renumbered_annotations": "annotations with new ids, as not all of theirs are whole numbers below 2^53, and none 0",
+    "replaced_areas": "areas replaced by those of the boxes (no positive number, or larger than the box)",
+    "replaced_iscrowd": "values of iscrowd written as 0 or 1",
+    "empty_segmentations": "objects whose segmentation is empty",
+    "empty_masks": "segmentations that cover no pixel",
 }
-"""Count in a manifest's `splits` → what it says. Those of 0 are left out, but for the first."""
+"""Count in a manifest's `splits` → what it counts. Those of 0 are left out, but for the first two."""
 
 MOST_NAMES = 20
 """As many files are named of each count."""
@@ -38,7 +39,7 @@ def lines(name: str, splits: dict[str, dict[str, int]], named: dict[str, dict[st
                 names = named.get(split, {}).get(key, [])
                 more = ", …" if count > 3 else ""
                 first = f" ({', '.join(map(_one_line, names[:3]))}{more})" if names else ""
-                yield f"{name}, {split}: {count:,} {meaning}{first}"
+                yield f"{name}, {split}: {meaning}: {count:,}{first}"
 
 
 def _one_line(name: str) -> str:

@@ -23,6 +23,8 @@ from mast.settings import FULL, PixelRange
 STATISTICS_IMAGES = 10_000
 """Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
 
+SKIP = "unreadable: skip"
+
 Notes = dict[str, list[Path]]
 """Note (`mast.data.prepared.notes`) → the files that it is about."""
 
@@ -127,9 +129,10 @@ def readable(
     threads: int,
     notes: Notes,
     progress: Progress,
+    skip: str = SKIP,
 ) -> Iterator[tuple[int, Result]]:
     """Position and result of every item that `read` could read; what it notes or skips goes into `notes`."""
-    for position, found in enumerate(map_files(or_none(read, unreadable), items, threads)):
+    for position, found in enumerate(map_files(or_none(read, unreadable, skip), items, threads)):
         progress.update(1)
         for note in {"skipped"} if found is None else found[1]:
             notes.setdefault(note, []).append(items[position])
@@ -137,8 +140,11 @@ def readable(
             yield position, found[0]
 
 
-def or_none(read: Callable[[Item], Result], unreadable: str) -> Callable[[Item], Result | None]:
-    """A function that reads an item, or returns None where it cannot and `unreadable` is `skip`."""
+def or_none(read: Callable[[Item], Result], unreadable: str, skip: str = SKIP) -> Callable[[Item], Result | None]:
+    """A function that reads an item, or returns None where it cannot and `unreadable` is `skip`.
+
+    `skip` says in messages how to have it skipped.
+    """
 
     def attempt(item: Item) -> Result | None:
         try:
@@ -146,7 +152,7 @@ def or_none(read: Callable[[Item], Result], unreadable: str) -> Callable[[Item],
         except UnreadableImageError as error:
             if unreadable == "skip":
                 return None
-            raise MastError(f"{error}; repair or remove it, or set unreadable: skip") from None
+            raise MastError(f"{error}; repair or remove it, or set {skip}") from None
 
     return attempt
 

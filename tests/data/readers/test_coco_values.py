@@ -152,6 +152,25 @@ def test_boxes_of_no_numbers_are_named_or_left_out(source: Source, value: list[A
     assert source.prepare(unreadable="skip").manifest.splits["train"]["skipped_annotations"] == 1
 
 
+@pytest.mark.parametrize("box", [[15, 5, 1e-7, 3], [15, 5, 3, 0.009], [19.999, 5, 1, 1]])
+def test_boxes_too_thin_for_the_detector_are_refused_or_left_out(source: Source, box: list[float]) -> None:
+    source.instances["train"]["annotations"][2]["bbox"] = box
+    message = r"annotation 4 .*(is thinner than 0\.01 pixels|has no area inside the image); correct it"
+    with pytest.raises(MastError, match=message):
+        source.prepare()
+    data = source.prepare(unreadable="skip")
+    for _, target, _ in (DetectionImages(data, "train")[position] for position in range(2)):
+        assert (target["boxes"][:, 2:] > target["boxes"][:, :2]).all()
+
+
+def test_images_with_more_objects_than_are_scored_are_named(source: Source) -> None:
+    one = source.instances["train"]["annotations"][2]
+    source.instances["train"]["annotations"] += [{**one, "id": key} for key in range(100, 200)]
+    data = source.prepare()
+    assert data.manifest.splits["train"]["crowded_images"] == 1
+    assert data.manifest.named == {"train": {"crowded_images": ["sub/b.png"]}}
+
+
 def test_corners_in_the_place_of_sides_stop_even_where_faults_are_skipped(source: Source) -> None:
     for instances in source.instances.values():
         for annotation in instances["annotations"]:
