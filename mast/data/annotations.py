@@ -29,12 +29,12 @@ def in_order(ids: Iterable[Id]) -> list[Id]:
     return sorted(ids, key=lambda value: (isinstance(value, str), value))
 
 
-def numbers(ids: Sequence[Id], zero: bool) -> dict[Id, int]:
-    """Id → number. Their own, where all are whole numbers up to LARGEST_ID (and not 0, unless `zero`), else 1, 2, ….
+def numbers(ids: Sequence[Id], positive: bool) -> dict[Id, int]:
+    """Id → number. Their own, where all are whole numbers up to LARGEST_ID (and above 0, if `positive`), else 1, 2, ….
 
-    pycocotools takes an annotation with the id 0 for none.
+    Ids of annotations have to be positive: pycocotools takes 0 for no match, faster-coco-eval negative ones.
     """
-    own = all(isinstance(value, int) and abs(value) <= LARGEST_ID and (zero or value != 0) for value in ids)
+    own = all(isinstance(value, int) and abs(value) <= LARGEST_ID and (value > 0 or not positive) for value in ids)
     return {value: value if own else position for position, value in enumerate(ids, 1)}
 
 

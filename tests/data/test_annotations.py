@@ -20,10 +20,11 @@ def test_what_is_no_id(value: object) -> None:
 
 
 def test_ids_are_kept_where_the_scorer_can_use_them() -> None:
-    assert numbers([5, -3, 2**53 - 1], zero=False) == {5: 5, -3: -3, 2**53 - 1: 2**53 - 1}
-    assert numbers([0, 5], zero=True) == {0: 0, 5: 5}
-    for unusable in (0, 2**53, -(2**53), "a"):
-        assert numbers([5, unusable], zero=False) == {5: 1, unusable: 2}
+    assert numbers([5, 1, 2**53 - 1], positive=True) == {5: 5, 1: 1, 2**53 - 1: 2**53 - 1}
+    assert numbers([0, 5, -3], positive=False) == {0: 0, 5: 5, -3: -3}
+    for unusable in (0, -3, 2**53, "a"):
+        assert numbers([5, unusable], positive=True) == {5: 1, unusable: 2}
+    assert numbers([5, -(2**53)], positive=False) == {5: 1, -(2**53): 2}
     assert in_order(["b", 10, "a", 9]) == [9, 10, "a", "b"]
 
 

@@ -171,8 +171,8 @@ def _area(annotation: dict[str, Any], box: list[float], counts: Counter[str]) ->
 
 def _renumbered(split: Split, cleaned: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The image entries. Their ids, and those of the annotations, are whole numbers from now on."""
-    of_image = numbers(list(split.images), zero=True)
-    of_annotation = numbers([entry["id"] for entry in cleaned], zero=False)
+    of_image = numbers(list(split.images), positive=False)
+    of_annotation = numbers([entry["id"] for entry in cleaned], positive=True)
     split.counts["renumbered_images"] = sum(key != number for key, number in of_image.items())
     split.counts["renumbered_annotations"] = sum(key != number for key, number in of_annotation.items())
     for entry in cleaned:

@@ -100,7 +100,11 @@ def _lists(file: Path) -> dict[str, list[Any]]:
         raise MastError(f"{file}: no such file; set annotations to a COCO instances JSON")
     try:
         values = json.loads(file.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise MastError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise MastError(f"{file}: is not text in UTF-8; a COCO instances JSON is needed") from None
+    except (ValueError, RecursionError) as error:
         raise MastError(f"{file}: not valid JSON ({error}); a COCO instances JSON is needed") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(values, dict) or not isinstance(values.get(key), list):

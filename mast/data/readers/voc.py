@@ -98,7 +98,9 @@ def _add_image(split: Split, folder: Path, identifier: str, classes: tuple[str, 
             raise MastError(f"{file}: no such file, though {folder.name} lists image {identifier!r}{hint}")
     try:
         annotation = ElementTree.parse(xml).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+    except OSError as error:
+        raise MastError(f"{xml}: cannot be read ({error.strerror})") from None
+    except (ElementTree.ParseError, ValueError) as error:
         raise MastError(f"{xml}: not valid XML ({error})") from None
     key = len(split.images) + 1
     entry = {"id": key, "file_name": image.relative_to(split.root).as_posix(), "xml": xml}

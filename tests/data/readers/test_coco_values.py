@@ -1,5 +1,8 @@
 """COCO files with any ids and values: perfect detections of what was prepared score 100 AP, or the file is refused."""
 
+import contextlib
+import copy
+import io
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from faster_coco_eval import COCO, COCOeval_faster
 from PIL import Image
 from support.coco_source import INSTANCES, Instances, Source
 
@@ -40,6 +44,21 @@ def perfect(data: PreparedData) -> dict[str, float | None]:
             kept = {key: entry[key] for key in ("image_id", "category_id", "bbox")}
             found.append({**kept, "score": 0.9, "segmentation": run_lengths(mask[None])[0]})
     return {target: average_precision(coco, found, target)["AP"] for target in ("box", "mask")}
+
+
+def by_another_scorer(data: PreparedData) -> float:
+    """AP of the same detections by faster-coco-eval, from the prepared file as it is."""
+    coco = data.annotations("test")
+    truth = COCO()
+    truth.dataset = {key: coco[key] for key in ("images", "annotations", "categories")}
+    found = [{**entry, "score": 0.9} for entry in copy.deepcopy(coco["annotations"]) if not entry["iscrowd"]]
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        evaluation = COCOeval_faster(truth, truth.loadRes(found), "bbox")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return 100 * evaluation.stats[0]
 
 
 def renamed(instances: Instances, part: str, ids: Callable[[int], Any]) -> None:
@@ -79,7 +98,8 @@ def test_perfect_detections_score_100_whatever_the_ids(source: Source, part: str
     coco = data.annotations("test")
     for entry in (*coco["images"], *coco["annotations"]):
         assert type(entry["id"]) is int and abs(entry["id"]) < 2**53
-    assert all(entry["id"] != 0 for entry in coco["annotations"])
+    assert all(entry["id"] > 0 for entry in coco["annotations"])
+    assert by_another_scorer(data) == pytest.approx(100)
     assert len(DetectionImages(data, "train", annotated_only=True, masks=True)) == 2
 
 
@@ -296,3 +316,18 @@ def test_usual_files_keep_their_hash(tmp_path: Path) -> None:
     assert data.annotations("train")["annotations"][0] == {**INSTANCES["annotations"][0], "category_id": 1}
     assert data.manifest.splits["train"] == {"count": 2, "skipped": 0, "skipped_annotations": 0}
     assert data.manifest.spec.keys().isdisjoint({"range", "exif"}) and data.manifest.named == {}
+
+
+@pytest.mark.parametrize("levels", ["minmax", [0, 4095]])
+def test_deep_images_are_seen_by_the_detector_as_they_were_prepared(source: Source, levels: Any) -> None:
+    values = np.linspace(0, 4095, 200).astype(np.uint16).reshape(10, 20)
+    for split in ("train", "test"):
+        for name in ("a.png", "sub/b.png"):
+            Image.fromarray(values).save(source.path / split / name)
+    full = source.prepare()
+    assert full.manifest.splits["train"]["narrow"] == 2
+    assert DetectionImages(full, "train")[0][0].max().item() == pytest.approx(16 / 255)
+    data = source.prepare(range=levels)
+    pixels = DetectionImages(data, "train")[0][0].numpy()
+    np.testing.assert_allclose(pixels[0], values / 4095, atol=0.5 / 255 + 1e-6)
+    assert data.mean == pytest.approx([pixels.mean()] * 3, abs=1e-5) and data.sha256 != full.sha256
