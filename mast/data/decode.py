@@ -46,6 +46,7 @@ MAX_PIXELS = 89_000_000
 """Largest image that is decoded (about 9,400 × 9,400): just below the size at which Pillow warns of a bomb."""
 
 _BATCH = 64
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -134,7 +135,7 @@ def _open(path: Path) -> Image.Image:
 
 def _reason(error: Exception, path: Path) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "empty" if path.stat().st_size == 0 else "of no known format"
+        return "empty" if path.stat().st_size == 0 else "of no known format or kind of pixels"
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(text.replace(str(path), "").split()).strip("':") or type(error).__name__
 

@@ -95,6 +95,10 @@ class Finder:
     def _entries(self, folder: Path) -> dict[str, list[str]]:
         if folder not in self._listed:
             self._listed[folder] = {}
-            for name in sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ():
+            try:
+                names = sorted(path.name for path in folder.iterdir())
+            except OSError:  # of a hint, or of a file that is said to be missing: no directory, or it may not be read
+                names = []
+            for name in names:
                 self._listed[folder].setdefault(composed(name), []).append(name)
         return self._listed[folder]

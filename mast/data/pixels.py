@@ -56,7 +56,10 @@ def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FUL
     deep_colour, notes = _is_deep_colour(image, stored), frozenset[str]()
     image.load()
     if image.mode.startswith("I"):
-        grey, notes = scaled(np.asarray(image, np.int64), levels, 4095 if stored == "I;12" else 65535)
+        values = np.asarray(image, np.int64)
+        if image.format == "TIFF" and stored == "I;32N":  # without sign, which Pillow's 32 bits have
+            values = values % 2**32
+        grey, notes = scaled(values, levels, 4095 if stored == "I;12" else 65535)
         image = Image.fromarray(grey)
     elif image.mode == "F":
         if levels == FULL:

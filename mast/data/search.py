@@ -6,19 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mast.data.decode import SUFFIXES
+from mast.data.names import Finder
 from mast.errors import MastError
 
 SYSTEM: frozenset[str] = frozenset(
     {
-        *(
-            ".ds_store",
-            ".localized",
-            ".trashes",
-            ".fseventsd",
-            ".spotlight-v100",
-            ".temporaryitems",
-            "__macosx",
-        ),  # macOS
+        *(".ds_store", ".localized", ".trashes", ".fseventsd", ".spotlight-v100", ".temporaryitems"),  # macOS
+        "__macosx",  # of its archives
         *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),  # Windows
         *(".directory", "lost+found", "@eadir", ".git", ".gitignore", ".gitkeep", ".gitattributes"),  # Linux, NAS, git
     }
@@ -59,7 +53,7 @@ def look_into(directory: Path, root_is: str = "set root to a directory of images
             else:
                 found.left_out.append(path)
     except FileNotFoundError:
-        raise MastError(f"{directory}: no such directory; {root_is}") from None
+        raise MastError(f"{directory}: no such directory{Finder().hint(directory)}; {root_is}") from None
     except NotADirectoryError:
         raise MastError(f"{directory}: is a file; {root_is}") from None
     except OSError as error:

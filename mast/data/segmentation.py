@@ -1,5 +1,6 @@
 """COCO segmentations: polygons or run lengths, checked, and as masks."""
 
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,15 @@ def mask_fault(segmentation: Any, width: int, height: int) -> str:
     with counts a list of integers or COCO's compressed string.
     """
     if isinstance(segmentation, list):
-        return "" if segmentation and all(map(_is_polygon, segmentation)) else "is not a list of polygons"
+        if not segmentation or not all(map(_is_polygon, segmentation)):
+            return "is not a list of polygons"
+        placed = (pair for values in segmentation for pair in zip(values, cycle((width, height)), strict=False))
+        if not all(-side <= value <= 2 * side for value, side in placed):  # memory for masks grows with polygons
+            return f"reaches far outside the image of {width} × {height} pixels"
+        return ""
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str | list):
         return "is neither a list of polygons nor run lengths (size, counts)"
-    if segmentation.get("size") != [height, width]:
+    if segmentation.get("size") != [height, width] or not all(type(side) is int for side in segmentation["size"]):
         return f"has run lengths of size {segmentation.get('size')}, the image has [{height}, {width}]"
     counts = segmentation["counts"]
     if isinstance(counts, list):

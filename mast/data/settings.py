@@ -66,7 +66,7 @@ class InPlace(Reader):
         return 0
 
 
-ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")]
+ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w .+-]+$")]
 """`<year>/<image set>`: the images that `VOC<year>/ImageSets/Main/<image set>.txt` lists."""
 
 VOC_CLASSES = (

@@ -142,16 +142,30 @@ def test_narrow_colour_is_noted(tmp_path: Path) -> None:
     assert examine(png(tmp_path / "x.png", COLOUR * 16)).notes == set()
 
 
+def grey_tiff(path: Path, bits: int, width: int, data: bytes) -> Path:
+    """A TIFF of one row of unsigned grey values of any number of bits, which Pillow cannot write."""
+    tags = [(256, width), (257, 1), (258, bits), (259, 1), (262, 1), (273, 0), (277, 1), (278, 1), (279, len(data))]
+    start = 8 + 2 + 12 * len(tags) + 4
+    content = b"II" + struct.pack("<HIH", 42, 8, len(tags))
+    content += b"".join(struct.pack("<HHII", tag, 4, 1, start if tag == 273 else value) for tag, value in tags)
+    path.write_bytes(content + struct.pack("<I", 0) + data)
+    return path
+
+
+def test_32_bits_without_sign_keep_their_upper_half(tmp_path: Path) -> None:
+    values = np.array([[0, 2**31 - 1, 2**31, 2**32 - 1]])
+    path = grey_tiff(tmp_path / "x.tif", 32, 4, values.astype("<u4").tobytes())
+    assert grey(path, (0, 2**32 - 1)).tolist() == [[0, 127, 128, 255]]
+    assert grey(path, "minmax").tolist() == [[0, 127, 128, 255]]
+    assert grey(path).tolist() == [[0, 255, 255, 255]] and examine(path).notes == {"cut"}
+
+
 def test_packed_12_bits_have_a_range_of_their_own(tmp_path: Path) -> None:
     """A TIFF that says 12 bits a value: two values in three bytes."""
     values = np.array([[0, 4095, 2048, 16]])
     packed = b"".join(struct.pack(">I", int(a) << 12 | int(b))[1:] for a, b in values.reshape(-1, 2))
-    tags = [(256, 4), (257, 1), (258, 12), (259, 1), (262, 1), (273, 0), (277, 1), (278, 1), (279, len(packed))]
-    start = 8 + 2 + 12 * len(tags) + 4
-    content = b"II" + struct.pack("<HIH", 42, 8, len(tags))
-    content += b"".join(struct.pack("<HHII", tag, 4, 1, start if tag == 273 else value) for tag, value in tags)
-    (tmp_path / "x.tif").write_bytes(content + struct.pack("<I", 0) + packed)
-    assert grey(tmp_path / "x.tif").tolist() == by_hand(values, 0, 4095).tolist()
+    path = grey_tiff(tmp_path / "x.tif", 12, 4, packed)
+    assert grey(path).tolist() == by_hand(values, 0, 4095).tolist()
 
 
 @pytest.mark.parametrize("wrong", ["ful", [3, 3], [4, 1], [1], "0,1", [0, float("inf")]])

@@ -101,3 +101,11 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(MastError, match=r"sub.*: cannot be read \(Permission denied\)$") as error:
         search(tmp_path)
     assert "\n" not in str(error.value)
+
+
+def test_a_directory_that_is_there_under_a_name_that_looks_alike(tmp_path: Path) -> None:
+    (tmp_path / "photos ").mkdir()
+    with pytest.raises(
+        MastError, match=r"no such directory; there is another, 'photos' and 'photos ': they differ"
+    ):
+        search(tmp_path / "photos")

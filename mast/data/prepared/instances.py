@@ -9,7 +9,6 @@ import numpy as np
 
 from mast.data.annotations import Id, fits, is_crowd, is_number, numbers
 from mast.data.names import composed, difference, twin, written_out
-from mast.data.prepared.notes import names_below
 from mast.data.prepared.photographs import add_image_facts
 from mast.data.prepared.writer import BOX_TARGET, Writer, histogram_statistics
 from mast.data.segmentation import is_empty, mask_fault
@@ -90,7 +89,7 @@ def write_instances(
             counts = {"skipped": total - len(split.images), "skipped_annotations": left_out, **split.counts}
             writer.count(key, len(split.images), **counts)
             for note, files in split.files.items():
-                writer.note(key, note, names_below(split.root, files))
+                writer.note(key, note, files, split.root)
         targets, statistics = {BOX_TARGET: classes}, histogram_statistics(histograms["train"])
         writer.finish(name, settings.model_dump(mode="json"), source, settings.licence, targets, *statistics)
 
@@ -129,22 +128,8 @@ def _cleaned(split: Split, classes: list[str], settings: InPlace) -> tuple[dict[
         if fault:
             left_out += 1
             continue
-        entry = {
-            "id": annotation["id"],
-            "image_id": annotation["image_id"],
-            "category_id": classes.index(split.names[annotation["category_id"]]) + 1,
-            "bbox": box,
-            "area": _area(annotation, box, split.counts),
-            "iscrowd": is_crowd(annotation.get("iscrowd")),
-        }
-        if type(annotation.get("iscrowd", 0)) is not int:
-            split.counts["replaced_iscrowd"] += 1
-        if annotation.get("segmentation"):
-            entry["segmentation"] = annotation["segmentation"]
-            split.counts["empty_masks"] += is_empty(annotation["segmentation"], image["width"], image["height"])
-        elif "segmentation" in annotation:
-            split.counts["empty_segmentations"] += 1
-        cleaned.append(entry)
+        category = classes.index(split.names[annotation["category_id"]]) + 1
+        cleaned.append(_entry(annotation, image, category, box, split.counts))
     if not cleaned:
         raise MastError(f"{split.file}: no annotation can be used")
     objects = Counter(entry["image_id"] for entry in cleaned if not entry["iscrowd"])
@@ -159,6 +144,27 @@ def _cleaned(split: Split, classes: list[str], settings: InPlace) -> tuple[dict[
     }
     split.counts = +split.counts
     return coco, left_out
+
+
+def _entry(
+    annotation: dict[str, Any], image: dict[str, Any], category: int, box: list[float], counts: Counter[str]
+) -> dict[str, Any]:
+    """An annotation without fault, with values as the scorer and the detector take them; counts what is replaced."""
+    entry = {
+        "id": annotation["id"],
+        "image_id": annotation["image_id"],
+        "category_id": category,
+        "bbox": box,
+        "area": _area(annotation, box, counts),
+        "iscrowd": is_crowd(annotation.get("iscrowd")),
+    }
+    counts["replaced_iscrowd"] += type(annotation.get("iscrowd", 0)) is not int
+    if annotation.get("segmentation"):
+        entry["segmentation"] = annotation["segmentation"]
+        counts["empty_masks"] += is_empty(annotation["segmentation"], image["width"], image["height"])
+    else:
+        counts["empty_segmentations"] += "segmentation" in annotation
+    return entry
 
 
 def _area(annotation: dict[str, Any], box: list[float], counts: Counter[str]) -> float:

@@ -1,7 +1,7 @@
 """What the manifest counts and names of a split beside its images, and what each count means."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 NOTES: dict[str, str] = {
@@ -26,12 +26,12 @@ MOST_NAMES = 20
 """As many files are named of each count."""
 
 
-def names_below(root: Path | str, paths: Iterable[Path]) -> list[str]:
-    """Paths relative to `root`; of folders with a slash at the end."""
-    return [os.path.relpath(path, root) + ("/" if path.is_dir() else "") for path in paths]
+def names_below(root: Path | str, paths: Sequence[Path]) -> list[str]:
+    """The first MOST_NAMES paths relative to `root`; of folders with a slash at the end."""
+    return [os.path.relpath(path, root) + ("/" if path.is_dir() else "") for path in paths[:MOST_NAMES]]
 
 
-def lines(name: str, splits: dict[str, dict[str, int]], named: dict[str, dict[str, list[str]]]) -> Iterable[str]:
+def lines(name: str, splits: dict[str, dict[str, int]], named: dict[str, dict[str, list[str]]]) -> Iterator[str]:
     """A line for each count of NOTES that is not 0."""
     for split, counts in splits.items():
         for key, meaning in NOTES.items():

@@ -11,7 +11,6 @@ from PIL import Image
 
 from mast.data.decode import UnreadableImageError, examine, map_files, measure, square
 from mast.data.prepared.index import IndexedImages
-from mast.data.prepared.notes import names_below
 from mast.data.prepared.subset import Subset
 from mast.data.prepared.writer import Writer, channel_statistics
 from mast.data.settings import ImageFiles
@@ -61,7 +60,7 @@ def write_images(
     kept = np.array(write(writer, split, images, spec, threads, notes), np.int64)
     writer.count(split, len(kept), skipped=len(images) - len(kept))
     for key, files in notes.items():
-        writer.note(split, key, names_below(spec.root, files))
+        writer.note(split, key, files, spec.root)
     if labels is not None:
         writer.array(f"{split}_labels.npy", np.asarray(labels, np.int64)[kept].reshape(len(kept), -1))
     return kept

@@ -71,7 +71,8 @@ def _read(spec: CocoSplit) -> Split:
     """Read one annotation file and check that its parts refer to each other."""
     file, root = Path(spec.annotations), Path(spec.images)
     if not root.is_dir():
-        raise MastError(f"{root}: no such directory; set images to the directory of the images of {file}")
+        there = Finder().hint(root)
+        raise MastError(f"{root}: no such directory{there}; set images to the directory of the images of {file}")
     values = _lists(file)
     names = _class_names(file, values["categories"])
     images = _by_id(file, "image", values["images"], {"file_name": str})
@@ -97,7 +98,7 @@ def _read(spec: CocoSplit) -> Split:
 def _lists(file: Path) -> dict[str, list[Any]]:
     """The content of an annotation file: images, annotations, categories."""
     if not file.is_file():
-        raise MastError(f"{file}: no such file; set annotations to a COCO instances JSON")
+        raise MastError(f"{file}: no such file{Finder().hint(file)}; set annotations to a COCO instances JSON")
     try:
         values = json.loads(file.read_bytes())
     except OSError as error:

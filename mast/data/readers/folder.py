@@ -8,7 +8,6 @@ import numpy as np
 
 from mast.data.folders import Listing, list_splits
 from mast.data.known_labels import KnownLabels
-from mast.data.prepared.notes import names_below
 from mast.data.prepared.splits import random_split, stratified_split
 from mast.data.prepared.write_images import finish, write_images
 from mast.data.prepared.writer import Writer
@@ -41,7 +40,7 @@ class FolderData(ImageFiles, HeldOut):
         listings = list_splits(Path(self.root))
         with Writer(output) as writer:
             for split, listing in listings.items():
-                writer.note(split, "left_out", names_below(self.root, listing.left_out))
+                writer.note(split, "left_out", listing.left_out, self.root)
                 kept = write_images(writer, split, listing.files, listing.labels, self, threads)
                 labels = None if listing.labels is None else listing.labels[kept]
                 if labels is not None:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from mast.data.prepared.notes import names_below
 from mast.data.prepared.write_images import finish, write_images
 from mast.data.prepared.writer import Writer
 from mast.data.readers import Origin
@@ -80,7 +79,7 @@ class PublicData(ImageFiles):
         _check_contents(source, root, contents, self.verify)
         with Writer(output) as writer:
             for split, images in contents.splits.items():
-                writer.note(split, "left_out", names_below(root, images.left_out))
+                writer.note(split, "left_out", images.left_out, root)
                 kept = write_images(writer, split, images.images, images.labels, self, threads)
                 if images.drawn is not None:
                     writer.array(f"{split}_drawn.npy", images.drawn[kept])

@@ -63,7 +63,8 @@ def _read(spec: VocData, image_sets: tuple[str, ...]) -> Split:
     """Read the annotations of the images that some image sets list."""
     root = Path(spec.root)
     if not root.is_dir():
-        raise MastError(f"{root}: no such directory; set root to the directory that holds VOC2007, VOC2012, …")
+        there = Finder().hint(root)
+        raise MastError(f"{root}: no such directory{there}; set root to the directory that holds VOC2007, VOC2012, …")
     split, finder = _VocSplit(root, root, dict(enumerate(spec.classes, 1)), {}, []), Finder()
     for folder, _, file in spec.listed(*image_sets):
         for identifier in listed_images(file, folder, finder):

@@ -157,6 +157,11 @@ def test_names_with_spaces_are_whole(devkit: Devkit) -> None:
     assert images_of(devkit.prepare(test=["2007/album"])) == [f"{name}.jpg" for name in names]
 
 
+def test_names_of_image_sets_may_hold_spaces(devkit: Devkit) -> None:
+    devkit.add("2007", "my set 1.2", "a", ("cat", (2, 2, 5, 5), 0))
+    assert images_of(devkit.prepare(test=["2007/my set 1.2"])) == ["a.jpg"]
+
+
 def test_lists_of_a_class_name_images_too(devkit: Devkit) -> None:
     main = devkit.root / "VOC2007/ImageSets/Main"
     devkit.add("2007", "other", "photo 1", ("cat", (2, 2, 5, 5), 0))
