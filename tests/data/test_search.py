@@ -105,7 +105,5 @@ def test_what_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_directory_that_is_there_under_a_name_that_looks_alike(tmp_path: Path) -> None:
     (tmp_path / "photos ").mkdir()
-    with pytest.raises(
-        MastError, match=r"no such directory; there is another, 'photos' and 'photos ': they differ"
-    ):
+    with pytest.raises(MastError, match=r"no such directory; there is another, 'photos' and 'photos ': they differ"):
         search(tmp_path / "photos")
