@@ -1,6 +1,7 @@
 """COCO segmentations: polygons or run lengths, checked, and as masks."""
 
 from itertools import cycle
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def mask_fault(segmentation: Any, width: int, height: int) -> str:
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str | list):
         return "is neither a list of polygons nor run lengths (size, counts)"
     if segmentation.get("size") != [height, width] or not all(type(side) is int for side in segmentation["size"]):
-        return f"has run lengths of size {segmentation.get('size')}, the image has [{height}, {width}]"
+        return f"has run lengths of size {brief(segmentation.get('size'))}, the image has [{height}, {width}]"
     counts = segmentation["counts"]
     if isinstance(counts, list):
         whole = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width

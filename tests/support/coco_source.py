@@ -39,7 +39,10 @@ class Source:
                 Image.new("RGB", (20, 10), colour).save(path / split / name)
 
     def prepare(self, **settings: object) -> PreparedData:
-        for split, instances in self.instances.items():
+        return self.prepare_these(self.instances, **settings)
+
+    def prepare_these(self, instances_of: dict[str, Instances], **settings: object) -> PreparedData:
+        for split, instances in instances_of.items():
             (self.path / f"{split}.json").write_text(json.dumps(instances))
         return self.prepare_as_it_is(**settings)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
@@ -49,12 +50,12 @@ class Split:
 
     def image_place(self, image: dict[str, Any]) -> str:
         """Where an image is described, for messages."""
-        return f"{self.file}: image {image['id']} ({image['file_name']})"
+        return f"{self.file}: image {brief(image['id'])} ({image['file_name']})"
 
     def annotation_place(self, annotation: dict[str, Any]) -> str:
         """Where an object is described, for messages."""
         image = self.images[annotation["image_id"]]
-        return f"{self.file}: annotation {annotation['id']} (image {image['file_name']})"
+        return f"{self.file}: annotation {brief(annotation['id'])} (image {image['file_name']})"
 
     def check_boxes(self) -> None:
         """Look at all boxes together, once the sizes of the images are known; raises MastError."""
@@ -120,7 +121,7 @@ def _cleaned(split: Split, classes: list[str], settings: InPlace) -> tuple[dict[
         if image is None:
             continue
         box, fault = _box(annotation["bbox"], image["width"], image["height"])
-        fault = f"bbox {annotation['bbox']} {fault}" if fault else _object_fault(annotation, image)
+        fault = f"bbox {brief(annotation['bbox'])} {fault}" if fault else _object_fault(annotation, image)
         if fault and settings.unreadable == "stop":
             turn = split.turned.get(annotation["image_id"])
             hint = "" if turn is None else f"; the image is turned by EXIF (orientation {turn}), see the key exif"
@@ -189,7 +190,7 @@ def _renumbered(split: Split, cleaned: list[dict[str, Any]]) -> list[dict[str, A
 def _object_fault(annotation: dict[str, Any], image: dict[str, Any]) -> str:
     """What is wrong with an object's `iscrowd` or segmentation ("" if nothing is)."""
     if is_crowd(annotation.get("iscrowd")) is None:
-        return f"iscrowd is {annotation['iscrowd']!r}, neither 0 nor 1"
+        return f"iscrowd is {brief(annotation['iscrowd'])}, neither 0 nor 1"
     if not annotation.get("segmentation"):
         return ""
     fault = mask_fault(annotation["segmentation"], image["width"], image["height"])

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mast.errors import visible
+
 NOTES: dict[str, str] = {
     "skipped": "images skipped, which cannot be read",
     "skipped_annotations": "annotations left out as unusable",
@@ -38,9 +40,5 @@ def lines(name: str, splits: dict[str, dict[str, int]], named: dict[str, dict[st
             if count := counts.get(key):
                 names = named.get(split, {}).get(key, [])
                 more = ", …" if count > 3 else ""
-                first = f" ({', '.join(map(_one_line, names[:3]))}{more})" if names else ""
+                first = f" ({', '.join(map(visible, names[:3]))}{more})" if names else ""
                 yield f"{name}, {split}: {meaning}: {count:,}{first}"
-
-
-def _one_line(name: str) -> str:
-    return name if name.isprintable() else ascii(name)

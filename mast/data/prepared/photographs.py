@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as brief
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,9 @@ def _check_size(place: str, image: dict[str, Any], facts: _Facts, exif: str) -> 
         try:
             given = side(image.get(name))
         except ValueError:
-            raise MastError(f"{place}: {name} is {image[name]!r}, not a number of pixels; its file has {own}") from None
+            raise MastError(
+                f"{place}: {name} is {brief(image[name])}, not a number of pixels; its file has {own}"
+            ) from None
         stated.append(own if given is None else given)
     if stated == actual:
         return
@@ -97,6 +100,5 @@ def _check_size(place: str, image: dict[str, Any], facts: _Facts, exif: str) -> 
         other = {"stored": "upright", "upright": "stored"}[exif]
         turned = facts.orientation in SIDEWAYS and stated == actual[::-1]
         hint = f", turned by EXIF (orientation {facts.orientation})" + (f"; set exif: {other}" if turned else "")
-    raise MastError(
-        f"{place} is stated to be {stated[0]} × {stated[1]} pixels, its file is {actual[0]} × {actual[1]}{hint}"
-    )
+    width, height = map(brief, stated)
+    raise MastError(f"{place} is stated to be {width} × {height} pixels, its file is {actual[0]} × {actual[1]}{hint}")

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, Literal
 
 import numpy as np
@@ -79,17 +80,17 @@ def _read(spec: CocoSplit) -> Split:
     needed = {"image_id": int | str, "category_id": int | str, "bbox": list}
     annotations = list(_by_id(file, "annotation", values["annotations"], needed).values())
     for annotation in annotations:
-        where = f"{file}: annotation {annotation['id']}"
+        where = f"{file}: annotation {brief(annotation['id'])}"
         if annotation["image_id"] not in images:
-            raise MastError(f"{where}: image_id {annotation['image_id']} is not in images")
+            raise MastError(f"{where}: image_id {brief(annotation['image_id'])} is not in images")
         if annotation["category_id"] not in names:
-            raise MastError(f"{where}: category_id {annotation['category_id']} is not in categories")
+            raise MastError(f"{where}: category_id {brief(annotation['category_id'])} is not in categories")
     finder = Finder()
     for key, image in images.items():
         found = finder.find(root / image["file_name"])
         if found is None:
             hint = finder.hint(root / image["file_name"])
-            raise MastError(f"{file}: image {key} names {image['file_name']!r}, which is not in {root}{hint}")
+            raise MastError(f"{file}: image {brief(key)} names {image['file_name']!r}, which is not in {root}{hint}")
         if found != root / image["file_name"]:
             image["file_name"] = Path(os.path.relpath(found, root)).as_posix()
     return _CocoFile(file, root, names, images, annotations)
@@ -121,13 +122,12 @@ def _class_names(file: Path, entries: list[Any]) -> dict[Id, str]:
     looks: dict[str, Id] = {}
     for key, name in names.items():
         if not seen(name):
-            raise MastError(f"{file}: category {key}: its name is empty; give it one")
+            raise MastError(f"{file}: category {brief(key)}: its name is empty; give it one")
         other = looks.setdefault(seen(name), key)
         if other != key:
             how = "" if names[other] == name else f" ({difference(names[other], name)})"
-            raise MastError(
-                f"{file}: two categories are called {name!r}, {other} and {key}{how}; give each its own name"
-            )
+            both = f"{brief(other)} and {brief(key)}"
+            raise MastError(f"{file}: two categories are called {name!r}, {both}{how}; give each its own name")
     return names
 
 
@@ -144,9 +144,9 @@ def _by_id(file: Path, kind: str, entries: list[Any], needed: dict[str, Any]) ->
             value = identity(value) if name.endswith("_id") else value
             if not isinstance(value, wanted):
                 kinds = "integer" if name.endswith("_id") else wanted.__name__
-                raise MastError(f"{file}: {kind} {key}: {name} is missing or not of type {kinds}")
+                raise MastError(f"{file}: {kind} {brief(key)}: {name} is missing or not of type {kinds}")
             entry[name] = value
         if key in keyed:
-            raise MastError(f"{file}: two entries of kind {kind} have the id {key}; give each its own")
+            raise MastError(f"{file}: two entries of kind {kind} have the id {brief(key)}; give each its own")
         keyed[key] = entry
     return keyed

@@ -331,3 +331,41 @@ def test_deep_images_are_seen_by_the_detector_as_they_were_prepared(source: Sour
     pixels = DetectionImages(data, "train")[0][0].numpy()
     np.testing.assert_allclose(pixels[0], values / 4095, atol=0.5 / 255 + 1e-6)
     assert data.mean == pytest.approx([pixels.mean()] * 3, abs=1e-5) and data.sha256 != full.sha256
+
+
+ODD = [
+    None,
+    True,
+    -1,
+    1.5,
+    float("inf"),
+    10**400,
+    "",
+    "x",
+    [],
+    [1, 1, 3, 3],
+    [[1e9] * 6],
+    {},
+    "\ud800",
+    "a.png\0",
+    "a\nb",
+]
+FIELDS = {
+    "images": ("id", "file_name", "width", "height"),
+    "annotations": ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"),
+    "categories": ("id", "name"),
+}
+
+
+@pytest.mark.parametrize(("part", "field"), [(part, field) for part, fields in FIELDS.items() for field in fields])
+def test_whatever_stands_in_a_field_it_is_put_in_order_or_one_line(source: Source, part: str, field: str) -> None:
+    for value in ODD:
+        changed = copy.deepcopy(source.instances)
+        changed["test"][part][0][field] = value
+        try:
+            data = source.prepare_these(changed)
+        except MastError as error:
+            assert "\n" not in str(error) and len(str(error)) < 400, str(error)[:400]
+        else:
+            assert by_another_scorer(data) == pytest.approx(100)
+            assert len([DetectionImages(data, "test")[position] for position in range(data.count("test"))]) == 2
