@@ -159,6 +159,8 @@ def _entry(
         "area": _area(annotation, box, counts),
         "iscrowd": is_crowd(annotation.get("iscrowd")),
     }
+    if annotation.get("difficult"):
+        entry["difficult"] = 1
     counts["replaced_iscrowd"] += type(annotation.get("iscrowd", 0)) is not int
     if annotation.get("segmentation"):
         entry["segmentation"] = annotation["segmentation"]
