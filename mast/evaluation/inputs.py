@@ -1,7 +1,7 @@
 """What a protocol is given, and what it gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,3 +68,6 @@ class Measured:
     """What else a reader needs to judge the numbers, e.g. the hash of a subset; no table shows it."""
     predictions: list[dict[str, Any]] | None = None
     """Of scenes: the detections, in COCO's result format."""
+    chance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Target → metric → percent that is reached without a look at the images, where that is known; tables then show
+    scores corrected for it too."""

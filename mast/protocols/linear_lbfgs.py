@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mast.errors import MastError
 from mast.evaluation.features_file import Split, select
 from mast.evaluation.inputs import FeatureInputs, Measured
-from mast.evaluation.metrics import classification_metrics, percentage
+from mast.evaluation.metrics import chance_levels, classification_metrics, percentage
 from mast.protocols import SplitProtocol
 from mast.settings import Count, Positive
 
@@ -61,7 +61,8 @@ class LinearProtocol(SplitProtocol):
             target: probe.metrics(column, len(classes))
             for column, (target, classes) in enumerate(inputs.features.classes.items())
         }
-        return Measured(metrics, {"train": len(split.train_features), "test": len(split.score_features)})
+        counts = {"train": len(split.train_features), "test": len(split.score_features)}
+        return Measured(metrics, counts, chance=chance_levels(inputs.features.classes, split.score_labels))
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

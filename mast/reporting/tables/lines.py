@@ -47,5 +47,7 @@ class ComparisonLine(NamedTuple):
     high: float
     bootstrap_low: float
     bootstrap_high: float
+    p: float
+    p_holm: float
     n: int
     seeds: str
