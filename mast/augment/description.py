@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from mast.augment.operations import AUGMENTATIONS
 from mast.augment.policy import Params, Policy
 
 HUE = 4
@@ -21,6 +22,23 @@ def describe_view(policy: Policy, name: str, params: Params) -> Tensor:
         return described
     centre = torch.where(_flipped(params), 1 - described[:, :1], described[:, :1])
     return torch.cat((centre, described[:, 1:]), dim=1)
+
+
+def colour_change(policy: Policy, images: Tensor, params: Params) -> Tensor:
+    """Mean of each channel of the moved images before jitter minus that after it, float32 [N, 3] on their device.
+
+    gmum/CASSLE, `ColorJitter` in transforms.py.
+
+    Args:
+        policy: the view's, with jitter.
+        images: float32 [N, 3, S, S] in [0, 1].
+        params: of these images.
+    """
+    geometric = {name: rows for name, rows in params.items() if AUGMENTATIONS[name].geometric}
+    moved = policy.identity(len(images)) | geometric
+    views = (policy.apply(images, each) for each in (moved, moved | {"jitter": params["jitter"]}))
+    before, after = (view.mean(dim=(2, 3)) for view in views)
+    return before - after
 
 
 def describe_difference(policy: Policy, name: str, a: Params, b: Params, circular_hue: bool = False) -> Tensor:

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from mast.learner import Learner
 
 
+CHANNELS = 3
+
+
 class CassleSpec(StrictModel):
     """What the projector is told; defaults are those of gmum/CASSLE's README.md."""
 
     condition: Annotated[tuple[AugmentationName, ...], Field(min_length=1)] = ("crop", "jitter", "grayscale", "blur")
     """Augmentations whose parameters it is told; each is one of the policy's."""
+    colour_change: bool = True
+    """Whether it is also told how jitter changed the mean of each channel (`color_diff` there)."""
     hidden: Count = 64
     """Width of the network that reads them, and of what it gives."""
     layers: Count = 6
@@ -42,6 +47,8 @@ class Cassle(vicreg.Vicreg):
                 raise ValueError(
                     f"cassle.condition: {name!r} is not in policy.augmentations; leave it out or add it there"
                 )
+        if spec.cassle.colour_change and "jitter" not in spec.policy.names:
+            raise ValueError("cassle.colour_change: 'jitter' is not in policy.augmentations; set it to false")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """A projector of features and described augmentations, and the network that reads the latter.
@@ -53,7 +60,7 @@ class Cassle(vicreg.Vicreg):
         from mast.models.projector import build_projector
 
         own, policy = self.spec.cassle, Policy(self.spec.policy, image_size=1)
-        numbers = self._describe(policy, policy.identity(1)).shape[1]
+        numbers = self._describe(policy, policy.identity(1)).shape[1] + (CHANNELS if own.colour_change else 0)
         return {
             "conditioned_projector": build_projector(features + own.hidden, self.spec.projector),
             "reader": build_mlp(numbers, own.hidden, own.hidden, own.layers, normalised=True),
@@ -71,8 +78,13 @@ class Cassle(vicreg.Vicreg):
     def _embed(self, learner: Learner, images: Tensor, params: Params) -> Tensor:
         import torch
 
+        from mast.augment.description import colour_change
+
         rows = learner.world.rows(len(images))
-        described = self._describe(learner.policy, params)[rows].to(images.device, non_blocking=True)
+        params_of_these = {name: values[rows] for name, values in params.items()}
+        described = self._describe(learner.policy, params_of_these).to(images.device, non_blocking=True)
+        if self.spec.cassle.colour_change:
+            described = torch.cat((described, colour_change(learner.policy, images, params_of_these)), dim=1)
         view = learner.view(images, params)
         with learner.autocast():
             features = learner.encoder(view)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from mast.augment.description import describe_difference, describe_view
+from mast.augment.description import colour_change, describe_difference, describe_view
 from mast.augment.pairing import COMPOSED, Pair, draw_pair
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
@@ -85,6 +85,20 @@ def test_a_view_is_described_as_it_is_seen(pair: Pair) -> None:
     )
     without = Policy(PolicySpec(augmentations=("crop",)), 224).identity(2)
     assert describe_view(POLICY, "crop", without).tolist() == [[0.5, 0.5, 1, 1]] * 2
+
+
+def test_the_change_of_colour_is_that_of_the_moved_image_under_jitter_alone() -> None:
+    policy = Policy(SPEC, 12)
+    images = torch.rand(6, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    params = policy.sample(6, 0, torch.Generator().manual_seed(1))
+    found = colour_change(policy, images, params)
+    for row in range(6):
+        own = {name: values[row : row + 1] for name, values in params.items()}
+        plain = policy.identity(1)
+        moved = policy.apply(images[row : row + 1], plain | {name: own[name] for name in ("crop", "flip")})
+        jittered = policy.apply(moved, plain | {"jitter": own["jitter"]})
+        torch.testing.assert_close(found[row], (moved.mean(dim=(0, 2, 3)) - jittered.mean(dim=(0, 2, 3))))
+    assert (found[params["jitter"][:, 0] == 0] == 0).all()
 
 
 def test_a_range_of_one_value_says_nothing() -> None:
