@@ -19,7 +19,7 @@ TINY = load_experiment(ROOT / "config/peers.yaml", {"scale": "tiny"})
 
 
 def test_every_method_that_trains_without_labels_is_tried() -> None:
-    used = {PEERS.runs[run].method for run in PEERS.studies["peers"].runs}
+    used = {PEERS.runs[run].method for run in PEERS.studies["methods"].runs}
     assert used == set(METHODS) - {"untrained", "supervised"}
 
 
