@@ -54,6 +54,11 @@ class RunFiles:
         return self.directory / "metrics.jsonl"
 
     @property
+    def events(self) -> Path:
+        """TensorBoard's event files, where `monitor.tensorboard` is set; not an output that rules declare."""
+        return self.directory / "tensorboard"
+
+    @property
     def record(self) -> Path:
         """What produced the other files, and their hashes."""
         return self.directory / "run.json"
@@ -78,6 +83,11 @@ class AnalysisFiles:
     def extremes(self) -> Path:
         """The images of lowest and of highest predicted uncertainty."""
         return self.directory / "extremes.npz"
+
+    @property
+    def pairs(self) -> Path:
+        """A few pairs of views as the run trains on them."""
+        return self.directory / "pairs.npz"
 
     @property
     def record(self) -> Path:

@@ -67,10 +67,9 @@ class AugSelf(vicreg.Vicreg):
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """VICReg's loss + Σ_k w_k · ½ [ℓ_k(a, b) + ℓ_k(b, a)], ℓ_k the loss of head k on views in this order."""
-        from mast.augment.pairing import COMPOSED
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, COMPOSED, generator)
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
         (features_a, own_a), (features_b, own_b) = (learner.embed(images, view) for view in (pair.a, pair.b))
         z_a, z_b = map(learner.world.gather, (own_a, own_b))
         plain = self.weighted(vicreg_terms(z_a, z_b), z_a)

@@ -28,10 +28,9 @@ class BarlowTwins(vicreg.Vicreg):
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """Σ_i (1 − C_ii)² + λ Σ_{i≠j} C_ij² of composed pairs."""
-        from mast.augment.pairing import COMPOSED
         from mast.objectives.contrastive import barlow_twins_terms
 
-        images, pair = learner.draw_pair(images, COMPOSED, generator)
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
         z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]) for view in (pair.a, pair.b))
         terms = barlow_twins_terms(z_a, z_b)
         loss = terms["invariance"] + self.spec.barlow_twins.redundancy * terms["redundancy"]

@@ -68,10 +68,9 @@ class Cassle(vicreg.Vicreg):
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """VICReg's terms of embeddings z = projector([features, reader(described parameters of the view)])."""
-        from mast.augment.pairing import COMPOSED
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, COMPOSED, generator)
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
         z_a, z_b = (learner.world.gather(self._embed(learner, images, view)) for view in (pair.a, pair.b))
         return self.weighted(vicreg_terms(z_a, z_b), z_a)
 

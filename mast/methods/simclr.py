@@ -30,10 +30,9 @@ class Simclr(vicreg.Vicreg):
         """NT-Xent of composed pairs."""
         from torch.nn import functional
 
-        from mast.augment.pairing import COMPOSED
         from mast.objectives.contrastive import nt_xent
 
-        images, pair = learner.draw_pair(images, COMPOSED, generator)
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
         z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]).float() for view in (pair.a, pair.b))
         loss = nt_xent(z_a, z_b, self.spec.simclr.temperature)
         spread = functional.normalize(z_a.detach(), dim=1) * z_a.shape[1] ** 0.5  # what collapse is read from, around 1

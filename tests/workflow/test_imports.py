@@ -14,7 +14,7 @@ LAYERS = (
     "augment objectives models data checkpoint distributed training",
     "evaluation learner methods protocols",
     "config",
-    "pretraining evaluation.run analysis reporting export preflight verify",
+    "api pretraining evaluation.run analysis reporting export preflight verify watch",
     "cli",
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer.split()}
@@ -25,6 +25,7 @@ BELOW_IN_LAYER = {
     ("objectives", "models"),
     ("methods", "learner"),
     ("protocols", "evaluation"),
+    ("pretraining", "analysis"),
 }
 """Neighbours of one layer of which one may use the other."""
 
