@@ -73,6 +73,15 @@ def read_image_table(file: Path, root: Path, path: str, targets: Sequence[str], 
     return ImageTable(files, labels, classes, splits)
 
 
+def columns_of(file: Path) -> list[str]:
+    """The columns of a `.csv`, `.tsv` or `.jsonl` file.
+
+    Raises:
+        MastError: the file cannot be read.
+    """
+    return list(_cells(file, "path"))
+
+
 def _cells(file: Path, path: str) -> pd.DataFrame:
     """The file as text: nothing is taken for a number, a date or a missing value."""
     if file.suffix not in FORMATS:
