@@ -11,9 +11,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
     parser = commands.add_parser("init", help="write a configuration for a folder of images, or for a list of them")
     parser.add_argument("images", type=Path, metavar="FOLDER", help="folder of images; or a .csv, .tsv, .jsonl, .txt")
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="YAML", help="file to write (default: <FOLDER's name>.yaml)"
-    )
+    parser.add_argument("-o", "--output", type=Path, metavar="YAML", help="file to write (default: the folder's name)")
     parser.add_argument("--minutes", type=float, default=10.0, help="that one training may take (default: 10)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the timing (default: 1)")
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")

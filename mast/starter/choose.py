@@ -39,8 +39,8 @@ class Choice:
 def choose(found: Findings, minutes: float) -> Choice:
     """Choose size, encoder, batch, precision and epochs for the machine at hand.
 
-    On a CPU the encoder is small and images have at most 64 pixels. A few steps are timed; then there are as many epochs,
-    between 20 and 400, as fit the minutes.
+    On a CPU the encoder is small and images have at most 64 pixels. A few steps are timed; then there are as many
+    epochs, between 20 and 400, as fit the minutes.
 
     Args:
         found: the images.

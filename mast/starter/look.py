@@ -58,7 +58,7 @@ def look(place: Path) -> Findings:
     notes = []
     if why is not None:
         settings["labels"] = "none"
-        notes.append(f"The images are taken as unlabeled. As classes they were not understood: {why}.")
+        notes.append(f"The images are taken as unlabeled. As classes they were not understood: {why.split(';')[0]}.")
     elif train.labels is not None and test is None:
         notes.append("There is no folder test, so the encoders cannot be evaluated on these images; see `labels`.")
     left_out = [*train.left_out, *(test.left_out if test else ())]
@@ -94,9 +94,8 @@ def _short_side(files: list[Path]) -> int:
             with Image.open(files[row]) as image:
                 sides.append(min(image.size))
         except OSError as error:
-            log.warning(
-                "%s: cannot be read (%s); mast prepare will stop there", files[row], " ".join(str(error).split())
-            )
+            reason = " ".join(str(error).split())
+            log.warning("%s: cannot be read (%s); mast prepare will stop there", files[row], reason)
     if not sides:
         raise MastError(f"{files[0]}: cannot be read, nor can any other of {len(files)} images that were tried")
     return int(np.median(sides))

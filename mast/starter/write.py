@@ -41,10 +41,10 @@ def _header(found: Findings, choice: Choice) -> str:
     facts = [
         f"Data      {found.train:,} images to train on{tested}, {kinds}; half of them have a short side of "
         f"{found.short_side} pixels or more.",
-        f"Time      About {_minutes(choice.minutes)} for each training on {machine}: {choice.images_per_second:,.0f} images/s "
-        "were measured. Fewer `epochs` take less.",
-        "Expect    Losses that fall and level off, and no sign of collapse (mast watch). Settings are a start, not tuned "
-        "on these images.",
+        f"Time      About {_minutes(choice.minutes)} for each training on {machine}, where "
+        f"{choice.images_per_second:,.0f} images/s were measured. Fewer `epochs` take less.",
+        "Expect    Losses that fall and level off, and no sign of collapse (mast watch). These settings are a start, not "
+        "tuned on these images.",
     ]
     lines = [line for fact in facts for line in wrap(fact, 116, subsequent_indent=" " * 10)]
     return head + "\n".join(f"# {line}" for line in lines)
@@ -53,7 +53,7 @@ def _header(found: Findings, choice: Choice) -> str:
 def _pretrain(choice: Choice) -> str:
     why = {
         "encoder": "a small one, for a CPU" if choice.gpu is None else None,
-        "policy": "crop, flip, colour jitter, grayscale, blur; leave out what would erase what you care for",
+        "policy": "leave out what erases what you care for",
         "epochs": "longer is better, up to several hundred",
         "precision": "bf16 where the GPU has it: twice as fast" if choice.gpu else None,
     }
