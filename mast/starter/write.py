@@ -43,7 +43,7 @@ def _header(found: Findings, choice: Choice) -> str:
         f"{found.short_side} pixels or more.",
         f"Time      About {_minutes(choice.minutes)} for each training on {machine}, where "
         f"{choice.images_per_second:,.0f} images/s were measured. Fewer `epochs` take less.",
-        "Expect    Losses that fall and level off, and no sign of collapse (mast watch). These settings are a start, not "
+        "Expect    Losses that fall and level off, and no sign of collapse (mast watch). Settings are a start, not "
         "tuned on these images.",
     ]
     lines = [line for fact in facts for line in wrap(fact, 116, subsequent_indent=" " * 10)]
