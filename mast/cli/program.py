@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import mast
 from mast.errors import MastError
+from mast.memory import shortage
 from mast.runtime import set_up_process
 
 EXIT_ERROR = 2
@@ -45,6 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return chosen.execute(chosen) or 0
     except MastError as error:
         print(f"mast: error: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    except (RuntimeError, MemoryError) as error:
+        if (reason := shortage(error)) is None:
+            raise
+        print(f"mast: error: not enough memory ({reason}); give more, or less to do at a time", file=sys.stderr)
         return EXIT_ERROR
     except OSError as error:
         reason = error.strerror or str(error)  # numpy reports a full disk in words of its own

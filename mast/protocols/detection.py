@@ -7,6 +7,7 @@ from pydantic import Field
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
+from mast.memory import memory_for
 from mast.protocols import Protocol
 from mast.settings import Count, NonNegative, Positive
 
@@ -100,8 +101,9 @@ class DetectionProtocol(Protocol):
         torch.manual_seed(inputs.seed)
         detector = Detector(encoder, train.classes, *normalisation(metadata), self).to(inputs.device)
         training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
-        training.run(inputs.saved(self))
-        predictions = detect(detector, test, self.batch_size, inputs.device)
+        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in fp32", "choose fewer"):
+            training.run(inputs.saved(self))
+            predictions = detect(detector, test, self.batch_size, inputs.device)
         metrics = {"box": average_precision(test.coco, predictions)}
         if self.masks:
             metrics["mask"] = average_precision(test.coco, predictions, "mask")
