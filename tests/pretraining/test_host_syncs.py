@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import mast
 from mast.checkpoint import Checkpoints
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
@@ -100,6 +101,14 @@ def test_what_a_step_draws_is_copied_at_once_and_not_waited_for(method: str, cop
     with Copies() as counted:
         learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
     assert (counted.all, counted.waits) == (copies, 0)
+
+
+def test_pairs_for_a_loop_of_ones_own_are_not_waited_for() -> None:
+    """Two copies of each view, and two more: of the normalisation, and of what differs."""
+    images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
+    with Copies() as counted:
+        mast.PairedAugmentation(SIZE, augmentations="mast15")(images)
+    assert (counted.all, counted.waits) == (6, 0)
 
 
 class Counter(TorchDispatchMode):
