@@ -1,4 +1,4 @@
-"""Ten steps on the device against the CPU, from the same weights and with the same draws."""
+"""Ten steps (of the tiny case two) on the device against the CPU, from the same weights and with the same draws."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,6 @@ from mast.learner import Learner
 from mast.methods import Outcome
 from mast.pretraining.trainee import Pretraining
 
-STEPS = 10
 LEVEL = 1 / 255
 FEW = 1e-4
 """Share of the values of MAST-15's views that may differ by more: a value between two of 8 bits is rounded either way,
@@ -31,7 +30,7 @@ class Seen:
 
 
 def measure(bench: Bench) -> Section:
-    section = Section("agreement", f"{STEPS} steps in fp32 without TF32; the device's network sees the CPU's views.")
+    section = Section("agreement", f"{bench.checked.steps} steps in fp32 without TF32, on the CPU's views.")
     with exact_float32():
         for name in METHODS_AND_SETS:
             views, terms, gradients = (max(errors) for errors in zip(*_errors(bench, name), strict=True))
@@ -48,14 +47,14 @@ def measure(bench: Bench) -> Section:
 def _errors(bench: Bench, name: str) -> Iterator[tuple[float, float, float]]:
     """Of each step: the error of views, terms and gradients."""
     case = bench.checked
-    spec = settings(case, name, log_every=2 * STEPS)
+    spec = settings(case, name, log_every=2 * case.steps)
     with (
-        training(spec, case, torch.device("cpu"), STEPS) as reference,
-        training(spec, case, bench.device, STEPS) as tested,
+        training(spec, case, torch.device("cpu"), case.steps) as reference,
+        training(spec, case, bench.device, case.steps) as tested,
     ):
         expected, found = _watch(reference.learner), _watch(tested.learner)
         _show_views_of(expected, tested.learner, found)
-        for step in range(STEPS):
+        for step in range(case.steps):
             tested.learner.load_state_dict(reference.learner.state_dict())
             for training_ in (reference, tested):
                 training_.step(step)

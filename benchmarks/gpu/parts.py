@@ -23,7 +23,8 @@ class Part:
 
 
 def _step(case: str, precision: str, seconds: float, **options: Any) -> Part:
-    about = f"a whole step, {case} in {precision}: lightly, bare forward + backward, MAST, memory"
+    how, peer = ("compiled", "not compiled") if options else (precision, "lightly")
+    about = f"a whole step, {case}, {how}: against {peer} and the bare forward + backward"
     return Part("step", about, seconds, options={"name": case, "precision": precision, **options})
 
 

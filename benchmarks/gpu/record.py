@@ -38,7 +38,8 @@ class Record:
         self.folder, self.machine = folder, machine(bench)
         self.outcomes: dict[str, Outcome] = {}
         if keep and (folder / "gpu.json").exists():
-            self.outcomes = {name: _outcome(values) for name, values in read_json(folder / "gpu.json")["parts"].items()}
+            earlier = read_json(folder / "gpu.json")["parts"]
+            self.outcomes = {name: _outcome(earlier[name]) for name in PARTS if name in earlier}
 
     def add(self, name: str, outcome: Outcome) -> None:
         """Take in a part's outcome and write everything."""

@@ -25,7 +25,7 @@ CPU = Bench(torch.device("cpu"), 1, tiny=True)
 TINY = ("--device", "cpu", "--tiny")
 
 
-@pytest.mark.slow
+@pytest.mark.slow(minutes=1)
 def test_every_part_runs_in_miniature_on_a_cpu(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", *TINY, "--output", str(tmp_path)]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
