@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from mast.errors import MastError
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
-"""What torch writes: its allocators on GPUs and CPUs, CUDA itself, cuBLAS; none of them has an exception of its own."""
+"""What torch writes: its allocators on GPUs and CPUs, CUDA itself, cuBLAS. Not all have an exception of their own."""
 
 
 @contextmanager
