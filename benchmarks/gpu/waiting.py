@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import mast
 from benchmarks.gpu.bench import Bench
-from benchmarks.gpu.learners import build, settings, training
+from benchmarks.gpu.learners import METHODS_AND_SETS, build, settings, training
 from benchmarks.result import Section, Target
 
 WARM_UP, STEPS = 3, 5
@@ -32,17 +32,22 @@ RUNS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 def measure(bench: Bench) -> Section:
     how = "under torch.cuda.set_sync_debug_mode('error')" if bench.on_gpu else "of tensors without values"
     section = Section("waiting", f"{STEPS} steps {how}; copies from pageable memory count too.")
-    for name, precision, changes in RUNS if bench.on_gpu else RUNS[:4]:
-        waits = _on_gpu(bench, name, precision, changes) if bench.on_gpu else _on_meta(bench, name)
-        optimizer = changes.get("optimizer", {}).get("name", "lars")
-        case = f"{name}, {precision}, {optimizer}" + "".join(f", {key}" for key in changes if key != "optimizer")
+    for case, waits in _on_gpu(bench) if bench.on_gpu else _on_meta(bench):
         for place in dict.fromkeys(waits):
             section.add(case, place, waits.count(place), "waits")
         section.targets.append(Target(f"waits, {case}", len(waits), 0, False, ""))
     return section
 
 
-def _on_gpu(bench: Bench, name: str, precision: str, changes: dict[str, Any]) -> list[str]:
+def _on_gpu(bench: Bench) -> Iterator[tuple[str, list[str]]]:
+    """What was trained, and where it waited."""
+    for name, precision, changes in RUNS:
+        optimizer = changes.get("optimizer", {}).get("name", "lars")
+        others = "".join(f", {key}" for key in changes if key != "optimizer")
+        yield f"{name}, {precision}, {optimizer}{others}", waits_of_steps(bench, name, precision, changes)
+
+
+def waits_of_steps(bench: Bench, name: str, precision: str, changes: dict[str, Any]) -> list[str]:
     """Where the steps waited."""
     case = bench.checked
     spec = settings(case, name, precision, log_every=1000, **changes)
@@ -61,16 +66,17 @@ def _on_gpu(bench: Bench, name: str, precision: str, changes: dict[str, Any]) ->
     return copies.waits
 
 
-def _on_meta(bench: Bench, name: str) -> list[str]:
-    """Where forward and backward would wait, told by tensors without values: whatever reads one raises."""
+def _on_meta(bench: Bench) -> Iterator[tuple[str, list[str]]]:
+    """The same of forward and backward, told by tensors without values: whatever reads one raises."""
     case = bench.checked
-    learner = build(settings(case, name), case, torch.device("meta")).train()
-    learner.autocast = nullcontext  # torch.autocast does not know this device
     images = torch.empty(case.batch, 3, case.size, case.size, dtype=torch.uint8, device="meta")
     labels = torch.empty(case.batch, 2, dtype=torch.int64, device="meta")
-    with Copies() as copies:
-        learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
-    return copies.waits
+    for name in METHODS_AND_SETS:
+        learner = build(settings(case, name), case, torch.device("meta")).train()
+        learner.autocast = nullcontext  # torch.autocast does not know this device
+        with Copies() as copies:
+            learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
+        yield f"{name}, forward and backward", copies.waits
 
 
 @contextmanager
