@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import mast
@@ -15,6 +16,7 @@ from benchmarks.gpu.learners import METHODS_AND_SETS, build, settings, training
 from benchmarks.result import Section, Target
 
 WARM_UP, STEPS = 3, 5
+LISTS = {torch.tensor, torch.as_tensor, torch.Tensor.new_tensor}
 COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
 
 RUNS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -74,7 +76,7 @@ def _on_meta(bench: Bench) -> Iterator[tuple[str, list[str]]]:
     for name in METHODS_AND_SETS:
         learner = build(settings(case, name), case, torch.device("meta")).train()
         learner.autocast = nullcontext  # torch.autocast does not know this device
-        with Copies() as copies:
+        with Copies() as copies, Lists(copies.waits):
             learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
         yield f"{name}, forward and backward", copies.waits
 
@@ -106,6 +108,22 @@ class Copies(TorchDispatchMode):
             blocks = not (keywords.get("non_blocking") or (len(arguments) > 2 and arguments[2]))
             if source.device.type == "cpu" and result.device.type != "cpu" and (pageable or blocks):
                 self.waits.append(place_in_package(traceback.extract_stack()))
+        return result
+
+
+class Lists(TorchFunctionMode):
+    """Notes lists of numbers that become tensors of another device than the CPU: for these the host waits too."""
+
+    def __init__(self, waits: list[str]) -> None:
+        super().__init__()
+        self.waits = waits
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Sequence[type], arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
+        result = function(*arguments, **(keywords or {}))
+        if function in LISTS and result.device.type != "cpu":
+            self.waits.append(place_in_package(traceback.extract_stack()))
         return result
 
 

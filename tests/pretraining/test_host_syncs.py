@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import mast
@@ -23,6 +24,7 @@ from mast.settings import parse
 from mast.training import train
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.equal.default}
+LISTS = {torch.tensor, torch.as_tensor, torch.Tensor.new_tensor}
 COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
 SIZE, BATCH = 16, 8
 
@@ -92,23 +94,44 @@ class Copies(TorchDispatchMode):
         return result
 
 
+class Lists(TorchFunctionMode):
+    """Counts lists of numbers that become tensors of another device than the CPU: for these the host waits too."""
+
+    waits = 0
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Sequence[type], arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
+        result = function(*arguments, **(keywords or {}))
+        self.waits += function in LISTS and result.device.type != "cpu"
+        return result
+
+
+def test_lists_that_would_be_waited_for_are_seen() -> None:
+    with Lists() as counted:
+        torch.empty(1, device="meta").new_tensor([1.0])
+        torch.tensor([1.0], device="meta")
+        torch.tensor([1.0])
+    assert counted.waits == 2
+
+
 @pytest.mark.parametrize(("method", "copies"), [("vicreg", 4), ("mast", 5), ("supervised", 2)])
 def test_what_a_step_draws_is_copied_at_once_and_not_waited_for(method: str, copies: int) -> None:
     """Of each view two copies, positions and values; of MAST's pairs one more."""
     learner = build(method).to("meta").train()
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
     labels = torch.empty(BATCH, 2, dtype=torch.int64, device="meta")
-    with Copies() as counted:
+    with Copies() as counted, Lists() as lists:
         learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
-    assert (counted.all, counted.waits) == (copies, 0)
+    assert (counted.all, counted.waits, lists.waits) == (copies, 0, 0)
 
 
 def test_pairs_for_a_loop_of_ones_own_are_not_waited_for() -> None:
     """Two copies of each view, and two more: of the normalisation, and of what differs."""
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
-    with Copies() as counted:
+    with Copies() as counted, Lists() as lists:
         mast.PairedAugmentation(SIZE, augmentations="mast15")(images)
-    assert (counted.all, counted.waits) == (6, 0)
+    assert (counted.all, counted.waits, lists.waits) == (6, 0, 0)
 
 
 class Counter(TorchDispatchMode):
