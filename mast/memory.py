@@ -10,7 +10,7 @@ _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS
 
 
 @contextmanager
-def memory_for(what: str, remedy: str) -> Iterator[None]:
+def memory_for(what: str, remedy: str = "choose fewer, or give the job more") -> Iterator[None]:
     """Within the block, memory that does not suffice is a MastError: `what` does not fit, and `remedy` is what to do.
 
     Raises:

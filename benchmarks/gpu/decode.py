@@ -26,9 +26,8 @@ def measure(bench: Bench) -> Section:
     count = case.batch if bench.tiny else FILES
     with tempfile.TemporaryDirectory() as folder:
         paths = np.array([_write(Path(folder), number) for number in range(count)])
-        batches = TrainingBatches(
-            IndexedImages(Path(folder), paths, case.size, bench.cores), None, case.batch, 0, bench.on_gpu
-        )
+        images = IndexedImages(Path(folder), paths, case.size, bench.cores)
+        batches = TrainingBatches(images, None, case.batch, 0, pin_memory=bench.on_gpu)
         batches.batch(0, 0)
         before = bench.clock()
         steps = range(1, 1 + (1 if bench.tiny else BATCHES))

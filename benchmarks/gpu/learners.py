@@ -64,7 +64,11 @@ def training(spec: PretrainSpec, case: Case, device: torch.device, steps: int) -
     images = random_images(steps * case.batch, case.size)
     labels = np.stack([np.arange(len(images)) % classes for classes in CLASSES], axis=1)
     batches = TrainingBatches(
-        images, labels if METHODS[spec.method].NEEDS_LABELS else None, case.batch, 0, device.type == "cuda"
+        images,
+        labels if METHODS[spec.method].NEEDS_LABELS else None,
+        *(case.batch, 0),
+        parts=spec.accumulate,
+        pin_memory=device.type == "cuda",
     )
     with tempfile.TemporaryDirectory() as folder:
         log, checkpoints = MetricsLog(Path(folder, "metrics.jsonl")), Checkpoints(Path(folder, "checkpoints"), {})

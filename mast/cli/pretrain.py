@@ -14,6 +14,7 @@ from mast.cli.options import (
     experiment,
     known,
     path,
+    warn,
 )
 from mast.runtime import choose_device
 from mast.settings import parse_spec
@@ -25,6 +26,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(parser)
     add_names(parser, "run", "seed", required=True)
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
+    parser.add_argument("--monitor", metavar="JSON", default="{}", help="with --spec: what is looked at on the way")
     add_process(parser)
     parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
     parser.set_defaults(execute=_pretrain)
@@ -33,19 +35,23 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _pretrain(arguments: argparse.Namespace) -> None:
     if arguments.spec is None:
         known(experiment(arguments).runs, "run", arguments.run)
-        spec = experiment(arguments).pretrain_spec(arguments.run)
+        spec, monitor = experiment(arguments).pretrain_spec(arguments.run), experiment(arguments).monitor
     else:
+        from mast.config.monitor import MonitorSpec
         from mast.config.pretrain import PretrainSpec
 
-        spec = parse_spec(PretrainSpec, arguments.spec)
+        spec, monitor = parse_spec(PretrainSpec, arguments.spec), parse_spec(MonitorSpec, arguments.monitor)
     data = path(arguments, "data", PLACES.data("{dataset}").directory)
     output = path(arguments, "output", PLACES.run(*OF_RUN).directory)
     device = choose_device(arguments.gpus)
     if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
         _become_torchrun(arguments.gpus)
+    from mast.preflight.doubts import of_run
     from mast.pretraining.run import pretrain
 
-    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads)
+    if os.environ.get("RANK", "0") == "0":
+        warn(f"{key}: {line}" for key, line in of_run(spec))
+    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads, monitor)
 
 
 def _become_torchrun(processes: int) -> None:

@@ -48,6 +48,18 @@ def decode(path: Path, upright: bool = True) -> Image.Image:
         return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
 
 
+def decode_again(path: Path, upright: bool = True) -> Image.Image:
+    """`decode` of a file that could be read when the data were prepared.
+
+    Raises:
+        UnreadableImageError: see `decode`.
+    """
+    try:
+        return decode(path, upright)
+    except UnreadableImageError as error:
+        raise UnreadableImageError(f"{error}; put the file back as it was, or prepare the data again") from None
+
+
 def measure(path: Path) -> tuple[int, int, int]:
     """Width and height in pixels, and size of the file in bytes; only the head of the file is read.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, RandomSampler
 
-from mast.data.decode import decode
+from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
 from mast.data.segmentation import object_mask
 from mast.errors import MastError
@@ -26,7 +26,8 @@ Example = tuple[Tensor, Target, int]
 class DetectionImages(Dataset[Example]):
     """The images of one split with their objects, read from the prepared arrays or from where the images stay.
 
-    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`).
+    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`). VOC's
+    difficult objects are crowds there that are learned from.
     """
 
     def __init__(self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False) -> None:
@@ -36,6 +37,8 @@ class DetectionImages(Dataset[Example]):
             MastError: the data set has no annotations, a category outside its classes, or, where `masks` are wanted,
                 an object without segmentation.
         """
+        self.place = task.path
+        """Of the prepared data, for messages."""
         self._masks = masks
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
@@ -52,7 +55,7 @@ class DetectionImages(Dataset[Example]):
                     f"{task.path}: {split} annotation {annotation['id']} has no segmentation; annotate every object's "
                     "mask, or choose a protocol with masks: false"
                 )
-            if not annotation["iscrowd"]:
+            if not annotation["iscrowd"] or annotation.get("difficult"):
                 self._boxes[annotation["image_id"]].append(annotation)
         images = self.coco["images"]
         self._images = [image for image in images if self._boxes[image["id"]]] if annotated_only else images
@@ -67,7 +70,11 @@ class DetectionImages(Dataset[Example]):
         return len(self._images)
 
     def __getitem__(self, position: int) -> Example:
-        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations."""
+        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
+
+        Raises:
+            UnreadableImageError: its file is missing or damaged.
+        """
         image = self._images[position]
         pixels = torch.from_numpy(self._read(image)).permute(2, 0, 1).float() / 255
         annotations = self._boxes[image["id"]]
@@ -84,7 +91,7 @@ class DetectionImages(Dataset[Example]):
     def _read(self, image: dict[str, Any]) -> np.ndarray:
         if self._pixels is not None:
             return np.array(self._pixels[image["id"]])
-        return np.array(decode(Path(self.coco["images_root"]) / image["file_name"], upright=False))
+        return np.array(decode_again(Path(self.coco["images_root"]) / image["file_name"], upright=False))
 
 
 class ShuffledOrder(RandomSampler):

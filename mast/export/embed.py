@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mast.data.decode import SUFFIXES, decode, map_files, square
+from mast.data.decode import SUFFIXES, UnreadableImageError, decode, map_files, square
 from mast.errors import MastError
 from mast.evaluation.features import encode
 from mast.files import atomic_path, read_json
@@ -60,7 +60,10 @@ def _encoder(given: Path, size: int | None) -> tuple[Path, int]:
 
 
 def _square(file: Path, size: int) -> np.ndarray:
-    return square(decode(file), size)
+    try:
+        return square(decode(file), size)
+    except UnreadableImageError as error:
+        raise MastError(f"{error}; repair or remove it") from None
 
 
 def _batches(rows: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.decode import decode, square
+from mast.data.decode import decode_again, square
 
 
 class IndexedImages:
@@ -50,4 +50,4 @@ class IndexedImages:
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
-        return square(decode(self._root / os.fsdecode(path)), self._size)
+        return square(decode_again(self._root / os.fsdecode(path)), self._size)
