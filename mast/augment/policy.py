@@ -1,13 +1,16 @@
 """A policy: augmentations in a fixed order, their parameters drawn for a whole batch, and their application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
+from itertools import islice
 
 import torch
 from torch import Generator, Tensor
 
 from mast.augment import geometric
 from mast.augment.settings import PolicySpec
+from mast.augment.transfer import send
 
 Params = dict[str, Tensor]
 """For each augmentation float32 [N, 1 + P] on the CPU: whether it is applied (0 or 1), then its P values.
@@ -98,20 +101,24 @@ class Policy:
         """
         if images.shape[1:] != (3, self.image_size, self.image_size):
             raise ValueError(f"images of shape {tuple(images.shape)}, but the policy is for {self.image_size} pixels")
-        images = self._warp(unit_float(images), params)
-        for name, one in self._photometric.items():
-            rows = params[name]
-            images = _on_rows(one.change, images, rows[:, 0] > 0, rows[:, 1:].unbind(1))
+        changes = _sent([change for change in self._changes(params) if len(change.rows)], images.device)
+        images = unit_float(images)
+        if not changes or len(changes[0].rows) < len(images):
+            images = images.clone()
+        for change in changes:
+            images = change.of(images)
         return images
 
-    def _warp(self, images: Tensor, params: Params) -> Tensor:
-        """The geometric augmentations in one resampling; a new tensor."""
+    def _changes(self, params: Params) -> list["_Change"]:
+        """The geometric augmentations in one resampling, then the photometric ones."""
+        photometric = [(one, params[name]) for name, one in self._photometric.items()]
+        changes = [_change(one.change, rows[:, 0] > 0, rows[:, 1:].unbind(1)) for one, rows in photometric]
         if not self._geometric:
-            return images.clone()
+            return changes
         moved = torch.stack([params[name][:, 0] > 0 for name in self._geometric]).any(dim=0)
         maps = reduce(torch.matmul, [one.maps(params[name]) for name, one in self._geometric.items()])
         warp = partial(geometric.warp, beyond=bool(geometric.leaves_image(maps).any()))
-        return _on_rows(warp, images if moved.all() else images.clone(), moved, (maps,))
+        return [_change(warp, moved, (maps,)), *changes]
 
     def _identity(self, name: str) -> Tensor:
         """The row [1, 1 + P] with which augmentation `name` is not applied."""
@@ -125,22 +132,40 @@ class Policy:
         return torch.where(acts.unsqueeze(1), on, off)
 
 
+@dataclass(frozen=True)
+class _Change:
+    """What happens to some images of a batch."""
+
+    function: Callable[..., Tensor]
+    """Changed images from images and arguments; it leaves its images as they are."""
+    rows: Tensor
+    """int64: positions of the images."""
+    arguments: Sequence[Tensor]
+    """A row for each of these images."""
+
+    def of(self, images: Tensor) -> Tensor:
+        """The images with these changed, in place or all of them anew."""
+        if len(self.rows) == len(images):
+            return self.function(images, *self.arguments)
+        return images.index_copy_(0, self.rows, self.function(images.index_select(0, self.rows), *self.arguments))
+
+
+def _change(function: Callable[..., Tensor], chosen: Tensor, arguments: Sequence[Tensor]) -> _Change:
+    """For the chosen images, bool [N]; arguments have a row for each of the N."""
+    rows = chosen.nonzero().squeeze(1)
+    return _Change(function, rows, [argument[rows] for argument in arguments])
+
+
+def _sent(changes: Sequence[_Change], device: torch.device) -> list[_Change]:
+    """The same changes, with rows and arguments on the images' device."""
+    tensors = iter(send([tensor for change in changes for tensor in (change.rows, *change.arguments)], device))
+    return [_Change(change.function, next(tensors), list(islice(tensors, len(change.arguments)))) for change in changes]
+
+
 def unit_float(images: Tensor) -> Tensor:
     """Images [N, 3, H, W], uint8 or float in [0, 1], as float32 in [0, 1] with contiguous channel planes."""
     planes = images.to(torch.float32, memory_format=torch.contiguous_format)
     return planes if images.is_floating_point() else planes.div_(255)
-
-
-def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
-    """`function(images, *arguments)` for the chosen rows (bool [N] on the CPU), the others as they are."""
-    rows = chosen.nonzero().squeeze(1)
-    if len(rows) == 0:
-        return images
-    arguments = [argument[rows].to(images.device, non_blocking=True) for argument in arguments]
-    if len(rows) == len(images):
-        return function(images, *arguments)
-    rows = rows.to(images.device, non_blocking=True)
-    return images.index_copy_(0, rows, function(images.index_select(0, rows), *arguments))
 
 
 def _per_view(probability: float | tuple[float, float]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import mast
 from mast.errors import MastError
+from mast.memory import shortage
 from mast.runtime import set_up_process
 
 EXIT_ERROR = 2
@@ -69,13 +70,7 @@ def _failed(message: str) -> int:
 
 def _memory_ran_out(error: Exception) -> bool:
     """Whether the system, numpy, or torch on a CPU or GPU, has reported so."""
-    if isinstance(error, OSError):
-        return error.errno == errno.ENOMEM
-    return (
-        isinstance(error, MemoryError)
-        or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
-    )
+    return error.errno == errno.ENOMEM if isinstance(error, OSError) else shortage(error) is not None
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

@@ -19,26 +19,39 @@ class Lars(torch.optim.Optimizer):
         defaults = {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": 0.0, "adapt": True}
         super().__init__(groups, defaults)
 
+        self._step_supports_amp_scaling = True  # GradScaler then gives its scale to `step`, and reads nothing itself
+
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient.
+
+        From a torch.amp.GradScaler come `grad_scale`, by which gradients are too large, and `found_inf`, 1 where one of
+        them is not finite and nothing may change: tensors that stay on their device, so that a step never waits for it.
+        """
+        scale, overflow = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if parameters:
-                gradients = _decayed(parameters, group["weight_decay"])
+                gradients = _unscaled([parameter.grad for parameter in parameters], scale)
+                gradients = _decayed(parameters, gradients, group["weight_decay"])
                 if group["adapt"]:
                     gradients = _adapted(parameters, gradients, group["trust"])
-                torch._foreach_add_(parameters, self._momentum(parameters, gradients, group), alpha=-group["lr"])
+                buffers = self._momentum(parameters, gradients, group, overflow)
+                torch._foreach_add_(parameters, _unless(overflow, buffers), alpha=-group["lr"])
 
-    def _momentum(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        """The running sum of gradients, begun with the first."""
+    def _momentum(
+        self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any], overflow: Tensor | None
+    ) -> list[Tensor]:
+        """The running sum of gradients, begun with the first; as it was where `overflow` says so."""
         if group["momentum"] == 0:
             return gradients
+        gradients = _unless(overflow, gradients)
         states = [self.state[parameter] for parameter in parameters]
         begun = [place for place, state in enumerate(states) if state]
         if begun:
             buffers = [states[place]["momentum_buffer"] for place in begun]
-            torch._foreach_mul_(buffers, group["momentum"])
+            kept = group["momentum"] if overflow is None else torch.where(overflow > 0, 1.0, group["momentum"])
+            torch._foreach_mul_(buffers, kept)
             torch._foreach_add_(buffers, [gradients[place] for place in begun])
         for state, gradient in zip(states, gradients, strict=True):
             if not state:
@@ -46,9 +59,17 @@ class Lars(torch.optim.Optimizer):
         return [state["momentum_buffer"] for state in states]
 
 
-def _decayed(parameters: list[Tensor], weight_decay: float) -> list[Tensor]:
+def _unscaled(gradients: list[Tensor], scale: Tensor | None) -> list[Tensor]:
+    return gradients if scale is None else list(torch._foreach_mul(gradients, scale.double().reciprocal().float()))
+
+
+def _unless(overflow: Tensor | None, tensors: list[Tensor]) -> list[Tensor]:
+    """The tensors, or zeros after an overflow."""
+    return tensors if overflow is None else [torch.where(overflow > 0, 0.0, tensor) for tensor in tensors]
+
+
+def _decayed(parameters: list[Tensor], gradients: list[Tensor], weight_decay: float) -> list[Tensor]:
     """The gradients, with weight decay added."""
-    gradients = [parameter.grad for parameter in parameters]
     return list(torch._foreach_add(gradients, parameters, alpha=weight_decay)) if weight_decay else gradients
 
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
+from mast.memory import memory_for
 from mast.protocols import PlannedTask, Protocol
 from mast.settings import Count, NonNegative, Positive
 
@@ -155,8 +156,9 @@ class DetectionProtocol(Protocol):
         torch.manual_seed(inputs.seed)
         detector = Detector(encoder, train.classes, *normalisation(metadata), self).to(inputs.device)
         training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
-        training.run(inputs.saved(self))
-        predictions = detect(detector, test, self.batch_size, inputs.device)
+        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in fp32"):
+            training.run(inputs.saved(self))
+            predictions = detect(detector, test, self.batch_size, inputs.device)
         score = voc07_average_precision if self.score == "voc07" else average_precision
         metrics = {"box": score(test.coco, predictions)}
         if self.masks:

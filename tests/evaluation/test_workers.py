@@ -113,7 +113,9 @@ def test_memory_that_a_worker_does_not_get_is_named(
 ) -> None:
     in_workers(monkeypatch, no_memory, "test/0.png")
     assert evaluate() == 2
-    assert one_line(capsys).startswith("mast: error: out of memory; give the job more")
+    line = one_line(capsys)
+    assert line.startswith("mast: error: protocols.boxes.batch_size: 2 images in fp32: does not fit into memory")
+    assert line.endswith("; choose fewer, or give the job more")
 
 
 @pytest.mark.parametrize(

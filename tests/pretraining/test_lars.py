@@ -1,10 +1,13 @@
 """LARS against VICReg's rule written out in float64, and against timm's where the two rules are the same."""
 
 import copy
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import timm.optim
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mast.config.pretrain import OptimizerSpec
 from mast.models.masks import Masks
@@ -120,3 +123,49 @@ def test_its_state_survives_being_saved() -> None:
     other.step()
     for first, second in zip(own, twin, strict=True):
         assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_with_a_loss_scale_each_step_is_that_without_and_an_overflow_changes_nothing(momentum: float) -> None:
+    scaled, plain = weights(), weights()
+    optimizers = [Lars([{"params": w, "weight_decay": 0.01}], 0.5, momentum, trust=0.02) for w in (scaled, plain)]
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    generator = torch.Generator().manual_seed(1)
+    for step in range(5):
+        overflows = step in (0, 3)
+        scale = scaler.scale(torch.ones(())).item()
+        for first, second in zip(scaled, plain, strict=True):
+            second.grad = torch.randn(first.shape, generator=generator)
+            first.grad = second.grad * (torch.inf if overflows else scale)
+        scaler.step(optimizers[0])
+        scaler.update()
+        if not overflows:
+            optimizers[1].step()
+        assert scaler.get_scale() == (scale / 2 if overflows else scale)
+        for first, second in zip(scaled, plain, strict=True):
+            assert torch.equal(first, second)
+
+
+def test_a_loss_scale_is_not_read_by_the_host() -> None:
+    own = weights()
+    optimizer = Lars([{"params": own, "weight_decay": 0.01}], lr=0.5, momentum=0.9, trust=0.02)
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale(torch.ones(()))
+    for weight in own:
+        weight.grad = torch.ones_like(weight)
+    with Counter() as counter:
+        scaler.step(optimizer)
+        scaler.update()
+    assert counter.reads == 0
+
+
+class Counter(TorchDispatchMode):
+    """Counts values that are handed to Python."""
+
+    reads = 0
+
+    def __torch_dispatch__(
+        self, operation: Callable[..., Any], types: Sequence[type], arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
+        self.reads += operation is torch.ops.aten._local_scalar_dense.default
+        return operation(*arguments, **(keywords or {}))

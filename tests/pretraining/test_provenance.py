@@ -4,13 +4,16 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy
 import pytest
+import torch
 
 import mast
 from mast.cli import main
 from mast.commit import code_version
 from mast.config.pretrain import PretrainSpec
 from mast.files import sha256_json
+from mast.pretraining import provenance
 from mast.settings import parse
 
 pytestmark = pytest.mark.xdist_group("verify")
@@ -48,6 +51,12 @@ def test_the_version_of_the_code_is_the_commit_and_whether_files_differ(package:
     assert code_version() == commit
     package.write_text("changed = True\n")
     assert code_version() == f"{commit}-dirty"
+
+
+def test_packages_that_are_not_installed_have_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "no-such-package"))
+    found = provenance.provenance(torch.device("cpu"), 1)
+    assert found["packages"] == {"numpy": numpy.__version__}
 
 
 @pytest.mark.parametrize("ignored", ["", "source/\n"], ids=["untracked", "ignored"])
