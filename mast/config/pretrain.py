@@ -52,7 +52,7 @@ class OptimizerSpec(StrictModel):
     trust: Positive = 0.001
     """`lars`: trust coefficient. Matrices are adapted; vectors and the logits of masks are not."""
     warmup_epochs: NonNegative = 10.0
-    final_lr: NonNegative = 0.001
+    final_lr: Probability = 0.001
     """Last learning rate, as a share of the peak."""
 
 

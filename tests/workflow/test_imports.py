@@ -10,7 +10,7 @@ from support import ROOT
 
 PACKAGE = ROOT / "mast"
 LAYERS = (
-    "errors files commit gpus runtime signals progress settings catalogue records results config.text",
+    "errors files commit gpus runtime signals progress settings catalogue records results orientation config.text",
     "augment objectives models data checkpoint distributed training",
     "evaluation learner methods protocols",
     "config",

@@ -18,9 +18,12 @@ try:
 
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
     experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
-    check_experiment(experiment)
+    doubts = check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None
+
+for doubt in doubts if workflow.is_main_process else ():
+    print(f"mast: warning: {doubt}", file=sys.stderr)
 
 MAST = f"{shlex.quote(sys.executable)} -m mast.cli"  # of this interpreter, whichever environment is active
 results = Results(experiment.results)
