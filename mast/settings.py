@@ -3,7 +3,7 @@
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -34,6 +34,23 @@ class StrictModel(BaseModel):
                 if key not in cls.model_fields:
                     raise ValueError(f"unknown key {key!r}; {nearest(str(key), cls.model_fields)}")
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        """Pydantic would take `epochs: yes` for 1."""
+        for key, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            given = values.get(key)
+            entries = given.values() if isinstance(given, dict) else given if isinstance(given, list) else [given]
+            truth = any(isinstance(entry, bool) for entry in entries)
+            if truth and _takes(field.annotation, (int, float)) and not _takes(field.annotation, (bool, Any)):
+                raise ValueError(f"{key}: {given} is no number; write one (YAML takes yes, on, no and off for truth)")
+        return values
+
+
+def _takes(annotation: Any, kinds: tuple[Any, ...]) -> bool:
+    """Whether an annotation allows one of these types somewhere."""
+    return annotation in kinds or any(_takes(part, kinds) for part in get_args(annotation))
 
 
 def nearest(word: str, choices: Any) -> str:
@@ -100,7 +117,10 @@ def one_line(errors: Sequence[Mapping[str, Any]], values: Any) -> str:
     shown = (
         "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
     )
-    return (f"{where}: " if where else "") + message + shown
+    hint = (
+        "; put text into quotes" if first["type"] == "string_type" and isinstance(first["input"], int | float) else ""
+    )
+    return (f"{where}: " if where else "") + message + shown + hint
 
 
 def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[str]:

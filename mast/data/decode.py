@@ -93,6 +93,18 @@ def examine(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Deco
         return Decoded(placed(rgb, image.format, orientation, upright), orientation, notes)
 
 
+def decode_again(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
+    """`decode` of a file that could be read when the data were prepared.
+
+    Raises:
+        UnreadableImageError: see `decode`.
+    """
+    try:
+        return decode(path, upright, levels)
+    except UnreadableImageError as error:
+        raise UnreadableImageError(f"{error}; put the file back as it was, or prepare the data again") from None
+
+
 def measure(path: Path, levels: PixelRange = FULL) -> tuple[tuple[int, int, int], frozenset[str]]:
     """Width and height in pixels, size of the file in bytes, and notes as in `Decoded`.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, RandomSampler
 
-from mast.data.decode import decode
+from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
 from mast.data.segmentation import object_mask
 from mast.errors import MastError
@@ -38,6 +38,8 @@ class DetectionImages(Dataset[Example]):
             MastError: the data set has no annotations, a category outside its classes, or, where `masks` are wanted,
                 an object without segmentation.
         """
+        self.place = task.path
+        """Of the prepared data, for messages."""
         self._masks = masks
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
@@ -71,7 +73,11 @@ class DetectionImages(Dataset[Example]):
         return len(self._images)
 
     def __getitem__(self, position: int) -> Example:
-        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations."""
+        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
+
+        Raises:
+            UnreadableImageError: its file is missing or damaged.
+        """
         image = self._images[position]
         pixels = torch.from_numpy(self._read(image)).permute(2, 0, 1).float() / 255
         annotations = self._boxes[image["id"]]
@@ -89,7 +95,7 @@ class DetectionImages(Dataset[Example]):
         if self._pixels is not None:
             return np.array(self._pixels[image["id"]])
         file, upright = Path(self.coco["images_root"]) / image["file_name"], image.get("upright", False)
-        return np.array(decode(file, upright, self._levels))
+        return np.array(decode_again(file, upright, self._levels))
 
 
 class ShuffledOrder(RandomSampler):

@@ -1,7 +1,6 @@
 """The one runner of protocols: it reads, times, checks, seals and writes."""
 
 import math
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -62,9 +61,10 @@ def evaluate_encoder(
     started, checkpoints, task = time.perf_counter(), checkpoints_of(output), open_prepared(data)
     origin = origin_of(encoder, read_weights(encoder)[1], task)
     drawn = origin.seed if seed is None else seed
-    measured = protocol.evaluate(EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device))
+    inputs = EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device)
+    measured = protocol.evaluate(inputs)
     _write(name, protocol, origin, measured, output, started)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    inputs.clear()
 
 
 def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, output: Path, started: float) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.decode import decode, square
+from mast.data.decode import decode_again, square
 from mast.settings import FULL, PixelRange
 
 
@@ -56,4 +56,4 @@ class IndexedImages:
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
-        return square(decode(self._root / os.fsdecode(path), levels=self._levels), self._size)
+        return square(decode_again(self._root / os.fsdecode_again(path), levels=self._levels), self._size)

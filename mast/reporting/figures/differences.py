@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import WIDTH, point_style, save_figure_of
+from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
 from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.study import ALL_TASKS, row_titles
 
@@ -97,6 +97,6 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
 
 
 def _legend(labels: list[str]) -> list[Line2D]:
-    runs = [Line2D([], [], label=label, **point_style(place)) for place, label in enumerate(labels)]
+    runs = [Line2D([], [], label=legend_text(label), **point_style(place)) for place, label in enumerate(labels)]
     line = Line2D([], [], color="black", label="95 % interval, Student t")
     return [*runs, line, Line2D([], [], color="black", label="the same by bootstrap", **BAR)]

@@ -255,7 +255,8 @@ def _source(value: PublishedValue, kind: str) -> str:
 
 def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
     frame = pd.DataFrame([_line(spec, result) for result in results.values()])
-    for place, key in enumerate(spec.rows[0].settings, start=TableLine._fields.index("mean")):
+    shown = [key for key in spec.rows[0].settings if key not in TableLine._fields]  # `method` has a column already
+    for place, key in enumerate(shown, start=TableLine._fields.index("mean")):
         frame.insert(place, key, [result.row.settings[key] for result in results.values()])
     return frame.to_csv(index=False, lineterminator="\n")
 

@@ -209,6 +209,16 @@ def test_labels_are_escaped_in_every_format(tmp_path: Path, metrics_file: Callab
         assert next(csv.DictReader(file))["label"] == "<b>|a_b|</b> & 5 %"
 
 
+def test_a_setting_that_has_a_column_already_may_be_shown(
+    tmp_path: Path, metrics_file: Callable[..., Path], published: Path
+) -> None:
+    row = _row("vicreg", "V") | {"settings": {"method": "vicreg", "optimizer.lr": "0.1"}}
+    write_table(_spec(tasks=["shapes"], rows=[row]), [metrics_file()], published, tmp_path / "t")
+    with (tmp_path / "t.csv").open() as file:
+        line = next(csv.DictReader(file))
+    assert (line["method"], line["optimizer.lr"]) == ("vicreg", "0.1")
+
+
 def test_one_seed_has_no_interval(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:
     write_table(_spec(tasks=["shapes"], rows=[_row("vicreg", "V")]), [metrics_file()], published, tmp_path / "t")
     text = (tmp_path / "t.md").read_text()
