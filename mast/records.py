@@ -190,6 +190,8 @@ class MetricsFile(Record):
     """Target → metric → percent; null where a metric is undefined."""
     counts: dict[str, int]
     """Images: `train`, `test`; other counts of the protocol."""
+    chance: dict[str, dict[str, Percent]] = {}
+    """Target → metric → percent that is reached without a look at the images, where that is known."""
     details: dict[str, Any] | None = None
     """What a reader needs beside it to judge the numbers."""
     spec_sha256: Sha256
@@ -281,13 +283,15 @@ class Origin(EncoderMetadata):
 RECORDS = (Manifest, RunRecord, MetricsFile, AnalysisRecord, TableSources, EncoderMetadata, HeadsMetadata, Origin)
 """What docs/formats.md describes."""
 
+_PARTS = ("common", "partly", "unique", "closed_alone")
+
 ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
     "masks": ("augmentation", "dimension", "weight"),
-    "overlap": ("first", "second", "cosine", "soft_iou"),
-    "subspaces": ("augmentation", "size", "common", "partly", "unique", "closed_alone"),
+    "overlap": ("first", "second", "cosine", "soft_iou", "cosine_chance", "soft_iou_chance"),
+    "subspaces": ("augmentation", "size", *_PARTS, *(f"{part}_chance" for part in _PARTS)),
     "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
     "difficulty": ("against", "name", "correlation", "low", "high", "count"),
-    "invariance": ("augmentation", "space", "moved", "between", "relative", "count"),
+    "invariance": ("augmentation", "space", "moved", "between", "relative", "shuffled", "count"),
     "retrieval": ("representation", "images", "top1"),
 }
 """Table of the analysis → the columns of its CSV file."""

@@ -78,6 +78,18 @@ class Policy:
         rows = params[name]
         return rows[:, 0] * self._parameters[name].strength(rows[:, 1:])
 
+    def describe(self, name: str, params: Params) -> Tensor:
+        """Augmentation `name` in numbers without a unit, float32 [N, Q] on the CPU: `describe` of its parameters.
+
+        Of a switch, which has no parameters, whether it is on: 0 or 1.
+        """
+        rows = params[name]
+        return rows[:, :1] if self.is_switch(name) else self._parameters[name].describe(rows[:, 1:])
+
+    def is_switch(self, name: str) -> bool:
+        """Whether augmentation `name` is on or off and has no parameters."""
+        return not self._parameters[name].identity
+
     def apply(self, images: Tensor, params: Params) -> Tensor:
         """Augment images [N, 3, S, S], uint8 or float in [0, 1], on any device; float32 [N, 3, S, S] in [0, 1].
 

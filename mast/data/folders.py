@@ -14,7 +14,10 @@ from mast.errors import MastError
 
 log = logging.getLogger(__name__)
 
-_LAYOUT = "expected <root>/train/<class>/* (and <root>/{test,val}/<class>/*), or unlabeled images directly in <root>"
+_LAYOUT = (
+    "expected <root>/train/<class>/* (and <root>/{test,val}/<class>/*), or unlabeled images directly in <root>; "
+    "for unlabeled images in folders set labels: none"
+)
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
 """Split → the names that its folder may have."""
 
@@ -45,7 +48,8 @@ def list_splits(root: Path) -> dict[str, Listing]:
     train = _labeled_or_flat(folders["train"])
     if len(train.classes) == 1:
         raise MastError(
-            f"{root / 'train'}: only one class ({train.classes[0]!r}); make it two, or put unlabeled images into train"
+            f"{root / 'train'}: only one class ({train.classes[0]!r}); make it two, or set labels: none if the images "
+            "are unlabeled"
         )
     if train.classes and "val" in folders and "test" not in folders:
         raise MastError(
@@ -62,6 +66,26 @@ def list_splits(root: Path) -> dict[str, Listing]:
             )
         splits["test"] = Listing(test.files, _labels(folders["test"], test, train), train.classes, test.left_out)
     return splits
+
+
+def list_unlabeled(root: Path) -> Listing:
+    """All images of a directory at any depth, without labels; those below `train`, if there is a folder of that name.
+
+    Raises:
+        MastError: there are none, or a directory cannot be read.
+    """
+    top = look_into(root)
+    folders = _split_folders(root, top.folders)
+    if "train" not in folders:
+        found = search(root)
+        left_out = found.left_out
+    else:
+        found = search(folders["train"])
+        left_out = [*found.left_out, *top.images, *top.left_out]
+        left_out += [folder for folder in top.folders if folder != folders["train"]]
+    if not found.images:
+        raise MastError(f"{folders.get('train', root)}: {_no_images(found.left_out)}")
+    return Listing(found.images, None, [], tuple(left_out))
 
 
 def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:

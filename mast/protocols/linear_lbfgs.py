@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mast.errors import MastError
 from mast.evaluation.features_file import Split, select
 from mast.evaluation.inputs import FeatureInputs, Measured
-from mast.evaluation.metrics import classification_metrics
+from mast.evaluation.metrics import chance_levels, classification_metrics
 from mast.protocols import SplitProtocol
 from mast.settings import Count, Positive
 
@@ -69,7 +69,8 @@ class LinearProtocol(SplitProtocol):
         for column, (target, classes) in enumerate(inputs.features.classes.items()):
             metrics[target], strengths[target] = probe.metrics(column, len(classes))
         counts = {"train": len(split.train_features), "test": len(split.score_features)}
-        return Measured(metrics, counts, {"strengths": strengths})
+        chance = chance_levels(inputs.features.classes, split.score_labels)
+        return Measured(metrics, counts, {"strengths": strengths}, chance=chance)
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

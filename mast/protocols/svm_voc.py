@@ -105,7 +105,9 @@ class SvmProtocol(SplitProtocol):
             for one, model in zip(every, fitted, strict=True)
         ]
         chosen = {f"{one.target} {one.name}": cost for one, cost in zip(every, costs, strict=True)}
-        return Measured(_metrics(every, precisions), {"train": len(train), "test": len(score)}, {"costs": chosen})
+        shown = [100 * float(one.score[one.known].mean()) for one in every]  # precision of images in any order
+        counts = {"train": len(train), "test": len(score)}
+        return Measured(_metrics(every, precisions), counts, {"costs": chosen}, chance=_metrics(every, shown))
 
 
 def classes_of(data: Features, split: Split) -> Iterator[OneClass]:

@@ -118,6 +118,9 @@ def test_separable_classes_score_100_and_shuffled_labels_their_frequency(tmp_pat
     shuffled = np.random.default_rng(0).permutation(test[1])
     chance = evaluated(write(tmp_path / "wrong.npz", train, (test[0], shuffled)))["classes"]["mAP"]
     assert abs(chance - 100 * shuffled.mean()) < 8
+    stated = json.loads((tmp_path / "wrong.json").read_text())["chance"]
+    assert stated["classes"]["mAP"] == pytest.approx(100 * shuffled.mean())
+    assert stated["cat"]["AP"] == pytest.approx(100 * shuffled[:, 0].mean())
 
 
 def test_ignored_images_are_left_out_of_the_score(tmp_path: Path) -> None:

@@ -56,4 +56,4 @@ class IndexedImages:
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
-        return square(decode_again(self._root / os.fsdecode_again(path), levels=self._levels), self._size)
+        return square(decode_again(self._root / os.fsdecode(path), levels=self._levels), self._size)

@@ -2,11 +2,11 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from mast.data.folders import Listing, list_splits
+from mast.data.folders import Listing, list_splits, list_unlabeled
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
 from mast.data.prepared.write_images import finish, write_images
@@ -26,7 +26,12 @@ class FolderData(ImageFiles, HeldOut):
     drawn from train.
     """
 
+    later: ClassVar[frozenset[str]] = ImageFiles.later | {"labels"}
+
     kind: Literal["folder"]
+    labels: Literal["folders", "none"] = "folders"
+    """`folders`: each folder of a split is a class. `none`: unlabeled images at any depth, below `train` if there is
+    such a folder; names of folders mean nothing."""
     licence: str = "not stated"
     """Recorded in the manifest."""
 
@@ -37,7 +42,7 @@ class FolderData(ImageFiles, HeldOut):
             MastError: the directory is missing, empty or laid out in another way; classes of train and test do not fit
                 each other; an image cannot be decoded and `unreadable` is `stop`; too few images are left.
         """
-        listings = list_splits(Path(self.root))
+        listings = self._listings
         with Writer(output) as writer:
             for split, listing in listings.items():
                 writer.note(split, "left_out", listing.left_out, self.root)
@@ -57,7 +62,8 @@ class FolderData(ImageFiles, HeldOut):
 
     @cached_property
     def _listings(self) -> dict[str, Listing]:
-        return list_splits(Path(self.root))
+        root = Path(self.root)
+        return {"train": list_unlabeled(root)} if self.labels == "none" else list_splits(root)
 
     @property
     def train_count(self) -> int:
@@ -75,6 +81,8 @@ class FolderData(ImageFiles, HeldOut):
 
     def check(self, evaluated: bool) -> None:
         """The layout is one that is understood and, to be evaluated on, has a test split."""
+        if evaluated and self.labels == "none":
+            raise MastError("is a task of a study and needs labels; leave out labels: none")
         if evaluated and "test" not in self._listings:
             raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, which is missing")
 

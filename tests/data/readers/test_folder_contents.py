@@ -225,3 +225,31 @@ def test_the_range_of_deep_images(tmp_path: Path, storage: str) -> None:
 def test_settings_that_came_later_are_not_in_the_spec_until_they_are_used(root: Path) -> None:
     assert "range" not in reader(root).model_dump(mode="json")
     assert '"range":[0.0,4095.0]' in reader(root, range=[0, 4095]).model_dump_json()
+
+
+@pytest.mark.parametrize("below", ["", "train/"])
+def test_unlabeled_images_lie_at_any_depth(tmp_path: Path, below: str) -> None:
+    places = ["all/a.png", "all/b.png", "2024/may/c.png", "2024/june/d.png"]
+    for number, place in enumerate(places):
+        file = tmp_path / "photos" / (below + place)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16), (10 * number,) * 3).save(file)
+    spec = FolderData(kind="folder", root=str(tmp_path / "photos"), size=16, labels="none")
+    assert spec.train_count == 4
+    prepare("photos", spec, tmp_path / "data")
+    data = open_prepared(tmp_path / "data")
+    assert data.labels("train") is None
+    assert len(data.images("train")) == 4
+    assert data.targets == {}
+    with pytest.raises(MastError, match="needs labels; leave out labels: none"):
+        spec.check(evaluated=True)
+
+
+def test_a_key_that_came_later_leaves_the_spec_of_older_data() -> None:
+    assert "labels" not in FolderData(kind="folder", root="photos").model_dump(mode="json")
+    assert FolderData(kind="folder", root="photos", labels="none").model_dump(mode="json")["labels"] == "none"
+
+
+def test_without_any_image_it_says_so(tmp_path: Path) -> None:
+    with pytest.raises(MastError, match="holds no images"):
+        _ = FolderData(kind="folder", root=str(tmp_path), labels="none").train_count
