@@ -5,7 +5,16 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from mast.errors import MastError
 
@@ -59,6 +68,20 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
+
+FULL, MINMAX = "full", "minmax"
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("the first value must be below the second")
+    return ends
+
+
+PixelRange = Literal["full", "minmax"] | Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
+"""Which values of an image of more than 8 bits become black and white (`mast.data.pixels`)."""
 
 
 def parse(kind: type[Spec], values: Any, source: str) -> Spec:

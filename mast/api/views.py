@@ -20,7 +20,7 @@ class Views(NamedTuple):
     b: Tensor
     """Like `a`."""
     active: Tensor
-    """bool [N, K]: True where the parameters of augmentation k differ between the two views of an image."""
+    """bool [N, K]: True where augmentation k does something else to one view of an image than to the other."""
 
 
 class PairedAugmentation:

@@ -12,8 +12,13 @@ from mast.augment.settings import PolicySpec
 Params = dict[str, Tensor]
 """For each augmentation float32 [N, 1 + P] on the CPU: whether it is applied (0 or 1), then its P values.
 
-A row that is not applied, or whose values are the identity's, is 0 followed by the identity's values: so two rows of an
-augmentation are equal exactly where it does the same to both images.
+A row that is not applied, or with which the augmentation changes no 8-bit image, is 0 and then the identity's values.
+"""
+
+Draws = dict[str, Tensor]
+"""For each augmentation float32 [N, 1 + P] on the CPU: a number in [0, 1), and the P values of an application.
+
+A view applies it where the number is below the view's probability.
 """
 
 
@@ -28,39 +33,62 @@ class Policy:
         """Read the settings of the augmentations in use."""
         self.names = spec.names
         self.image_size = image_size
-        used = {name: getattr(spec, name) for name in self.names}
-        self._geometric = {name: one for name, one in used.items() if one.geometric}
-        self._photometric = {name: one for name, one in used.items() if not one.geometric}
-        self._parameters = {name: one.parameters(image_size) for name, one in used.items()}
-        self._probability = {name: _per_view(one.probability) for name, one in used.items()}
+        self._used = {name: getattr(spec, name) for name in self.names}
+        self._geometric = {name: one for name, one in self._used.items() if one.geometric}
+        self._photometric = {name: one for name, one in self._used.items() if not one.geometric}
+        self._parameters = {name: one.parameters(image_size) for name, one in self._used.items()}
+        self._probability = {name: _per_view(one.probability) for name, one in self._used.items()}
 
     def sample(self, count: int, view: int, generator: Generator) -> Params:
         """Draw the parameters of `count` images for view 0 (a) or 1 (b) from a CPU generator."""
-        params = {}
-        for name, parameters in self._parameters.items():
-            applied = torch.rand(count, generator=generator) < self._probability[name][view]
-            params[name] = _rows(applied, parameters.draw(count, generator), parameters.identity)
-        return params
+        return self.parameters(self.draw(count, generator), view)
+
+    def draw(self, count: int, generator: Generator) -> Draws:
+        """Draw what decides the parameters of `count` images from a CPU generator, for either view."""
+        return {
+            name: torch.cat((torch.rand(count, 1, generator=generator), parameters.draw(count, generator)), dim=1)
+            for name, parameters in self._parameters.items()
+        }
+
+    def parameters(self, draws: Draws, view: int) -> Params:
+        """The parameters that draws give for view 0 (a) or 1 (b), each applied with that view's probability."""
+        return {
+            name: self._rows(name, drawn[:, 0] < self._probability[name][view], drawn[:, 1:])
+            for name, drawn in draws.items()
+        }
+
+    def differ(self, a: Params, b: Params) -> Tensor:
+        """Whether each augmentation does something else to an image with `a` than with `b`, bool [N, K], K ≥ 1."""
+        columns = [one.differ(a[name], b[name], self.image_size) for name, one in self._used.items()]
+        return torch.stack(columns, dim=1)
 
     def identity(self, count: int) -> Params:
         """Parameters with which nothing is applied."""
-        off = torch.zeros(count, dtype=torch.bool)
-        return {
-            name: _rows(off, torch.tensor([parameters.identity]).expand(count, -1), parameters.identity)
-            for name, parameters in self._parameters.items()
-        }
+        return {name: self._identity(name).repeat(count, 1) for name in self.names}
 
     def at_strength(self, name: str, level: float, count: int, generator: Generator) -> Params:
         """Parameters with which augmentation `name` alone is applied, at strength `level` in [0, 1]."""
         parameters = self._parameters[name]
         applied = torch.full((count,), level > 0)
-        rows = _rows(applied, parameters.at(level, count, generator), parameters.identity)
+        rows = self._rows(name, applied, parameters.at(level, count, generator))
         return self.identity(count) | {name: rows}
 
     def strength(self, name: str, params: Params) -> Tensor:
         """Strength of augmentation `name`, float32 [N] in [0, 1]: 0 is the identity, 1 the strongest allowed."""
         rows = params[name]
         return rows[:, 0] * self._parameters[name].strength(rows[:, 1:])
+
+    def describe(self, name: str, params: Params) -> Tensor:
+        """Augmentation `name` in numbers without a unit, float32 [N, Q] on the CPU: `describe` of its parameters.
+
+        Of a switch, which has no parameters, whether it is on: 0 or 1.
+        """
+        rows = params[name]
+        return rows[:, :1] if self.is_switch(name) else self._parameters[name].describe(rows[:, 1:])
+
+    def is_switch(self, name: str) -> bool:
+        """Whether augmentation `name` is on or off and has no parameters."""
+        return not self._parameters[name].identity
 
     def apply(self, images: Tensor, params: Params) -> Tensor:
         """Augment images [N, 3, S, S], uint8 or float in [0, 1], on any device; float32 [N, 3, S, S] in [0, 1].
@@ -73,17 +101,28 @@ class Policy:
         images = self._warp(unit_float(images), params)
         for name, one in self._photometric.items():
             rows = params[name]
-            images = _on_rows(one.change, images, one.acts(rows), rows[:, 1:].unbind(1))
+            images = _on_rows(one.change, images, rows[:, 0] > 0, rows[:, 1:].unbind(1))
         return images
 
     def _warp(self, images: Tensor, params: Params) -> Tensor:
         """The geometric augmentations in one resampling; a new tensor."""
         if not self._geometric:
             return images.clone()
-        moved = torch.stack([one.acts(params[name]) for name, one in self._geometric.items()]).any(dim=0)
+        moved = torch.stack([params[name][:, 0] > 0 for name in self._geometric]).any(dim=0)
         maps = reduce(torch.matmul, [one.maps(params[name]) for name, one in self._geometric.items()])
         warp = partial(geometric.warp, beyond=bool(geometric.leaves_image(maps).any()))
         return _on_rows(warp, images if moved.all() else images.clone(), moved, (maps,))
+
+    def _identity(self, name: str) -> Tensor:
+        """The row [1, 1 + P] with which augmentation `name` is not applied."""
+        return torch.tensor([(0.0, *self._parameters[name].identity)])
+
+    def _rows(self, name: str, applied: Tensor, values: Tensor) -> Tensor:
+        """Rows [N, 1 + P] of augmentation `name`, that of the identity where values [N, P] do nothing."""
+        off = self._identity(name).expand(len(values), -1)
+        on = torch.cat((torch.ones(len(values), 1), values), dim=1)
+        acts = applied & self._used[name].differ(on, off, self.image_size)
+        return torch.where(acts.unsqueeze(1), on, off)
 
 
 def unit_float(images: Tensor) -> Tensor:
@@ -102,15 +141,6 @@ def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, ar
         return function(images, *arguments)
     rows = rows.to(images.device, non_blocking=True)
     return images.index_copy_(0, rows, function(images.index_select(0, rows), *arguments))
-
-
-def _rows(applied: Tensor, values: Tensor, identity: tuple[float, ...]) -> Tensor:
-    """Parameter rows [N, 1 + P]; values that do nothing count as not applied."""
-    neutral = torch.tensor(identity)
-    if identity:
-        applied = applied & (values != neutral).any(dim=1)
-    applied = applied.unsqueeze(1)
-    return torch.cat((applied.float(), torch.where(applied, values, neutral)), dim=1)
 
 
 def _per_view(probability: float | tuple[float, float]) -> tuple[float, float]:

@@ -14,6 +14,7 @@ EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
+    "init": "init",
     "validate": "configuration",
     "schema": "configuration",
     "doctor": "doctor",

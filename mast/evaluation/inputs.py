@@ -78,3 +78,6 @@ class Measured:
     """What else a reader needs to judge the numbers, e.g. the hash of a subset; no table shows it."""
     predictions: list[dict[str, Any]] | None = None
     """Of scenes: the detections, in COCO's result format."""
+    chance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Target → metric → percent that is reached without a look at the images, where that is known; tables then show
+    scores corrected for it too."""

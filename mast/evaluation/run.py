@@ -82,11 +82,21 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
         settings=protocol.model_dump(mode="json", exclude={"kind"}),
         metrics=measured.metrics,
         counts=measured.counts,
+        chance=_known_chance(measured),
         details=details or None,
         **origin.model_dump(include=FROM_ORIGIN),
         commits=sorted({*origin.commits, code_version()}),
         seconds=round(time.perf_counter() - started, 3),
     ).write(output)
+
+
+def _known_chance(measured: Measured) -> dict[str, dict[str, float]]:
+    """The levels of chance of the metrics that were measured."""
+    known = {
+        target: {metric: level for metric, level in levels.items() if metric in measured.metrics.get(target, {})}
+        for target, levels in measured.chance.items()
+    }
+    return {target: levels for target, levels in known.items() if levels}
 
 
 def _check_percentages(metrics: Metrics, output: Path) -> None:

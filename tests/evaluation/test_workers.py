@@ -81,10 +81,10 @@ def in_workers(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], name:
     """Let a worker do something before it decodes the image of this name."""
     decode = detection_images.decode_again
 
-    def other(path: Path, upright: bool) -> Image.Image:
+    def other(path: Path, *settings: object) -> Image.Image:
         if multiprocessing.parent_process() is not None and path.match(name):
             act()
-        return decode(path, upright)
+        return decode(path, *settings)
 
     monkeypatch.setattr(detection_images, "decode_again", other)
 

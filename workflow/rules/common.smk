@@ -53,6 +53,11 @@ def protocol_json(wildcards):
     return experiment.protocols[wildcards.protocol].model_dump_json()
 
 
+def protocol_version(wildcards):
+    """That of the protocol's code. No command reads it: it is a param so that results of another are made again."""
+    return experiment.protocols[wildcards.protocol].VERSION
+
+
 def verbatim(text):
     """A text as a param: not looked through for wildcards."""
     return lambda wildcards: text

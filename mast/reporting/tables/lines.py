@@ -47,6 +47,8 @@ class ComparisonLine(NamedTuple):
     high: float
     bootstrap_low: float
     bootstrap_high: float
+    p: float
+    p_holm: float
     n: int
     seeds: str
 
