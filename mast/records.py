@@ -94,6 +94,8 @@ class Manifest(Record):
     """Target → class names, in the order of the label columns."""
     splits: dict[str, dict[str, int]]
     """Split → `count` images, `skipped` ones that could not be read, other counts."""
+    objects: dict[str, dict[str, int]] = {}
+    """Of detection data: split → number of `annotated` images, and of `unmasked` objects."""
     mean: Annotated[list[float], Field(min_length=3, max_length=3)]
     """Of the training images' channels, RGB in [0, 1]."""
     std: Annotated[list[float], Field(min_length=3, max_length=3)]

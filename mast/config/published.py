@@ -1,14 +1,22 @@
 """Published numbers, each with its source (config/published.yaml), and beside which results they stand."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
+import mast
 from mast.config.tables import TableRow, TableSpec
 from mast.config.text import read_yaml
 from mast.errors import MastError
 from mast.settings import Count, Name, StrictModel, parse
+
+if TYPE_CHECKING:
+    from mast.config.experiment import Experiment
+
+_NAME = Path("config/published.yaml")
+DEFAULT_FILES = (_NAME, Path(mast.__file__).parents[1] / _NAME)
+"""Where published values are looked for that no key names: in the working directory, then beside the package."""
 
 
 class PublishedValue(StrictModel):
@@ -43,7 +51,7 @@ class PublishedValue(StrictModel):
     def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
         """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
         same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
-        same_kind = kind == self.kind or kind.startswith(f"{self.kind}-")
+        same_kind = _is_of_kind(self, kind)
         same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
         optional = ("epochs", "batch_size", "augmentations")
         same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
@@ -66,6 +74,27 @@ def read_published(path: Path) -> tuple[PublishedValue, ...]:
     return parse(PublishedValues, read_yaml(path) or {}, str(path)).values
 
 
+def published_file(named: str | None) -> Path | None:
+    """The file of the key `published`; without the key the one of the working directory, or of the checkout, if any."""
+    if named is not None:
+        return Path(named)
+    return next((file for file in DEFAULT_FILES if file.exists()), None)
+
+
+def check_published(experiment: "Experiment", values: tuple[PublishedValue, ...]) -> None:
+    """Look for two values that would stand in one cell of a study's table.
+
+    Raises:
+        MastError: two values match a run of a study equally well.
+    """
+    for name, study in experiment.studies.items():
+        spec = experiment.table_spec(name)
+        of_study = [value for value in values if value.task in study.tasks and _is_of_kind(value, spec.kind)]
+        for row in spec.rows if of_study else ():
+            for task, target, metric in {(value.task, value.target or "", value.metric) for value in of_study}:
+                find_published(tuple(of_study), spec, (task, target, metric), row)
+
+
 def find_published(
     values: tuple[PublishedValue, ...], spec: TableSpec, column: tuple[str, str, str], row: TableRow
 ) -> PublishedValue | None:
@@ -82,6 +111,10 @@ def find_published(
             f"(sources: {matching[0].source}; {matching[1].source}); tell them apart by target or epochs"
         )
     return matching[0] if matching else None
+
+
+def _is_of_kind(value: PublishedValue, kind: str) -> bool:
+    return kind == value.kind or kind.startswith(f"{value.kind}-")
 
 
 def _specificity(value: PublishedValue) -> int:

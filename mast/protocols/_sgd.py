@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mast.augment.operations.crop import Crop
 from mast.augment.operations.flip import Flip
-from mast.protocols import SplitProtocol
+from mast.protocols import CLASSIFICATION, SplitProtocol
 from mast.settings import Count, NonNegative, Positive
 
 
@@ -14,6 +14,7 @@ class SgdProtocol(SplitProtocol):
     """Training with SGD on augmented images: momentum 0.9, cosine per epoch down to 0."""
 
     READS = "images"
+    CHOICES = CLASSIFICATION
     TINY: ClassVar[dict[str, Any]] = {"epochs": 1, "batch_size": 3}
 
     epochs: Count

@@ -11,7 +11,7 @@ from mast.errors import MastError
 from mast.evaluation.features_file import Split, select
 from mast.evaluation.inputs import FeatureInputs, Measured
 from mast.evaluation.metrics import classification_metrics, percentage
-from mast.protocols import SplitProtocol
+from mast.protocols import CLASSIFICATION, PlannedTask, SplitProtocol
 from mast.settings import Count, Positive
 
 
@@ -19,6 +19,7 @@ class LinearProtocol(SplitProtocol):
     """Multinomial logistic regression on frozen features by L-BFGS (AugSelf, transfer_linear_eval.py)."""
 
     READS = "features"
+    CHOICES = CLASSIFICATION
     CAPTION = (
         "Linear evaluation: multinomial logistic regression by L-BFGS on frozen, unnormalised features. The strength "
         "of the regularisation is chosen on the validation images; the classifier is then fitted again on all training "
@@ -38,6 +39,20 @@ class LinearProtocol(SplitProtocol):
     """Of L-BFGS, for each fit."""
     tolerance: Positive = 1e-9
     """A fit ends when a step lowers the objective by less than this, nats per image."""
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """There are images to fit on and others to choose on."""
+        labels = task.labels()
+        if labels is None:
+            return
+        count, held_out = len(labels.train), len(labels.validation)
+        if self.split == "val":
+            count, held_out = count - held_out, round(held_out / count * (count - held_out))
+        if not 0 < held_out < count:
+            raise MastError(
+                f"protocols.{name}: {count} training images of {task.name!r}, {held_out} of them to choose on, leave "
+                "none for one of the two; give more images, or change validation_fraction"
+            )
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:
         """Fit and score a linear classifier for every target of a task.

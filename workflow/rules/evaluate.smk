@@ -9,7 +9,7 @@ METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
 rule extract_features:
     input:
         encoder=results.run(*OF_RUN).encoder,
-        data=results.data("{task}").manifest,
+        data=data_of("task", FEATURES_FILE),
     output:
         FEATURES_FILE,
     log:
@@ -52,7 +52,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
             f"evaluate_{reads}"
         input:
             encoder=results.run(*OF_RUN).encoder,
-            data=results.data("{task}").manifest,
+            data=data_of("task", METRICS_FILE),
             files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
         output:
             metrics=METRICS_FILE,

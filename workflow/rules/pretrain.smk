@@ -7,7 +7,7 @@ LAUNCH = f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.l
 
 rule pretrain_run:
     input:
-        data=results.data("{dataset}").manifest,
+        data=data_of("dataset", pretrained.record),
     output:
         update(pretrained.encoder),
         update(pretrained.heads),

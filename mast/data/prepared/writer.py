@@ -31,6 +31,7 @@ class Writer:
         self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
         self._splits: dict[str, dict[str, int]] = {}
+        self._objects: dict[str, dict[str, int]] = {}
 
     def __enter__(self) -> Self:
         """Make the folder in which files are collected."""
@@ -79,6 +80,7 @@ class Writer:
         """Write the COCO instances of one split."""
         file = f"{split}_annotations.json"
         write_json(self._partial / file, coco)
+        self._objects[split] = _count_objects(coco["annotations"])
         self._files[file] = sha256_file(self._partial / file)
 
     def count(self, split: str, count: int, skipped: int = 0, **others: int) -> None:
@@ -114,12 +116,19 @@ class Writer:
             licence=licence,
             targets=targets,
             splits=self._splits,
+            objects=self._objects,
             mean=mean,
             std=std,
             files=self._files,
             sha256=sha256_json(self._files),
             index=index,
         ).write(manifest)
+
+
+def _count_objects(annotations: list[dict[str, Any]]) -> dict[str, int]:
+    """Images with an object that is no crowd, and objects without a mask."""
+    images = {annotation["image_id"] for annotation in annotations if not annotation["iscrowd"]}
+    return {"annotated": len(images), "unmasked": sum("segmentation" not in entry for entry in annotations)}
 
 
 def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:

@@ -1,9 +1,13 @@
 """`coco`: a detection data set of the user's own, annotated in COCO's instances format. Images stay in place."""
 
 import json
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from mast.data import watch
+from mast.data.known_labels import KnownObjects
 from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath
 from mast.data.settings import InPlace
@@ -43,6 +47,28 @@ class CocoData(InPlace):
         classes = [splits["train"].names[key] for key in sorted(splits["train"].names)]
         source = f"COCO instances {self.train.annotations} and {self.test.annotations}"
         write_instances(name, self, splits, classes, output, source, threads)
+
+    @cached_property
+    def known_objects(self) -> KnownObjects:
+        """As the annotation files say; which of them can be used, preparing tells.
+
+        Raises:
+            MastError: a file is missing, damaged or inconsistent.
+        """
+        without = None
+        splits = [_read(self.train), _read(self.test)]
+        for split in splits:
+            bare = (entry for entry in split.annotations if not entry.get("segmentation"))
+            if without is None and (found := next(bare, None)) is not None:
+                without = split.annotation_place(found)
+        images = {entry["image_id"] for entry in splits[0].annotations if not entry.get("iscrowd")}
+        return KnownObjects(len(images), without)
+
+    def sources(self) -> Iterator[watch.Place]:
+        """The annotation files, and the images that they name."""
+        for split in (self.train, self.test):
+            yield watch.Text(split.annotations)
+            yield watch.Listed(split.images, tuple(image["file_name"] for image in _read(split).images.values()))
 
 
 def _read(spec: CocoSplit) -> Split:

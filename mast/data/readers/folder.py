@@ -1,11 +1,13 @@
 """`folder`: any directory of images, with a folder for each class, or flat and unlabeled."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from mast.data import watch
 from mast.data.folders import Listing, list_splits
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
@@ -49,6 +51,14 @@ class FolderData(ImageFiles, HeldOut):
             targets = {TARGET: classes} if classes else {}
             finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
 
+    def sources(self) -> Iterator[watch.Place]:
+        """The images of each split, and where there is no train those directly in `root`."""
+        root = Path(self.root)
+        if not (root / "train").is_dir():
+            yield watch.Tree(str(root), deep=False)
+        for split in ("train", "val", "valid", "validation", "test"):
+            yield watch.Tree(str(root / split))
+
     @cached_property
     def _listings(self) -> dict[str, Listing]:
         return list_splits(Path(self.root))
@@ -65,6 +75,11 @@ class FolderData(ImageFiles, HeldOut):
             return None
         train, test = self._listings["train"], self._listings["test"]
         return self.labels_of_one_target(TARGET, len(train.classes), train.labels, test.labels)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether train has a folder for each class."""
+        return bool(self._listings["train"].classes)
 
     def check(self, evaluated: bool) -> None:
         """The layout is one that is understood and, to be evaluated on, has a test split."""

@@ -1,5 +1,6 @@
 """`voc`: a detection data set in the layout of PASCAL VOC's development kit. Images stay in place."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,11 +9,13 @@ from xml.etree.ElementTree import Element
 
 from pydantic import Field
 
+from mast.data import watch
+from mast.data.known_labels import KnownObjects
 from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath
 from mast.data.settings import VOC_CLASSES, ImageSet, ImageSets, InPlace
 from mast.errors import MastError
-from mast.settings import nearest
+from mast.settings import Once, nearest
 
 
 class VocData(ImageSets, InPlace):
@@ -21,10 +24,10 @@ class VocData(ImageSets, InPlace):
     kind: Literal["voc"]
     root: DataPath
     """Directory that holds VOC2007, VOC2012, … (`VOCdevkit`)."""
-    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval", "2012/trainval")
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval", "2012/trainval")
     """Image sets to train on, each as `<year>/<set>`; by default VOC07+12."""
-    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
-    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
     """Names that the annotations use, in the order of their numbers."""
     unreadable: Literal["stop", "skip"] = "stop"
     """As for `coco`."""
@@ -43,6 +46,20 @@ class VocData(ImageSets, InPlace):
         splits = {"train": _read(self, self.train), "test": _read(self, self.test)}
         source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
         write_instances(name, self, splits, list(self.classes), output, source, threads)
+
+    @property
+    def known_objects(self) -> KnownObjects:
+        """Boxes alone."""
+        return KnownObjects(None, "data of kind 'voc' hold boxes alone")
+
+    def sources(self) -> Iterator[watch.Place]:
+        """The lists of images, and the images and annotation files that they name."""
+        for _, _, file in self.listed(*self.train, *self.test):
+            yield watch.Text(str(file))
+        for image_sets in (self.train, self.test):
+            images = _read(self, image_sets).images.values()
+            yield watch.Listed(self.root, tuple(image["file_name"] for image in images))
+            yield watch.Listed(self.root, tuple(image["xml"].relative_to(self.root).as_posix() for image in images))
 
 
 @dataclass

@@ -1,0 +1,118 @@
+"""How a prepared dataset stands to its settings and to the files that it was made from, when a workflow is planned."""
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from mast.config.experiment import Experiment
+from mast.data.readers import Reader, places
+from mast.data.watch import Changes, Snapshot, changes, snapshot
+from mast.errors import MastError
+from mast.files import sha256_json
+from mast.records import Manifest
+from mast.results import Results
+from mast.settings import parse
+
+_PLAIN = str.maketrans("<>{}", "‹›()")
+"""A reason becomes part of a command, and of a script in the report."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is to be done about a dataset."""
+
+    prepared: bool = False
+    settings: tuple[str, ...] = ()
+    """Keys of its settings that have changed since it was prepared."""
+    changes: Changes | None = None
+    """What has changed of the files outside; None where that is not known, or nobody asked."""
+    same: bool = False
+    """Whether its content is expected to stay as it is when it is prepared again."""
+    reason: str = ""
+    """Differs from the reason with which it was prepared, if it is to be prepared again for changed files."""
+
+    @property
+    def due(self) -> bool:
+        """Whether it was prepared and will be prepared again."""
+        return self.prepared and bool(self.settings or self.changes)
+
+    def __str__(self) -> str:
+        """What has changed since it was prepared."""
+        parts = [f"{', '.join(self.settings)} changed in the configuration"] if self.settings else []
+        return ", ".join(parts + ([str(self.changes)] if self.changes else []))
+
+
+def standing(experiment: Experiment, name: str) -> Standing:
+    """Compare a dataset with what it was prepared from.
+
+    Raises:
+        MastError: the manifest, or the record of the files outside, is damaged.
+    """
+    files, spec = Results(experiment.results).data(name), experiment.datasets[name]
+    if not files.manifest.exists():
+        return Standing()
+    old = read_manifest(files.manifest).spec
+    new = spec.model_dump(mode="json")
+    keys = tuple(sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key)))
+    before = _as_written(spec, old)
+    same = before is not None and before.content() == spec.content()
+    moved = before is None or places(before) != places(spec)
+    if not files.sources.exists():
+        return Standing(True, keys, same=same and not moved)
+    seen = Snapshot.read(files.sources)
+    found, reason = None, seen.reason
+    if moved or experiment.changed_data == "prepare":
+        now = _look(spec, seen, moved)
+        found = None if now is None else changes(seen, now)
+        if found and not moved:
+            digest = sha256_json([now.names, now.sizes.tolist(), now.times.tolist(), now.hashes])
+            reason = f"{found} ({digest[:12]})".translate(_PLAIN)
+    same = same and (not moved if found is None else not found.content)
+    return Standing(True, keys, None if moved else found, same, reason)
+
+
+def made_from(file: Path, manifest_file: Path) -> bool:
+    """Whether a result (`run.json`, features, metrics) was made from the data that a manifest describes.
+
+    False where that cannot be read.
+    """
+    try:
+        manifest = read_manifest(manifest_file)
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                identity = json.loads(str(arrays["metadata"]))["task_sha256"]
+                same = json.loads(str(arrays["classes"])) == manifest.targets
+        else:
+            record = json.loads(file.read_bytes())
+            identity, same = record.get("task_sha256", record["data_sha256"]), True
+    except Exception:  # whatever is wrong with the files, the job that makes or reads them says so
+        return False
+    return same and identity == manifest.sha256
+
+
+def read_manifest(file: Path) -> Manifest:
+    """Read a manifest; once, as long as it does not change."""
+    return _read_manifest(Path(file), file.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _read_manifest(file: Path, _: int) -> Manifest:
+    return Manifest.read(file)
+
+
+def _as_written(spec: Reader, old: dict[str, object]) -> Reader | None:
+    """The settings with which data were prepared; None where they are of another kind or version."""
+    try:
+        return parse(type(spec), old, "")
+    except MastError:
+        return None
+
+
+def _look(spec: Reader, seen: Snapshot, moved: bool) -> Snapshot | None:
+    try:
+        return snapshot(spec.sources(), seen) if moved else seen.again()
+    except (MastError, OSError):  # preparing says what is wrong
+        return None
