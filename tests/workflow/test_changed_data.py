@@ -2,7 +2,6 @@
 
 import json
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,4 +89,3 @@ def test_what_runs_again_follows_the_content_of_the_data(project: Project) -> No
     encoder = project.directory / ENCODER
     assert (encoder.stat().st_ino, encoder.stat().st_mtime_ns) != before[str(encoder)]
     assert plan(project)[0] == ALL - {"prepare_data", "pretrain_run"}
-

@@ -172,7 +172,7 @@ rule make_report:
     params:
         config=as_it_is(json.dumps(config)),
         python=sys.executable,
-        snakefile=workflow.main_snakefile,
+        snakefile=str(Path(workflow.main_snakefile).resolve()),
     shell:
         "( printf '%s\n' {params.config:q} > {output.config:q} ;"
         " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {output.config:q}"
