@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from support import ROOT
 
 from mast.config.experiment import Experiment, merge
+from mast.config.figures import FIGURES
 from mast.config.load import load_experiment
+from mast.config.plan import figure_files, health_files
 from mast.config.pretrain import PretrainSpec
 from mast.settings import parse, parse_spec
 
@@ -96,3 +98,21 @@ def test_spec_survives_the_command_line(name: str) -> None:
     for run in experiment.runs:
         spec = experiment.pretrain_spec(run)
         assert parse_spec(PretrainSpec, spec.model_dump_json()) == spec
+
+
+def test_data_and_a_run_are_a_whole_configuration() -> None:
+    values = {"datasets": {"photos": {"kind": "folder", "root": "photos"}}}
+    values["runs"] = {
+        "mine": {"method": "mast", "dataset": "photos"},
+        "none": {"method": "untrained", "dataset": "photos"},
+    }
+    experiment = parse(Experiment, values, "config")
+    mine = [f"results/pretrain/photos/mine/seed{seed}" for seed in (0, 1)]
+    none = [f"results/pretrain/photos/none/seed{seed}" for seed in (0, 1)]
+    records = {run: [f"{folder}/run.json" for folder in folders] for run, folders in (("mine", mine), ("none", none))}
+    assert health_files(experiment) == records
+    assert figure_files(experiment, "losses") == {"mine": [f"{folder}/metrics.jsonl" for folder in mine]}
+    assert [figure for figure in FIGURES if figure_files(experiment, figure)] == ["losses"]
+    assert experiment.studies == experiment.protocols == {}
+    tiny = parse(Experiment, values | {"scale": "tiny"}, "config")
+    assert tiny.run_seeds("mine") == (0,) and tiny.results == "results-tiny"
