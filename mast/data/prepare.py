@@ -3,8 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+from mast.data.outside import Snapshot, snapshot
 from mast.data.readers import Reader
-from mast.data.watch import Snapshot, snapshot
 from mast.errors import MastError
 from mast.results import DataFiles
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from mast.config.experiment import Experiment
+from mast.data.outside import Changes, Snapshot, changes, snapshot
 from mast.data.readers import Reader, places
-from mast.data.watch import Changes, Snapshot, changes, snapshot
 from mast.errors import MastError
 from mast.files import sha256_json
 from mast.records import Manifest

@@ -9,8 +9,8 @@ from typing import Any
 
 from safetensors import safe_open
 
+from mast.data.outside import Snapshot, changes
 from mast.data.prepared.store import PreparedData
-from mast.data.watch import Snapshot, changes
 from mast.errors import MastError
 from mast.evaluation.features_file import read_origin
 from mast.files import WEIGHTS_METADATA, sha256_file

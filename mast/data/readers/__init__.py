@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field
 
 from mast.catalogue import Catalogue
-from mast.data import watch
+from mast.data import outside
 from mast.data.known_labels import KnownLabels, KnownObjects
 from mast.settings import StrictModel
 
@@ -92,7 +92,7 @@ class Reader(StrictModel, ABC):
         """Where missing files are to be had; None for the user's own data and for data that are rendered."""
         return None
 
-    def sources(self) -> Iterator[watch.Place]:
+    def sources(self) -> Iterator[outside.Place]:
         """The files outside from which the data are prepared: when they change, the data are prepared again.
 
         By default those that must be there: of directories every file, of files their content.
@@ -101,7 +101,7 @@ class Reader(StrictModel, ABC):
             MastError: they cannot be listed.
         """
         for place in self.needed():
-            yield watch.Tree(place, every=True) if Path(place).is_dir() else watch.Text(place)
+            yield outside.Tree(place, every=True) if Path(place).is_dir() else outside.Text(place)
 
     def content(self) -> dict[str, Any]:
         """The settings from which the content of the prepared data follows: none that describe, and no paths."""

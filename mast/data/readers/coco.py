@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from mast.data import watch
+from mast.data import outside
 from mast.data.known_labels import KnownObjects
 from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath
@@ -64,11 +64,11 @@ class CocoData(InPlace):
         images = {entry["image_id"] for entry in splits[0].annotations if not entry.get("iscrowd")}
         return KnownObjects(len(images), without)
 
-    def sources(self) -> Iterator[watch.Place]:
+    def sources(self) -> Iterator[outside.Place]:
         """The annotation files, and the images that they name."""
         for split in (self.train, self.test):
-            yield watch.Text(split.annotations)
-            yield watch.Listed(split.images, tuple(image["file_name"] for image in _read(split).images.values()))
+            yield outside.Text(split.annotations)
+            yield outside.Listed(split.images, tuple(image["file_name"] for image in _read(split).images.values()))
 
 
 def _read(spec: CocoSplit) -> Split:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from mast.data import watch
+from mast.data import outside
 from mast.data.folders import Listing, list_splits
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
@@ -51,13 +51,13 @@ class FolderData(ImageFiles, HeldOut):
             targets = {TARGET: classes} if classes else {}
             finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
 
-    def sources(self) -> Iterator[watch.Place]:
+    def sources(self) -> Iterator[outside.Place]:
         """The images of each split, and where there is no train those directly in `root`."""
         root = Path(self.root)
         if not (root / "train").is_dir():
-            yield watch.Tree(str(root), deep=False)
+            yield outside.Tree(str(root), deep=False)
         for split in ("train", "val", "valid", "validation", "test"):
-            yield watch.Tree(str(root / split))
+            yield outside.Tree(str(root / split))
 
     @cached_property
     def _listings(self) -> dict[str, Listing]:

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from pydantic import Field
 
-from mast.data import watch
+from mast.data import outside
 from mast.data.known_labels import KnownObjects
 from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath
@@ -52,14 +52,14 @@ class VocData(ImageSets, InPlace):
         """Boxes alone."""
         return KnownObjects(None, "data of kind 'voc' hold boxes alone")
 
-    def sources(self) -> Iterator[watch.Place]:
+    def sources(self) -> Iterator[outside.Place]:
         """The lists of images, and the images and annotation files that they name."""
         for _, _, file in self.listed(*self.train, *self.test):
-            yield watch.Text(str(file))
+            yield outside.Text(str(file))
         for image_sets in (self.train, self.test):
             images = _read(self, image_sets).images.values()
-            yield watch.Listed(self.root, tuple(image["file_name"] for image in images))
-            yield watch.Listed(self.root, tuple(image["xml"].relative_to(self.root).as_posix() for image in images))
+            yield outside.Listed(self.root, tuple(image["file_name"] for image in images))
+            yield outside.Listed(self.root, tuple(image["xml"].relative_to(self.root).as_posix() for image in images))
 
 
 @dataclass

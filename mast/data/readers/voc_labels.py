@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from mast.data import watch
+from mast.data import outside
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split
 from mast.data.prepared.write_images import finish, write_images
@@ -52,14 +52,14 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
             source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
             finish(writer, name, self, source, self.licence, dict.fromkeys(self.classes, VALUES), threads)
 
-    def sources(self) -> Iterator[watch.Place]:
+    def sources(self) -> Iterator[outside.Place]:
         """The lists of each class, and the images that they name."""
         for folder, set_name, _ in self.listed(*self.train, *self.test):
             for name in self.classes:
-                yield watch.Text(str(folder / f"ImageSets/Main/{name}_{set_name}.txt"))
+                yield outside.Text(str(folder / f"ImageSets/Main/{name}_{set_name}.txt"))
         for image_sets in (self.train, self.test):
             names = (file.relative_to(self.root).as_posix() for file in _read(self, image_sets)[0])
-            yield watch.Listed(self.root, tuple(names))
+            yield outside.Listed(self.root, tuple(names))
 
     @property
     def labelled(self) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mast.data.watch import Listed, Snapshot, Text, Tree, changes, snapshot
+from mast.data.outside import Listed, Snapshot, Text, Tree, changes, snapshot
 from mast.errors import MastError
 
 
