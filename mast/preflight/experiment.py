@@ -89,3 +89,7 @@ def _check_build(run: str, encoder: EncoderSpec) -> None:
             build_encoder(encoder)
     except MastError as error:
         raise MastError(f"runs.{run}: {error}") from None
+    except AttributeError:
+        raise MastError(
+            f"runs.{run}: encoder.stem: {encoder.name!r} has no stem that could be made small; set it to imagenet"
+        ) from None

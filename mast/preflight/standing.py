@@ -1,6 +1,7 @@
 """How a prepared dataset stands to its settings and to the files that it was made from, when a workflow is planned."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from mast.config.experiment import Experiment
 from mast.data.outside import Changes, Snapshot, changes, snapshot
 from mast.data.readers import Reader, places
 from mast.errors import MastError
-from mast.files import sha256_json
+from mast.files import sha256_file, sha256_json
 from mast.records import Manifest
 from mast.results import Results
 from mast.settings import parse
@@ -91,6 +92,26 @@ def made_from(file: Path, manifest_file: Path) -> bool:
     except Exception:  # whatever is wrong with the files, the job that makes or reads them says so
         return False
     return same and identity == manifest.sha256
+
+
+def files_state(files: Iterable[str], metrics: Path) -> list[str] | None:
+    """SHA-256 of each file of a protocol; None where there are none, or where metrics of an older version are there.
+
+    Those do not record the files, and are taken to be made from what is there now.
+    """
+    files = [Path(file) for file in files]
+    try:
+        recorded = not metrics.exists() or "files" in (json.loads(metrics.read_bytes()).get("details") or {})
+    except ValueError:
+        recorded = True
+    if not files or not recorded:
+        return None
+    return [_sha256(file, file.stat().st_mtime_ns) if file.exists() else "" for file in files]
+
+
+@lru_cache(maxsize=256)
+def _sha256(file: Path, _: int) -> str:
+    return sha256_file(file)
 
 
 def read_manifest(file: Path) -> Manifest:

@@ -116,3 +116,12 @@ def test_data_and_a_run_are_a_whole_configuration() -> None:
     assert experiment.studies == experiment.protocols == {}
     tiny = parse(Experiment, values | {"scale": "tiny"}, "config")
     assert tiny.run_seeds("mine") == (0,) and tiny.results == "results-tiny"
+
+
+def test_how_often_a_training_saves_its_state_is_no_part_of_what_it_is(smoke: dict[str, Any]) -> None:
+    before = parse(Experiment, smoke, "config").pretrain_spec("mast")
+    smoke["pretrain"]["checkpoint_minutes"] = 1.5
+    changed = parse(Experiment, smoke, "config")
+    assert changed.pretrain_spec("mast").checkpoint_minutes == 1.5
+    assert changed.pretrain_spec("mast").without_pace() == before.without_pace() == before
+    assert changed.pretrain_spec("untrained").without_pace().checkpoint_minutes is None

@@ -74,6 +74,16 @@ def as_it_is(text):
     return verbatim(text.replace("<", r"\u003c"))
 
 
+class Unrecorded:
+    """A param that Snakemake does not record, as it is of a type that it cannot compare: it reruns nothing."""
+
+    def __init__(self, text=""):
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
 def stage_resources(stage):
     """What one job of a stage needs, as the configuration says."""
     return getattr(experiment.resources, stage).model_dump(exclude={"threads"})

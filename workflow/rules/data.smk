@@ -4,13 +4,6 @@ from snakemake.logging import logger
 prepared = results.data("{dataset}")
 
 
-class Unsaid:
-    """A param that Snakemake does not record: results of earlier versions have none, and are up to date."""
-
-    def __str__(self):
-        return ""
-
-
 def data_of(wildcard, made):
     """The manifest of a dataset as an input. Its time counts only if what is there was made from other data.
 
@@ -48,7 +41,7 @@ rule prepare_data:
     params:
         spec=lambda wildcards: experiment.datasets[wildcards.dataset].model_dump_json(),
         output=subpath(output[0], parent=True),
-        reason=lambda wildcards: standing_now(wildcards.dataset).reason or Unsaid(),
+        reason=lambda wildcards: standing_now(wildcards.dataset).reason or Unrecorded(),
     shell:
         f"{MAST} prepare"
         " --spec {params.spec:q} --dataset {wildcards.dataset} --output {params.output:q} --reason={params.reason:q}"

@@ -1,9 +1,16 @@
+from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
 
 OF_RUN = ("{dataset}", "{run}", "{seed}")
 FEATURES_FILE = results.features(*OF_RUN, "{task}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
+
+
+def content_of_files(wildcards):
+    """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
+    files = experiment.protocols[wildcards.protocol].files
+    return files_state(files, Path(str(METRICS_FILE).format(**wildcards))) or Unrecorded()
 
 
 rule extract_features:
@@ -67,6 +74,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         params:
             spec=protocol_json,
             data=subpath(input.data, parent=True),
+            content=content_of_files,
         wildcard_constraints:
             protocol=one_of(protocols_reading(reads)),
         shell:
