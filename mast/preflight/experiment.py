@@ -36,6 +36,11 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
                 f"runs.{name}: batch_size: {spec.batch_size} is more than the {count} training images of "
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
+        if channel := datasets[run.dataset].flat_channel:
+            raise MastError(
+                f"runs.{name}.dataset: {channel} has one value in all training images of {run.dataset!r} and cannot be "
+                "normalised; prepare images that differ in it"
+            )
         if METHODS[run.method].NEEDS_LABELS:
             _check_labels(name, datasets[run.dataset])
     check_protocols(experiment, datasets)

@@ -14,6 +14,8 @@ from mast.preflight.standing import read_manifest
 from mast.records import Manifest
 from mast.results import DataFiles, Results
 
+CHANNELS = ("red", "green", "blue")
+
 
 @dataclass
 class Known:
@@ -50,6 +52,12 @@ class Known:
     def tested(self) -> bool | None:
         """Whether there is a test split."""
         return None if self.manifest is None else "test" in self.manifest.splits
+
+    @property
+    def flat_channel(self) -> str | None:
+        """A channel that has one value in all training images, if preparing has found one."""
+        std = () if self.manifest is None else self.manifest.std
+        return next((name for name, value in zip(CHANNELS, std, strict=False) if value == 0), None)
 
     @cached_property
     def labels(self) -> KnownLabels | None:

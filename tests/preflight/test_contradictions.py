@@ -276,6 +276,16 @@ def test_prepared_labels_are_the_measure_where_data_are_prepared(tmp_path: Path)
     refused(tmp_path, "of one class; two are needed")
 
 
+def test_images_that_cannot_be_normalised(tmp_path: Path) -> None:
+    for number in range(9):
+        Image.new("RGB", (16, 16), (number, 0, 9 * number)).save(tmp_path / f"{number}.png")
+    flat = {"kind": "folder", "root": str(tmp_path), "size": 16}
+    changes = {"datasets__flat": flat, "runs__one": {"method": "vicreg", "dataset": "flat"}}
+    check_experiment(experiment(tmp_path, **changes))  # preparing tells
+    prepare("flat", experiment(tmp_path, **changes).datasets["flat"], tmp_path / "results/data/flat")
+    refused(tmp_path, r"runs\.one\.dataset: green has one value in all training images of 'flat'", **changes)
+
+
 def test_validate_refuses_what_planning_refuses_and_misses_no_data(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -254,7 +254,8 @@ def _source(value: PublishedValue) -> str:
 
 def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
     frame = pd.DataFrame([_line(spec, result) for result in results.values()])
-    for place, key in enumerate(spec.rows[0].settings, start=TableLine._fields.index("mean")):
+    own = [key for key in spec.rows[0].settings if key not in frame]  # `method` and `dataset` stand there in any case
+    for place, key in enumerate(own, start=TableLine._fields.index("mean")):
         frame.insert(place, key, [result.row.settings[key] for result in results.values()])
     return frame.to_csv(index=False, lineterminator="\n")
 
