@@ -98,10 +98,12 @@ def union(catalogue: Catalogue[Any]) -> Any:
 
 
 def _kind_fault(settings: dict[str, Any], kinds: Mapping[str, Path]) -> str:
+    every = f"choose from: {', '.join(map(repr, kinds))}"
     if "kind" in settings:
-        return f"{settings['kind']!r} is not known; {nearest(str(settings['kind']), kinds)}"
+        near = difflib.get_close_matches(str(settings["kind"]), kinds, n=1)
+        return f"{settings['kind']!r} is not known; {f'did you mean {near[0]!r}? ' if near else ''}{every}"
     near = difflib.get_close_matches("kind", [str(key) for key in settings], n=1)
-    return f"Field required; {f'is {near[0]!r} meant for it?' if near else nearest('', kinds)}"
+    return f"Field required; {f'is {near[0]!r} meant for it? ' if near else ''}{every}"
 
 
 def stated(file: Path, constant: str) -> Any:

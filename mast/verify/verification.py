@@ -125,11 +125,16 @@ class Verification:
     def _sources(self, manifest: Path) -> Problems:
         """The files outside that data were prepared from. Another time alone is no mismatch, and files may be gone."""
         sources = DataFiles(manifest.parent).sources
-        if sources.exists() and sources not in self._unreadable:
+        if not sources.exists() or sources in self._unreadable:
+            return
+        try:
             seen = Snapshot.read(sources)
-            now = seen.again()
-            if now is not None and (found := changes(seen, now)).content:
-                yield manifest, f"{found} since the data were prepared"
+        except MastError as error:
+            yield sources, str(error).removeprefix(f"{sources}: ").split(";")[0]
+            return
+        now = seen.again()
+        if now is not None and (found := changes(seen, now)).content:
+            yield manifest, f"{found} since the data were prepared"
 
     def _runs(self) -> Problems:
         for encoder in self._found(str(EVERY.run(*OF_RUN).encoder)):

@@ -11,6 +11,7 @@ from support import ROOT
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
 from mast.errors import MastError
+from mast.protocols import PROTOCOLS as CATALOGUE
 from mast.settings import parse
 
 CONFIG = ROOT / "config"
@@ -74,7 +75,8 @@ def test_mistake_is_one_line_that_names_the_key(keys: str, value: Any, named: li
         assert word in message
 
 
-KINDS = "coco, digits, folder, public, shapes, shapes-scenes, voc, voc-labels"
+KINDS = "choose from: 'coco', 'digits', 'folder', 'public', 'shapes', 'shapes-scenes', 'voc', 'voc-labels'"
+PROTOCOLS = f"choose from: {', '.join(map(repr, CATALOGUE))}"
 NAME = "a name has letters, digits, _ . and -, and begins with a letter or digit"
 INTEGER = "Input should be a valid integer, unable to parse string as an integer"
 MAPPING = "Input should be a valid dictionary: keys with values"
@@ -83,12 +85,16 @@ MAPPING = "Input should be a valid dictionary: keys with values"
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        ("datasets/shapes", {"size": 16}, f"datasets.shapes.kind: Field required; choose from: {KINDS}"),
-        ("datasets/shapes", {"knd": "x"}, "datasets.shapes.kind: Field required; is 'knd' meant for it?"),
-        ("datasets/shapes/kind", "shape", "datasets.shapes.kind: 'shape' is not known; did you mean 'shapes'?"),
-        ("datasets/shapes/kind", True, f"datasets.shapes.kind: True is not known; choose from: {KINDS}"),
-        ("datasets/shapes/kind", [], f"datasets.shapes.kind: [] is not known; choose from: {KINDS}"),
-        ("protocols/knn/kind", "kn", "protocols.knn.kind: 'kn' is not known; did you mean 'knn'?"),
+        ("datasets/shapes", {"size": 16}, f"datasets.shapes.kind: Field required; {KINDS}"),
+        ("datasets/shapes", {"knd": "x"}, f"datasets.shapes.kind: Field required; is 'knd' meant for it? {KINDS}"),
+        (
+            "datasets/shapes/kind",
+            "shape",
+            f"datasets.shapes.kind: 'shape' is not known; did you mean 'shapes'? {KINDS}",
+        ),
+        ("datasets/shapes/kind", True, f"datasets.shapes.kind: True is not known; {KINDS}"),
+        ("datasets/shapes/kind", [], f"datasets.shapes.kind: [] is not known; {KINDS}"),
+        ("protocols/knn/kind", "kn", f"protocols.knn.kind: 'kn' is not known; did you mean 'knn'? {PROTOCOLS}"),
         ("datasets/shapes", None, f"datasets.shapes: {MAPPING} (got None)"),
         ("datasets", [], f"datasets: {MAPPING}"),
         ("runs/mast", "mast", f"runs.mast: {MAPPING} (got 'mast')"),
