@@ -231,8 +231,12 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
             if entry.is_dir():
                 if deep:
                     waiting.append((f"{prefix}{entry.name}/", entry.path))
-            elif every or Path(entry.name).suffix.lower() in SUFFIXES:
-                yield from _facts(prefix + entry.name, entry.path)
+            elif every or f".{entry.name.rpartition('.')[2].lower()}" in SUFFIXES:
+                try:
+                    state = entry.stat()
+                except OSError:  # a link that leads nowhere
+                    continue
+                yield prefix + entry.name, state.st_size, state.st_mtime_ns
 
 
 def _place(values: dict[str, Any]) -> Place:

@@ -134,6 +134,6 @@ def _as_written(spec: Reader, old: dict[str, object]) -> Reader | None:
 
 def _look(spec: Reader, seen: Snapshot, moved: bool) -> Snapshot | None:
     try:
-        return snapshot(spec.sources(), seen) if moved else seen.again()
+        return snapshot(spec.sources()) if moved else seen.again()
     except (MastError, OSError):  # preparing says what is wrong
         return None
