@@ -50,11 +50,10 @@ rule prepare_data:
 
 for name, now in standings.items():
     if now.due:
-        then = "as it was: nothing else runs again" if now.same else "another: what depends on it runs again"
-        ignored = " (changed_data: ignore leaves it as it is)" if now.changes else ""
-        logger.warning(
-            f"datasets.{name}: {now}; it is prepared again, where it is needed. Its content is expected to be {then}{ignored}"
-        )
+        same = "nothing else runs again for it (what runs for other reasons is planned then)"
+        then = same if now.same else "what depends on it runs again if its content is another"
+        ignored = "; changed_data: ignore leaves it as it is" if now.changes else ""
+        logger.warning(f"datasets.{name}: {now}; prepared again where it is needed, and {then}{ignored}")
 
 # Snakemake then looks at what depends on data once more, when they have been prepared again.
 rules.prepare_data.rule.is_checkpoint = any(now.due for now in standings.values())
