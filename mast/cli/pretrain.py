@@ -27,6 +27,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
     minutes = "minutes between two checkpoints (default: as in the settings)"
     parser.add_argument("--checkpoint-minutes", type=float, metavar="N", help=minutes)
+    parser.add_argument("--monitor", metavar="JSON", default="{}", help="with --spec: what is looked at on the way")
     add_process(parser)
     parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
     parser.set_defaults(execute=_pretrain)
@@ -35,11 +36,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _pretrain(arguments: argparse.Namespace) -> None:
     if arguments.spec is None:
         known(experiment(arguments).runs, "run", arguments.run)
-        spec = experiment(arguments).pretrain_spec(arguments.run)
+        spec, monitor = experiment(arguments).pretrain_spec(arguments.run), experiment(arguments).monitor
     else:
+        from mast.config.monitor import MonitorSpec
         from mast.config.pretrain import PretrainSpec
 
-        spec = parse_spec(PretrainSpec, arguments.spec)
+        spec, monitor = parse_spec(PretrainSpec, arguments.spec), parse_spec(MonitorSpec, arguments.monitor)
     if arguments.checkpoint_minutes is not None:
         spec = spec.model_copy(update={"checkpoint_minutes": arguments.checkpoint_minutes})
     data = path(arguments, "data", PLACES.data("{dataset}").directory)
@@ -49,7 +51,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         _become_torchrun(arguments.gpus)
     from mast.pretraining.run import pretrain
 
-    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads)
+    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads, monitor)
 
 
 def _become_torchrun(processes: int) -> None:

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.catalogue import union
 from mast.config.figures import Figures
+from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
 from mast.config.references import check_references
 from mast.config.scale import placed, tiny
@@ -145,6 +146,7 @@ class Experiment(StrictModel):
     published: Annotated[str, Field(min_length=1)] | None = None
     """File of the published values that tables show beside ours; a relative path starts in the working directory. The
     default is `config/published.yaml` there or, where it is not, beside the package; without either, none are shown."""
+    monitor: MonitorSpec = MonitorSpec()
     resources: Stages = Stages()
 
     def run_seeds(self, run: str) -> tuple[int, ...]:

@@ -39,8 +39,8 @@ class PublishedValue(StrictModel):
     value: Annotated[float, Field(ge=0, le=100)] | None
     """Percent; null where the number is not available."""
     source: str | None = None
-    note: str = ""
-    """In what the published protocol differs from ours."""
+    note: str | dict[str, str] = ""
+    """In what the published protocol differs from ours; where that depends on ours, a note for each kind of it."""
 
     @model_validator(mode="after")
     def _number_has_source(self) -> Self:
@@ -48,14 +48,29 @@ class PublishedValue(StrictModel):
             raise ValueError(f"value {self.value:g} has no source; name one, or set the value to null")
         return self
 
+    @model_validator(mode="after")
+    def _notes_of_its_kinds(self) -> Self:
+        for kind in self.note if isinstance(self.note, dict) else ():
+            if not self.covers(kind):
+                raise ValueError(f"note: {kind} is not of kind {self.kind}; name protocols beside which this can stand")
+        return self
+
+    def note_for(self, kind: str) -> str:
+        """The note beside results of a kind of protocol; empty for none."""
+        return self.note if isinstance(self.note, str) else self.note.get(kind, "")
+
     def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
         """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
         same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
-        same_kind = _is_of_kind(self, kind)
+        same_kind = self.covers(kind)
         same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
         optional = ("epochs", "batch_size", "augmentations")
         same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
         return same_column and same_kind and same_run and same_settings
+
+    def covers(self, kind: str) -> bool:
+        """Whether it is of a kind of protocol, or of the family that the kind belongs to."""
+        return kind == self.kind or kind.startswith(f"{self.kind}-")
 
 
 class PublishedValues(StrictModel):
@@ -89,7 +104,7 @@ def check_published(experiment: "Experiment", values: tuple[PublishedValue, ...]
     """
     for name, study in experiment.studies.items():
         spec = experiment.table_spec(name)
-        of_study = [value for value in values if value.task in study.tasks and _is_of_kind(value, spec.kind)]
+        of_study = [value for value in values if value.task in study.tasks and value.covers(spec.kind)]
         for row in spec.rows if of_study else ():
             for task, target, metric in {(value.task, value.target or "", value.metric) for value in of_study}:
                 find_published(tuple(of_study), spec, (task, target, metric), row)
@@ -111,10 +126,6 @@ def find_published(
             f"(sources: {matching[0].source}; {matching[1].source}); tell them apart by target or epochs"
         )
     return matching[0] if matching else None
-
-
-def _is_of_kind(value: PublishedValue, kind: str) -> bool:
-    return kind == value.kind or kind.startswith(f"{value.kind}-")
 
 
 def _specificity(value: PublishedValue) -> int:

@@ -1,5 +1,6 @@
 """Checks of a whole configuration that look at files, made when the workflow is planned: before anything runs."""
 
+import importlib.util
 from collections.abc import Collection
 
 from mast.config.experiment import Experiment
@@ -44,6 +45,8 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
         if METHODS[run.method].NEEDS_LABELS:
             _check_labels(name, datasets[run.dataset])
     check_protocols(experiment, datasets)
+    if experiment.monitor.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard, or leave it out")
     published = published_file(experiment.published)
     if published is not None:
         check_published(experiment, read_published(published))

@@ -126,8 +126,9 @@ class Writer:
 
 
 def _count_objects(annotations: list[dict[str, Any]]) -> dict[str, int]:
-    """Images with an object that is no crowd, and objects without a mask."""
-    images = {annotation["image_id"] for annotation in annotations if not annotation["iscrowd"]}
+    """Images with an object to learn from, and objects without a mask."""
+    learned = (entry for entry in annotations if not entry["iscrowd"] or entry.get("difficult"))
+    images = {entry["image_id"] for entry in learned}
     return {"annotated": len(images), "unmasked": sum("segmentation" not in entry for entry in annotations)}
 
 
