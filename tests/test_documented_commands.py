@@ -26,6 +26,8 @@ PAGES = [
 STANDS_FOR = {
     "config/mine.yaml": "config/config.yaml",
     "profiles/mine": "profiles/slurm",
+    "../mast/": "",
+    "../shared/base.yaml": "config/config.yaml",
     "CONFIG": "config/config.yaml",
     "RESULTS_DIR": "results",
     "<exported folder>": "folder",
