@@ -1,18 +1,22 @@
 """What is known of a dataset when the workflow is planned: from its prepared form, or from the files of its source."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from mast.config.experiment import Experiment
 from mast.data.known_labels import KnownLabels, KnownObjects
 from mast.data.readers import Reader, places
+from mast.errors import MastError
 from mast.preflight.standing import read_manifest
 from mast.records import Manifest
 from mast.results import DataFiles, Results
+
+Told = TypeVar("Told")
 
 CHANNELS = ("red", "green", "blue")
 
@@ -63,7 +67,7 @@ class Known:
     def labels(self) -> KnownLabels | None:
         """The labels of training and test images, if both have them."""
         if self.manifest is None:
-            return None if self.absent else self.spec.known_labels
+            return None if self.absent else self._told(lambda: self.spec.known_labels)
         try:
             train, test, held_out = (
                 np.load(self.files.directory / f"{name}.npy", mmap_mode="r")
@@ -78,12 +82,18 @@ class Known:
     def objects(self) -> KnownObjects | None:
         """The objects of detection data."""
         if self.manifest is None:
-            return None if self.absent else self.spec.known_objects
+            return None if self.absent else self._told(lambda: self.spec.known_objects)
         counts = self.manifest.objects
         if "train" not in counts:
             return None  # prepared by an earlier version
         bare = sum(split["unmasked"] for split in counts.values())
         return KnownObjects(counts["train"]["annotated"], f"{bare} of them" if bare else None)
+
+    def _told(self, look: Callable[[], Told]) -> Told:
+        try:
+            return look()
+        except (MastError, OSError) as error:
+            raise MastError(f"datasets.{self.name}: {error}") from None
 
     @cached_property
     def names(self) -> set[bytes] | None:

@@ -160,6 +160,12 @@ def test_masks_are_asked_for_where_there_are_some(tmp_path: Path, prepared: bool
     check_experiment(experiment(tmp_path / "c", protocols__boxes__masks=True))
 
 
+def test_faulty_annotations_are_found_when_the_workflow_is_planned(tmp_path: Path) -> None:
+    data = coco(tmp_path / "boxes", masks=True)
+    (tmp_path / "boxes/test.json").write_text("[]")
+    refused(tmp_path, r"^datasets\.scenes: .*test\.json: no list 'images'", datasets__scenes=data)
+
+
 def test_voc_has_boxes_alone(tmp_path: Path) -> None:
     data = {"kind": "voc", "root": str(tmp_path)}
     refused(tmp_path, r"masks: .*'voc' hold boxes alone", datasets__scenes=data, protocols__boxes__masks=True)
