@@ -11,6 +11,7 @@ import numpy as np
 from mast.config.experiment import Experiment
 from mast.data.outside import Changes, Snapshot, changes, snapshot
 from mast.data.readers import Reader, places
+from mast.data.settings import InPlace
 from mast.errors import MastError
 from mast.files import sha256_file, sha256_json
 from mast.records import Manifest
@@ -71,7 +72,8 @@ def standing(experiment: Experiment, name: str) -> Standing:
         if found and not moved:
             digest = sha256_json([now.names, now.sizes.tolist(), now.times.tolist(), now.hashes])
             reason = f"{found} ({digest[:12]})".translate(_PLAIN)
-    same = same and (not moved if found is None else not found.content)
+    in_place = moved and isinstance(spec, InPlace)  # whose identity covers the directory of the images
+    same = same and not in_place and (not moved if found is None else not found.content)
     return Standing(True, keys, None if moved else found, same, reason)
 
 

@@ -149,6 +149,16 @@ def test_data_that_lie_elsewhere_now_are_the_same_if_their_files_are(tmp_path: P
     assert not standing(experiment(tmp_path, moved), "mine").same
 
 
+def test_images_that_stay_in_place_are_other_data_elsewhere(tmp_path: Path) -> None:
+    prepared(tmp_path, coco(tmp_path / "outside"))
+    (tmp_path / "outside").rename(tmp_path / "moved")
+    splits = ("train", "test")
+    root = tmp_path / "moved"
+    moved = {split: {"images": f"{root}/{split}", "annotations": f"{root}/{split}.json"} for split in splits}
+    now = standing(experiment(tmp_path, {"kind": "coco", **moved}), "mine")
+    assert now.due and not now.same and now.settings == ("test", "train")
+
+
 def test_sources_that_are_gone_are_not_missed(tmp_path: Path) -> None:
     spec = folder(tmp_path / "outside")
     prepared(tmp_path, spec)
