@@ -77,6 +77,14 @@ def standing(experiment: Experiment, name: str) -> Standing:
     return Standing(True, keys, None if moved else found, same, reason)
 
 
+def dependents(experiment: Experiment, name: str) -> str:
+    """What is made from a dataset: `runs a, b; studies c`."""
+    runs = [run for run, spec in experiment.runs.items() if spec.dataset == name]
+    studies = [key for key, study in experiment.studies.items() if name in study.tasks or set(runs) & set(study.runs)]
+    named = (("runs", runs), ("studies", studies))
+    return "; ".join(f"{what} {', '.join(own[:5])}{', …' * (len(own) > 5)}" for what, own in named if own) or "nothing"
+
+
 def made_from(file: Path, manifest_file: Path) -> bool:
     """Whether a result (`run.json`, features, metrics) was made from the data that a manifest describes.
 

@@ -12,7 +12,7 @@ from support.layouts import cifar10
 from mast.cli import main
 from mast.config.experiment import Experiment
 from mast.data.prepare import prepare
-from mast.preflight.standing import made_from, standing
+from mast.preflight.standing import dependents, made_from, standing
 from mast.records import Manifest
 from mast.settings import parse
 
@@ -205,3 +205,10 @@ def test_doctor_and_verify_say_what_has_changed(tmp_path: Path, capsys: pytest.C
     assert f"note    data      mine: prepared, and since then {said}; " in capsys.readouterr().out
     assert main(["verify", str(tmp_path / "results")]) == 1
     assert f"manifest.json: {said} since the data were prepared; " in capsys.readouterr().out
+
+
+def test_what_depends_on_a_dataset_is_named(tmp_path: Path) -> None:
+    study = {"title": "", "protocol": "knn", "tasks": ["shapes"], "runs": ["untrained"]}
+    own = experiment(tmp_path, {"kind": "digits"}, protocols={"knn": {"kind": "knn"}}, studies={"near": study})
+    assert dependents(own, "shapes") == "runs untrained; studies near"
+    assert dependents(own, "mine") == "nothing"

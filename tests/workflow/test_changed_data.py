@@ -84,10 +84,8 @@ def test_what_runs_again_follows_the_content_of_the_data(project: Project) -> No
     assert plan(project, "--config", "changed_data=ignore")[0] == set()
     jobs, output = plan(project)
     assert jobs == ALL
-    assert (
-        "8 files added (new folder: 'train/cows', 'test/cows'); prepared again where it is needed, and what depends"
-        in output
-    )
+    assert "8 files added (new folder: 'train/cows', 'test/cows'); prepared again where it is needed" in output
+    assert "what depends on it (runs vicreg; studies knn) runs again if its content is another" in output
     run(project, "pretrain")
     encoder = project.directory / ENCODER
     assert (encoder.stat().st_ino, encoder.stat().st_mtime_ns) != before[str(encoder)]

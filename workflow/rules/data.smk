@@ -1,4 +1,4 @@
-from mast.preflight.standing import made_from
+from mast.preflight.standing import dependents, made_from
 from snakemake.logging import logger
 
 prepared = results.data("{dataset}")
@@ -51,7 +51,8 @@ rule prepare_data:
 for name, now in standings.items():
     if now.due:
         same = "nothing else runs again for it (what runs for other reasons is planned then)"
-        then = same if now.same else "what depends on it runs again if its content is another"
+        other = f"what depends on it ({dependents(experiment, name)}) runs again if its content is another"
+        then = same if now.same else other
         ignored = "; changed_data: ignore leaves it as it is" if now.changes else ""
         logger.warning(f"datasets.{name}: {now}; prepared again where it is needed, and {then}{ignored}")
 
