@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -35,6 +35,23 @@ class StrictModel(BaseModel):
                 if key not in cls.model_fields:
                     raise ValueError(f"unknown key {key!r}; {nearest(str(key), cls.model_fields)}")
         return values
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        """Pydantic would take `epochs: yes` for 1."""
+        for key, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            given = values.get(key)
+            entries = given.values() if isinstance(given, dict) else given if isinstance(given, list) else [given]
+            truth = any(isinstance(entry, bool) for entry in entries)
+            if truth and _takes(field.annotation, (int, float)) and not _takes(field.annotation, (bool, Any)):
+                raise ValueError(f"{key}: {given} is no number; write one (YAML takes yes, on, no and off for truth)")
+        return values
+
+
+def _takes(annotation: Any, kinds: tuple[Any, ...]) -> bool:
+    """Whether an annotation allows one of these types somewhere."""
+    return annotation in kinds or any(_takes(part, kinds) for part in get_args(annotation))
 
 
 def nearest(word: str, choices: Any) -> str:
@@ -73,6 +90,20 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
+
+FULL, MINMAX = "full", "minmax"
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("the first value must be below the second")
+    return ends
+
+
+PixelRange = Literal["full", "minmax"] | Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
+"""Which values of an image of more than 8 bits become black and white (`mast.data.pixels`)."""
 
 
 def parse(kind: type[Spec], values: Any, source: str) -> Spec:

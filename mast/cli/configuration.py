@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mast.cli.options import warn
 from mast.config.load import load_experiment
 from mast.errors import MastError
 
@@ -25,7 +26,7 @@ def _validate(arguments: argparse.Namespace) -> None:
 
     experiment = load_experiment(arguments.config)
     try:
-        check_experiment(experiment, anywhere=True)
+        warn(check_experiment(experiment, anywhere=True))
     except MastError as error:
         raise MastError(f"{arguments.config}: {error}") from None
     trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)

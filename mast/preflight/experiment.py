@@ -4,16 +4,18 @@ import importlib.util
 from collections.abc import Collection
 
 from mast.config.experiment import Experiment
+from mast.config.pretrain import PretrainSpec
 from mast.config.published import check_published, published_file, read_published
 from mast.errors import MastError
 from mast.methods import METHODS
 from mast.models.settings import EncoderSpec
+from mast.preflight.doubts import doubts
 from mast.preflight.known import Known, known_datasets
 from mast.preflight.protocols import check_protocols
 from mast.settings import nearest
 
 
-def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere: bool = False) -> None:
+def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere: bool = False) -> list[str]:
     """Check encoders, data, batch sizes, what methods and protocols ask of their data, and published values.
 
     All as far as this needs no image to be decoded.
@@ -22,6 +24,9 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
         experiment: the configuration.
         due: datasets that are prepared, and will be prepared again.
         anywhere: whether the configuration may be meant for another machine: data that are not here are not missed.
+
+    Returns:
+        What can be done, but not as it is written (`mast.preflight.doubts`): a line each.
 
     Raises:
         MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, `studies.<name>…: …`, or the file of
@@ -44,12 +49,40 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
             )
         if METHODS[run.method].NEEDS_LABELS:
             _check_labels(name, datasets[run.dataset])
+        _check_shares(name, spec, experiment)
+    _check_seeds(experiment)
     check_protocols(experiment, datasets)
     if experiment.monitor.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard, or leave it out")
     published = published_file(experiment.published)
     if published is not None:
         check_published(experiment, read_published(published))
+    return doubts(experiment, counts)
+
+
+def _check_shares(name: str, spec: PretrainSpec, experiment: Experiment) -> None:
+    """The processes of a training, one for each GPU of each node, share its batches."""
+    if spec.batch_size is None or spec.accumulate is None:
+        return
+    need = experiment.resources.pretrain
+    parts = spec.accumulate * need.nodes * max(need.gpus, 1)
+    if spec.batch_size % parts or spec.batch_size // spec.accumulate < 2:
+        raise MastError(
+            f"runs.{name}: batch_size: {spec.batch_size} images cannot be shared out over {parts // spec.accumulate} "
+            f"processes (resources.pretrain) × accumulate {spec.accumulate}; set a multiple of {parts}, at least "
+            f"{2 * spec.accumulate}"
+        )
+
+
+def _check_seeds(experiment: Experiment) -> None:
+    """Every run of a study has some of the study's seeds."""
+    for name, study in experiment.studies.items():
+        for run in study.runs:
+            own = experiment.run_seeds(run)
+            if study.seeds is not None and not set(study.seeds) & set(own):
+                raise MastError(
+                    f"studies.{name}.seeds: run {run!r} has none of them; choose from {', '.join(map(str, own))}"
+                )
 
 
 def _count_train(experiment: Experiment, known: Known) -> int | None:

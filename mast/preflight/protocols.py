@@ -1,6 +1,8 @@
 """Checks that a task has the images that a protocol needs, made when the workflow is planned."""
 
-from mast.config.experiment import Experiment
+from collections.abc import Iterator
+
+from mast.config.experiment import Experiment, Study
 from mast.errors import MastError
 from mast.preflight.known import Known
 from mast.protocols import PlannedTask, Protocol
@@ -63,3 +65,12 @@ def _check_top5(study: str, known: Known, metric: str | None) -> None:
             f"studies.{study}.metric: top5 needs more than 5 classes, which no target of {known.name!r} has; leave it "
             "out"
         )
+
+
+def planned_tasks(experiment: Experiment, counts: dict[str, int | None]) -> Iterator[tuple[Study, PlannedTask]]:
+    """Every task of every study, with what is known of it; the arguments are those of `check_protocols`."""
+    for study in experiment.studies.values():
+        for name in study.tasks:
+            data = experiment.datasets[name]
+            keeps_names = getattr(data, "storage", None) == "index"
+            yield study, PlannedTask(name, counts[name], lambda data=data: data.known_labels, keeps_names)

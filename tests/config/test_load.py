@@ -10,6 +10,7 @@ from support import ROOT
 
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
+from mast.data.readers import READERS
 from mast.errors import MastError
 from mast.protocols import PROTOCOLS as CATALOGUE
 from mast.settings import parse
@@ -75,7 +76,7 @@ def test_mistake_is_one_line_that_names_the_key(keys: str, value: Any, named: li
         assert word in message
 
 
-KINDS = "choose from: 'coco', 'digits', 'folder', 'public', 'shapes', 'shapes-scenes', 'voc', 'voc-labels'"
+KINDS = f"choose from: {', '.join(map(repr, READERS))}"
 PROTOCOLS = f"choose from: {', '.join(map(repr, CATALOGUE))}"
 NAME = "a name has letters, digits, _ . and -, and begins with a letter or digit"
 INTEGER = "Input should be a valid integer, unable to parse string as an integer"

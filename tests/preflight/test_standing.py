@@ -74,6 +74,17 @@ def voc(root: Path) -> dict:
     return {"kind": "voc", "root": str(root), "train": ["2007/trainval"], "classes": ["ant"]}
 
 
+def table(root: Path) -> dict:
+    for number in range(9):
+        picture(root / f"{number}.png", 10 * number)
+    (root / "list.csv").write_text("path,colour\n" + "".join(f"{number}.png,{number % 2}\n" for number in range(9)))
+    return {"kind": "table", "root": str(root), "file": f"{root}/list.csv", "targets": ["colour"], "size": 16}
+
+
+def unlabeled(root: Path) -> dict:
+    return folder(root) | {"labels": "none"}
+
+
 def voc_labels(root: Path) -> dict:
     return voc(root) | {"kind": "voc-labels", "size": 16}
 
@@ -102,7 +113,7 @@ def files(root: Path) -> Iterator[Path]:
     yield from sorted(file for file in root.rglob("*") if file.is_file())
 
 
-@pytest.mark.parametrize("make", [folder, indexed, coco, voc, voc_labels, public])
+@pytest.mark.parametrize("make", [folder, indexed, coco, voc, voc_labels, table, unlabeled, public])
 def test_changes_of_files_are_noticed_and_times_alone_change_nothing(
     tmp_path: Path, make: Callable[[Path], dict]
 ) -> None:

@@ -33,9 +33,12 @@ try:
 
     # Jobs of an executor plan on their own, and do not look at all files again.
     standings = {name: standing_now(name) for name in experiment.datasets} if workflow.is_main_process else {}
-    check_experiment(experiment, {name for name, now in standings.items() if now.due})
+    doubts = check_experiment(experiment, {name for name, now in standings.items() if now.due})
 except MastError as error:
     raise WorkflowError(str(error)) from None
+
+for doubt in doubts if workflow.is_main_process else ():
+    print(f"mast: warning: {doubt}", file=sys.stderr)
 
 MAST = f"{shlex.quote(sys.executable)} -m mast.cli"  # of this interpreter, whichever environment is active
 RESULTS = str(results.root)
@@ -62,6 +65,11 @@ def protocols_reading(*reads):
 def protocol_json(wildcards):
     """The settings of the job's protocol."""
     return experiment.protocols[wildcards.protocol].model_dump_json()
+
+
+def protocol_version(wildcards):
+    """That of the protocol's code. No command reads it: it is a param so that results of another are made again."""
+    return experiment.protocols[wildcards.protocol].VERSION
 
 
 def verbatim(text):
