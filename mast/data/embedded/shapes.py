@@ -47,7 +47,7 @@ _GLYPH_TARGETS, _BACKGROUND = slice(0, 5), slice(11, 16)
 """Which of an image's draws decide the glyph's targets, and which its background."""
 
 
-def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """Draw the first `count` images of a split. Image i depends on (size, seed, split, i) only, not on `count`.
 
     Args:
@@ -82,7 +82,7 @@ def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tup
 
 
 def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
-    """The labels of `render_shapes`, without the images."""
+    """The labels of `render`, without the images."""
     return _labels(uniform_draws(seed, _SPLITS.index(split), range(count), _SCALARS, size=0)[0])
 
 
