@@ -10,18 +10,21 @@ augmentation of `mast5` erases `shape`, `texture` and `size`.
 import numpy as np
 
 from mast.data.embedded.glyphs import Glyphs, coverage, finish, gradients, paint
-from mast.data.embedded.shapes import MAX_ANGLE, SIDES, TARGETS, glyph_colours, uniform_draws
+from mast.data.embedded.shapes import MAX_ANGLE, TARGETS, glyph_colours, uniform_draws
 
 VERSION = 2
 """Version of the generator: images of one version never change."""
 
+SIDES: tuple[float, ...] = (0.5, 0.6, 0.72, 0.86)
+"""Side of a glyph of each size, as a share of the image's."""
+
 TEXTURE_PERIOD = 1 / 6
 """Period of the textures, as a share of the image's side."""
 
-DARK_TONE = 0.2
+DARK_TONE = 0.15
 """Brightness of the textures' dark tone, as a share of the bright one's."""
 
-MIDDLE, ACROSS, DOWN = (0.45, 0.65), (0.2, 0.4), (-0.3, 0.3)
+MIDDLE, ACROSS, DOWN = (0.45, 0.65), (0.1, 0.2), (-0.15, 0.15)
 """Ranges of the background: grey level in the middle, difference between its sides, and from top to bottom."""
 
 ROOM = 0.5
