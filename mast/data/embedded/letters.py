@@ -17,7 +17,7 @@ from mast.errors import MastError
 if TYPE_CHECKING:
     from fontTools.ttLib.ttGlyphSet import _TTGlyphSet
 
-CHARACTERS: tuple[str, ...] = tuple("fimrtwGNQR")
+CHARACTERS: tuple[str, ...] = tuple("aefgikmnrtwyGMNQR247")
 """None is the mirror image of another; those of the mono-spaced family have other serifs or another width."""
 
 FONTS: dict[str, tuple[str, str, str, str]] = {
@@ -31,7 +31,7 @@ FONTS: dict[str, tuple[str, str, str, str]] = {
 CELLS = 128
 """Cells of a bitmap along each side of the em square."""
 
-SHA256 = "6811794415b8c82b689425afdbd04a9805d3e174bc4d5530bd0fc47052db1a42"
+SHA256 = "dd7de174e7f199c3e3fe8ad55fc756ae4372b09b50cba1a255fb35d1aad97296"
 """Of the bitmaps of generator version 1 (`numpy.packbits`)."""
 
 _STEPS = 8
