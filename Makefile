@@ -68,13 +68,14 @@ bench-check: .venv/benched
 	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	touch $@
 
-# The configuration's schema and reference, and the reference of the artefacts' records.
+# The configuration's schema and reference, the reference of the artefacts' records, and that of the Python interface.
 schema: .venv/installed
 	$(RUN) mast schema > workflow/schemas/config.schema.json
 	sed -i '/^## Every key$$/,$$d' config/README.md
 	( echo "## Every key"; echo; $(RUN) mast schema --markdown ) >> config/README.md
 	sed -i '/^## Records$$/,$$d' docs/formats.md
 	( echo "## Records"; echo; $(RUN) mast schema --formats ) >> docs/formats.md
+	$(RUN) mast schema --api > docs/api.md
 
 # The README shows what `make demo` wrote, unedited.
 readme: .venv/installed

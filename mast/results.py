@@ -80,6 +80,11 @@ class AnalysisFiles:
         return self.directory / "extremes.npz"
 
     @property
+    def pairs(self) -> Path:
+        """A few pairs of views as the run trains on them."""
+        return self.directory / "pairs.npz"
+
+    @property
     def record(self) -> Path:
         """The hashes of the other files, and of those that they were made from."""
         return self.directory / "analysis.json"

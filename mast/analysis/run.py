@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mast.analysis.difficulty import extremes, measure_difficulty, named_errors, neighbour_errors
 from mast.analysis.invariance import measure_invariance
 from mast.analysis.masks import mask_overlap, mask_weights, subspace_dimensions
+from mast.analysis.pairs import sample_pairs, write_pairs
 from mast.analysis.retrieval import measure_retrieval
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.analysis.views import encode_views
@@ -38,7 +39,7 @@ NO_EXTREMES = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros(
 
 
 def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
-    """Write to `output` a CSV file for each table of `ANALYSIS_COLUMNS`, the extremes, and the record of their hashes.
+    """Write to `output` a CSV file for each table of `ANALYSIS_COLUMNS`, the extremes, pairs of views, and the record.
 
     The extremes are the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file: a
     header and nothing else) where the run lacks what it measures: learned masks, an uncertainty head, augmentations.
@@ -69,6 +70,7 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         tables["uncertainty"] = measure_uncertainty(predictions)
         tables["difficulty"] = measure_difficulty(predictions, _errors(run))
         ends = extremes(predictions, run.images)
+    write_pairs(files.pairs, sample_pairs(run.spec, run.data))
     with atomic_path(files.extremes) as temporary:
         np.savez(temporary, **ends)
     for name, table in tables.items():
@@ -77,7 +79,7 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         format=1,
         encoder_sha256=sha256_file(pretrained.encoder),
         heads_sha256=sha256_file(pretrained.heads),
-        files={file.name: sha256_file(file) for file in (files.extremes, *map(files.table, tables))},
+        files={file.name: sha256_file(file) for file in (files.extremes, files.pairs, *map(files.table, tables))},
     ).write(files.record)
 
 

@@ -15,6 +15,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     schema = commands.add_parser("schema", help="print the configuration's JSON schema")
     schema.add_argument("--markdown", action="store_true", help="print a reference of every key instead")
     schema.add_argument("--formats", action="store_true", help="print a reference of the artefacts' records instead")
+    schema.add_argument("--api", action="store_true", help="print a reference of the Python interface instead")
     schema.set_defaults(execute=_schema)
 
 
@@ -27,7 +28,11 @@ def _validate(arguments: argparse.Namespace) -> None:
 def _schema(arguments: argparse.Namespace) -> None:
     from mast.config.schema import formats_markdown, json_schema, markdown
 
-    if arguments.formats:
+    if arguments.api:
+        from mast.api.page import api_markdown
+
+        print(api_markdown(), end="")
+    elif arguments.formats:
         print(formats_markdown())
     else:
         print(markdown() if arguments.markdown else json.dumps(json_schema(), indent=1, ensure_ascii=False))

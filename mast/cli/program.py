@@ -29,6 +29,8 @@ COMMANDS = {
     "export": "export",
     "embed": "embed",
     "verify": "verify",
+    "views": "views",
+    "watch": "watch",
 }
 """Command → the module of this package that has it. Modules import settings, and these import numpy."""
 

@@ -16,10 +16,10 @@ class FigureSource(StrictModel):
     shows: Name
     """The key of `figures` in the configuration that lists the runs, or the studies, of this figure. Figures may share
     a key."""
-    reads: Literal["log", "extremes", "detections", "table", "comparison", *ANALYSIS_COLUMNS]
+    reads: Literal["log", "extremes", "pairs", "detections", "table", "comparison", *ANALYSIS_COLUMNS]
     """What the figure is drawn from. Of runs, for each seed: `log`, the steps of training; a table of the analysis by
-    its name; or `extremes`, the analysis's images. Of studies: `table`, or `comparison`, the table of differences.
-    `detections`: what the first seed of each run finds, and the dataset's manifest."""
+    its name; or `extremes` or `pairs`, the analysis's images. Of studies: `table`, or `comparison`, the table of
+    differences. `detections`: what the first seed of each run finds, and the dataset's manifest."""
     setting: str | None = None
     """Dotted key that must be among the `settings` of the studies."""
     about: str = ""

@@ -58,6 +58,7 @@ def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
     places: dict[str, Place] = {
         "log": lambda *names: results.run(*names).log,
         "extremes": lambda *names: results.analysis(*names).extremes,
+        "pairs": lambda *names: results.analysis(*names).pairs,
     }
     place = places.get(source.reads, lambda *names: results.analysis(*names).table(source.reads))
     return {label: of_runs(experiment, place, [run]) for run, label in labels.items()}

@@ -14,6 +14,7 @@ from mast.settings import StrictModel
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from mast.augment.settings import PairingSpec
     from mast.learner import Learner
 
 TRAINING = frozenset(
@@ -68,6 +69,10 @@ class Method:
             classes: number of classes of each target; empty for data without labels.
         """
         return {}
+
+    def pairing(self) -> PairingSpec | None:
+        """How the two views of an image share augmentations; None where the method trains on single views, or none."""
+        return None
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """The loss of one batch.

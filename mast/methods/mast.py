@@ -40,12 +40,16 @@ class Mast(vicreg.Vicreg):
             networks["uncertainty"] = UncertaintyHead(features, dimensions, own.uncertainty)
         return networks
 
+    def pairing(self) -> PairingSpec:
+        """The configured one."""
+        return self.spec.mast.pairing
+
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """MAST's terms on pairs drawn by the configured pairing, weighted."""
         from mast.objectives.mast import mast_terms
 
         own = self.spec.mast
-        images, pair = learner.draw_pair(images, own.pairing, generator)
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
         features_a, z_a = map(learner.world.gather, learner.embed(images, pair.a))
         features_b, z_b = map(learner.world.gather, learner.embed(images, pair.b))
         active = pair.active.to(z_a.device, non_blocking=True)
@@ -72,7 +76,4 @@ class Mast(vicreg.Vicreg):
         return {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
 
     def _variance(self, learner: Learner, features: Tensor) -> Tensor | None:
-        if self.spec.mast.uncertainty.kind == "none":
-            return None
-        relative = self.spec.mast.uncertainty.form == "relative"
-        return learner.uncertainty(features.detach() if relative else features)
+        return None if self.spec.mast.uncertainty.kind == "none" else learner.uncertainty.of_views(features)

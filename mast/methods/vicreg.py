@@ -9,6 +9,7 @@ from mast.methods import TRAINING, Method, Outcome
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from mast.augment.settings import PairingSpec
     from mast.learner import Learner
 
 
@@ -29,17 +30,22 @@ class Vicreg(Method):
 
         return {"projector": build_projector(features, self.spec.projector)}
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
-        """VICReg's terms on composed pairs, weighted."""
+    def pairing(self) -> PairingSpec:
+        """All augmentations are drawn for each view."""
         from mast.augment.pairing import COMPOSED
+
+        return COMPOSED
+
+    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+        """VICReg's terms on the pairs, weighted."""
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, COMPOSED, generator)
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
         z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]) for view in (pair.a, pair.b))
         return self.weighted(vicreg_terms(z_a, z_b), z_a)
 
     def weighted(self, terms: dict[str, Tensor], embedding: Tensor) -> Outcome:
         """The sum of the terms with the weights of `objective`; a term that it does not name has weight 1."""
-        weights = self.spec.objective.model_dump()
-        loss = sum(weights.get(name, 1.0) * term for name, term in terms.items())
-        return Outcome(loss, terms, embedding.detach())
+        from mast.objectives.weighted import weighted_sum
+
+        return Outcome(weighted_sum(terms, self.spec.objective.model_dump()), terms, embedding.detach())

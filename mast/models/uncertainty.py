@@ -22,7 +22,7 @@ class UncertaintyHead(nn.Module):
     def __init__(self, features: int, embedding: int, spec: UncertaintySpec) -> None:
         """The last layer starts at zero, so that all variances start at `START`."""
         super().__init__()
-        self.min_variance = spec.min_variance
+        self.spec, self.min_variance = spec, spec.min_variance
         self.hidden = nn.Linear(features, spec.hidden)
         self.output = nn.Linear(spec.hidden, 1 if spec.kind == "isotropic" else embedding)
         nn.init.zeros_(self.output.weight)
@@ -32,6 +32,10 @@ class UncertaintyHead(nn.Module):
         """The predicted variance σ² of each view, float32."""
         hidden = self.hidden(features.float()).relu()
         return self.min_variance + functional.softplus(self.output(hidden))
+
+    def of_views(self, features: Tensor) -> Tensor:
+        """The variance as the objective takes it: in the form `relative` the encoder gets no gradient through it."""
+        return self(features.detach() if self.spec.form == "relative" else features)
 
 
 def load_uncertainty_head(heads_file: Path) -> UncertaintyHead | None:

@@ -97,7 +97,8 @@ class Pretraining:
         self._stop_if(self.window.first_bad(done))
         if done == self.steps:
             self.check(done)
-        progress = {"step": done, "epoch": done / self.batches.steps_per_epoch}
+        progress = {"step": done, "steps": self.steps, "epoch": done / self.batches.steps_per_epoch}
+        progress["images"] = done * self.spec.batch_size
         record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner)}
         if self.world.leads:
             self.log.add({**record, **self.watch.signs(record)})

@@ -109,7 +109,7 @@ def test_all_files_of_a_full_run(run_directory: Callable[..., Path], data: Path,
         assert ends["images"].shape == (2, 10, 16, 16, 3)
         assert ends["sigma"][0].max() <= ends["sigma"][1].min()
     record = AnalysisRecord.read(tmp_path / "out" / "analysis.json")
-    assert record.files.keys() == {*(f"{name}.csv" for name in HEADERS), "extremes.npz"}
+    assert record.files.keys() == {*(f"{name}.csv" for name in HEADERS), "extremes.npz", "pairs.npz"}
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     analyze(folder, data, tmp_path / "out")
     assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before

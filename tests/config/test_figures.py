@@ -30,7 +30,7 @@ def test_a_mistake_is_named(changed: dict[str, str], message: str) -> None:
         source(**changed)
 
 
-@pytest.mark.parametrize("reads", [*ANALYSIS_COLUMNS, "log", "extremes", "detections"])
+@pytest.mark.parametrize("reads", [*ANALYSIS_COLUMNS, "log", "extremes", "pairs", "detections"])
 def test_figures_of_runs_and_of_studies_are_told_apart(reads: str) -> None:
     assert not source(reads=reads).of_studies
     assert source(reads="table", setting="epochs").of_studies and source(reads="comparison").of_studies

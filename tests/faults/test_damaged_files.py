@@ -31,6 +31,7 @@ from mast.protocols.detection import DetectionProtocol
 from mast.protocols.knn import KnnProtocol
 from mast.reporting.figures.certainty import _read as read_extremes
 from mast.reporting.figures.detections import _predictions as read_predictions
+from mast.reporting.figures.views import _read as read_pairs
 from mast.reporting.read import read_metrics_log, read_table
 from mast.reporting.tables.collect import collect
 
@@ -99,6 +100,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     DETECTIONS.replace(".json", ".predictions.json"): read_predictions,
     f"{ANALYSIS}/masks.csv": lambda path: read_table(path, ["dimension"]),
     f"{ANALYSIS}/extremes.npz": read_extremes,
+    f"{ANALYSIS}/pairs.npz": read_pairs,
 }
 """Each kind of file, and what reads it in the program."""
 

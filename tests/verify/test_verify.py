@@ -34,6 +34,7 @@ RECORDED = (
     f"{DETECTION}.predictions.json",
     f"{ANALYSIS}/masks.csv",
     f"{ANALYSIS}/extremes.npz",
+    f"{ANALYSIS}/pairs.npz",
     f"{ANALYSIS}/analysis.json",
     *(f"tables/knn.{suffix}" for suffix in ("csv", "md", "tex", "html", "sources.json")),
     "export/shapes/first/seed0/model.safetensors",

@@ -14,7 +14,7 @@ LAYERS = (
     "augment objectives models data checkpoint distributed training",
     "evaluation learner methods protocols",
     "config",
-    "pretraining evaluation.run analysis reporting export preflight verify",
+    "api pretraining evaluation.run analysis reporting export preflight verify watch",
     "cli",
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer.split()}

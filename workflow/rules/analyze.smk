@@ -12,6 +12,7 @@ rule analyze_run:
     output:
         **{name: analysed.table(name) for name in ANALYSIS_COLUMNS},
         extremes=analysed.extremes,
+        pairs=analysed.pairs,
         record=analysed.record,
     log:
         results.log(analysed.directory),

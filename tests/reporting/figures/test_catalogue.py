@@ -76,10 +76,13 @@ def _write(folder: Path, rng: np.random.Generator, full: bool) -> dict[str, Path
         frame.reindex(columns=every.get(name, frame.columns)).to_csv(folder / f"{name}.csv", index=False)
     ends = {"images": rng.integers(0, 256, (2, 6 * full, 8, 8, 3), np.uint8), "sigma": rng.random((2, 6 * full))}
     np.savez(folder / "extremes.npz", **ends)
+    views = {name: rng.integers(0, 256, (3 * full, 8, 8, 3), np.uint8) for name in ("images", "a", "b")}
+    np.savez(folder / "pairs.npz", **views, active=rng.random((3 * full, 2)) < 0.5, names=np.array(["crop", "flip"]))
     lines = [{"step": step, "loss": 9 / (step + 1), "invariance": rng.random()} for step in range(0, 50, 10)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     tables = {name: folder / f"{name}.csv" for name in rows}
-    return tables | {"extremes": folder / "extremes.npz", "log": folder / "metrics.jsonl"}
+    arrays = {name: folder / f"{name}.npz" for name in ("extremes", "pairs")}
+    return tables | arrays | {"log": folder / "metrics.jsonl"}
 
 
 def _detections(path: Path, label: str) -> list[Path]:
@@ -132,7 +135,7 @@ def test_missing_file_is_named(name: str, tmp_path: Path) -> None:
         load(name)({"a": [tmp_path / "absent.file"]}, tmp_path / "f")
 
 
-@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections", "certainty"}))  # read no CSV
+@pytest.mark.parametrize("name", sorted(set(FIGURES) - {"losses", "detections", "certainty", "views"}))  # read no CSV
 def test_missing_column_is_named(name: str, tmp_path: Path) -> None:
     path = tmp_path / "wrong.csv"
     path.write_text("x,y\n1,2\n")
@@ -184,8 +187,9 @@ def test_images_stand_in_lines_of_four() -> None:
     assert (picture[2::3] == 255).all()
 
 
-def test_damaged_images_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "extremes.npz"
+@pytest.mark.parametrize(("figure", "file"), [("certainty", "extremes.npz"), ("views", "pairs.npz")])
+def test_damaged_images_are_named(tmp_path: Path, figure: str, file: str) -> None:
+    path = tmp_path / file
     path.write_bytes(b"PK rubbish")
-    with pytest.raises(MastError, match=r"extremes\.npz: cannot be read"):
-        load("certainty")({"a": [path]}, tmp_path / "f")
+    with pytest.raises(MastError, match=rf"{file}: cannot be read"):
+        load(figure)({"a": [path]}, tmp_path / "f")

@@ -1,0 +1,65 @@
+"""Pairs of views as a run trains on them, and in which augmentations each pair differs: pictures, before and after."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mast.augment.pairing import draw_pair
+from mast.augment.policy import Policy, unit_float
+from mast.config.pretrain import PretrainSpec
+from mast.data.prepared.store import PreparedData
+from mast.files import atomic_path
+from mast.methods import METHODS
+
+PAIRS = 6
+"""Images of which a pair is shown."""
+
+
+def sample_pairs(spec: PretrainSpec, data: PreparedData, seed: int = 0) -> dict[str, np.ndarray]:
+    """One pair of views of each of `PAIRS` training images, evenly spaced.
+
+    Args:
+        spec: a run's settings.
+        data: prepared images of classification.
+        seed: of the views.
+
+    Returns:
+        `images`, `a` and `b`, uint8 [E, S, S, 3]; `active`, bool [E, K]: whether the views differ in an augmentation;
+        `names`, str [K]. Of a method that trains on single views `b` is empty, and without augmentations all are.
+    """
+    images = data.images("train")
+    rows = np.linspace(0, len(images) - 1, min(PAIRS, len(images))).astype(int)
+    shown = torch.from_numpy(np.stack([np.array(images[row]) for row in rows])).permute(0, 3, 1, 2)
+    if spec.policy is None or not spec.policy.names:
+        return _arrays(shown[:0], shown[:0], shown[:0], torch.zeros(0, 0, dtype=torch.bool), ())
+    policy, generator = Policy(spec.policy, shown.shape[-1]), torch.Generator().manual_seed(seed)
+    pairing = METHODS[spec.method](spec).pairing()
+    if pairing is None:
+        view = policy.apply(shown, policy.sample(len(shown), 0, generator))
+        return _arrays(
+            shown, view, view[:0], torch.zeros(len(shown), len(policy.names), dtype=torch.bool), policy.names
+        )
+    pair = draw_pair(policy, pairing, len(shown), generator)
+    return _arrays(shown, policy.apply(shown, pair.a), policy.apply(shown, pair.b), pair.active, policy.names)
+
+
+def write_pairs(path: Path, pairs: dict[str, np.ndarray]) -> None:
+    """Write what `sample_pairs` gave as a NumPy archive."""
+    with atomic_path(path) as temporary:
+        np.savez(temporary, **pairs)
+
+
+def _arrays(images: Tensor, a: Tensor, b: Tensor, active: Tensor, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    views = {"images": images, "a": a, "b": b}
+    return {
+        **{name: _bytes(view) for name, view in views.items()},
+        "active": active.numpy(),
+        "names": np.array(names, dtype="U"),
+    }
+
+
+def _bytes(images: Tensor) -> np.ndarray:
+    """uint8 [N, S, S, 3]."""
+    return (unit_float(images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()

@@ -1,0 +1,129 @@
+"""MAST's objective for training loops of one's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from mast.config.pretrain import ObjectiveSpec
+from mast.models.masks import Masks
+from mast.models.settings import MaskSpec, UncertaintySpec
+from mast.models.uncertainty import UncertaintyHead
+from mast.objectives.mast import mast_terms
+from mast.objectives.weighted import weighted_sum
+
+
+class MastLoss(nn.Module):
+    """MAST's loss of a batch of pairs, with its learnable masks and its uncertainty head inside (docs/method.md).
+
+    The masks are trained: give `parameter_groups` to the optimiser, and save the loss with the model.
+
+    >>> import torch, mast
+    >>> loss = mast.MastLoss(augmentations=5, dimensions=64)
+    >>> z_a, z_b = torch.randn(2, 16, 64, requires_grad=True)
+    >>> loss(z_a, z_b, active=torch.ones(16, 5, dtype=torch.bool)).backward()
+
+    Attributes:
+        masks: called without arguments it gives M, float32 [K, d] in [0, 1].
+        uncertainty: maps features [N, D] to variances, or None.
+    """
+
+    def __init__(
+        self,
+        augmentations: int,
+        dimensions: int,
+        features: int | None = None,
+        *,
+        masks: Mapping[str, Any] | None = None,
+        uncertainty: Mapping[str, Any] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        """Read the settings, whose keys are those of a configuration (config/README.md), and draw the masks' start.
+
+        Args:
+            augmentations: K, the number of augmentations: of columns of `active`.
+            dimensions: d, the width of the embeddings.
+            features: D, the width of the encoder's features; needed with uncertainty.
+            masks: `kind`, `keep`, `temperature`, ….
+            uncertainty: `kind` (by default `none`), `form`, ….
+            weights: of the terms `invariance`, `variance` and `covariance`; by default VICReg's 25, 25 and 1.
+
+        Raises:
+            ValueError: a setting is unknown or out of its range, or `features` is missing.
+        """
+        super().__init__()
+        self._mask_settings = MaskSpec(**(masks or {}))
+        self._uncertainty_settings = UncertaintySpec(**(uncertainty or {}))
+        self._weights = ObjectiveSpec(**(weights or {})).model_dump()
+        self._shape = (augmentations, dimensions)
+        self.masks = Masks(augmentations, dimensions, self._mask_settings)
+        self.uncertainty = None
+        if self._uncertainty_settings.kind != "none":
+            if features is None:
+                raise ValueError("features: the width of the encoder's features is needed with uncertainty")
+            self.uncertainty = UncertaintyHead(features, dimensions, self._uncertainty_settings)
+
+    def forward(
+        self,
+        z_a: Tensor,
+        z_b: Tensor,
+        active: Tensor,
+        features_a: Tensor | None = None,
+        features_b: Tensor | None = None,
+    ) -> Tensor:
+        """The loss, a float32 scalar: `total` of `terms`, which has the same arguments."""
+        return self.total(self.terms(z_a, z_b, active, features_a, features_b))
+
+    def total(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The weighted sum of `terms`, a float32 scalar."""
+        return weighted_sum(terms, self._weights)
+
+    def terms(
+        self,
+        z_a: Tensor,
+        z_b: Tensor,
+        active: Tensor,
+        features_a: Tensor | None = None,
+        features_b: Tensor | None = None,
+    ) -> dict[str, Tensor]:
+        """The unweighted terms by name, float32 scalars.
+
+        Args:
+            z_a: embeddings of view a, [N, d], N ≥ 2.
+            z_b: embeddings of view b, [N, d].
+            active: bool [N, K], from `PairedAugmentation`.
+            features_a: the encoder's features of view a, [N, D]; read with uncertainty only.
+            features_b: those of view b.
+
+        Raises:
+            ValueError: the shapes do not fit together, or features are missing.
+        """
+        count, (augmentations, dimensions) = len(z_a), self._shape
+        expected = {"z_a": (count, dimensions), "z_b": (count, dimensions), "active": (count, augmentations)}
+        for name, tensor in {"z_a": z_a, "z_b": z_b, "active": active}.items():
+            if tensor.shape != expected[name]:
+                raise ValueError(f"{name}: shape {tuple(tensor.shape)}; expected {expected[name]}")
+        if count < 2:
+            raise ValueError(f"z_a: {count} pair in the batch; variance and covariance need two or more")
+        variances = (self._variance(features_a), self._variance(features_b))
+        settings = (self._mask_settings, self._uncertainty_settings)
+        return mast_terms(z_a, z_b, self.masks(), active.to(z_a.device), *settings, *variances)
+
+    def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
+        """Parameter groups for an optimiser: masks with a faster rate and without weight decay, then the head.
+
+        Args:
+            lr: the optimiser's learning rate; the masks get `masks.lr_factor` times as much.
+        """
+        masks = [parameter for parameter in self.masks.parameters() if parameter.requires_grad]
+        groups = [{"params": masks, "lr": lr * self._mask_settings.lr_factor, "weight_decay": 0.0}]
+        if self.uncertainty is not None:
+            groups.append({"params": list(self.uncertainty.parameters()), "lr": lr})
+        return [group for group in groups if group["params"]]
+
+    def _variance(self, features: Tensor | None) -> Tensor | None:
+        if self.uncertainty is None:
+            return None
+        if features is None:
+            raise ValueError("features_a, features_b: both are needed with uncertainty")
+        return self.uncertainty.of_views(features)

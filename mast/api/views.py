@@ -1,0 +1,86 @@
+"""Pairs of views for training loops of one's own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from mast.augment.pairing import draw_pair
+from mast.augment.policy import Policy, unit_float
+from mast.augment.settings import PairingSpec, PolicySpec
+from mast.models.encoder import normalise
+
+
+class Views(NamedTuple):
+    """Two views of each of N images, and in what they differ."""
+
+    a: Tensor
+    """float32 [N, 3, S, S], normalised, in the memory format `channels_last`."""
+    b: Tensor
+    """Like `a`."""
+    active: Tensor
+    """bool [N, K]: True where the parameters of augmentation k differ between the two views of an image."""
+
+
+class PairedAugmentation:
+    """Augment a batch twice so that the two views differ in a known subset of the augmentations (docs/method.md).
+
+    Everything is computed in batches on the images' device; random numbers are drawn on the CPU.
+
+    >>> import torch, mast
+    >>> pairs = mast.PairedAugmentation(32, augmentations=("crop", "flip", "jitter"))
+    >>> a, b, active = pairs(torch.zeros(8, 3, 32, 32, dtype=torch.uint8))
+    >>> a.shape, active.shape, pairs.names
+    (torch.Size([8, 3, 32, 32]), torch.Size([8, 3]), ('crop', 'flip', 'jitter'))
+
+    Attributes:
+        names: the K augmentations, in the order of application and of the columns of `Views.active`.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        augmentations: str | Sequence[str] = "mast5",
+        *,
+        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        pairing: Mapping[str, Any] | None = None,
+        mean: Sequence[float] = (0.485, 0.456, 0.406),
+        std: Sequence[float] = (0.229, 0.224, 0.225),
+    ) -> None:
+        """Read the settings; their keys are those of a configuration (config/README.md).
+
+        Args:
+            image_size: S, the side of the images, pixels.
+            augmentations: a named set (`mast5`, `vicreg`, `mast15`) or names of augmentations.
+            settings: settings of single augmentations, such as `{"crop": {"scale": (0.2, 1.0)}}`.
+            pairing: which augmentations differ (`mixture`, `groups`, `subset_probability`); by default each is drawn
+                anew for view b with probability 0.75.
+            mean: of the training images per channel, in [0, 1]; by default ImageNet's.
+            std: like `mean`.
+
+        Raises:
+            ValueError: a setting is unknown or out of its range.
+        """
+        chosen = augmentations if isinstance(augmentations, str) else tuple(augmentations)
+        self._policy = Policy(PolicySpec(augmentations=chosen, **(settings or {})), image_size)
+        self._pairing = PairingSpec(**(pairing or {}))
+        self._mean, self._std = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
+        self.names: tuple[str, ...] = self._policy.names
+
+    def __call__(self, images: Tensor, generator: Generator | None = None) -> Views:
+        """Two views of each image.
+
+        Args:
+            images: [N, 3, S, S] on any device, uint8, or floating in [0, 1].
+            generator: draws the parameters, on the CPU; by default torch's own, which `torch.manual_seed` sets.
+
+        Raises:
+            ValueError: the images have another shape.
+        """
+        images = unit_float(images)
+        pair = draw_pair(self._policy, self._pairing, len(images), generator or torch.default_generator)
+        mean, std = self._mean.to(images.device), self._std.to(images.device)
+        a, b = (normalise(self._policy.apply(images, view), mean, std) for view in (pair.a, pair.b))
+        a, b = (view.contiguous(memory_format=torch.channels_last) for view in (a, b))
+        return Views(a, b, pair.active.to(images.device, non_blocking=True))

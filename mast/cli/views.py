@@ -1,0 +1,47 @@
+"""`mast views`: a picture of the pairs that a run would train on."""
+
+import argparse
+from pathlib import Path
+
+from mast.cli.options import add_process, known
+from mast.errors import MastError
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser("views", help="draw pairs of views as a run trains on them, before anything trains")
+    parser.add_argument("config", type=Path, metavar="YAML", help="a configuration")
+    parser.add_argument("--run", required=True, help="one of its runs")
+    parser.add_argument("--seed", type=int, default=0, help="of the views (default: 0)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("views.png"),
+        metavar="PNG",
+        help="picture to write, beside it an SVG (default: views.png)",
+    )
+    add_process(parser, gpus=False)
+    parser.set_defaults(execute=_views)
+
+
+def _views(arguments: argparse.Namespace) -> None:
+    if arguments.output.suffix != ".png":
+        raise MastError(f"--output: {arguments.output} does not end with .png, the format that is written")
+    from mast.config.load import load_experiment
+    from mast.results import Results
+
+    experiment = load_experiment(arguments.config)
+    run = known(experiment.runs, "run", arguments.run)
+    data = Results(experiment.results).data(run.dataset)
+    if not data.manifest.exists():
+        from mast.data.prepare import prepare
+
+        prepare(run.dataset, experiment.datasets[run.dataset], data.directory, arguments.threads)
+    from mast.analysis.pairs import sample_pairs
+    from mast.data.prepared.store import open_prepared
+    from mast.reporting.figures.views import draw_pairs
+
+    pairs = sample_pairs(experiment.pretrain_spec(arguments.run), open_prepared(data.directory), arguments.seed)
+    draw_pairs({run.label or arguments.run: pairs}, arguments.output.with_suffix(""))
+    print(f"{arguments.output}: {len(pairs['images'])} images of {run.dataset!r} as {arguments.run!r} sees them")
