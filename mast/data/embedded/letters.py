@@ -6,6 +6,7 @@ rasteriser changes an image.
 
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ CELLS = 128
 SHA256 = "dd7de174e7f199c3e3fe8ad55fc756ae4372b09b50cba1a255fb35d1aad97296"
 """Of the bitmaps of generator version 1 (`numpy.packbits`)."""
 
+INSTALL = "install matplotlib as PyPI has it (3.9.0, 3.10.0 and 3.11.2 were seen to bring these fonts)"
+
 _STEPS = 8
 """Lines into which each curve of an outline is divided."""
 
@@ -51,33 +54,32 @@ def bitmaps() -> np.ndarray:
     Raises:
         MastError: matplotlib was installed without its fonts, or brings others than those of generator version 1.
     """
-    drawn = np.stack([letter for names in FONTS.values() for name in names for letter in _letters(name)])
+    drawn = np.stack([letter for file in font_files() for letter in _letters(file)])
     found = sha256(np.packbits(drawn).tobytes()).hexdigest()
     if found != SHA256:
-        raise MastError(
-            f"{_folder()}: the letters are not those of `typefaces`, generator version 1; "
-            "install matplotlib as PyPI has it (3.9 to 3.11 are known to bring them)"
-        )
+        raise MastError(f"{_folder()}: the letters are not those of `typefaces`, generator version 1; {INSTALL}")
     return drawn.reshape(len(FONTS), 2, 2, len(CHARACTERS), CELLS, CELLS)
 
 
+def font_files() -> list[Path]:
+    """Where the fonts lie, whether they are there or not. Nothing of matplotlib is imported."""
+    return [_folder() / f"{name}.ttf" for names in FONTS.values() for name in names]
+
+
 def _folder() -> Path:
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "fonts/ttf"
+    return Path(find_spec("matplotlib").origin).parent / "mpl-data/fonts/ttf"
 
 
-def _letters(font: str) -> list[np.ndarray]:
+def _letters(file: Path) -> list[np.ndarray]:
     """The cells, bool [CELLS, CELLS], that each character fills in one font."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
-        opened = TTFont(BytesIO((_folder() / f"{font}.ttf").read_bytes()), lazy=True)
-        glyphs, names, em = opened.getGlyphSet(), opened.getBestCmap(), opened["head"].unitsPerEm
+        font = TTFont(BytesIO(file.read_bytes()), lazy=True)
+        glyphs, names, em = font.getGlyphSet(), font.getBestCmap(), font["head"].unitsPerEm
         return [_letter(glyphs, names[ord(character)], em) for character in CHARACTERS]
     except (OSError, TTLibError) as error:
-        why = f"fonts of matplotlib cannot be read ({error}); install it as PyPI has it"
-        raise MastError(f"{_folder()}: {why}") from None
+        raise MastError(f"{file}: a font of matplotlib cannot be read ({error}); {INSTALL}") from None
 
 
 def _letter(glyphs: "_TTGlyphSet", name: str, em: int) -> np.ndarray:

@@ -3,8 +3,9 @@
 from types import ModuleType
 from typing import ClassVar, Literal
 
-from mast.data.embedded import typefaces
+from mast.data.embedded import letters, typefaces
 from mast.data.readers._rendered import RenderedData
+from mast.errors import MastError
 
 
 class TypefacesData(RenderedData):
@@ -18,3 +19,12 @@ class TypefacesData(RenderedData):
     def generator(self) -> ModuleType:
         """One version."""
         return typefaces
+
+    def needed(self) -> list[str]:
+        """The fonts, which some distributions of matplotlib leave out."""
+        return [str(file) for file in letters.font_files()]
+
+    def check(self, evaluated: bool) -> None:
+        """Every font is there."""
+        for file in self.missing():
+            raise MastError(f"{file}: a font of matplotlib is missing; {letters.INSTALL}")

@@ -10,6 +10,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from mast.data.embedded import letters
 from mast.data.embedded.letters import CELLS, CHARACTERS, FONTS, bitmaps
+from mast.data.readers.typefaces import TypefacesData
 from mast.errors import MastError
 
 FINE = 4
@@ -70,10 +71,17 @@ def test_other_fonts_are_refused(unread: None, monkeypatch: pytest.MonkeyPatch) 
         bitmaps()
 
 
-def test_missing_fonts_are_named(unread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_broken_fonts_are_named(unread: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = TypefacesData(kind="typefaces")
+    assert spec.missing() == [] and spec.check(evaluated=True) is None
     monkeypatch.setattr(letters, "_folder", lambda: tmp_path)
-    with pytest.raises(MastError, match=r"fonts of matplotlib cannot be read .*DejaVuSans\.ttf.*install it as PyPI"):
-        bitmaps()
+    assert len(spec.missing()) == 16
+    with pytest.raises(
+        MastError, match=r"DejaVuSans\.ttf: a font of matplotlib is missing; install matplotlib as PyPI"
+    ):
+        spec.check(evaluated=True)
     (tmp_path / "DejaVuSans.ttf").write_bytes(b"no font")
-    with pytest.raises(MastError, match="fonts of matplotlib cannot be read"):
+    with pytest.raises(
+        MastError, match=r"DejaVuSans\.ttf: a font of matplotlib cannot be read \(.*; install matplotlib"
+    ):
         bitmaps()
