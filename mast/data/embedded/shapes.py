@@ -3,6 +3,8 @@
 Each factor is a classification task, and each task needs other invariances than the rest: `hue` is hurt by colour
 jitter, `facing` and `light` by flips, `size` by crops, `texture` by blur. Position, a small rotation, brightness,
 saturation, and all of the grey background but the side that its light comes from, are nuisance.
+
+This is version 1 of the generator; `shapes_2` is version 2.
 """
 
 import numpy as np

@@ -32,7 +32,6 @@ REACH = 0.08
 
 _STREAMS = {"train": 6, "test": 7}  # `shapes` draws from 0, 1, 4 and 5, `shapes-scenes` from 2 and 3
 _LABELS, _SCALARS = slice(0, len(TARGETS)), 16
-_CHUNK_SAMPLES = 200_000
 
 
 def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
@@ -56,7 +55,7 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
     em, x, y, saturation, value, shade, across, down, tint_hue, tint, grain = draws[:, _LABELS.stop :].T
 
     images = gradients(0.75 + 0.15 * shade, 0.12 * (across - 0.5), 0.12 * (down - 0.5), tint_hue, tint, size)
-    letters = bitmaps()[family, weight, slant, character]
+    letters = np.ravel_multi_index((family, weight, slant, character), bitmaps().shape[:4])
     covered = _coverage(letters, EM[0] + (EM[1] - EM[0]) * em, REACH * (2 * x - 1), REACH * (2 * y - 1), size)
     ink = colours(colour / len(TARGETS["colour"]), 0.75 + 0.2 * saturation, 0.35 + 0.2 * value)
     images *= (1 - covered)[..., None]
@@ -77,7 +76,7 @@ def _coverage(letters: np.ndarray, em: np.ndarray, x: np.ndarray, y: np.ndarray,
     """The share of each pixel that is inked.
 
     Args:
-        letters: bool [N, CELLS, CELLS].
+        letters: int [N], positions among all bitmaps.
         em: float [N], side of the em square, as a share of the image's side; `x`, `y`: its middle from the image's.
         size: side of the square images, pixels.
 
@@ -85,12 +84,12 @@ def _coverage(letters: np.ndarray, em: np.ndarray, x: np.ndarray, y: np.ndarray,
         float32 [N, size, size] in [0, 1].
     """
     samples = (np.arange(size * SUPERSAMPLING) + 0.5) / (size * SUPERSAMPLING) - 0.5
-    blank = np.pad(letters, ((0, 0), (1, 1), (1, 1)))
+    drawn = np.pad(bitmaps().reshape(-1, CELLS, CELLS), ((0, 0), (1, 1), (1, 1)))
     columns, rows = (
         np.clip(np.floor(((samples - middle[:, None]) / em[:, None] + 0.5) * CELLS), -1, CELLS).astype(np.intp) + 1
         for middle in (x, y)
     )
     covered = np.empty((len(letters), size, size), np.float32)
-    for image, (letter, row, column) in enumerate(zip(blank, rows, columns, strict=True)):
-        covered[image] = pool(letter[np.ix_(row, column)][None])[0]
+    for image, (letter, row, column) in enumerate(zip(letters, rows, columns, strict=True)):
+        covered[image] = pool(drawn[letter][np.ix_(row, column)][None])[0]
     return covered
