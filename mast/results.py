@@ -54,6 +54,11 @@ class RunFiles:
         return self.directory / "metrics.jsonl"
 
     @property
+    def events(self) -> Path:
+        """TensorBoard's event files, where `monitor.tensorboard` is set; not an output that rules declare."""
+        return self.directory / "tensorboard"
+
+    @property
     def record(self) -> Path:
         """What produced the other files, and their hashes."""
         return self.directory / "run.json"

@@ -11,7 +11,7 @@ from mast.config.pretrain import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.data.readers.shapes import ShapesData
-from mast.distributed import World, join, local_device
+from mast.distributed import ALONE, World, join, local_device
 from mast.errors import MastError
 from mast.methods import METHODS
 from mast.pretraining import run
@@ -81,6 +81,6 @@ def test_batches_are_pinned_for_gpus_only(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr(run, "TrainingBatches", lambda *arguments: pinned.append(arguments[-1]))
     for device in ("cuda:1", "cpu"):
         mean = SimpleNamespace(device=torch.device(device))
-        learner = SimpleNamespace(spec=spec, method=METHODS["vicreg"](spec), mean=mean)
+        learner = SimpleNamespace(spec=spec, method=METHODS["vicreg"](spec), mean=mean, world=ALONE)
         run._batches(learner, open_prepared(tmp_path / "data"), 0)
     assert pinned == [True, False]

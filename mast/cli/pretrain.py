@@ -25,6 +25,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(parser)
     add_names(parser, "run", "seed", required=True)
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
+    parser.add_argument("--monitor", metavar="JSON", default="{}", help="with --spec: what is looked at on the way")
     add_process(parser)
     parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
     parser.set_defaults(execute=_pretrain)
@@ -33,11 +34,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _pretrain(arguments: argparse.Namespace) -> None:
     if arguments.spec is None:
         known(experiment(arguments).runs, "run", arguments.run)
-        spec = experiment(arguments).pretrain_spec(arguments.run)
+        spec, monitor = experiment(arguments).pretrain_spec(arguments.run), experiment(arguments).monitor
     else:
+        from mast.config.monitor import MonitorSpec
         from mast.config.pretrain import PretrainSpec
 
-        spec = parse_spec(PretrainSpec, arguments.spec)
+        spec, monitor = parse_spec(PretrainSpec, arguments.spec), parse_spec(MonitorSpec, arguments.monitor)
     data = path(arguments, "data", PLACES.data("{dataset}").directory)
     output = path(arguments, "output", PLACES.run(*OF_RUN).directory)
     device = choose_device(arguments.gpus)
@@ -45,7 +47,7 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         _become_torchrun(arguments.gpus)
     from mast.pretraining.run import pretrain
 
-    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads)
+    pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads, monitor)
 
 
 def _become_torchrun(processes: int) -> None:

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.catalogue import union
 from mast.config.figures import FIGURES, Figures
+from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
 from mast.config.scale import placed, tiny
 from mast.config.tables import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
@@ -127,6 +128,7 @@ class Experiment(StrictModel):
     figures: Figures = Figures()
     published: Annotated[str, Field(min_length=1)] = "config/published.yaml"
     """File of the published values that tables show beside ours; a relative path starts where the command runs."""
+    monitor: MonitorSpec = MonitorSpec()
     resources: Stages = Stages()
 
     def run_seeds(self, run: str) -> tuple[int, ...]:

@@ -21,6 +21,10 @@ IN_EVERY_HASH = frozenset({"mast"})
 Sections that came later are left out instead: a new method changes the hash of no run.
 """
 
+LATER = {"last_batch": "dropped"}
+"""Settings that came later, with the value at which a run is what it was without them: then they are left out, too. A
+method that does not read one has this value."""
+
 
 class ObjectiveSpec(StrictModel):
     """Weights of VICReg's terms (facebookresearch/vicreg, main_vicreg.py)."""
@@ -66,7 +70,10 @@ class _Training(StrictModel):
     optimizer: OptimizerSpec | None = OptimizerSpec()
     epochs: Count | None = 100
     batch_size: Annotated[int, Field(ge=2)] | None = 256
-    """Images per step; each gives two views. The last short batch of an epoch is dropped."""
+    """Images per step; each gives two views."""
+    last_batch: Literal["dropped", "kept"] = "dropped"
+    """The last short batch of an epoch. `kept`: as in VICReg's code, where an epoch of ImageNet is 626 steps of 2,048
+    images and not 625."""
     accumulate: Count | None = 1
     """Parts in which each batch is computed one after the other, their gradients averaged: less memory. Variance and
     covariance, and batch normalisation, are then those of a part (docs/cluster.md)."""
@@ -84,11 +91,11 @@ class PretrainSpec(_Training, _Methods, _Networks):
     """One pretraining run, all settings resolved."""
 
     def resolved(self) -> "PretrainSpec":
-        """The same run without the sections that its method does not read (set to None).
+        """The same run without the sections that its method does not read (set to None, or as in LATER).
 
         So a change of MAST's masks leaves the spec, and with it the results, of a VICReg run alone.
         """
-        update: dict[str, object] = dict.fromkeys(unread(self.method))
+        update: dict[str, object] = {name: LATER.get(name) for name in unread(self.method)}
         if self.policy is not None and "policy" not in update:
             update["policy"] = self.policy.pruned()
         return self.model_copy(update=update)
@@ -102,9 +109,9 @@ class PretrainSpec(_Training, _Methods, _Networks):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_later_sections(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        later = SECTIONS.keys() - IN_EVERY_HASH
-        return {key: value for key, value in serialize(self).items() if key not in later or value is not None}
+    def _without_what_came_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unset: dict[str, Any] = dict.fromkeys(SECTIONS.keys() - IN_EVERY_HASH) | LATER
+        return {key: value for key, value in serialize(self).items() if key not in unset or value != unset[key]}
 
 
 def unread(method: str) -> set[str]:

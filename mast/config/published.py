@@ -31,8 +31,8 @@ class PublishedValue(StrictModel):
     value: Annotated[float, Field(ge=0, le=100)] | None
     """Percent; null where the number is not available."""
     source: str | None = None
-    note: str = ""
-    """In what the published protocol differs from ours."""
+    note: str | dict[str, str] = ""
+    """In what the published protocol differs from ours; where that depends on ours, a note for each kind of it."""
 
     @model_validator(mode="after")
     def _number_has_source(self) -> Self:
@@ -40,14 +40,28 @@ class PublishedValue(StrictModel):
             raise ValueError(f"value {self.value:g} has no source; name one, or set the value to null")
         return self
 
+    @model_validator(mode="after")
+    def _notes_of_its_kinds(self) -> Self:
+        for kind in self.note if isinstance(self.note, dict) else ():
+            if not self._covers(kind):
+                raise ValueError(f"note: {kind} is not of kind {self.kind}; name protocols beside which this can stand")
+        return self
+
+    def note_for(self, kind: str) -> str:
+        """The note beside results of a kind of protocol; empty for none."""
+        return self.note if isinstance(self.note, str) else self.note.get(kind, "")
+
     def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
         """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
         same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
-        same_kind = kind == self.kind or kind.startswith(f"{self.kind}-")
+        same_kind = self._covers(kind)
         same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
         optional = ("epochs", "batch_size", "augmentations")
         same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
         return same_column and same_kind and same_run and same_settings
+
+    def _covers(self, kind: str) -> bool:
+        return kind == self.kind or kind.startswith(f"{self.kind}-")
 
 
 class PublishedValues(StrictModel):

@@ -1,11 +1,11 @@
 """Training of a detector on prepared scenes, and what it finds on others."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import DataLoader
 
@@ -20,13 +20,29 @@ from mast.signals import ignore_stop_requests
 from mast.training import train
 
 STEPS = (3 / 4, 11 / 12)
-"""When the learning rate falls to a tenth, as shares of training: steps 18k and 22k of 24k in detectron2's VOC07+12
-configuration of the reference protocol."""
+"""When the learning rate falls to a tenth, as shares of training: steps 18k and 22k of 24k on VOC07+12
+(facebookresearch/moco, detection/configs/pascal_voc_R_50_C4_24k.yaml)."""
+
+DECAY = 0.1
+"""SOLVER.GAMMA of detectron2 (config/defaults.py), as the following three are constants of it."""
 
 WARMUP_FACTOR = 0.001
-"""First learning rate, as a share of the full one (detectron2's default)."""
+"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR)."""
+
+MOMENTUM = 0.9
+"""Of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
+
+NORM_WEIGHT_DECAY = 0.0
+"""Of the scale and shift of normalisation layers (SOLVER.WEIGHT_DECAY_NORM); biases decay like weights."""
+
+ADAMW = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
+"""Ours: the reference has no AdamW."""
 
 FLIP_PROBABILITY = 0.5
+"""INPUT.RANDOM_FLIP: horizontal (detectron2, data/dataset_mapper.py, T.RandomFlip)."""
+
+NORMALISATION = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
+"""The layers whose parameters detectron2 counts as those of normalisation (solver/build.py)."""
 
 MASK_THRESHOLD = 0.5
 """Probability above which a pixel belongs to an object (He et al. 2017, section 3.1)."""
@@ -36,9 +52,11 @@ class DetectionSettings(Protocol):
     """What training reads of a protocol's settings."""
 
     epochs: int
+    steps: int | None
     batch_size: int
     optimizer: str
     lr: float
+    decay_steps: tuple[int, ...] | None
     weight_decay: float
     warmup_steps: int
 
@@ -69,9 +87,9 @@ class DetectorTraining:
         self._loader = _loader(images, spec.batch_size, self._sampler)
         self._batches: Iterator[list[Example]] | None = None
         self._order_state = self._order.get_state()
-        self.steps = spec.epochs * len(self._loader)
-        optimizer = _optimizer(detector, spec)
-        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps))
+        self.steps = spec.steps or spec.epochs * len(self._loader)
+        optimizer = build_optimizer(detector, spec)
+        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps, spec.decay_steps))
         self._optimizer = optimizer
         self._parts = {"detector": detector, "optimizer": optimizer, "schedule": self._schedule}
 
@@ -154,15 +172,31 @@ def detect(detector: Detector, images: DetectionImages, batch_size: int, device:
     return results
 
 
-def lr_factor(warmup: int, total: int) -> Callable[[int], float]:
-    """Function from the step (from 0) to the share of the full learning rate."""
+def lr_factor(warmup: int, total: int, decay_steps: Sequence[float] | None = None) -> Callable[[int], float]:
+    """Function from the step (from 0) to the share of the full learning rate; `decay_steps` are STEPS by default."""
+    falls = [share * total for share in STEPS] if decay_steps is None else decay_steps
 
     def factor(step: int) -> float:
         if step < warmup:
             return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
-        return 0.1 ** sum(step >= share * total for share in STEPS)
+        return DECAY ** sum(step >= fall for fall in falls)
 
     return factor
+
+
+def build_optimizer(detector: Detector, spec: DetectionSettings) -> torch.optim.Optimizer:
+    """Of all that is trained, weight decay on all but normalisation (detectron2, solver/build.py)."""
+    layers = (module for module in detector.modules() if isinstance(module, NORMALISATION))
+    own = {id(parameter) for layer in layers for parameter in layer.parameters(recurse=False)}
+    trained = [parameter for parameter in detector.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in trained if id(p) not in own], "weight_decay": spec.weight_decay},
+        {"params": [p for p in trained if id(p) in own], "weight_decay": NORM_WEIGHT_DECAY},
+    ]
+    groups = [group for group in groups if group["params"]]
+    if spec.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=spec.lr, **ADAMW)
+    return torch.optim.SGD(groups, lr=spec.lr, momentum=MOMENTUM, dampening=0, nesterov=False)
 
 
 def _loss(detector: Detector, examples: list[Example], generator: torch.Generator, device: torch.device) -> Tensor:
@@ -193,13 +227,6 @@ def _loader(images: DetectionImages, batch_size: int, order: ShuffledOrder | Non
         num_workers=torch.get_num_threads() - 1 if images.in_place else 0,
         worker_init_fn=ignore_stop_requests,
     )
-
-
-def _optimizer(detector: Detector, spec: DetectionSettings) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in detector.parameters() if parameter.requires_grad]
-    if spec.optimizer == "adamw":
-        return torch.optim.AdamW(parameters, lr=spec.lr, weight_decay=spec.weight_decay)
-    return torch.optim.SGD(parameters, lr=spec.lr, momentum=0.9, weight_decay=spec.weight_decay)
 
 
 def _results(image_id: int, found: dict[str, Tensor]) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ Example = tuple[Tensor, Target, int]
 class DetectionImages(Dataset[Example]):
     """The images of one split with their objects, read from the prepared arrays or from where the images stay.
 
-    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`).
+    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`). VOC's
+    difficult objects are crowds there that are learned from.
     """
 
     def __init__(self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False) -> None:
@@ -52,7 +53,7 @@ class DetectionImages(Dataset[Example]):
                     f"{task.path}: {split} annotation {annotation['id']} has no segmentation; annotate every object's "
                     "mask, or choose a protocol with masks: false"
                 )
-            if not annotation["iscrowd"]:
+            if not annotation["iscrowd"] or annotation.get("difficult"):
                 self._boxes[annotation["image_id"]].append(annotation)
         images = self.coco["images"]
         self._images = [image for image in images if self._boxes[image["id"]]] if annotated_only else images

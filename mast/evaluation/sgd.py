@@ -1,7 +1,8 @@
 """Training of classification heads, with or without the encoder, by SGD on crops and flips."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -26,7 +27,7 @@ from mast.models.encoder_file import load_finite_encoder, normalisation
 from mast.training import train
 
 MOMENTUM = 0.9
-"""Of SGD (facebookresearch/vicreg, evaluate.py)."""
+"""Of SGD, without Nesterov's (facebookresearch/vicreg, evaluate.py)."""
 
 HEAD_STD = 0.01
 """Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
@@ -53,9 +54,11 @@ class Backbone:
     """float32 [1, 3, 1, 1], of images in [0, 1]."""
     std: Tensor
     device: str
+    norm_images: int | None = None
+    """In train mode: batch norm takes its statistics over parts of a batch with no more images."""
 
     @classmethod
-    def load(cls, file: Path, seed: int, device: str) -> Self:
+    def load(cls, file: Path, seed: int, device: str, norm_images: int | None = None) -> Self:
         """Read an encoder file, in eval mode, and then set the seed of torch's global generator.
 
         Raises:
@@ -63,16 +66,43 @@ class Backbone:
         """
         model, metadata = load_finite_encoder(file)
         torch.manual_seed(seed)
-        return cls(model.to(device), *(statistic.to(device) for statistic in normalisation(metadata)), device)
+        statistics = (statistic.to(device) for statistic in normalisation(metadata))
+        return cls(model.to(device), *statistics, device, norm_images)
 
     def features(self, view: Tensor) -> Tensor:
-        """Of float images [B, 3, S, S] in [0, 1]: [B, D]."""
-        return self.model(normalise(view, self.mean, self.std))
+        """Of float images [B, 3, S, S] in [0, 1]: [B, D].
+
+        In train mode the parts of a batch are what the GPUs of a distributed training without synchronised batch norm
+        see: each part is normalised by itself, and the running statistics are those of the first (torch's
+        DistributedDataParallel hands out the buffers of rank 0).
+        """
+        images = normalise(view, self.mean, self.std)
+        if not self.model.training or self.norm_images is None or len(images) <= self.norm_images:
+            return self.model(images)
+        first, *others = images.tensor_split(math.ceil(len(images) / self.norm_images))
+        features = [self.model(first)]
+        with _running_statistics_kept(self.model):
+            features += [self.model(part) for part in others]
+        return torch.cat(features)
 
     def encode(self, images: Images) -> Tensor:
         """Features of uint8 images [N, H, W, 3] in eval mode, float32 [N, D]."""
         batches = encode(self.model, images, self.mean, self.std, self.device)
         return torch.from_numpy(np.concatenate(list(batches))).to(self.device)
+
+
+@contextmanager
+def _running_statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Within the block, batch norm in train mode leaves its running mean and variance as they are."""
+    layers = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
 
 def build_heads(backbone: Backbone, classes: Iterable[int]) -> nn.ModuleList:
@@ -128,11 +158,13 @@ class HeadTraining:
         frozen = lr_backbone is None
         groups = [{"params": heads.parameters()}]
         groups += [] if frozen else [{"params": backbone.model.parameters(), "lr": lr_backbone}]
-        self._optimizer = torch.optim.SGD(groups, lr=spec.lr_head, momentum=MOMENTUM, weight_decay=spec.weight_decay)
+        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": False}
+        self._optimizer = torch.optim.SGD(groups, lr=spec.lr_head, weight_decay=spec.weight_decay, **fixed)
         self._starts = [group["lr"] for group in self._optimizer.param_groups]
         self._modules = nn.ModuleList([heads] if frozen else [heads, backbone.model])
         self._features = torch.no_grad()(backbone.features) if frozen else backbone.features
-        self._batches = TrainingBatches(images.train_images, images.train_labels, spec.batch_size, seed)
+        trained_on = images.train_images, images.train_labels
+        self._batches = TrainingBatches(*trained_on, spec.batch_size, seed, keep_last=True)
         policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
         self._policy = Policy(policy, images.train_images.shape[1])
         self._generator = torch.Generator().manual_seed(seed)

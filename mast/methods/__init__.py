@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TRAINING = frozenset(
     {
-        *("policy", "optimizer", "epochs", "batch_size", "accumulate", "precision"),
+        *("policy", "optimizer", "epochs", "batch_size", "last_batch", "accumulate", "precision"),
         *("compile", "log_every", "checkpoint_minutes"),
     }
 )

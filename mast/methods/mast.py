@@ -62,9 +62,12 @@ class Mast(vicreg.Vicreg):
         return list(learner.masks.parameters()), self.spec.mast.masks.lr_factor
 
     def logged(self, learner: Learner) -> dict[str, float | list[float]]:
-        """Mean and minimum of each mask."""
+        """Mean and minimum of each mask, and the mean cosine of two masks."""
+        from mast.models.masks import mean_cosine
+
         masks = learner.masks().detach()
-        return {"mask_mean": masks.mean(dim=1).tolist(), "mask_min": masks.amin(dim=1).tolist()}
+        logged = {"mask_mean": masks.mean(dim=1).tolist(), "mask_min": masks.amin(dim=1).tolist()}
+        return logged | ({"mask_overlap": float(mean_cosine(masks))} if len(masks) > 1 else {})
 
     def stored(self, learner: Learner) -> dict[str, Tensor]:
         """Projector and uncertainty head as they are; of the masks their values and their logits."""

@@ -1,6 +1,6 @@
 """Faster or Mask R-CNN with a feature pyramid (torchvision) on an encoder."""
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,16 @@ BOX_POOL, MASK_POOL = 7, 14
 MASK_LAYERS = 4
 """Convolutions of the mask head (same figure)."""
 
+REFERENCE: dict[str, Any] = {
+    **{"rpn_nms_thresh": 0.7, "rpn_fg_iou_thresh": 0.7, "rpn_bg_iou_thresh": 0.3, "rpn_score_thresh": 0.0},
+    **{"rpn_batch_size_per_image": 256, "rpn_positive_fraction": 0.5},
+    **{"box_score_thresh": 0.05, "box_nms_thresh": 0.5, "box_detections_per_img": 100},
+    **{"box_fg_iou_thresh": 0.5, "box_bg_iou_thresh": 0.5, "box_positive_fraction": 0.25},
+    "bbox_reg_weights": (10.0, 10.0, 5.0, 5.0),
+}
+"""What the protocol takes over from its reference, by torchvision's names: MODEL.RPN, MODEL.ROI_HEADS,
+MODEL.ROI_BOX_HEAD and TEST.DETECTIONS_PER_IMAGE of detectron2 (config/defaults.py)."""
+
 
 class DetectorSettings(Protocol):
     """What is read of a detection protocol's settings."""
@@ -33,6 +43,7 @@ class DetectorSettings(Protocol):
     head_channels: int
     mask_channels: int
     min_size: int
+    train_sizes: tuple[int, ...]
     max_size: int
     anchor_sizes: tuple[int, ...]
     proposals: int
@@ -81,7 +92,10 @@ class Detector(FasterRCNN):
             box_head=TwoMLPHead(protocol.fpn_channels * BOX_POOL**2, protocol.head_channels),
             box_predictor=FastRCNNPredictor(protocol.head_channels, classes + 1),
             box_batch_size_per_image=protocol.rois,
+            **REFERENCE,
         )
+        self.test_sizes = (protocol.min_size,)
+        self.train_sizes = protocol.train_sizes or self.test_sizes
         if protocol.masks:
             width = protocol.mask_channels
             self.roi_heads.mask_roi_pool = _pool(MASK_POOL)
@@ -90,8 +104,9 @@ class Detector(FasterRCNN):
         self.keeps_statistics = frozen or protocol.batch_norm == "encoder"
 
     def train(self, mode: bool = True) -> "Detector":
-        """Set the mode; an encoder whose statistics are kept stays in eval mode."""
+        """Set the mode, and with it the sizes of images; an encoder whose statistics are kept stays in eval mode."""
         super().train(mode)
+        self.transform.min_size = self.train_sizes if mode else self.test_sizes  # torchvision draws one per image
         if self.keeps_statistics:
             self.backbone.body.eval()
         return self

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mast.models.settings import MaskSpec
 
@@ -66,3 +67,10 @@ def _threshold(logits: Tensor, keep: float, temperature: float) -> Tensor:
         too_open = ((logits - middle) / temperature).sigmoid().mean(dim=1, keepdim=True) > keep
         low, high = torch.where(too_open, middle, low), torch.where(too_open, high, middle)
     return (low + high) / 2
+
+
+def mean_cosine(masks: Tensor) -> Tensor:
+    """Mean cosine of two different rows of masks [K, d], K ≥ 2: a scalar, in [0, 1] for masks in [0, 1]."""
+    directions = functional.normalize(masks, dim=1)
+    count = len(masks)
+    return ((directions @ directions.T).sum() - directions.square().sum()) / (count * (count - 1))

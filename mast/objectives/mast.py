@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mast.models.settings import MaskSpec, UncertaintySpec
-from mast.objectives.vicreg import covariance_energy, covariance_matrix, standard_deviation, variance_hinge
+from mast.objectives.vicreg import VARIANCE_EPSILON, covariance_energy, covariance_matrix, variance, variance_hinge
 
 MIN_MASK = 1e-6
 """Masks are bounded below by this inside the logarithm of their product."""
@@ -114,8 +114,12 @@ def relative_precision(variance: Tensor, max_weight: float) -> Tensor:
 
 
 def masked_variance_hinge(z: Tensor, masks: Tensor) -> Tensor:
-    """VICReg's variance term of each m_k ⊙ Z, averaged over k; uses sd(m ⊙ Z) = m · sd(Z). [N, d], [K, d] → scalar."""
-    return (1 - masks * standard_deviation(z)).relu().mean()
+    """VICReg's variance term of each m_k ⊙ Z, averaged over k: [N, d], [K, d] → scalar.
+
+    var(m ⊙ Z) = m² · var(Z), to which VICReg's 1e-4 is added before the root. (m · √(var(Z) + 1e-4) would be too small,
+    by up to 0.01.)
+    """
+    return (1 - (masks.square() * variance(z - z.mean(dim=0)) + VARIANCE_EPSILON).sqrt()).relu().mean()
 
 
 def masked_covariance_energy(z: Tensor, masks: Tensor) -> Tensor:

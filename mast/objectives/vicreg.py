@@ -28,7 +28,7 @@ def vicreg_terms(z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
 
 def standard_deviation(z: Tensor) -> Tensor:
     """√(unbiased variance + 1e-4) of each dimension: [N, d] → [d]."""
-    return (_variance(z - z.mean(dim=0)) + VARIANCE_EPSILON).sqrt()
+    return (variance(z - z.mean(dim=0)) + VARIANCE_EPSILON).sqrt()
 
 
 def variance_hinge(z: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def covariance_energy(z: Tensor) -> Tensor:
     centred = z - z.mean(dim=0)
     if count < dimensions:
         total = (centred @ centred.T).square().sum() / (count - 1) ** 2
-        return (total - _variance(centred).square().sum()) / dimensions
+        return (total - variance(centred).square().sum()) / dimensions
     return covariance_matrix(centred).fill_diagonal_(0).square().sum() / dimensions
 
 
@@ -54,6 +54,6 @@ def covariance_matrix(centred: Tensor) -> Tensor:
     return centred.T @ centred / (centred.shape[0] - 1)
 
 
-def _variance(centred: Tensor) -> Tensor:
+def variance(centred: Tensor) -> Tensor:
     """Unbiased variance of centred embeddings, [N, d] → [d]; `Tensor.var` over rows takes five times as long."""
     return centred.square().sum(dim=0) / (centred.shape[0] - 1)

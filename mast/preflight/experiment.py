@@ -1,5 +1,6 @@
 """Checks of a whole configuration that look at files, made when the workflow is planned: before anything runs."""
 
+import importlib.util
 from pathlib import Path
 
 from mast.config.experiment import Experiment
@@ -30,6 +31,8 @@ def check_experiment(experiment: Experiment) -> None:
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
     check_protocols(experiment, counts)
+    if experiment.monitor.tensorboard and importlib.util.find_spec("tensorboard") is None:
+        raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard, or leave it out")
     published = Path(experiment.published)
     if published.exists() or "published" in experiment.model_fields_set:  # without one, tables alone cannot be made
         read_published(published)

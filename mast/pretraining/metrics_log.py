@@ -2,24 +2,37 @@
 
 import json
 from pathlib import Path
+from typing import Protocol
 
 from mast.files import write_text
 
 Record = dict[str, float | int | list[float] | list[str]]
 
 
+class Follower(Protocol):
+    """What repeats a log elsewhere."""
+
+    def restart(self, records: list[Record]) -> None:
+        """The log begins anew with these records."""
+
+    def add(self, record: Record) -> None:
+        """The log has one more record."""
+
+
 class MetricsLog:
     """The logged lines of one run, on disk and in memory."""
 
-    def __init__(self, path: Path) -> None:
-        """`path` is written at `restart` and grows with every `add`."""
-        self.path = path
+    def __init__(self, path: Path, follower: Follower | None = None) -> None:
+        """`path` is written at `restart` and grows with every `add`; `follower` is told of both."""
+        self.path, self.follower = path, follower
         self.records: list[Record] = []
 
     def restart(self, records: list[Record]) -> None:
         """Begin with `records`: none, or those of the checkpoint from which the run goes on."""
         self.records = list(records)
         write_text(self.path, "".join(_line(record) for record in self.records))
+        if self.follower is not None:
+            self.follower.restart(self.records)
 
     def add(self, record: Record) -> None:
         """Append one line.
@@ -34,6 +47,8 @@ class MetricsLog:
         except OSError as error:
             error.filename = str(self.path)
             raise
+        if self.follower is not None:
+            self.follower.add(record)
 
 
 def _line(record: Record) -> str:

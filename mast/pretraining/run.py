@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch
 
+from mast.analysis.pairs import sample_pairs
 from mast.checkpoint import Checkpoints
+from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import PreparedData, open_prepared
@@ -16,15 +18,27 @@ from mast.learner import Learner
 from mast.methods import METHODS
 from mast.models.encoder_file import save_encoder, save_weights
 from mast.pretraining.collapse import health
-from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.metrics_log import Follower, MetricsLog
+from mast.pretraining.monitor import Monitor
 from mast.pretraining.provenance import provenance
 from mast.pretraining.trainee import Pretraining
 from mast.records import EncoderMetadata, HeadsMetadata, RunRecord
 from mast.results import RunFiles
 from mast.training import train
 
+NOTHING = MonitorSpec()
 
-def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, device: str, threads: int) -> None:
+
+def pretrain(
+    spec: PretrainSpec,
+    run: str,
+    seed: int,
+    data: Path,
+    output: Path,
+    device: str,
+    threads: int,
+    monitor: MonitorSpec = NOTHING,
+) -> None:
     """Pretrain an encoder and write encoder, heads, metrics log and record (docs/formats.md) to `output`.
 
     The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
@@ -38,6 +52,7 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         output: directory of the run's files.
         device: `cpu`, `cuda`, `cuda:1`, …
         threads: recorded in run.json; set for the process by the caller.
+        monitor: what is looked at on the way.
 
     Raises:
         MastError: the data do not fit the run, or training diverged.
@@ -52,9 +67,11 @@ def pretrain(spec: PretrainSpec, run: str, seed: int, data: Path, output: Path, 
         learner = build_learner(spec, prepared, target, world)
         identity = {"spec": spec_sha256, "data": prepared.sha256, "seed": seed}
         checkpoints = Checkpoints(files.checkpoints, identity)
-        log = MetricsLog(files.log)
+        log = MetricsLog(files.log, _events(files, learner, prepared) if monitor.tensorboard and world.leads else None)
         if learner.method.READS:
-            training = Pretraining(learner, _batches(learner, prepared, seed), seed, checkpoints, log)
+            batches = _batches(learner, prepared, seed)
+            looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if monitor.epochs else None
+            training = Pretraining(learner, batches, seed, checkpoints, log, looks)
             title = f"pretrain {spec.method}"
             train(training, title, training.steps, spec.batch_size, checkpoints, world, spec.checkpoint_minutes)
         elif world.leads:
@@ -102,10 +119,23 @@ def build_learner(
     return learner
 
 
+def _events(files: RunFiles, learner: Learner, prepared: PreparedData) -> Follower | None:
+    """TensorBoard's event files of a run that is trained."""
+    if not learner.method.READS:
+        return None
+    try:
+        from mast.pretraining.events import EventFiles
+    except ImportError:
+        raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard") from None
+    return EventFiles(files.events, learner, sample_pairs(learner.spec, prepared))
+
+
 def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBatches:
     labels = prepared.labels("train") if learner.method.NEEDS_LABELS else None
-    pin_memory = learner.mean.device.type == "cuda"
-    return TrainingBatches(prepared.images("train"), labels, learner.spec.batch_size, seed, pin_memory)
+    spec, pin_memory = learner.spec, learner.mean.device.type == "cuda"
+    keep, parts = spec.last_batch == "kept", spec.accumulate * learner.world.size
+    batch = (spec.batch_size, seed, keep, parts, pin_memory)
+    return TrainingBatches(prepared.images("train"), labels, *batch)
 
 
 def _save(

@@ -15,6 +15,7 @@ from mast.methods import Outcome
 from mast.models.encoder_file import first_not_finite
 from mast.pretraining.collapse import CollapseWatch
 from mast.pretraining.metrics_log import MetricsLog
+from mast.pretraining.monitor import Monitor
 from mast.pretraining.optim import build_optimizer, learning_rate, set_learning_rate
 from mast.pretraining.window import Window
 
@@ -23,7 +24,13 @@ class Pretraining:
     """What `mast.training.train` trains: a learner, its optimiser, and the lines that are logged of it."""
 
     def __init__(
-        self, learner: Learner, batches: TrainingBatches, seed: int, checkpoints: Checkpoints, log: MetricsLog
+        self,
+        learner: Learner,
+        batches: TrainingBatches,
+        seed: int,
+        checkpoints: Checkpoints,
+        log: MetricsLog,
+        monitor: Monitor | None = None,
     ) -> None:
         """Prepare the first step; the log begins anew.
 
@@ -33,19 +40,23 @@ class Pretraining:
             seed: decides augmentations; with `batches` and the initial weights it decides everything.
             checkpoints: where the trainer saves, for messages.
             log: gets a line every `log_every` steps.
+            monitor: looks at the encoder from time to time; what it sees enters the next line.
 
         Raises:
             MastError: the processes cannot share a batch, or there is no compiler for `compile`.
         """
         self.learner, self.batches, self.seed, self.checkpoints, self.log = learner, batches, seed, checkpoints, log
+        self.monitor, self.seen = monitor, {}
         self.spec, self.world, self.device = learner.spec, learner.world, learner.mean.device
-        self.shares = shares(self.spec, self.world)
+        sizes = [batches.size(step) for step in range(batches.steps_per_epoch)]
+        self.shares = {size: shares(self.spec, self.world, size) for size in sizes}
+        self.epoch_images = sum(sizes)
         self.steps = self.spec.epochs * batches.steps_per_epoch
         if self.spec.compile:
             learner.compile_networks()
         self.optimizer = build_optimizer(learner, *learner.method.fast_parameters(learner), self.spec.optimizer)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.spec.precision == "fp16")
-        self.window = Window()
+        self.window = Window(self.spec.batch_size if len(self.shares) > 1 else 0)
         self.generator = torch.Generator()
         self._restart_log([])
         self.model = self.world.wrap(learner).train()
@@ -58,18 +69,22 @@ class Pretraining:
         set_learning_rate(self.optimizer, rate)
         self.generator.manual_seed(step_seed(self.seed, step))
         self.optimizer.zero_grad(set_to_none=True)
-        parts = []
-        for share in self.shares:
-            images, labels = self.batches.batch(*divmod(step, self.batches.steps_per_epoch), share)
+        epoch, within = divmod(step, self.batches.steps_per_epoch)
+        size, parts = self.batches.size(within), []
+        own = self.shares[size]
+        for share in own:
+            images, labels = self.batches.batch(epoch, within, share)
             images = images.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True) if labels is not None else None
-            with nullcontext() if share is self.shares[-1] or self.world.size == 1 else self.model.no_sync():
+            with nullcontext() if share is own[-1] or self.world.size == 1 else self.model.no_sync():
                 parts.append(self.model(images, labels, self.generator))
-                self.scaler.scale(parts[-1].loss / len(self.shares)).backward()
+                self.scaler.scale(parts[-1].loss / len(own)).backward()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.window.add(_mean(parts), self.spec.batch_size, rate)
+        self.window.add(_mean(parts), size, rate)
         done = step + 1
+        if self.monitor is not None and self.world.leads and self.monitor.due(done, self.steps):
+            self.seen = self.monitor.look()
         if done % self.spec.log_every == 0 or done == self.steps:
             self._write_line(done)
         return ""
@@ -77,13 +92,14 @@ class Pretraining:
     def state(self) -> dict[str, Any]:
         """See mast.training.Trainee."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
-        return {**parts, "records": self.log.records, "window": self.window.state()}
+        return {**parts, "records": self.log.records, "window": self.window.state(), "seen": self.seen}
 
     def load(self, state: dict[str, Any]) -> None:
         """See mast.training.Trainee."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.window.resume(state["window"])
+        self.seen = state.get("seen", {})  # checkpoints of earlier versions have none
         self._restart_log(state["records"])
 
     def check(self, done: int) -> None:
@@ -98,8 +114,10 @@ class Pretraining:
         if done == self.steps:
             self.check(done)
         progress = {"step": done, "steps": self.steps, "epoch": done / self.batches.steps_per_epoch}
-        progress["images"] = done * self.spec.batch_size
-        record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner)}
+        epochs, within = divmod(done, self.batches.steps_per_epoch)
+        progress["images"] = epochs * self.epoch_images + within * self.spec.batch_size
+        record = {**progress, **self.window.close(), **self.learner.method.logged(self.learner), **self.seen}
+        self.seen = {}
         if self.world.leads:
             self.log.add({**record, **self.watch.signs(record)})
 
@@ -123,8 +141,13 @@ def step_seed(seed: int, step: int) -> int:
     return (seed << 32) + step
 
 
-def shares(spec: PretrainSpec, world: World) -> list[slice]:
+def shares(spec: PretrainSpec, world: World, size: int | None = None) -> list[slice]:
     """This process's rows of a batch, one slice for each of the `accumulate` parts of a step.
+
+    Args:
+        spec: settings.
+        world: the processes that share the batch.
+        size: of the batch; `batch_size` by default. The last batch of an epoch may be smaller.
 
     Raises:
         MastError: the batch cannot be shared out evenly.
@@ -135,7 +158,8 @@ def shares(spec: PretrainSpec, world: World) -> list[slice]:
             f"batch_size: {spec.batch_size} images cannot be shared out over {world.size} processes × "
             f"accumulate {spec.accumulate}; set a multiple of {parts}, at least {2 * spec.accumulate}"
         )
-    own, whole = world.rows(spec.batch_size // parts), spec.batch_size // spec.accumulate
+    size = spec.batch_size if size is None else size
+    own, whole = world.rows(size // parts), size // spec.accumulate
     return [slice(part * whole + own.start, part * whole + own.stop) for part in range(spec.accumulate)]
 
 

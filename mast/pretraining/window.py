@@ -14,11 +14,17 @@ from mast.pretraining.metrics_log import Record
 class Window:
     """Means of the terms since the last logged line."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, whole: int = 0, embedding: Tensor | None = None) -> None:
+        """Begin empty.
+
+        Args:
+            whole: images of a batch, where the last one of an epoch may be smaller; 0 where all are of one size. The
+                indicators are those of the last whole batch: of fewer images they would be other numbers.
+            embedding: of the last whole batch before.
+        """
         self._terms: list[Tensor] = []
         self._names: list[str] = []
-        self._embedding: Tensor | None = None
+        self._whole, self._embedding = whole, embedding
         self._images, self._rate = 0, 0.0
         self._since = time.monotonic()
 
@@ -26,17 +32,20 @@ class Window:
         """Take in one step: its outcome, its number of images, its learning rate."""
         self._names = ["loss", *outcome.terms]
         self._terms.append(torch.stack([outcome.loss, *outcome.terms.values()]).detach())
-        self._embedding = outcome.embedding
+        if images >= self._whole:
+            self._embedding = outcome.embedding
         self._images += images
         self._rate = rate
 
     def state(self) -> dict[str, Any]:
-        """What is kept in a checkpoint; the embedding is not, since a step follows before the window is closed."""
-        return {"terms": self._terms, "names": self._names, "images": self._images}
+        """What is kept in a checkpoint; of the embedding only what a short batch may ask for in the next step."""
+        kept = {"terms": self._terms, "names": self._names, "images": self._images}
+        return kept | ({"embedding": self._embedding} if self._whole else {})
 
     def resume(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
         self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
+        self._embedding = state.get("embedding")
 
     def first_bad(self, step: int) -> str | None:
         """The first term that is not finite, and its step, when `step` steps are done."""
@@ -59,5 +68,5 @@ class Window:
         }
         speed = {"images_per_second": round(self._images / max(time.monotonic() - self._since, 1e-9), 1)}
         line = {"lr": self._rate, **means, **indicators, **speed}
-        self.__init__()
+        self.__init__(self._whole, self._embedding if self._whole else None)
         return line

@@ -32,6 +32,9 @@ class SemiProtocol(SgdProtocol):
     epochs: Count = 20
     lr_backbone: Positive
     weight_decay: NonNegative = 0.0
+    norm_images: Annotated[int, Field(ge=2)] | None = 32
+    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more; null: the
+    whole batch. In the published code it is each GPU's share: 256 images on 8 GPUs."""
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
     subset_list: Annotated[str, Field(min_length=1)] | None = None
@@ -59,9 +62,9 @@ class SemiProtocol(SgdProtocol):
     def evaluate(self, inputs: EncoderInputs) -> Measured:
         """Fine-tune on the labelled share of each target in turn.
 
-        The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode,
-        a learning rate for each, cosine schedule, random resized crop and flip. Each target starts from the encoder
-        file and has a subset of its own, whose hash is recorded. Scored after the last epoch.
+        The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode
+        over the share of a GPU, a learning rate for each, cosine schedule, random resized crop and flip. Each target
+        starts from the encoder file and has a subset of its own, whose hash is recorded. Scored after the last epoch.
 
         Raises:
             MastError: a list of labelled images does not fit the data.
@@ -116,7 +119,7 @@ def finetune(
 
     from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
 
-    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device)
+    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, spec.norm_images)
     backbone.model.train()
     heads = build_heads(backbone, [classes])
     HeadTraining(inputs.protocol, spec, backbone, heads, images, inputs.seed, spec.lr_backbone).run(checkpoints)

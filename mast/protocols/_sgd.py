@@ -13,12 +13,13 @@ from mast.settings import Count, NonNegative, Positive
 class SgdProtocol(SplitProtocol):
     """Training with SGD on augmented images: momentum 0.9, cosine per epoch down to 0."""
 
+    VERSION = 2
     READS = "images"
     TINY: ClassVar[dict[str, Any]] = {"epochs": 1, "batch_size": 3}
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)] = 256
-    """Images per step; the last short batch of an epoch is dropped."""
+    """Images per step; the last batch of an epoch may be smaller."""
     lr_head: Positive
     """Not scaled with the batch."""
     weight_decay: NonNegative

@@ -1,8 +1,8 @@
-"""Detection transfer: train Faster or Mask R-CNN on an encoder, score COCO AP on the test images."""
+"""Detection transfer: train Faster or Mask R-CNN on an encoder, score its average precision on the test images."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
@@ -12,22 +12,24 @@ from mast.settings import Count, NonNegative, Positive
 
 
 class DetectionProtocol(Protocol):
-    """Faster or Mask R-CNN with FPN (torchvision) on the pretrained encoder; COCO AP on the test split."""
+    """Faster or Mask R-CNN with FPN (torchvision) on the pretrained encoder; COCO's or VOC07's AP on the test split."""
 
-    VERSION = 2
+    VERSION = 3
     READS = "scenes"
     SHOWN = ("AP", "AP50", "AP75")
     AVERAGED = False
     UNIT = "Average precision"
     CAPTION = (
         "Detection transfer: the encoder becomes the backbone of torchvision's Faster R-CNN with FPN, or, where masks "
-        "are scored too, of its Mask R-CNN. AP is COCO's mean over overlaps from 0.50 to 0.95; AP50 and AP75 are those "
-        "at one overlap. The FPN detector deviates from the R50-C4 protocol of the published values."
+        "are scored too, of its Mask R-CNN. AP is the mean over overlaps from 0.50 to 0.95; AP50 and AP75 are those "
+        "at one overlap, COCO's unless the table says VOC07's. The FPN detector deviates from the R50-C4 protocol of "
+        "the published values."
     )
     TINY: ClassVar[dict[str, Any]] = {
-        **{"epochs": 1, "batch_size": 2, "warmup_steps": 1},
+        **{"epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
         **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
-        **{"min_size": 64, "max_size": 64, "anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16},
+        **{"min_size": 64, "max_size": 64, "train_sizes": []},
+        **{"anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16},
     }
 
     kind: Literal["detection"]
@@ -37,21 +39,30 @@ class DetectionProtocol(Protocol):
     large enough, or those of the encoder file, which stay as they are. Its scale and shift are trained in any case."""
     masks: bool = False
     """Segment each object too (Mask R-CNN): AP of boxes and of masks. Every annotation then needs a segmentation."""
+    score: Literal["coco", "voc07"] = "coco"
+    """`coco`: COCO's AP, also by the size of objects. `voc07`: VOC 2007's 11-point AP of boxes, which published numbers
+    on VOC07 are."""
     epochs: Count = 12
-    batch_size: Count = 8
+    steps: Count | None = None
+    """Length of training in steps, in the place of `epochs`."""
+    batch_size: Count = 16
     """Images per step; the last short batch of an epoch is dropped."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = 0.02
-    """Falls tenfold after 3/4 and again after 11/12 of training."""
+    decay_steps: tuple[Count, ...] | None = None
+    """Steps after which the learning rate falls tenfold; null: 3/4 and 11/12 of training, as on VOC."""
     weight_decay: NonNegative = 1e-4
+    """Not applied to the scale and shift of normalisation."""
     warmup_steps: Annotated[int, Field(ge=0)] = 100
-    """Steps in which the learning rate rises linearly from a thousandth."""
+    """Steps in which the learning rate rises linearly from a thousandth: 100 on VOC, 1,000 on COCO."""
     fpn_channels: Count = 256
     head_channels: Count = 1024
     mask_channels: Count = 256
     """`masks` only: width of the mask head's four convolutions."""
     min_size: Count = 800
     """Short side to which images are resized, pixels."""
+    train_sizes: tuple[Count, ...] = ()
+    """Short sides of the training images, of which one is drawn for each; empty: `min_size`."""
     max_size: Count = 1333
     anchor_sizes: Annotated[tuple[Count, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
     """Side of the anchors, pixels: one for each feature level (four stages, then the pooled fifth)."""
@@ -65,17 +76,24 @@ class DetectionProtocol(Protocol):
         """Which detector it is."""
         model = "Mask R-CNN" if self.masks else "Faster R-CNN"
         encoder = ", on a frozen encoder" if self.backbone == "frozen" else ", the encoder fine-tuned"
+        score = "VOC07's 11-point AP" if self.score == "voc07" else "COCO's AP"
         return (
             f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol "
-            "(detectron2) of published values."
+            f"(detectron2) of published values. The score is {score}."
         )
+
+    @model_validator(mode="after")
+    def _voc_has_no_masks(self) -> Self:
+        if self.score == "voc07" and self.masks:
+            raise ValueError("score: voc07 scores boxes alone; set masks to false, or score to coco")
+        return self
 
     def evaluate(self, inputs: EncoderInputs) -> Measured:
         """Train a detector on the train split and score it on the test split, after the last epoch.
 
         Linear warm-up, then a learning rate that falls tenfold twice; random horizontal flips. The seed is set in
         torch's global generator too, from which proposals are sampled: on the CPU the same seed gives the same result.
-        The target `box`, with `masks` also `mask`, has AP, AP50, AP75, APs, APm and APl in percent.
+        The target `box`, with `masks` also `mask`, has AP, AP50 and AP75 in percent, and COCO's APs, APm and APl.
 
         Raises:
             MastError: the data are not detection data or too few, or have no masks where they are wanted.
@@ -85,6 +103,7 @@ class DetectionProtocol(Protocol):
         from mast.evaluation.coco_metrics import average_precision
         from mast.evaluation.detection import DetectorTraining, detect
         from mast.evaluation.detection_images import DetectionImages
+        from mast.evaluation.voc_metrics import voc07_average_precision
         from mast.models.detector import Detector
         from mast.models.encoder_file import load_finite_encoder, normalisation
 
@@ -102,7 +121,8 @@ class DetectionProtocol(Protocol):
         training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
         training.run(inputs.saved(self))
         predictions = detect(detector, test, self.batch_size, inputs.device)
-        metrics = {"box": average_precision(test.coco, predictions)}
+        score = voc07_average_precision if self.score == "voc07" else average_precision
+        metrics = {"box": score(test.coco, predictions)}
         if self.masks:
             metrics["mask"] = average_precision(test.coco, predictions, "mask")
         return Measured(metrics, {"train": len(train), "test": len(test)}, predictions=predictions)

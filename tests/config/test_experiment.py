@@ -90,7 +90,17 @@ def test_labels_and_seeds_are_no_settings_of_training(smoke: dict[str, Any]) -> 
     assert specs(smoke) == before
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "smoke.yaml"])
+def test_a_setting_that_came_later_is_in_a_spec_only_where_it_changes_the_run(smoke: dict[str, Any]) -> None:
+    """Else the hash of all older runs would change. What is not trained has no last batch."""
+    before = specs(smoke)
+    assert not any("last_batch" in spec for spec in before.values())
+    smoke["pretrain"]["last_batch"] = "kept"
+    after = specs(smoke)
+    assert {run for run in before if before[run] == after[run]} == {"untrained"}
+    assert '"last_batch":"kept"' in after["mast"]
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "smoke.yaml", "paper/imagenet.yaml"])
 def test_spec_survives_the_command_line(name: str) -> None:
     experiment = load_experiment(CONFIG / name)
     for run in experiment.runs:

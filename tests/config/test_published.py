@@ -114,6 +114,24 @@ def test_the_most_specific_entry_wins_and_a_tie_is_refused(tmp_path: Path) -> No
         _found(_read(tmp_path, entries[0], entries[0]), _row())
 
 
+def test_a_note_may_depend_on_the_protocol_beside_which_it_stands(tmp_path: Path) -> None:
+    (value,) = _read(tmp_path, f"{ENTRY}, method: vicreg, value: 1, source: s, note: {{linear-lbfgs: by SGD}}")
+    assert [value.note_for(kind) for kind in ("linear-lbfgs", "linear-sgd")] == ["by SGD", ""]
+    with pytest.raises(MastError, match=r"values\.0: note: knn is not of kind linear"):
+        _read(tmp_path, f"{ENTRY}, method: vicreg, value: 1, source: s, note: {{knn: by SGD}}")
+
+
+def test_notes_of_committed_values_say_what_differs() -> None:
+    """SGD is no difference beside a head trained by SGD; numbers on VOC have VOC's score, as ours in imagenet.yaml."""
+    values = read_published(COMMITTED)
+    numbers = [value for value in values if value.value is not None]
+    assert all("SGD" in value.note_for("linear-lbfgs") for value in numbers if value.kind == "linear")
+    assert not any("SGD" in value.note_for("linear-sgd") for value in numbers)
+    assert {("11-point" in value.note) for value in numbers if value.task == "voc0712"} == {True}
+    protocols = load_experiment(COMMITTED.parent / "paper/imagenet.yaml").protocols
+    assert (protocols["detection-voc"].score, protocols["detection-coco"].score) == ("voc07", "coco")
+
+
 def test_committed_values() -> None:
     values = read_published(COMMITTED)
     assert all(value.value is None for value in values if value.method == "mast")

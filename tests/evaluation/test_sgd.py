@@ -1,5 +1,6 @@
 """Protocols that train on images: linear heads by SGD, and fine-tuning on a share of the labels."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from support.origins import ORIGIN
 
+from mast.checkpoint import Checkpoints
 from mast.data.prepared.store import open_prepared
 from mast.data.prepared.writer import Writer
 from mast.errors import MastError
@@ -19,6 +21,7 @@ from mast.evaluation.features_file import read_features
 from mast.evaluation.images import labelled_images
 from mast.evaluation.inputs import EncoderInputs
 from mast.evaluation.run import evaluate_encoder, evaluate_features
+from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import save_encoder
 from mast.models.settings import EncoderSpec
@@ -111,7 +114,8 @@ def test_fine_tuning_learns_separable_classes_from_a_tenth_of_the_labels(encoder
 
 
 def test_fine_tuning_on_random_labels_is_chance(encoder: Path, tmp_path: Path) -> None:
-    evaluate_encoder("semi", SEMI, encoder, prepare(tmp_path / "toy", shuffled), tmp_path / "m.json")
+    spec = SEMI.model_copy(update={"batch_size": 9})
+    evaluate_encoder("semi", spec, encoder, prepare(tmp_path / "toy", shuffled), tmp_path / "m.json")
     assert abs(result(tmp_path / "m.json")["metrics"]["colour"]["top1"] - 100 / 3) < 3 * 100 * np.sqrt(2 / 9 / 60)
 
 
@@ -134,6 +138,53 @@ def test_batch_norm_is_in_train_mode_while_fine_tuning(
     before, after = load(encoder)[0].state_dict(), trained[0][0].state_dict()
     assert not torch.equal(before["bn1.running_mean"], after["bn1.running_mean"])
     assert not torch.equal(before["layer1.0.conv1.weight"], after["layer1.0.conv1.weight"])
+
+
+def test_batch_norm_sees_what_a_gpu_sees(encoder: Path) -> None:
+    """Against a copy of the encoder for each GPU, as DistributedDataParallel without synchronised batch norm has it."""
+    view = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole = Backbone.load(encoder, 0, "cpu", norm_images=8)
+    copies = [Backbone.load(encoder, 0, "cpu").model.double().train() for _ in range(3)]
+    for statistic in (whole.mean, whole.std):
+        statistic.data = statistic.double()
+    features = dataclasses.replace(whole, model=whole.model.double().train()).features(view)
+    parts = [model((part - whole.mean) / whole.std) for model, part in zip(copies, view.split(8), strict=True)]
+    torch.testing.assert_close(features, torch.cat(parts))
+    features.square().mean().backward()
+    for part in parts:
+        part.square().mean().backward()
+    for ours, *theirs in zip(whole.model.parameters(), *(model.parameters() for model in copies), strict=True):
+        torch.testing.assert_close(ours.grad, torch.stack([one.grad for one in theirs]).mean(dim=0))
+    for (name, ours), theirs in zip(whole.model.named_buffers(), copies[0].buffers(), strict=True):
+        assert "running" not in name or torch.equal(ours, theirs), "the statistics of the first GPU"
+    assert all(layer.momentum == 0.1 for layer in whole.model.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize(("images", "parts"), [(8, [8]), (9, [5, 4]), (17, [6, 6, 5]), (24, [8, 8, 8])])
+def test_a_batch_is_split_evenly_for_batch_norm(encoder: Path, images: int, parts: list[int]) -> None:
+    backbone, seen = Backbone.load(encoder, 0, "cpu", norm_images=8), []
+    backbone.model.conv1.register_forward_hook(lambda _model, inputs, _output: seen.append(len(inputs[0])))
+    backbone.model.train()
+    backbone.features(torch.rand(images, 3, 16, 16))
+    assert seen == parts
+    seen.clear()
+    backbone.model.eval()
+    backbone.features(torch.rand(images, 3, 16, 16))
+    assert seen == [images]
+
+
+def test_heads_are_trained_on_every_image_of_an_epoch(encoder: Path, tmp_path: Path) -> None:
+    """The last batch may be short: 90 images in batches of 40 are three steps."""
+    task = open_prepared(prepare(tmp_path / "toy"))
+    spec = SGD.model_copy(update={"epochs": 2, "batch_size": 40})
+    backbone = Backbone.load(encoder, 0, "cpu")
+    training = HeadTraining("sgd", spec, backbone, build_heads(backbone, [3]), labelled_images(task, "test"), 0)
+    seen = []
+    training._descend = lambda view, labels: seen.append((len(view), len(labels))) or 0.0
+    training.run(Checkpoints(tmp_path / "kept", {}))
+    assert seen == [(40, 40), (40, 40), (10, 10)] * 2
+    group = training._optimizer.param_groups[0]
+    assert (group["momentum"], group["dampening"], group["nesterov"]) == (0.9, 0, False)
 
 
 @pytest.mark.parametrize(("fraction", "counts"), [(0.01, [1, 1, 2]), (0.1, [1, 5, 20]), (1.0, [3, 50, 200])])

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mast.models.masks import Masks, soft_top_k
+from mast.models.masks import Masks, mean_cosine, soft_top_k
 from mast.models.settings import MaskSpec
 
 BUDGETS = st.floats(0.05, 0.95)
@@ -60,3 +60,9 @@ def test_no_masks_are_no_trainable_masks() -> None:
     module = Masks(2, 4, MaskSpec(kind="none"))
     assert not any(p.requires_grad for p in module.parameters())
     assert torch.equal(module(), torch.ones(2, 4))
+
+
+def test_mean_cosine_is_that_of_all_pairs_of_rows() -> None:
+    masks = torch.rand(5, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    pairs = [torch.cosine_similarity(masks[i], masks[j], dim=0) for i in range(5) for j in range(5) if i != j]
+    torch.testing.assert_close(mean_cosine(masks), torch.stack(pairs).mean())

@@ -72,9 +72,21 @@ def test_masked_terms_equal_vicreg_on_each_masked_embedding(augmentations: int, 
     for mask in masks:
         covariance = torch.cov((mask * z).T).reshape(dims, dims)
         energy.append((covariance.square().sum() - covariance.diagonal().square().sum()) / dims)
-        hinge.append((1 - mask * (z.var(dim=0) + 1e-4).sqrt()).relu().mean())
+        hinge.append((1 - ((mask * z).var(dim=0) + 1e-4).sqrt()).relu().mean())
     torch.testing.assert_close(masked_covariance_energy(z, masks), torch.stack(energy).mean(), rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(masked_variance_hinge(z, masks), torch.stack(hinge).mean())
+    torch.testing.assert_close(masked_variance_hinge(z, masks), torch.stack(hinge).mean(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("mask", [0.0, 0.01, 0.3, 1.0])
+def test_a_closed_dimension_counts_as_vicreg_counts_it_on_the_masked_embedding(mask: float) -> None:
+    """The epsilon under the root is not masked: taking m out of the root would err by up to (1 − m) / 100."""
+    z = torch.randn(10, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 0.05
+    masks = torch.full((1, 4), mask, dtype=torch.float64)
+    exact = 1 - ((mask * z.numpy()).var(axis=0, ddof=1) + 1e-4) ** 0.5
+    outside = 1 - mask * (z.numpy().var(axis=0, ddof=1) + 1e-4) ** 0.5
+    assert float(masked_variance_hinge(z, masks)) == pytest.approx(exact.mean(), abs=1e-14)
+    assert (outside >= exact).all() and (outside - exact <= (1 - mask) / 100 + 1e-15).all()
+    assert mask == 1 or outside.mean() > exact.mean()
 
 
 @pytest.mark.parametrize(("count", "dims", "augmentations"), [(6, 4, 3), (3, 7, 2), (3, 7, 1), (3, 4, 1)])

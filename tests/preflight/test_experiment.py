@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from mast.config.experiment import Experiment
+from mast.config.monitor import MonitorSpec
 from mast.data.prepare import prepare
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
@@ -106,3 +107,11 @@ def test_published_values_that_nobody_asked_for_may_be_absent(tmp_path: Path, mo
     named = experiment(tmp_path).model_copy(update={"published": "config/published.yaml"})
     with pytest.raises(MastError, match=r"config/published\.yaml: cannot be read"):
         check_experiment(named)
+
+
+def test_event_files_need_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = experiment(tmp_path).model_copy(update={"monitor": MonitorSpec(tensorboard=True)})
+    check_experiment(asked)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MastError, match=r"monitor\.tensorboard: TensorBoard is not installed"):
+        check_experiment(asked)

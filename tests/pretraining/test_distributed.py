@@ -147,11 +147,13 @@ def test_a_batch_that_cannot_be_shared_out_is_refused(size: int, accumulate: int
         shares(spec, World(0, size))
 
 
+@pytest.mark.parametrize("images", [16, 8])
 @pytest.mark.parametrize(("size", "accumulate"), [(1, 1), (2, 1), (2, 4), (4, 2)])
-def test_shares_cover_each_batch_once(size: int, accumulate: int) -> None:
+def test_shares_cover_each_batch_once(size: int, accumulate: int, images: int) -> None:
     spec = parse(PretrainSpec, RUN | {"accumulate": accumulate}, "test")
-    rows = torch.arange(16)
-    taken = [rows[share] for rank in range(size) for share in shares(spec, World(rank, size))]
+    rows = torch.arange(images)
+    taken = [rows[share] for rank in range(size) for share in shares(spec, World(rank, size), images)]
+    assert {len(share) for share in taken} == {images // (size * accumulate)}
     assert torch.equal(torch.cat(taken).sort().values, rows)
 
 

@@ -76,10 +76,12 @@ def test_methods_start_from_the_same_encoder(data: Path, tmp_path: Path) -> None
 def test_curve_holds_every_term_and_the_collapse_indicators(data: Path, tmp_path: Path) -> None:
     lines = curve(run(data, tmp_path, method="mast"))
     assert [line["step"] for line in lines] == [2, 4, 6, 8, 9]
-    expected = {"step", "epoch", "lr", "loss", "invariance", "variance", "covariance", "uncertainty"}
-    expected |= {"embedding_std", "effective_rank", "mask_mean", "mask_min"}
+    expected = {"step", "steps", "epoch", "images", "lr", "loss", "invariance", "variance", "covariance", "uncertainty"}
+    expected |= {"embedding_std", "effective_rank", "mask_mean", "mask_min", "mask_overlap"}
     assert all(set(line) == expected for line in lines)
     assert lines[-1]["epoch"] == 3
+    assert lines[-1]["steps"] == 9
+    assert lines[-1]["images"] == 9 * 16
     assert lines[-1]["mask_mean"] == pytest.approx([0.8] * 5, abs=1e-4)
     assert lines[0]["loss"] == pytest.approx(
         25 * lines[0]["invariance"] + 25 * lines[0]["variance"] + lines[0]["covariance"] + lines[0]["uncertainty"]
@@ -208,6 +210,41 @@ def test_a_batch_larger_than_the_data_is_refused(data: Path, tmp_path: Path) -> 
     with pytest.raises(MastError, match="batch_size: 64 is more than the 52 training images"):
         run(data, tmp_path, method="vicreg", batch_size=64)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("kept", "sizes"), [("dropped", [8] * 6), ("kept", [8] * 6 + [2, 2])])
+def test_the_last_short_batch_of_an_epoch(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str, sizes: list[int]
+) -> None:
+    """52 images in batches of 16, each in two parts."""
+    seen: list[torch.Tensor] = []
+    forward = Learner.__call__
+    monkeypatch.setattr(Learner, "__call__", lambda self, *given: seen.append(given[0]) or forward(self, *given))
+    run(data, tmp_path, method="vicreg", last_batch=kept, accumulate=2, epochs=1, log_every=1)
+    assert [len(images) for images in seen] == sizes
+    lines, steps = curve(tmp_path), len(sizes) // 2
+    assert [(line["step"], line["epoch"]) for line in lines] == [(n, n / steps) for n in range(1, steps + 1)]
+    assert [line["images"] for line in lines] == [16, 32, 48, 52][:steps]
+    ranks = [line["effective_rank"] for line in lines]
+    assert ranks[3:] == ranks[2:3] * (steps - 3) and min(ranks) > 2, "of the last whole batch"
+
+
+def test_a_run_with_a_short_last_batch_goes_on_to_the_same_lines(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped before the last step, whose line needs the embedding of the step before."""
+    settings = {"method": "vicreg", "last_batch": "kept", "epochs": 1, "log_every": 1}
+    whole, original = curve(run(data, tmp_path / "whole", **settings)), trainee.Pretraining.step
+
+    def stop_in_time(self: trainee.Pretraining, step: int) -> str:
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, step)
+
+    monkeypatch.setattr(trainee.Pretraining, "step", stop_in_time)
+    with pytest.raises(StoppedBySignalError, match="after step 3 of 4"):
+        run(data, tmp_path / "stopped", **settings)
+    assert curve(run(data, tmp_path / "stopped", **settings)) == whole
 
 
 def test_a_compiled_run_learns_the_same(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,12 @@ import pytest
 import torch
 from PIL import Image
 from pycocotools import mask as coco_mask
+from support import ROOT
+from torch.optim.lr_scheduler import ChainedScheduler, LinearLR, MultiStepLR
 from torch.utils.data import DataLoader
 
 from mast.checkpoint import Checkpoints
+from mast.config.load import load_experiment
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.data.readers.coco import CocoData
@@ -19,7 +22,7 @@ from mast.data.readers.shapes_scenes import ScenesData
 from mast.errors import MastError
 from mast.evaluation import detection
 from mast.evaluation.coco_metrics import average_precision
-from mast.evaluation.detection import DetectorTraining, detect, lr_factor
+from mast.evaluation.detection import DetectorTraining, build_optimizer, detect, lr_factor
 from mast.evaluation.detection_images import DetectionImages, flipped
 from mast.evaluation.run import evaluate_encoder
 from mast.models.detector import Detector, stage_channels
@@ -246,6 +249,113 @@ def test_learning_rate_warms_up_and_falls_twice() -> None:
     factor = lr_factor(warmup=10, total=120)
     shares = [factor(step) for step in (0, 5, 10, 89, 90, 109, 110, 119)]
     np.testing.assert_allclose(shares, [0.001, 0.5005, 1, 1, 0.1, 0.1, 0.01, 0.01])
+
+
+@pytest.mark.parametrize("falls", [(9, 11), (7, 8)])
+def test_the_schedule_is_that_of_torchs_own_schedulers(falls: tuple[int, int]) -> None:
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.02)
+    warmup = LinearLR(optimizer, start_factor=0.001, total_iters=4)
+    reference = ChainedScheduler([warmup, MultiStepLR(optimizer, list(falls), gamma=0.1)])
+    factor = lr_factor(4, 12, None if falls == (9, 11) else falls)
+    for step in range(12):
+        assert 0.02 * factor(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+        optimizer.step()
+        reference.step()
+
+
+OFFICIAL = {
+    # facebookresearch/moco, detection/configs/pascal_voc_R_50_C4_24k.yaml over Base-RCNN-C4-BN.yaml
+    "detection-voc": {
+        "steps": 24_000,
+        "falls": (18_000, 22_000),
+        "warmup_steps": 100,
+        "train_sizes": tuple(range(480, 801, 32)),
+        "masks": False,
+    },
+    # detectron2, configs/COCO-InstanceSegmentation/mask_rcnn_R_50_C4_1x.yaml over Base-RCNN-C4.yaml, and its defaults
+    "detection-coco": {
+        "steps": 90_000,
+        "falls": (60_000, 80_000),
+        "warmup_steps": 1_000,
+        "train_sizes": tuple(range(640, 801, 32)),
+        "masks": True,
+    },
+}
+
+
+@pytest.mark.parametrize("name", OFFICIAL)
+def test_the_papers_configuration_has_the_official_schedule(name: str) -> None:
+    spec, official = load_experiment(ROOT / "config/paper/imagenet.yaml").protocols[name], OFFICIAL[name]
+    assert (spec.batch_size, spec.lr, spec.weight_decay, spec.optimizer) == (16, 0.02, 1e-4, "sgd")
+    assert (spec.min_size, spec.max_size) == (800, 1333)
+    for key in official.keys() - {"falls"}:
+        assert getattr(spec, key) == official[key], key
+    factor = lr_factor(spec.warmup_steps, spec.steps, spec.decay_steps)
+    changes = [step for step in range(spec.warmup_steps + 1, spec.steps) if factor(step) != factor(step - 1)]
+    assert tuple(changes) == official["falls"]
+    assert factor(spec.warmup_steps - 1) < factor(spec.warmup_steps) == 1
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_normalisation_does_not_decay(encoder: Path, optimizer: str) -> None:
+    """Without a gradient a parameter moves by decay alone; biases decay (detectron2, config/defaults.py)."""
+    spec = PROTOCOL.model_copy(update={"optimizer": optimizer, "lr": 0.5, "weight_decay": 0.25})
+    detector, _ = build(encoder, spec)
+    for parameter in detector.parameters():
+        torch.nn.init.constant_(parameter, 2.0)
+        parameter.grad = torch.zeros_like(parameter)
+    build_optimizer(detector, spec).step()
+    ends = {name: set(value.flatten().tolist()) for name, value in detector.named_parameters()}
+    normalisation = {name for name in ends if ".bn" in name or "downsample.1" in name}
+    assert {name for name, values in ends.items() if values == {2.0}} == normalisation
+    assert all(ends[name] == {1.75} for name in ends.keys() - normalisation)
+    assert len(normalisation) > 20 and "backbone.fpn.inner_blocks.0.0.bias" in ends.keys() - normalisation
+
+
+def test_sgd_is_that_of_detectron2(encoder: Path) -> None:
+    """Heavy-ball momentum 0.9, written out in float64: v ← 0.9 v + g + λ w, w ← w − lr v."""
+    detector, _ = build(encoder, spec := PROTOCOL.model_copy(update={"optimizer": "sgd", "lr": 0.1}))
+    weight = detector.roi_heads.box_predictor.bbox_pred.weight
+    optimizer, generator = build_optimizer(detector, spec), torch.Generator().manual_seed(0)
+    expected, velocity = weight.detach().double(), torch.zeros_like(weight, dtype=torch.float64)
+    for _ in range(3):
+        weight.grad = torch.randn(weight.shape, generator=generator)
+        velocity = 0.9 * velocity + weight.grad.double() + spec.weight_decay * expected
+        expected = expected - 0.1 * velocity
+        optimizer.step()
+    torch.testing.assert_close(weight.detach().double(), expected, rtol=0, atol=1e-6)
+
+
+def test_thresholds_are_those_of_detectron2(encoder: Path) -> None:
+    """Its config/defaults.py, whatever torchvision's defaults become."""
+    detector, _ = build(encoder, PROTOCOL)
+    rpn, heads = detector.rpn, detector.roi_heads
+    assert (rpn.nms_thresh, rpn.score_thresh) == (0.7, 0.0)
+    assert (rpn.proposal_matcher.high_threshold, rpn.proposal_matcher.low_threshold) == (0.7, 0.3)
+    assert (rpn.fg_bg_sampler.batch_size_per_image, rpn.fg_bg_sampler.positive_fraction) == (256, 0.5)
+    assert (heads.score_thresh, heads.nms_thresh, heads.detections_per_img) == (0.05, 0.5, 100)
+    assert (heads.proposal_matcher.high_threshold, heads.proposal_matcher.low_threshold) == (0.5, 0.5)
+    assert (heads.fg_bg_sampler.batch_size_per_image, heads.fg_bg_sampler.positive_fraction) == (16, 0.25)
+    assert heads.box_coder.weights == (10, 10, 5, 5)
+
+
+def test_the_size_of_training_images_is_drawn_and_that_of_others_is_not(encoder: Path) -> None:
+    spec = PROTOCOL.model_copy(update={"min_size": 64, "max_size": 128, "train_sizes": (32, 48, 64)})
+    detector, _ = build(encoder, spec)
+    torch.manual_seed(0)
+    images = [torch.rand(3, 96, 96) for _ in range(30)]
+    sides = {
+        mode: {size[0] for size in detector.train(mode).transform(images)[0].image_sizes} for mode in (True, False)
+    }
+    assert sides == {True: {32, 48, 64}, False: {64}}
+
+
+def test_a_training_may_be_as_long_as_a_number_of_steps(encoder: Path, scenes: Path) -> None:
+    detector, _ = build(encoder, PROTOCOL)
+    images = DetectionImages(open_prepared(scenes), "train")
+    for update, steps in (({}, 3), ({"steps": 7}, 7), ({"steps": 2, "epochs": 9}, 2)):
+        spec = PROTOCOL.model_copy(update=update)
+        assert DetectorTraining(detector, images, spec, "detection", 0, "cpu").steps == steps
 
 
 def write_nan(path: Path) -> Path:

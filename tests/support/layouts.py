@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from scipy.io import savemat
 
@@ -142,13 +143,22 @@ def cars(root: Path) -> None:
     savemat(folder / "devkit/cars_meta.mat", {"class_names": np.array(CLASSES, dtype=object)})
 
 
+def split_list(path: Path, *parts: Sequence[int]) -> None:
+    """Positions in the form in which AugSelf publishes them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(tuple(list(part) for part in parts), path)
+
+
 def caltech101(root: Path) -> None:
-    """More than 30 images of each class: 30 are drawn to train on. Their colour is that of test."""
+    """33 images of each class: the list has 3 to test on, then 5 to validate, and 25. Their colour is that of test."""
     folder = root / "caltech101/101_ObjectCategories"
     for label, name in enumerate(CLASSES):
         for number in range(1, 34):
             picture(folder / name / f"image_{number:04d}.jpg", label, "test")
     picture(folder / "BACKGROUND_Google/image_0001.jpg", 2, "test")
+    of_each = np.arange(99).reshape(3, 33)[::-1]
+    parts = (of_each[:, 8:], of_each[:, 3:8], of_each[:, :3])
+    split_list(root / "augself/caltech101.pth", *(part.ravel().tolist() for part in parts))
 
 
 def sun397(root: Path) -> None:
@@ -159,6 +169,7 @@ def sun397(root: Path) -> None:
         for path, label in paths:
             picture(root / f"SUN397{path}", label, split)
         text(root / f"SUN397/{file}.txt", [path for path, _ in paths])
+    split_list(root / "augself/sun397.pth", [11, 0, 1, 2, 3, 5, 6, 8, 9, 10], [7, 4])
 
 
 def mit67(root: Path) -> None:

@@ -25,6 +25,7 @@ BELOW_IN_LAYER = {
     ("objectives", "models"),
     ("methods", "learner"),
     ("protocols", "evaluation"),
+    ("pretraining", "analysis"),
 }
 """Neighbours of one layer of which one may use the other."""
 

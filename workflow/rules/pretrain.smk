@@ -4,6 +4,9 @@ pretrained = results.run("{dataset}", "{run}", "{seed}")
 SEVERAL_NODES = experiment.resources.pretrain.nodes > 1
 LAUNCH = f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.launch " if SEVERAL_NODES else ""
 
+# Part of the command's text and no param: what is looked at on the way makes no result another one.
+MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if experiment.monitor.epochs or experiment.monitor.tensorboard else ""
+
 
 rule pretrain_run:
     input:
@@ -28,4 +31,5 @@ rule pretrain_run:
         f"{LAUNCH}{MAST} pretrain"
         " --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
         " --data {params.data:q} --output {params.output:q}"
-        " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
+        " --threads {threads} --gpus {resources.gpus}"
+        f"{MONITOR.replace('{', '{{').replace('}', '}}')} > {{log:q}} 2>&1"

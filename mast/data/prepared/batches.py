@@ -1,5 +1,6 @@
 """Deterministic training batches: which images form step s of epoch e depends on (seed, e, s) alone."""
 
+import math
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -10,18 +11,35 @@ from mast.errors import MastError
 
 
 class TrainingBatches:
-    """Shuffled batches of images, held in memory, mapped, or decoded; the last short batch of an epoch is dropped.
+    """Shuffled batches of images, held in memory, mapped, or decoded.
+
+    The last short batch of an epoch is dropped, or kept. Kept, it is filled up with the first images of the epoch to a
+    multiple of the parts in which a batch is computed (as torch's DistributedSampler does it), at least two for each.
 
     Raises:
         MastError: there are fewer images than one batch needs.
     """
 
     def __init__(
-        self, images: Images, labels: np.ndarray | None, batch_size: int, seed: int, pin_memory: bool = False
+        self,
+        images: Images,
+        labels: np.ndarray | None,
+        batch_size: int,
+        seed: int,
+        keep_last: bool = False,
+        parts: int = 1,
+        pin_memory: bool = False,
     ) -> None:
         """Serve batches of `images`, uint8 [M, H, W, 3], and of `labels`, int64 [M, …], if there are any.
 
-        `pin_memory` puts each batch into page-locked memory, for asynchronous copies to a GPU.
+        Args:
+            images: see above.
+            labels: see above.
+            batch_size: images in a batch, a multiple of `parts`.
+            seed: of the order.
+            keep_last: keep the last short batch of an epoch.
+            parts: in which a batch is computed, over all processes.
+            pin_memory: put each batch into page-locked memory, for asynchronous copies to a GPU.
         """
         if len(images) < batch_size:
             raise MastError(
@@ -30,17 +48,26 @@ class TrainingBatches:
             )
         self._images, self._labels = images, labels
         self._batch_size, self._seed, self._pin_memory = batch_size, seed, pin_memory
+        self._keep_last, self._parts = keep_last, parts
         self._epoch, self._order = -1, np.empty(0, np.int64)
         self._ahead = None if isinstance(images, np.ndarray) else ThreadPoolExecutor(1, "prefetch")
         self._pending: dict[tuple[int, int, int | None, int | None], Future[np.ndarray]] = {}
 
     @property
     def steps_per_epoch(self) -> int:
-        """Number of whole batches in an epoch."""
-        return len(self._images) // self._batch_size
+        """Number of batches in an epoch."""
+        batches = len(self._images) / self._batch_size
+        return math.ceil(batches) if self._keep_last else math.floor(batches)
+
+    def size(self, step: int) -> int:
+        """Number of images in a batch of each epoch."""
+        left = len(self._images) - step * self._batch_size
+        if left >= self._batch_size:
+            return self._batch_size
+        return self._parts * max(2, math.ceil(left / self._parts))
 
     def indices(self, epoch: int, step: int) -> np.ndarray:
-        """Positions of a batch's images, int64 [batch_size]; each occurs at most once in an epoch.
+        """Positions of a batch's images, int64 [size]; in whole batches each occurs at most once in an epoch.
 
         Raises:
             IndexError: `step` is not in 0 … steps_per_epoch − 1.
@@ -50,10 +77,11 @@ class TrainingBatches:
         if epoch != self._epoch:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
             self._epoch = epoch
-        return self._order[step * self._batch_size : (step + 1) * self._batch_size]
+        rows = self._order[step * self._batch_size : (step + 1) * self._batch_size]
+        return np.concatenate([rows, self._order[: self.size(step) - len(rows)]])
 
     def batch(self, epoch: int, step: int, share: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Images uint8 [batch_size, 3, H, W] in channels_last memory, and labels int64 [batch_size, …] or None.
+        """Images uint8 [size, 3, H, W] in channels_last memory, and labels int64 [size, …] or None.
 
         `share` takes a part of the batch.
         """

@@ -158,6 +158,8 @@ def _cleaned(split: Split, classes: list[str], unreadable: str) -> tuple[dict[st
             "area": annotation.get("area", box[2] * box[3]),
             "iscrowd": annotation.get("iscrowd", 0),
         }
+        if annotation.get("difficult"):
+            entry["difficult"] = 1
         if annotation.get("segmentation"):
             entry["segmentation"] = annotation["segmentation"]
         cleaned.append(entry)

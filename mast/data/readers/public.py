@@ -128,9 +128,9 @@ def _check_files(source: Source, root: Path, verify: bool) -> None:
         path = root / file
         if not path.exists():
             fetching = "set download: true, or get it" if source.archives else "it cannot be downloaded freely; get it"
+            address = next((archive.url for archive in source.archives if archive.makes == file), source.homepage)
             raise MastError(
-                f"{path}: missing; {source.title} needs {', '.join(source.files)} in {root}: "
-                f"{fetching} from {source.homepage}"
+                f"{path}: missing; {source.title} needs {', '.join(source.files)} in {root}: {fetching} from {address}"
             )
         if verify and md5 is not None and not check_integrity(str(path), md5):
             raise MastError(

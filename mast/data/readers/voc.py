@@ -33,9 +33,10 @@ class VocData(ImageSets, InPlace):
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Check every annotation and decode every image, and write cleaned annotations in COCO's format.
 
-        Objects marked as difficult become crowds (`iscrowd`): nothing is learned from them, and a detection on one
-        counts neither as right nor as wrong. In VOC's own evaluation a detection is ignored by its overlap (IoU) with a
-        difficult object; COCO's measures how much of the detection lies on it.
+        Objects marked as difficult are learned from like others (detectron2, data/datasets/pascal_voc.py). In the
+        evaluation they are crowds (`iscrowd`): a detection on one counts neither as right nor as wrong. In VOC's own
+        evaluation a detection is ignored by its overlap (IoU) with a difficult object; COCO's measures how much of the
+        detection lies on it.
 
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the object.
@@ -111,10 +112,12 @@ def _object(found: Element, place: str, classes: tuple[str, ...]) -> dict[str, A
         width = height = 0.0
     else:
         width, height = right - left + 1, bottom - top + 1
+    difficult = int(found.findtext("difficult", "0").strip() == "1")
     return {
         "category_id": classes.index(name) + 1,
         "bbox": [left - 1, top - 1, width, height],
-        "iscrowd": int(found.findtext("difficult", "0").strip() == "1"),
+        "iscrowd": difficult,
+        "difficult": difficult,
         "place": place,
     }
 

@@ -1,7 +1,8 @@
 """Every public data set: official sizes, checksums, addresses, and how the protocols split it (docs/data.md).
 
 Addresses and MD5s are those of torchvision 0.29 where it has the data set. Sizes and seeds of validation splits are
-AugSelf's (transfer_linear_eval.py, datasets.py) for CIFAR, Food-101, MIT-67, Pets and SUN397; the seed 0 is ours.
+AugSelf's (datasets.py) for STL-10, CIFAR, Food-101, MIT-67 and Pets, its lists of positions for SUN397 and Caltech-101;
+the seed 0 is ours.
 Sizes of archives are those that tensorflow/datasets lists beside its checksums, and the publishers' for MIT-67,
 Places205 and iNaturalist; ImageNet-100's is its share of ImageNet's.
 """
@@ -9,11 +10,14 @@ Places205 and iNaturalist; ImageNet-100's is its share of ImageNet's.
 from torchvision.datasets import CIFAR10, CIFAR100, STL10
 
 from mast.data.sources import arrays, files, lists
+from mast.data.sources.augself import split_list
 from mast.data.sources.source import Archive, Source
 
 _OXFORD = "https://www.robots.ox.ac.uk/~vgg/data"
 _INATURALIST = "https://ml-inat-competition-datasets.s3.amazonaws.com/2018"
 _STL10 = Archive(STL10.url, STL10.tgz_md5, STL10.base_folder)
+_SUN397_LIST = split_list("sun397", "2a09414d75f8a6a8d66e0535997cfa76")
+_CALTECH_LIST = split_list("caltech101", "4cbdd41a5f2d1428a42924a6401127db")
 _RESEARCH = "non-commercial research only; see the homepage"
 
 SOURCES: dict[str, Source] = {
@@ -25,7 +29,7 @@ SOURCES: dict[str, Source] = {
         counts={"train": 5000, "test": 8000},
         classes=10,
         gigabytes=2.6,
-        validation=(1000, 0),
+        validation=(500, 50),
         archives=(_STL10,),
     ),
     "stl10-unlabeled": Source(
@@ -178,7 +182,7 @@ SOURCES: dict[str, Source] = {
         title="Caltech-101",
         homepage="https://data.caltech.edu/records/mzrjq-6wc02",
         read=files.read_caltech101,
-        files={"caltech101/101_ObjectCategories": None},
+        files={"caltech101/101_ObjectCategories": None, files.CALTECH_LIST: _CALTECH_LIST.md5},
         counts={"train": 3030, "test": 5647},
         classes=101,
         gigabytes=0.13,
@@ -189,6 +193,7 @@ SOURCES: dict[str, Source] = {
                 "caltech101/101_ObjectCategories",
                 inner="caltech-101/101_ObjectCategories.tar.gz",
             ),
+            _CALTECH_LIST,
         ),
         licence="CC BY 4.0",
     ),
@@ -196,7 +201,8 @@ SOURCES: dict[str, Source] = {
         title="SUN397",
         homepage="https://vision.princeton.edu/projects/2010/SUN",
         read=lists.read_sun397,
-        files=dict.fromkeys(f"SUN397/{file}" for file in ("ClassName.txt", "Training_01.txt", "Testing_01.txt", "a")),
+        files=dict.fromkeys(f"SUN397/{file}" for file in ("ClassName.txt", "Training_01.txt", "Testing_01.txt", "a"))
+        | {lists.SUN397_LIST: _SUN397_LIST.md5},
         counts={"train": 19_850, "test": 19_850},
         classes=397,
         gigabytes=39.1,
@@ -210,6 +216,7 @@ SOURCES: dict[str, Source] = {
             Archive(
                 "https://vision.princeton.edu/projects/2010/SUN/download/Partitions.zip", None, "SUN397/Training_01.txt"
             ),
+            _SUN397_LIST,
         ),
     ),
     "mit67": Source(

@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 from torchvision.datasets import DTD, Caltech101, FGVCAircraft, Flowers102, Food101, StanfordCars, VisionDataset
 
+from mast.data.sources.augself import published_positions
 from mast.data.sources.source import Contents, Split
 from mast.errors import MastError
 
 CALTECH_TRAIN, CALTECH_VALIDATION = 25, 5
 """Images of each class of Caltech-101; all others are test (AugSelf: 2,525 / 505 / 5,647)."""
+CALTECH_LIST = "augself/caltech101.pth"
+"""Their positions, in three lists: train, validation, test."""
 CALTECH_SEED = 0
-"""Ours: the published splits are lists of files without a seed."""
+"""Of the draw for a reduced copy, which the lists do not fit."""
 
 
 class _Flowers102(Flowers102):
@@ -24,7 +27,7 @@ class _Flowers102(Flowers102):
 def read_food101(root: Path) -> Contents:
     """`food-101/`: `meta/{train,test}.json`, `images/<class>/*.jpg`."""
     train, test = (Food101(root, split=split, loader=Path) for split in ("train", "test"))
-    return Contents({"train": _split(train), "test": _split(test)}, train.classes)
+    return Contents({"train": _by_class(_split(train)), "test": _split(test)}, train.classes)
 
 
 def read_flowers102(root: Path) -> Contents:
@@ -52,26 +55,35 @@ def read_cars(root: Path) -> Contents:
 
 
 def read_caltech101(root: Path) -> Contents:
-    """`caltech101/101_ObjectCategories/<class>/image_*.jpg`; a fixed number of images of each class is drawn."""
+    """`caltech101/101_ObjectCategories/<class>/image_*.jpg`, split by AugSelf's lists of positions."""
     data = Caltech101(root)
     folder = Path(data.root) / "101_ObjectCategories"
     labels = np.array(data.y)
     numbered = zip(data.y, data.index, strict=True)
     files = [folder / data.categories[label] / f"image_{number:04d}.jpg" for label, number in numbered]
+    listed = published_positions(root / CALTECH_LIST, len(files))
+    _, validation, test = _draw_caltech(folder, data.categories, labels) if listed is None else listed
+    train = np.setdiff1d(np.arange(len(files)), test)
+    splits = {
+        name: Split([files[row] for row in rows], labels[rows], rows)
+        for name, rows in (("train", train), ("test", test))
+    }
+    return Contents(splits, data.categories, np.flatnonzero(np.isin(train, validation)))
+
+
+def _draw_caltech(folder: Path, classes: list[str], labels: np.ndarray) -> list[np.ndarray]:
+    """Positions of train, validation and test, int64, ascending: so many of each class as the lists have."""
     order = np.random.default_rng(CALTECH_SEED).permutation(len(labels))
-    train, validation = np.zeros(len(labels), bool), np.zeros(len(labels), bool)
-    for label, name in enumerate(data.categories):
+    parts: list[list[np.ndarray]] = [[], [], []]
+    for label, name in enumerate(classes):
         members = order[labels[order] == label]
         if len(members) <= CALTECH_TRAIN + CALTECH_VALIDATION:
             least = CALTECH_TRAIN + CALTECH_VALIDATION + 1
             raise MastError(f"{folder / name}: {len(members)} images; a class of Caltech-101 needs {least} or more")
-        train[members[: CALTECH_TRAIN + CALTECH_VALIDATION]] = True
-        validation[members[:CALTECH_VALIDATION]] = True
-    splits = {
-        name: Split([files[row] for row in rows], labels[rows], rows)
-        for name, rows in (("train", np.flatnonzero(train)), ("test", np.flatnonzero(~train)))
-    }
-    return Contents(splits, data.categories, np.flatnonzero(validation[train]))
+        validation, train, test = np.split(members, [CALTECH_VALIDATION, CALTECH_VALIDATION + CALTECH_TRAIN])
+        for part, rows in zip(parts, (train, validation, test), strict=True):
+            part.append(rows)
+    return [np.sort(np.concatenate(part)) for part in parts]
 
 
 def _three(train: VisionDataset, validation: VisionDataset, test: VisionDataset, classes: list[str]) -> Contents:
@@ -80,6 +92,12 @@ def _three(train: VisionDataset, validation: VisionDataset, test: VisionDataset,
     both = Split([*first.images, *second.images], np.concatenate([first.labels, second.labels]))
     held_out = np.arange(len(first.images), len(both.images))
     return Contents({"train": both, "test": _split(test)}, list(classes), held_out)
+
+
+def _by_class(split: Split) -> Split:
+    """The images of one class after those of another, as AugSelf reads them: its draw counts positions."""
+    order = np.argsort(split.labels, kind="stable")
+    return Split([split.images[row] for row in order], split.labels[order])
 
 
 def _split(data: VisionDataset) -> Split:

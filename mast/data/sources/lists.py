@@ -6,7 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from mast.data.folders import list_class_folders
+from mast.data.sources.augself import published_positions
 from mast.data.sources.source import Contents, Split
+
+SUN397_LIST = "augself/sun397.pth"
+"""Positions in the training list: train, validation."""
 
 
 def read_pets(root: Path) -> Contents:
@@ -22,7 +26,10 @@ def read_pets(root: Path) -> Contents:
 
 
 def read_sun397(root: Path) -> Contents:
-    """`SUN397/`: `ClassName.txt`, `{Training,Testing}_01.txt` (first partition), `<letter>/<class>/*.jpg`."""
+    """`SUN397/`: `ClassName.txt`, `{Training,Testing}_01.txt` (first partition), `<letter>/<class>/*.jpg`.
+
+    The validation split is AugSelf's list of positions in `Training_01.txt`.
+    """
     folder = root / "SUN397"
     classes = _lines(folder / "ClassName.txt")
     numbers = {name: number for number, name in enumerate(classes)}
@@ -31,13 +38,18 @@ def read_sun397(root: Path) -> Contents:
         paths = _lines(folder / file)
         labels = [numbers[path.rsplit("/", 1)[0]] for path in paths]
         splits[split] = Split([folder / path.lstrip("/") for path in paths], np.array(labels))
-    return Contents(splits, [name[len("/a/") :] for name in classes])
+    listed = published_positions(root / SUN397_LIST, len(splits["train"].images))
+    return Contents(splits, [name[len("/a/") :] for name in classes], None if listed is None else listed[1])
 
 
 def read_mit67(root: Path) -> Contents:
-    """`mit67/`: `{Train,Test}Images.txt` (class/file), `Images/<class>/*.jpg`."""
+    """`mit67/`: `{Train,Test}Images.txt` (class/file), `Images/<class>/*.jpg`.
+
+    By class and name, as AugSelf reads it from folders: its draw of the validation split counts positions.
+    """
     folder = root / "mit67"
-    paths = {split: _lines(folder / f"{split.title()}Images.txt") for split in ("train", "test")}
+    lists = {split: _lines(folder / f"{split.title()}Images.txt") for split in ("train", "test")}
+    paths = {split: sorted(listed, key=lambda path: path.split("/")) for split, listed in lists.items()}
     classes = sorted({path.split("/")[0] for path in paths["train"]})
     splits = {
         split: Split(

@@ -51,12 +51,13 @@ def _read(path: Path) -> Extremes:
 
 
 def _figure(ends: dict[str, Extremes]) -> Figure:
-    figure = Figure(figsize=(WIDTH, 4.2 * len(ends)))
-    axes = figure.subplots(len(ends), 2, squeeze=False)
-    for row, (label, (images, sigma)) in zip(axes, ends.items(), strict=True):
-        for axis, title, own, values in zip(row, TITLES, images, sigma, strict=True):
+    figure = Figure(figsize=(WIDTH, 4.5 * len(ends)))
+    parts = figure.subfigures(len(ends), 1, squeeze=False)[:, 0]
+    for part, (label, (images, sigma)) in zip(parts, ends.items(), strict=True):
+        part.suptitle(label, x=0.01, ha="left", fontsize="medium", fontweight="bold")
+        for axis, title, own, values in zip(part.subplots(1, 2), TITLES, images, sigma, strict=True):
             axis.imshow(grid(own), interpolation="nearest")
-            axis.set_title(f"{label}, {title}: predicted σ {values.min():.3f} to {values.max():.3f}")
+            axis.set_title(f"{title}: predicted σ {values.min():.3f} to {values.max():.3f}")
             axis.axis("off")
     return figure
 

@@ -38,6 +38,9 @@ SOURCE = {
 ROWS = 4
 """Images shown."""
 
+LETTERS = 6.5
+"""Size of the labels, points."""
+
 LEAST_OVERLAP = 0.5
 """IoU of boxes from which a detection of the right class counts as right."""
 
@@ -118,11 +121,12 @@ def _figure(data: DataFiles, coco: dict[str, Any], found: dict[str, Objects]) ->
     for row, image in zip(axes, images, strict=True):
         pixels = _pixels(data, coco, image)
         truth = [entry for entry in _of_image(coco["annotations"], image) if not entry["iscrowd"]]
-        _draw(row[0], pixels, truth, [TRUTH] * len(truth), names, image)
+        unit = pixels.shape[1] / (72 * side)
+        _draw(row[0], pixels, truth, [TRUTH] * len(truth), names, image, unit)
         for axis, detections in zip(row[1:], found.values(), strict=True):
             kept = sorted(_of_image(detections, image), key=lambda entry: -entry["score"])[: len(truth)]
             colours = [RIGHT if right else WRONG for right in right_detections(kept, truth)]
-            _draw(axis, pixels, kept, colours, names, image)
+            _draw(axis, pixels, kept, colours, names, image, unit)
     for axis, title in zip(axes[0], ("annotated", *found), strict=True):
         axis.set_title(title, loc="center")
     legend = {
@@ -152,7 +156,13 @@ def _pixels(data: DataFiles, coco: dict[str, Any], image: dict[str, Any]) -> np.
 
 
 def _draw(
-    axis: Axes, pixels: np.ndarray, objects: Objects, colours: list[str], names: dict[int, str], image: dict[str, Any]
+    axis: Axes,
+    pixels: np.ndarray,
+    objects: Objects,
+    colours: list[str],
+    names: dict[int, str],
+    image: dict[str, Any],
+    unit: float,
 ) -> None:
     """Draw an image in grey, so that colours tell right from wrong, and its objects: box, mask, class, score."""
     axis.imshow(np.asarray(Image.fromarray(pixels).convert("L")), cmap="gray", vmin=-80, vmax=255, interpolation="none")
@@ -168,24 +178,49 @@ def _draw(
         axis.add_patch(box)
         if "segmentation" in entry:
             axis.contourf(index.annToMask(entry), levels=[0.5, 1.5], colors=[colour], alpha=0.5)
-        score = f" {entry['score']:.2f}" if "score" in entry else ""
-        _label(axis, names[entry["category_id"]] + score, entry["bbox"], colour, pixels.shape[0])
+    texts = [names[entry["category_id"]] + (f" {entry['score']:.2f}" if "score" in entry else "") for entry in objects]
+    places = label_places([entry["bbox"] for entry in objects], texts, pixels.shape[1], pixels.shape[0], unit)
+    for text, (x, y), colour in zip(texts, places, colours, strict=True):
+        outline = [effects.Stroke(linewidth=1.8, foreground="white"), effects.Normal()]
+        axis.text(x, y, text, ha="left", va="bottom", fontsize=LETTERS, color=colour, path_effects=outline)
 
 
-def _label(axis: Axes, text: str, bbox: list[float], colour: str, height: int) -> None:
-    """Write at a corner of the box: upper left, for wrong ones lower right, since both often lie on the same object."""
-    x, y, width, depth = bbox
-    wrong = colour == WRONG
-    under = y + depth < 7 / 8 * height if wrong else y < height / 8
-    axis.annotate(
-        text,
-        (x - 0.5 + (width if wrong else 0), y - 0.5 + (depth if wrong or under else 0)),
-        xytext=(0, -1 if under else 1),
-        textcoords="offset points",
-        ha="right" if wrong else "left",
-        va="top" if under else "bottom",
-        fontsize=6.5,
-        color=colour,
-        annotation_clip=False,
-        path_effects=[effects.Stroke(linewidth=1.8, foreground="white"), effects.Normal()],
-    )
+def label_places(
+    boxes: list[list[float]], texts: list[str], width: float, height: float, unit: float
+) -> list[tuple[float, float]]:
+    """Where labels stand: at a corner of their box, outside or inside, so that they cover each other least.
+
+    Args:
+        boxes: x, y, width, height each, pixels of an image.
+        texts: one for each box.
+        width: of the image.
+        height: of the image.
+        unit: pixels of the image in a point of the page.
+
+    Returns:
+        The lower left corner of each label, in pixels; y grows downwards.
+    """
+    deep, placed, corners = 1.3 * LETTERS * unit, [], []
+    for (x, y, box_width, box_depth), text in zip(boxes, texts, strict=True):
+        wide = 0.62 * LETTERS * unit * len(text)
+        left, right = x - 0.5, x - 0.5 + box_width - wide
+        heights = (y - unit, y + box_depth + deep, y + deep + unit, y + box_depth - unit)  # above, below, in it twice
+        candidates = [
+            (min(max(corner, 0), width - wide), min(max(bottom, deep), height))
+            for bottom in heights
+            for corner in (left, right)
+        ]
+        covered = [sum(_shared(place, (wide, deep), *other) for other in placed) for place in candidates]
+        best = candidates[int(np.argmin(covered))]
+        placed.append((best, (wide, deep)))
+        corners.append(best)
+    return corners
+
+
+def _shared(
+    place: tuple[float, float], size: tuple[float, float], other: tuple[float, float], other_size: tuple[float, float]
+) -> float:
+    """Area that two labels share; a place is the lower left corner, a size width and height."""
+    across = min(place[0] + size[0], other[0] + other_size[0]) - max(place[0], other[0])
+    down = min(place[1], other[1]) - max(place[1] - size[1], other[1] - other_size[1])
+    return max(across, 0) * max(down, 0)

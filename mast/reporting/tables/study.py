@@ -218,7 +218,8 @@ def _notes(
     else:
         notes.append("Best per column in bold.")
     published = [results[row.run, column].published for row in spec.rows for column in columns]
-    sources = dict.fromkeys(_source(value) for value in published if value is not None and value.value is not None)
+    numbers = [value for value in published if value is not None and value.value is not None]
+    sources = dict.fromkeys(_source(value, spec.kind) for value in numbers)
     if sources:
         notes.append("Published values, in brackets ours minus published: " + "; ".join(sources) + ".")
     if any(value is not None and value.value is None for value in published):
@@ -247,9 +248,9 @@ def _interval_note(counts: list[int]) -> str:
     return mean + "n seeds; no interval where n = 1."
 
 
-def _source(value: PublishedValue) -> str:
-    note = f" ({value.note})" if value.note else ""
-    return f"{value.value:.6g}: {value.source}{note}"
+def _source(value: PublishedValue, kind: str) -> str:
+    note = value.note_for(kind)
+    return f"{value.value:.6g}: {value.source}{f' ({note})' if note else ''}"
 
 
 def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
@@ -274,5 +275,5 @@ def _line(spec: TableSpec, result: Result) -> TableLine:
         published=published.value if published else None,
         difference=result.difference,
         source=published.source if published else None,
-        note=published.note if published else None,
+        note=published.note_for(spec.kind) if published else None,
     )

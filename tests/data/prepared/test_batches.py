@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
 
 from mast.data.prepared.batches import TrainingBatches
 from mast.errors import MastError
@@ -30,6 +32,39 @@ def test_an_epoch_is_whole_batches_of_distinct_images(size: int, seed: int, epoc
     drawn = [batches.indices(epoch, step) for step in range(batches.steps_per_epoch)]
     assert {len(rows) for rows in drawn} == {batch_size}
     assert len(np.unique(np.concatenate(drawn))) == batches.steps_per_epoch * batch_size
+
+
+@given(sizes, seeds, epochs, st.integers(1, 4))
+def test_with_the_last_batch_kept_an_epoch_holds_every_image(size: int, seed: int, epoch: int, parts: int) -> None:
+    count, batch_size = size[0], size[1] * parts
+    if count < batch_size:
+        return
+    dropping = TrainingBatches(numbered(count), None, batch_size, seed)
+    keeping = TrainingBatches(numbered(count), None, batch_size, seed, keep_last=True, parts=parts)
+    drawn = [keeping.indices(epoch, step) for step in range(keeping.steps_per_epoch)]
+    assert [len(rows) for rows in drawn] == [keeping.size(step) for step in range(keeping.steps_per_epoch)]
+    assert all(np.array_equal(drawn[step], dropping.indices(epoch, step)) for step in range(dropping.steps_per_epoch))
+    order = np.concatenate(drawn)
+    assert sorted(order[:count]) == list(range(count)) and np.array_equal(order[count:], order[: len(order) - count])
+    assert len(drawn[-1]) % parts == 0 and (len(drawn[-1]) >= 2 * parts or batch_size < 2 * parts)
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "steps"),
+    [(1_281_167, 2048, 626), (1_281_167, 512, 2503), (1_281_167, 256, 5005), (12_811, 256, 51), (128_116, 256, 501)],
+)
+@pytest.mark.parametrize("processes", [1, 8, 32])
+def test_an_epoch_has_as_many_steps_as_torchs_own_loader_makes_of_it(
+    count: int, batch_size: int, steps: int, processes: int
+) -> None:
+    """As main_vicreg.py and evaluate.py build it: ImageNet, and SimCLR's lists of 1 % and 10 %."""
+    sampler = DistributedSampler(range(count), num_replicas=processes, rank=0)
+    loader = DataLoader(range(count), batch_size // processes, sampler=sampler)
+    images = np.broadcast_to(np.zeros((1, 1, 1, 3), np.uint8), (count, 1, 1, 3))
+    batches = TrainingBatches(images, None, batch_size, seed=0, keep_last=True, parts=processes)
+    assert batches.steps_per_epoch == len(loader) == steps
+    last = len(sampler) - (steps - 1) * (batch_size // processes)
+    assert batches.size(steps - 1) == processes * max(2, last)
 
 
 @given(sizes, seeds, epochs, st.data())

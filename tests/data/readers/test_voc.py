@@ -10,6 +10,7 @@ from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.voc import VocData
 from mast.errors import MastError
+from mast.evaluation.detection_images import DetectionImages
 from mast.settings import parse
 
 OBJECT = """
@@ -77,9 +78,23 @@ def test_objects_in_cocos_terms(devkit: Devkit) -> None:
     assert names == ["VOC2007/JPEGImages/000005.jpg", "VOC2012/JPEGImages/2008_000002.jpg"]
     dog, difficult, cat = coco["annotations"]
     assert dog == {"id": 1, "image_id": 1, "category_id": 2, "bbox": [1, 2, 9, 6], "area": 54, "iscrowd": 0}
-    assert (difficult["bbox"], difficult["iscrowd"]) == ([0, 0, 20, 10], 1)
+    assert (difficult["bbox"], difficult["iscrowd"], difficult["difficult"]) == ([0, 0, 20, 10], 1, 1)
     assert (cat["image_id"], cat["category_id"], cat["bbox"]) == (2, 1, [2.5, 1, 7, 8])
     np.testing.assert_allclose(data.mean, [0, 1, 0], atol=0.01)
+
+
+def test_difficult_objects_are_learned_from_and_crowds_are_not(devkit: Devkit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in detectron2 (data/datasets/pascal_voc.py): an image of difficult objects alone is trained on, too."""
+    devkit.add("2007", "trainval", "000009", ("dog", (4, 4, 8, 9), 1))
+    data = devkit.prepare()
+    images = DetectionImages(data, "train", annotated_only=True)
+    assert [images[position][1]["labels"].tolist() for position in range(len(images))] == [[2, 1], [2], [1]]
+    assert images[0][1]["boxes"].tolist() == [[1, 2, 10, 8], [0, 0, 20, 10]]
+    for annotation in (coco := data.annotations("train"))["annotations"]:
+        annotation.pop("difficult", None)
+    monkeypatch.setattr(PreparedData, "annotations", lambda *_: coco)
+    crowds = DetectionImages(data, "train", annotated_only=True)
+    assert [crowds[position][1]["labels"].tolist() for position in range(len(crowds))] == [[2], [1]]
 
 
 def test_a_box_marks_the_pixels_that_voc_counts_from_one(devkit: Devkit) -> None:

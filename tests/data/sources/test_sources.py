@@ -1,12 +1,13 @@
 """Every public data set, in its official layout, through its real reader to pretraining and evaluation."""
 
+import itertools
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from support.layouts import CLASSES, EACH, LAYOUTS, label_and_split
+from support.layouts import CLASSES, EACH, LAYOUTS, label_and_split, picture, split_list, text
 from torchvision import datasets
 
 from mast.cli import main
@@ -46,7 +47,8 @@ def test_archives_have_the_checksums_that_torchvision_states() -> None:
         "sun397": {datasets.SUN397._DATASET_MD5, None},
     }
     for source, md5s in stated.items():
-        assert {archive.md5 for archive in SOURCES[source].archives} == md5s, source
+        fetched = [archive for archive in SOURCES[source].archives if not archive.makes.startswith("augself/")]
+        assert {archive.md5 for archive in fetched} == md5s, source
 
 
 @pytest.mark.parametrize("source", sorted(set(LAYOUTS) - {"stl10-unlabeled", "caltech101"}))
@@ -101,28 +103,60 @@ def test_images_stand_upright(source: str, tmp_path: Path) -> None:
     assert (brightest == 2).all()
 
 
-def test_caltech_draws_30_images_of_each_class(tmp_path: Path) -> None:
+def test_caltech_is_split_by_the_published_list(tmp_path: Path) -> None:
     LAYOUTS["caltech101"](tmp_path / "root")
     data = prepared("caltech101", tmp_path / "root", tmp_path / "data")
     train, test = (np.load(tmp_path / f"data/{split}_drawn.npy") for split in ("train", "test"))
+    assert test.tolist() == [0, 1, 2, 33, 34, 35, 66, 67, 68]
+    assert train[data.val_indices].tolist() == [*range(3, 8), *range(36, 41), *range(69, 74)]
     assert sorted([*train, *test]) == list(range(99))
     assert np.array_equal(train // 33, data.labels("train")[:, 0])
-    assert np.bincount(data.labels("train")[:, 0]).tolist() == [30, 30, 30]
-    assert np.bincount(data.labels("train")[data.val_indices, 0]).tolist() == [5, 5, 5]
     assert {"train_drawn.npy", "test_drawn.npy", "val_indices.npy"} <= set(data.manifest.files)
 
 
-@pytest.mark.parametrize("source", ["cifar10", "food101", "mit67", "pets"])
+def test_sun397_is_split_by_the_published_list(tmp_path: Path) -> None:
+    LAYOUTS["sun397"](tmp_path / "root")
+    assert prepared("sun397", tmp_path / "root", tmp_path / "data").val_indices.tolist() == [4, 7]
+
+
+def test_a_reduced_copy_that_a_list_does_not_fit_is_drawn(tmp_path: Path) -> None:
+    LAYOUTS["caltech101"](tmp_path / "root")
+    LAYOUTS["sun397"](tmp_path / "root")
+    split_list(tmp_path / "root/augself/caltech101.pth", range(25), range(25, 30), range(30, 100))
+    split_list(tmp_path / "root/augself/sun397.pth", range(15_880), range(15_880, 19_850))
+    data = prepared("caltech101", tmp_path / "root", tmp_path / "caltech")
+    assert np.bincount(data.labels("train")[:, 0]).tolist() == [30, 30, 30]
+    assert np.bincount(data.labels("train")[data.val_indices, 0]).tolist() == [5, 5, 5]
+    assert len(prepared("sun397", tmp_path / "root", tmp_path / "sun").val_indices) == 2
+
+
+@pytest.mark.parametrize("source", ["cifar10", "food101", "mit67", "pets", "stl10"])
 def test_drawn_validation_splits_are_those_of_random_split(source: str, tmp_path: Path) -> None:
-    """AugSelf draws them by torch's random_split with the seeds of docs/data.md."""
+    """AugSelf (datasets.py) draws them by torch's random_split with the seeds of docs/data.md."""
     from mast.data.readers.public import validation_positions
     from mast.data.sources.source import Contents, Split
 
     sizes = {"cifar10": (45000, 5000, 43), "food101": (68175, 7575, 42), "mit67": (4690, 670, 51)}
-    keep, hold, seed = sizes.get(source, (2940, 740, 49))
+    keep, hold, seed = (sizes | {"pets": (2940, 740, 49), "stl10": (4500, 500, 50)})[source]
     contents = Contents({"train": Split(np.zeros((keep + hold, 1, 1, 3), np.uint8), None)}, [])
     parts = torch.utils.data.random_split(range(keep + hold), [keep, hold], torch.Generator().manual_seed(seed))
     assert validation_positions(SOURCES[source], contents).tolist() == sorted(parts[1].indices)
+
+
+def test_what_is_drawn_from_stands_in_augselfs_order(tmp_path: Path) -> None:
+    """By class and then as listed (Food-101, whose list begins with `churros`) or by name (MIT-67, from folders)."""
+    for source in ("food101", "mit67"):
+        LAYOUTS[source](tmp_path / "root")
+    listed = {name: [f"{name}/{number}" for number in (3, 0, 2, 1)] for name in ("cow", "ant", "bee")}
+    for path in itertools.chain(*listed.values()):
+        picture(tmp_path / f"root/food-101/images/{path}.jpg", 0, "train")
+    text(tmp_path / "root/food-101/meta/train.json", [json.dumps(listed)])
+    food, mit = (SOURCES[source].read(tmp_path / "root").splits["train"] for source in ("food101", "mit67"))
+    names = [path.relative_to(tmp_path / "root/food-101/images").with_suffix("").as_posix() for path in food.images]
+    assert names == [*listed["ant"], *listed["bee"], *listed["cow"]]
+    folders = datasets.ImageFolder(tmp_path / "root/mit67/Images")
+    read = [(str(path), int(label)) for path, label in zip(mit.images, mit.labels, strict=True)]
+    assert read == [sample for sample in folders.samples if "/train " in sample[0]]
 
 
 @pytest.mark.parametrize("source", IN_FILES)

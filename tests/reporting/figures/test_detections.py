@@ -1,6 +1,10 @@
-"""Which images and detections a figure of detections shows."""
+"""Which images and detections a figure of detections shows, and where it writes."""
 
-from mast.reporting.figures.detections import right_detections, shown_images
+import itertools
+
+import pytest
+
+from mast.reporting.figures.detections import LETTERS, label_places, right_detections, shown_images
 
 
 def entry(box: list[int], category: int = 1) -> dict[str, object]:
@@ -34,3 +38,26 @@ def test_images_with_several_objects_evenly_spaced() -> None:
     assert [image["id"] for image in shown_images(coco, 9)] == [0, 2, 4, 5]
     coco["annotations"] = [{"image_id": 1, "iscrowd": 1}] * 2
     assert [image["id"] for image in shown_images(coco, 2)] == [0, 5]
+
+
+def rectangle(place: tuple[float, float], text: str) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of a label where a pixel is a point."""
+    x, y = place
+    return x, y - 1.3 * LETTERS, x + 0.62 * LETTERS * len(text), y
+
+
+def test_labels_of_boxes_that_lie_on_each_other_do_not_cover_each_other() -> None:
+    boxes, texts = [[40, 60, 50, 40], [42, 61, 47, 38], [41, 60, 48, 40]], ["G 0.30", "h 0.28", "flag 0.20"]
+    labels = [rectangle(*own) for own in zip(label_places(boxes, texts, 200, 200, 1.0), texts, strict=True)]
+    for first, second in itertools.combinations(labels, 2):
+        apart = first[2] <= second[0] or second[2] <= first[0] or first[3] <= second[1] or second[3] <= first[1]
+        assert apart, (first, second)
+
+
+@pytest.mark.parametrize("box", [[-2, -2, 30, 20], [185, 190, 20, 15], [0, 0, 200, 200]])
+def test_labels_stay_in_the_image(box: list[float]) -> None:
+    left, top, right, bottom = rectangle(label_places([box], ["flag 0.50"], 200, 200, 1.0)[0], "flag 0.50")
+    assert left >= 0
+    assert top >= -1e-9
+    assert right <= 200
+    assert bottom <= 200
