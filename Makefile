@@ -5,6 +5,7 @@
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
+# make gpu-check  check the GPU path on one CUDA device and measure it beside its peers (8 minutes; ARGS="--only idle")
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
@@ -17,7 +18,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test faults test-cluster lint audit bench bench-check schema readme results instrument clean
+.PHONY: demo check test faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -63,6 +64,10 @@ bench: .venv/benched
 
 bench-check: .venv/benched
 	$(RUN) pytest benchmarks/check.py
+
+# With the packages that are there, in .venv or without one; docs/performance.md says which.
+gpu-check:
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m benchmarks.gpu $(ARGS)
 
 .venv/benched: .venv/tested
 	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'

@@ -27,7 +27,7 @@ def save(sections: Sequence[Section]) -> None:
     text = markdown(sections, targets)
     write_json(RESULTS / "bench.json", {"machine": machine(), "sections": [asdict(section) for section in sections]})
     write_text(RESULTS / "bench.md", text)
-    _draw(targets, RESULTS / "bench.png")
+    draw(targets, RESULTS / "bench.png")
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
     write_text(DOCUMENT, f"{before}{BEGIN}\n{text}{END}{after}")
@@ -49,27 +49,33 @@ def machine() -> dict[str, Any]:
 
 def markdown(sections: Sequence[Section], targets: Sequence[Target]) -> str:
     """All targets first, then a table per section."""
-    lines = ["", ", ".join(f"{key} {value}" for key, value in machine().items() if value), ""]
-    lines += ["| what | measured | target | met |", "|---|---:|---:|---|"]
-    lines += [
+    lines = ["", ", ".join(f"{key} {value}" for key, value in machine().items() if value), "", *target_table(targets)]
+    return "\n".join([*lines, *(line for section in sections for line in section_tables(section))]) + "\n\n"
+
+
+def target_table(targets: Sequence[Target]) -> list[str]:
+    """Lines of Markdown: what was measured, its target, and whether it is met."""
+    return ["| what | measured | target | met |", "|---|---:|---:|---|"] + [
         f"| {target.name} | {_number(target.measured)} {target.unit} "
         f"| {'≥' if target.at_least else '≤'} {target.bound:g} {target.unit} | {'yes' if target.met else '**no**'} |"
         for target in targets
     ]
-    for section in sections:
-        lines += ["", f"### {section.name.capitalize()}", "", section.about, ""]
-        lines += ["| case | who | value | unit |", "|---|---|---:|---|"]
-        lines += [f"| {row.case} | {row.who} | {_number(row.value)} | {row.unit} |" for row in section.rows]
-    return "\n".join(lines) + "\n\n"
+
+
+def section_tables(section: Section) -> list[str]:
+    """Lines of Markdown: the numbers of a section under its title."""
+    lines = ["", f"### {section.name.capitalize()}", "", section.about, ""]
+    lines += ["| case | who | value | unit |", "|---|---|---:|---|"]
+    return lines + [f"| {row.case} | {row.who} | {_number(row.value)} | {row.unit} |" for row in section.rows]
 
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _draw(targets: Sequence[Target], path: Path) -> None:
+def draw(targets: Sequence[Target], path: Path) -> None:
     """How far each target is passed: 1 is the target itself, more is better."""
-    margins = [t.measured / t.bound if t.at_least else t.bound / t.measured for t in targets]
+    margins = [t.measured / t.bound if t.at_least else t.bound / max(t.measured, 1e-9) for t in targets]
     figure, axes = pyplot.subplots(figsize=(8, 0.35 * len(targets) + 1), layout="constrained")
     colours = ["tab:blue" if t.met else "tab:red" for t in targets]
     axes.barh([t.name for t in targets], [margin - 1 for margin in margins], left=1, color=colours)

@@ -17,7 +17,9 @@ def clock() -> float:
     return time.process_time()
 
 
-def alternate(tasks: Mapping[str, Callable[[], object]], rounds: int, seconds: float) -> dict[str, float]:
+def alternate(
+    tasks: Mapping[str, Callable[[], object]], rounds: int, seconds: float, clock: Callable[[], float] = clock
+) -> dict[str, float]:
     """Median time of each task over up to `rounds` rounds within about `seconds`; a round runs every task once.
 
     The first round warms up and counts only if there is time for no other.

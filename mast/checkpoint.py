@@ -1,7 +1,7 @@
-"""Checkpoints of an unfinished training: atomic, the last two kept, tied to the training's identity."""
+"""Checkpoints of an unfinished training: atomic, the last two kept, each known by the identity of its training."""
 
 import logging
-import shutil
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,36 +9,48 @@ from typing import Any
 import torch
 
 from mast.errors import MastError
-from mast.files import atomic_path
+from mast.files import atomic_path, sha256_json
 
 KEPT = 2
+
+_NAME = re.compile(r"step(\d+)(-[0-9a-f]+)?\.pt")
 
 log = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """The checkpoints of one training, in one directory."""
+    """The checkpoints of one training, in a directory that may hold those of other settings, data or seeds too.
+
+    Whose a file is, the identity inside it says. Files of others are neither counted, nor replaced, nor deleted.
+    """
 
     def __init__(self, directory: Path, identity: dict[str, Any]) -> None:
-        """`identity` (spec, data, seed) must match for a checkpoint to be resumed from."""
+        """`identity` (spec, data, seed; plain JSON values) must match for a checkpoint to be resumed from."""
         self.directory = directory
         self.identity = identity
+        self._damaged: set[Path] = set()
+        self._known: dict[tuple[Path, int, int], Any] = {}
+        self._others_are_named = False
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write the state after `step` steps and delete all but the last two checkpoints.
+        """Write the state after `step` steps and delete all but the last two checkpoints of this training.
 
         Raises:
             MastError: it could not be written, e.g. for want of room; older checkpoints are as they were.
         """
-        path = self.directory / f"step{step:09d}.pt"
+        path = self._path(step)
         try:
             with atomic_path(path) as temporary:
                 torch.save({"identity": self.identity, "step": step, **state}, temporary)
         except RuntimeError as error:  # torch's writer reports a full disk so, and in words of its own
             reason = str(error).splitlines()[0]
             raise MastError(f"{path}: cannot be written ({reason}); check disk space, then run again") from None
-        for old in self._newest_first()[KEPT:]:
-            old.unlink()
+        self._damaged.discard(path)
+        others = [old for old in self._own() if old != path]
+        kept = [old for old in others if old not in self._damaged][: KEPT - 1]
+        for old in others:
+            if old not in kept:
+                old.unlink()
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
         """The newest readable checkpoint of this training, or None; damaged and foreign ones are passed over."""
@@ -50,29 +62,79 @@ class Checkpoints:
         found = self._newest(torch.device("cpu"))
         return None if found is None else found[0]
 
+    def clear(self) -> None:
+        """Delete the checkpoints of this training, unreadable ones, and what a killed process left of one.
+
+        Those of other trainings stay, and are named in a line.
+        """
+        others = self._others()
+        for path in set(self._files()) - set(others):
+            path.unlink()
+        for left in self.directory.glob(".step*.tmp.pt"):
+            left.unlink(missing_ok=True)
+        if others:
+            log.warning("%s; delete what is not needed", self._named(others))
+        elif self.directory.is_dir() and not any(self.directory.iterdir()):
+            self.directory.rmdir()
+
     def _newest(self, device: torch.device) -> tuple[Path, dict[str, Any]] | None:
-        for path in self._newest_first():
+        others = self._others()
+        if others and not self._others_are_named:
+            log.warning("%s, not taken over", self._named(others))
+            self._others_are_named = True
+        for path in (path for path in self._files() if path not in others):
             try:
                 _check_sums(path)
                 state = torch.load(path, map_location=device, weights_only=True)
             except Exception as error:  # torch.load has no exception type of its own for a damaged file
                 log.warning("%s: damaged (%s); trying the checkpoint before it", path, str(error).splitlines()[0])
+                self._damaged.add(path)
                 continue
             if state["identity"] == self.identity:
                 return path, state
-            log.warning("%s: belongs to other settings or data; ignored", path)
         return None
 
-    def clear(self) -> None:
-        """Delete all checkpoints, and what a killed process left of one."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+    def _path(self, step: int) -> Path:
+        """Where to write: `step<number>.pt`, or, if another training has this name, one with a hash behind it."""
+        path = self.directory / f"step{step:09d}.pt"
+        if path.exists() and path not in {*self._own(), *self._damaged}:
+            return path.with_name(f"{path.stem}-{sha256_json(self.identity)[:12]}.pt")
+        return path
 
-    def _newest_first(self) -> list[Path]:
-        return sorted(self.directory.glob("step*.pt"), reverse=True)
+    def _own(self) -> list[Path]:
+        return [path for path in self._files() if self._identity(path) == self.identity]
+
+    def _others(self) -> list[Path]:
+        return [path for path in self._files() if self._identity(path) not in (self.identity, None)]
+
+    def _files(self) -> list[Path]:
+        """All checkpoints in the directory, those of the most steps first."""
+        found = {path: _NAME.fullmatch(path.name) for path in self.directory.glob("step*.pt")}
+        return sorted((path for path in found if found[path]), key=lambda path: int(found[path][1]), reverse=True)
+
+    def _identity(self, path: Path) -> Any:
+        """The identity in a checkpoint; None where it cannot be read. Tensors are not read for it."""
+        try:
+            state = path.stat()
+            key = (path, state.st_mtime_ns, state.st_size)
+            if key not in self._known:
+                _check_sums(path, ending="data.pkl")
+                self._known[key] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["identity"]
+            return self._known[key]
+        except Exception:  # see _newest
+            return None
+
+    def _named(self, others: list[Path]) -> str:
+        count = len(others)
+        what = "checkpoint of another training stays" if count == 1 else "checkpoints of other trainings stay"
+        return f"{self.directory}: {count} {what} as before (other settings, data or seed)"
 
 
-def _check_sums(path: Path) -> None:
-    """Compare what the archive holds with its checksums: torch.load does not."""
+def _check_sums(path: Path, ending: str = "") -> None:
+    """Compare what the archive holds under names of this ending with the checksums in it: torch.load does not."""
     with zipfile.ZipFile(path) as archive:
-        if (damaged := archive.testzip()) is not None:
-            raise ValueError(f"{damaged} does not match its checksum")
+        for name in archive.namelist():
+            if name.endswith(ending):
+                with archive.open(name) as member:
+                    while member.read(2**20):  # raises BadZipFile at the end
+                        pass

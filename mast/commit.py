@@ -7,10 +7,20 @@ import mast
 
 
 def code_version() -> str:
-    """The commit of the source tree, with `-dirty` if files differ from it; `mast 0.1.0` outside a git checkout."""
-    source = Path(mast.__file__).resolve().parents[1]
-    command = ["git", "-C", str(source), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    """The commit of the source tree, with `-dirty` if files differ from it; `mast 0.1.0` outside a git checkout.
+
+    A repository is asked only if it tracks this package's own file: the one around the place of an installation may
+    be anybody's.
+    """
+    package = Path(mast.__file__).resolve()
+    own = f"{package.parent.name}/{package.name}"
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        _git(package.parents[1], "ls-files", "--error-unmatch", "--", own)
+        return _git(package.parents[1], "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return f"mast {mast.__version__}"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -100,8 +100,10 @@ def local_device(device: str) -> str:
 
 
 @contextmanager
-def join(device: torch.device) -> Iterator[World]:
+def join(device: torch.device, backend: str | None = None) -> Iterator[World]:
     """Meet the other processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), by nccl on GPUs and gloo on CPUs.
+
+    `backend` names another: gloo, where processes share one GPU, which nccl refuses.
 
     Raises:
         MastError: the other processes cannot be reached.
@@ -112,7 +114,7 @@ def join(device: torch.device) -> Iterator[World]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
     try:
-        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        distributed.init_process_group(backend or ("nccl" if device.type == "cuda" else "gloo"))
     except (ValueError, RuntimeError) as error:
         raise MastError(f"WORLD_SIZE: the other processes cannot be reached ({str(error).splitlines()[0]})") from None
     try:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -82,9 +83,23 @@ class Learner(nn.Module):
         Raises:
             MastError: there is no compiler for this device.
         """
-        compiler = os.environ.get("CXX", "g++")
-        if self.mean.device.type == "cpu" and shutil.which(compiler) is None:
-            raise MastError(f"compile: there is no C++ compiler {compiler!r} here; install one, or set compile: false")
+        if (missing := missing_compiler(self.mean.device.type)) is not None:
+            raise MastError(f"compile: {missing}; install it, or set compile: false")
         self.encoder.compile()
         if hasattr(self, "projector"):
             self.projector.compile()
+
+
+def missing_compiler(device: str) -> str | None:
+    """What torch.compile lacks for a device, in words: the compiler of its kernels; None where it has all.
+
+    On a CPU C++ is compiled (torch/_inductor/cpp_builder.py); on a GPU Triton, which compiles its launchers in C
+    (triton/runtime/build.py).
+    """
+    if device == "cpu":
+        compiler = os.environ.get("CXX", "g++")
+        return None if shutil.which(compiler) else f"there is no C++ compiler {compiler!r} here"
+    if find_spec("triton") is None:
+        return "there is no package triton here"
+    compilers = [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang"]
+    return None if any(map(shutil.which, compilers)) else f"there is no C compiler {compilers[0]!r} here"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mast.errors import MastError
 from mast.files import read_sealed_json, sha256_json, write_sealed_json
-from mast.settings import parse
+from mast.settings import PixelRange, parse
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -76,6 +76,8 @@ class Index(_Model):
     """Absolute path of the directory that their paths are relative to."""
     size: int
     """Side to which they are brought, pixels."""
+    range: PixelRange = "full"
+    """Of images of more than 8 bits, the values that become 0 and 255."""
 
 
 class Manifest(Record):
@@ -93,7 +95,9 @@ class Manifest(Record):
     targets: dict[str, list[str]]
     """Target → class names, in the order of the label columns."""
     splits: dict[str, dict[str, int]]
-    """Split → `count` images, `skipped` ones that could not be read, other counts."""
+    """Split → `count` images, `skipped` ones that could not be read, other counts (`mast/data/prepared/notes.py`)."""
+    named: dict[str, dict[str, list[str]]] = {}
+    """Split → count → the files that it counts, the first 20 of them."""
     mean: Annotated[list[float], Field(min_length=3, max_length=3)]
     """Of the training images' channels, RGB in [0, 1]."""
     std: Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -186,6 +190,8 @@ class MetricsFile(Record):
     """Target → metric → percent; null where a metric is undefined."""
     counts: dict[str, int]
     """Images: `train`, `test`; other counts of the protocol."""
+    chance: dict[str, dict[str, Percent]] = {}
+    """Target → metric → percent that is reached without a look at the images, where that is known."""
     details: dict[str, Any] | None = None
     """What a reader needs beside it to judge the numbers."""
     spec_sha256: Sha256
@@ -277,13 +283,15 @@ class Origin(EncoderMetadata):
 RECORDS = (Manifest, RunRecord, MetricsFile, AnalysisRecord, TableSources, EncoderMetadata, HeadsMetadata, Origin)
 """What docs/formats.md describes."""
 
+_PARTS = ("common", "partly", "unique", "closed_alone")
+
 ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
     "masks": ("augmentation", "dimension", "weight"),
-    "overlap": ("first", "second", "cosine", "soft_iou"),
-    "subspaces": ("augmentation", "size", "common", "partly", "unique", "closed_alone"),
+    "overlap": ("first", "second", "cosine", "soft_iou", "cosine_chance", "soft_iou_chance"),
+    "subspaces": ("augmentation", "size", *_PARTS, *(f"{part}_chance" for part in _PARTS)),
     "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
     "difficulty": ("against", "name", "correlation", "low", "high", "count"),
-    "invariance": ("augmentation", "space", "moved", "between", "relative", "count"),
+    "invariance": ("augmentation", "space", "moved", "between", "relative", "shuffled", "count"),
     "retrieval": ("representation", "images", "top1"),
 }
 """Table of the analysis → the columns of its CSV file."""

@@ -3,9 +3,18 @@
 import difflib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from mast.errors import MastError
 
@@ -26,6 +35,23 @@ class StrictModel(BaseModel):
                     raise ValueError(f"unknown key {key!r}; {nearest(str(key), cls.model_fields)}")
         return values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, values: Any) -> Any:
+        """Pydantic would take `epochs: yes` for 1."""
+        for key, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            given = values.get(key)
+            entries = given.values() if isinstance(given, dict) else given if isinstance(given, list) else [given]
+            truth = any(isinstance(entry, bool) for entry in entries)
+            if truth and _takes(field.annotation, (int, float)) and not _takes(field.annotation, (bool, Any)):
+                raise ValueError(f"{key}: {given} is no number; write one (YAML takes yes, on, no and off for truth)")
+        return values
+
+
+def _takes(annotation: Any, kinds: tuple[Any, ...]) -> bool:
+    """Whether an annotation allows one of these types somewhere."""
+    return annotation in kinds or any(_takes(part, kinds) for part in get_args(annotation))
+
 
 def nearest(word: str, choices: Any) -> str:
     """A hint for a mistyped word: the nearest choice, or all of them where none is near."""
@@ -42,6 +68,20 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 Precision = Literal["fp32", "bf16", "fp16"]
+
+FULL, MINMAX = "full", "minmax"
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _rising(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] >= ends[1]:
+        raise ValueError("the first value must be below the second")
+    return ends
+
+
+PixelRange = Literal["full", "minmax"] | Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
+"""Which values of an image of more than 8 bits become black and white (`mast.data.pixels`)."""
 
 
 def parse(kind: type[Spec], values: Any, source: str) -> Spec:
@@ -77,7 +117,10 @@ def one_line(errors: Sequence[Mapping[str, Any]], values: Any) -> str:
     shown = (
         "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
     )
-    return (f"{where}: " if where else "") + message + shown
+    hint = (
+        "; put text into quotes" if first["type"] == "string_type" and isinstance(first["input"], int | float) else ""
+    )
+    return (f"{where}: " if where else "") + message + shown + hint
 
 
 def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[str]:

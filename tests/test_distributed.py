@@ -84,3 +84,15 @@ def test_batches_are_pinned_for_gpus_only(monkeypatch: pytest.MonkeyPatch, tmp_p
         learner = SimpleNamespace(spec=spec, method=METHODS["vicreg"](spec), mean=mean, world=ALONE)
         run._batches(learner, open_prepared(tmp_path / "data"), 0)
     assert pinned == [True, False]
+
+
+def test_processes_that_share_a_gpu_name_their_backend(second_of_two: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    second_of_two.setattr(torch.cuda, "set_device", lambda device: None)
+    second_of_two.setattr(distributed, "init_process_group", started.append)
+    second_of_two.setattr(distributed, "new_group", lambda backend: None)
+    second_of_two.setattr(distributed, "destroy_process_group", lambda: None)
+    second_of_two.setattr(distributed, "get_rank", lambda: 1)
+    second_of_two.setattr(distributed, "get_world_size", lambda: 2)
+    with join(torch.device("cuda:0"), "gloo"):
+        assert started == ["gloo"]

@@ -14,7 +14,10 @@ FEATURES, EMBEDDING = "features", "embedding"
 """Names of the whole spaces, encoder and projector; a subspace has the name of its augmentation."""
 
 SEED = 0
-"""Of the augmentations' parameters."""
+"""Of the augmentations' parameters, and of the shuffled masks."""
+
+SHUFFLES = 8
+"""Of each mask, of which the mean is taken."""
 
 
 @torch.inference_mode()
@@ -44,7 +47,8 @@ def measure_invariance(
     Returns:
         The table `invariance`, a row for each augmentation and space: mean distance that the augmentation
         moves an image, mean distance between two plain images, the first over the second (0: invariant; 1: as far as
-        to another image), and the number of images.
+        to another image), of an augmentation in its own subspace also what a mask of the same weights on other
+        dimensions gives (`shuffled`, the mean of `SHUFFLES`; else NaN), and the number of images.
     """
     plain_policy, always = Policy(policy, images.shape[-1]), Policy(_always_applied(policy), images.shape[-1])
     identity = plain_policy.identity(len(images))
@@ -57,11 +61,13 @@ def measure_invariance(
     plain = spaces(identity)
     between = {space: _mean_distance_between(rows) for space, rows in plain.items()}
     records = []
-    for name in plain_policy.names:
-        for space, rows in spaces(identity | {name: drawn[name]}).items():
-            moved = (rows - plain[space]).norm(dim=1).mean().item()
+    for row, name in enumerate(plain_policy.names):
+        changed = spaces(identity | {name: drawn[name]})
+        for space, rows in changed.items():
+            moved = _mean_distance(rows, plain[space])
             relative = moved / between[space] if between[space] else 0.0
-            records.append((name, space, moved, between[space], relative, len(images)))
+            shuffled = _shuffled(changed[EMBEDDING], plain[EMBEDDING], masks[row]) if space == name else float("nan")
+            records.append((name, space, moved, between[space], relative, shuffled, len(images)))
     return pd.DataFrame(records, columns=ANALYSIS_COLUMNS["invariance"])
 
 
@@ -80,6 +86,28 @@ def _spaces(
         if masks is not None:
             spaces |= {name: embedding * mask for name, mask in zip(names, masks.to(embedding), strict=True)}
     return {space: functional.normalize(rows.float(), dim=1) for space, rows in spaces.items()}
+
+
+def _shuffled(changed: Tensor, plain: Tensor, mask: Tensor) -> float:
+    """Distance moved over distance between images, where the weights of a mask [d] lie on other dimensions.
+
+    Args:
+        changed: embeddings of the changed images, [N, d], of any length.
+        plain: those of the plain images.
+        mask: [d] in [0, 1].
+    """
+    generator, found = torch.Generator().manual_seed(SEED), []
+    for _ in range(SHUFFLES):
+        dealt = mask[torch.randperm(len(mask), generator=generator)].to(plain)
+        rows, others = functional.normalize(changed * dealt, dim=1), functional.normalize(plain * dealt, dim=1)
+        between = _mean_distance_between(others)
+        found.append(_mean_distance(rows, others) / between if between else 0.0)
+    return sum(found) / len(found)
+
+
+def _mean_distance(rows: Tensor, others: Tensor) -> float:
+    """Mean over the rows of [N, D] of the distance to the same row of the others."""
+    return (rows - others).norm(dim=1).mean().item()
 
 
 def _mean_distance_between(rows: Tensor) -> float:

@@ -1,5 +1,12 @@
-"""How augmentations relate, read from the masks that select their subspaces."""
+"""How augmentations relate, read from the masks that select their subspaces, and what unrelated masks would show.
 
+The level of chance of a measure is its mean where the weights of each mask are dealt to the dimensions at random and
+independently of the other masks: masks of the same budget and softness that do not know of one another.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -20,18 +27,27 @@ def mask_overlap(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
 
     `cosine` is that of the two rows of weights; `soft_iou` = Σ_j min(m_j, m′_j) / Σ_j max(m_j, m′_j), which for masks
     of 0 and 1 is the number of shared dimensions over the number of dimensions that either uses. Both are in [0, 1];
-    both are 0 where a mask is empty.
+    both are 0 where a mask is empty. `cosine_chance` is the mean cosine of unrelated masks, `soft_iou_chance` the mean
+    of what they share over the mean of what either uses; 1 for a mask and itself.
     """
-    masks = masks.double()
-    directions = functional.normalize(masks, dim=1)
-    cosine = directions @ directions.T
+    masks, dimensions = masks.double(), masks.shape[1]
+    directions, tiny = functional.normalize(masks, dim=1), torch.finfo(torch.float64).tiny
     pairs = masks.unsqueeze(0), masks.unsqueeze(1)
-    shared, either = torch.minimum(*pairs).sum(dim=2), torch.maximum(*pairs).sum(dim=2)
-    soft_iou = shared / either.clamp(min=torch.finfo(either.dtype).tiny)
+    shared, sizes = torch.minimum(*pairs).sum(dim=2), masks.sum(dim=1)
+    both = sizes.unsqueeze(0) + sizes.unsqueeze(1)  # the sum of what is shared and what either uses
+    shares, lengths = map(torch.from_numpy, _open_shares(masks))
+    dealt = dimensions * (shares * lengths) @ shares.T  # the mean of min(x, y) is ∫ P(x > t) P(y > t) dt
+    by_chance = directions.sum(dim=1).outer(directions.sum(dim=1)) / dimensions
+    values = [
+        directions @ directions.T,
+        shared / (both - shared).clamp(min=tiny),
+        by_chance.fill_diagonal_(1) * (sizes > 0),
+        (dealt / (both - dealt).clamp(min=tiny)).fill_diagonal_(1) * (sizes > 0),
+    ]
     first, second, *measures = ANALYSIS_COLUMNS["overlap"]
     index = pd.MultiIndex.from_product([augmentations, augmentations], names=[first, second])
-    values = [cosine.flatten().numpy(), soft_iou.flatten().numpy()]
-    return pd.DataFrame(dict(zip(measures, values, strict=True)), index=index).reset_index()
+    columns = {measure: matrix.flatten().numpy() for measure, matrix in zip(measures, values, strict=True)}
+    return pd.DataFrame(columns, index=index).reset_index()
 
 
 def subspace_dimensions(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
@@ -40,18 +56,46 @@ def subspace_dimensions(masks: Tensor, augmentations: list[str]) -> pd.DataFrame
     `size` = Σ_j m_kj is the sum of `common` = Σ_j min_l m_lj (open in all masks), `unique` = Σ_j max(0, m_kj −
     max_{l≠k} m_lj) (open in this one more than in any other) and `partly`, the rest. `closed_alone` = Σ_j max(0,
     min_{l≠k} m_lj − m_kj): closed in this one, open in all others. For masks of 0 and 1 these are numbers of
-    dimensions. Of a single mask all is unique.
+    dimensions. Of a single mask all is unique. Those with `_chance` are the means of the same four for unrelated masks.
     """
-    masks = masks.double()
+    masks, columns = masks.double(), ANALYSIS_COLUMNS["subspaces"]
+    if len(masks) == 1:
+        size = masks.sum().item()
+        return pd.DataFrame([(*augmentations, size, *_parts(size, 0, size, 0) * 2)], columns=columns)
     records = []
-    for row, name in enumerate(augmentations):
+    for row, (name, chance) in enumerate(zip(augmentations, _unrelated(masks), strict=True)):
         own, others = masks[row], torch.cat((masks[:row], masks[row + 1 :]))
-        size = own.sum().item()
-        if len(others) == 0:
-            records.append((name, size, 0.0, 0.0, size, 0.0))
-            continue
-        common = masks.amin(dim=0).sum().item()
+        size, common = own.sum().item(), masks.amin(dim=0).sum().item()
         unique = (own - others.amax(dim=0)).clamp(min=0).sum().item()
         closed_alone = (others.amin(dim=0) - own).clamp(min=0).sum().item()
-        records.append((name, size, common, max(0.0, size - common - unique), unique, closed_alone))
-    return pd.DataFrame(records, columns=ANALYSIS_COLUMNS["subspaces"])
+        records.append((name, size, *_parts(size, common, unique, closed_alone), *_parts(size, *chance)))
+    return pd.DataFrame(records, columns=columns)
+
+
+def _parts(size: float, common: float, unique: float, closed_alone: float) -> tuple[float, float, float, float]:
+    """`common`, `partly`, `unique`, `closed_alone`."""
+    return common, max(0.0, size - common - unique), unique, closed_alone
+
+
+def _unrelated(masks: Tensor) -> Iterator[tuple[float, float, float]]:
+    """Means of `common`, `unique` and `closed_alone` of each of K ≥ 2 unrelated masks.
+
+    Of independent x and y in [0, 1] the mean of max(0, x − y) is ∫ P(x > t ≥ y) dt.
+    """
+    shares, lengths = _open_shares(masks)
+    for row, own in enumerate(shares):
+        others = np.delete(shares, row, axis=0)
+        all_open, none_open = others.prod(axis=0), (1 - others).prod(axis=0)
+        integrands = own * all_open, own * none_open, (1 - own) * all_open
+        yield tuple(float(masks.shape[1] * integrand @ lengths) for integrand in integrands)
+
+
+def _open_shares(masks: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Share of each mask's weights that lie above t, [K, S], within S intervals of t, and their lengths [S].
+
+    That is the probability that a weight dealt at random lies above t; between two weights it does not change.
+    """
+    values = np.sort(masks.double().numpy(), axis=1)
+    steps = np.unique(np.append(values, 0.0))
+    below = np.stack([np.searchsorted(row, steps[:-1], side="right") for row in values])
+    return 1 - below / masks.shape[1], np.diff(steps)

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from mast.augment.pairing import draw_pair
 from mast.augment.policy import Policy, unit_float
 from mast.augment.settings import PairingSpec, PolicySpec
+from mast.augment.transfer import send
 from mast.models.encoder import normalise
 
 
@@ -20,7 +21,7 @@ class Views(NamedTuple):
     b: Tensor
     """Like `a`."""
     active: Tensor
-    """bool [N, K]: True where the parameters of augmentation k differ between the two views of an image."""
+    """bool [N, K]: True where augmentation k does something else to one view of an image than to the other."""
 
 
 class PairedAugmentation:
@@ -80,7 +81,7 @@ class PairedAugmentation:
         """
         images = unit_float(images)
         pair = draw_pair(self._policy, self._pairing, len(images), generator or torch.default_generator)
-        mean, std = self._mean.to(images.device), self._std.to(images.device)
+        mean, std, active = send([self._mean, self._std, pair.active], images.device)
         a, b = (normalise(self._policy.apply(images, view), mean, std) for view in (pair.a, pair.b))
         a, b = (view.contiguous(memory_format=torch.channels_last) for view in (a, b))
-        return Views(a, b, pair.active.to(images.device, non_blocking=True))
+        return Views(a, b, active)

@@ -20,20 +20,22 @@ class Pair:
     a: Params
     b: Params
     active: Tensor
-    """bool [N, K] on the CPU: True where the two views' parameters of augmentation k differ."""
+    """bool [N, K] on the CPU: True where augmentation k does something else to one view than to the other."""
 
 
 def draw_pair(policy: Policy, spec: PairingSpec, count: int, generator: Generator) -> Pair:
     """Draw both views of `count` images from a CPU generator.
 
     Each image draws its kind of pair from `spec.mixture`; the augmentations that the kind chooses are redrawn for view
-    b with view b's probabilities, all others keep view a's parameters.
+    b, all others share view a's draw. Whatever the kind, each view applies each augmentation with that view's own
+    probability: a shared draw gives both views the same values, and is applied in the view with the higher probability
+    wherever it is in the other.
     """
-    a, fresh = policy.sample(count, 0, generator), policy.sample(count, 1, generator)
+    first, fresh = policy.draw(count, generator), policy.draw(count, generator)
     chosen = choose_redrawn(policy.names, spec, count, generator)
-    b = {name: torch.where(chosen[:, k : k + 1], fresh[name], a[name]) for k, name in enumerate(policy.names)}
-    differ = [(a[name] != b[name]).any(dim=1) for name in policy.names]
-    return Pair(a, b, torch.stack(differ, dim=1) if differ else chosen)
+    second = {name: torch.where(chosen[:, k : k + 1], fresh[name], first[name]) for k, name in enumerate(policy.names)}
+    a, b = policy.parameters(first, 0), policy.parameters(second, 1)
+    return Pair(a, b, policy.differ(a, b) if policy.names else chosen)
 
 
 def choose_redrawn(names: Sequence[str], spec: PairingSpec, count: int, generator: Generator) -> Tensor:

@@ -25,6 +25,9 @@ class Parameters(Protocol):
     def strength(self, values: Tensor) -> Tensor:
         """Strength of rows of values, float32 [N] in [0, 1]: 0 for the identity, 1 for the strongest allowed."""
 
+    def describe(self, values: Tensor) -> Tensor:
+        """Rows of values as numbers without a unit, float32 [N, Q]: what networks are told of them, or predict."""
+
 
 @dataclass(frozen=True)
 class Switch:
@@ -45,6 +48,10 @@ class Switch:
     def strength(self, values: Tensor) -> Tensor:
         """See Parameters."""
         return values.new_ones(len(values))
+
+    def describe(self, values: Tensor) -> Tensor:
+        """See Parameters; nothing."""
+        return values
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,12 @@ class Uniform:
         reach = above.where(offset > 0, below)
         share = (offset.abs() / reach.clamp(min=1e-12)).where(reach > 0, 0)
         return (share[:, free].sum(dim=1) / max(1, int(free.sum()))).clamp(0, 1)
+
+    def describe(self, values: Tensor) -> Tensor:
+        """Distances from the identity, each over its range with the identity in it; 0 where the range is one value."""
+        above, below, identity = self._reach()
+        span = above + below
+        return ((values - identity) / span.clamp(min=1e-12)).where(span > 0, 0)
 
     def _reach(self) -> tuple[Tensor, Tensor, Tensor]:
         """The largest distances from the identity, above and below it, and the identity, [P] each."""

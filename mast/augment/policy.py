@@ -1,19 +1,27 @@
 """A policy: augmentations in a fixed order, their parameters drawn for a whole batch, and their application."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial, reduce
+from itertools import islice
 
 import torch
 from torch import Generator, Tensor
 
 from mast.augment import geometric
 from mast.augment.settings import PolicySpec
+from mast.augment.transfer import send
 
 Params = dict[str, Tensor]
 """For each augmentation float32 [N, 1 + P] on the CPU: whether it is applied (0 or 1), then its P values.
 
-A row that is not applied, or whose values are the identity's, is 0 followed by the identity's values: so two rows of an
-augmentation are equal exactly where it does the same to both images.
+A row that is not applied, or with which the augmentation changes no 8-bit image, is 0 and then the identity's values.
+"""
+
+Draws = dict[str, Tensor]
+"""For each augmentation float32 [N, 1 + P] on the CPU: a number in [0, 1), and the P values of an application.
+
+A view applies it where the number is below the view's probability.
 """
 
 
@@ -28,39 +36,62 @@ class Policy:
         """Read the settings of the augmentations in use."""
         self.names = spec.names
         self.image_size = image_size
-        used = {name: getattr(spec, name) for name in self.names}
-        self._geometric = {name: one for name, one in used.items() if one.geometric}
-        self._photometric = {name: one for name, one in used.items() if not one.geometric}
-        self._parameters = {name: one.parameters(image_size) for name, one in used.items()}
-        self._probability = {name: _per_view(one.probability) for name, one in used.items()}
+        self._used = {name: getattr(spec, name) for name in self.names}
+        self._geometric = {name: one for name, one in self._used.items() if one.geometric}
+        self._photometric = {name: one for name, one in self._used.items() if not one.geometric}
+        self._parameters = {name: one.parameters(image_size) for name, one in self._used.items()}
+        self._probability = {name: _per_view(one.probability) for name, one in self._used.items()}
 
     def sample(self, count: int, view: int, generator: Generator) -> Params:
         """Draw the parameters of `count` images for view 0 (a) or 1 (b) from a CPU generator."""
-        params = {}
-        for name, parameters in self._parameters.items():
-            applied = torch.rand(count, generator=generator) < self._probability[name][view]
-            params[name] = _rows(applied, parameters.draw(count, generator), parameters.identity)
-        return params
+        return self.parameters(self.draw(count, generator), view)
+
+    def draw(self, count: int, generator: Generator) -> Draws:
+        """Draw what decides the parameters of `count` images from a CPU generator, for either view."""
+        return {
+            name: torch.cat((torch.rand(count, 1, generator=generator), parameters.draw(count, generator)), dim=1)
+            for name, parameters in self._parameters.items()
+        }
+
+    def parameters(self, draws: Draws, view: int) -> Params:
+        """The parameters that draws give for view 0 (a) or 1 (b), each applied with that view's probability."""
+        return {
+            name: self._rows(name, drawn[:, 0] < self._probability[name][view], drawn[:, 1:])
+            for name, drawn in draws.items()
+        }
+
+    def differ(self, a: Params, b: Params) -> Tensor:
+        """Whether each augmentation does something else to an image with `a` than with `b`, bool [N, K], K ≥ 1."""
+        columns = [one.differ(a[name], b[name], self.image_size) for name, one in self._used.items()]
+        return torch.stack(columns, dim=1)
 
     def identity(self, count: int) -> Params:
         """Parameters with which nothing is applied."""
-        off = torch.zeros(count, dtype=torch.bool)
-        return {
-            name: _rows(off, torch.tensor([parameters.identity]).expand(count, -1), parameters.identity)
-            for name, parameters in self._parameters.items()
-        }
+        return {name: self._identity(name).repeat(count, 1) for name in self.names}
 
     def at_strength(self, name: str, level: float, count: int, generator: Generator) -> Params:
         """Parameters with which augmentation `name` alone is applied, at strength `level` in [0, 1]."""
         parameters = self._parameters[name]
         applied = torch.full((count,), level > 0)
-        rows = _rows(applied, parameters.at(level, count, generator), parameters.identity)
+        rows = self._rows(name, applied, parameters.at(level, count, generator))
         return self.identity(count) | {name: rows}
 
     def strength(self, name: str, params: Params) -> Tensor:
         """Strength of augmentation `name`, float32 [N] in [0, 1]: 0 is the identity, 1 the strongest allowed."""
         rows = params[name]
         return rows[:, 0] * self._parameters[name].strength(rows[:, 1:])
+
+    def describe(self, name: str, params: Params) -> Tensor:
+        """Augmentation `name` in numbers without a unit, float32 [N, Q] on the CPU: `describe` of its parameters.
+
+        Of a switch, which has no parameters, whether it is on: 0 or 1.
+        """
+        rows = params[name]
+        return rows[:, :1] if self.is_switch(name) else self._parameters[name].describe(rows[:, 1:])
+
+    def is_switch(self, name: str) -> bool:
+        """Whether augmentation `name` is on or off and has no parameters."""
+        return not self._parameters[name].identity
 
     def apply(self, images: Tensor, params: Params) -> Tensor:
         """Augment images [N, 3, S, S], uint8 or float in [0, 1], on any device; float32 [N, 3, S, S] in [0, 1].
@@ -70,47 +101,71 @@ class Policy:
         """
         if images.shape[1:] != (3, self.image_size, self.image_size):
             raise ValueError(f"images of shape {tuple(images.shape)}, but the policy is for {self.image_size} pixels")
-        images = self._warp(unit_float(images), params)
-        for name, one in self._photometric.items():
-            rows = params[name]
-            images = _on_rows(one.change, images, one.acts(rows), rows[:, 1:].unbind(1))
+        changes = _sent([change for change in self._changes(params) if len(change.rows)], images.device)
+        images = unit_float(images)
+        if not changes or len(changes[0].rows) < len(images):
+            images = images.clone()
+        for change in changes:
+            images = change.of(images)
         return images
 
-    def _warp(self, images: Tensor, params: Params) -> Tensor:
-        """The geometric augmentations in one resampling; a new tensor."""
+    def _changes(self, params: Params) -> list["_Change"]:
+        """The geometric augmentations in one resampling, then the photometric ones."""
+        photometric = [(one, params[name]) for name, one in self._photometric.items()]
+        changes = [_change(one.change, rows[:, 0] > 0, rows[:, 1:].unbind(1)) for one, rows in photometric]
         if not self._geometric:
-            return images.clone()
-        moved = torch.stack([one.acts(params[name]) for name, one in self._geometric.items()]).any(dim=0)
+            return changes
+        moved = torch.stack([params[name][:, 0] > 0 for name in self._geometric]).any(dim=0)
         maps = reduce(torch.matmul, [one.maps(params[name]) for name, one in self._geometric.items()])
         warp = partial(geometric.warp, beyond=bool(geometric.leaves_image(maps).any()))
-        return _on_rows(warp, images if moved.all() else images.clone(), moved, (maps,))
+        return [_change(warp, moved, (maps,)), *changes]
+
+    def _identity(self, name: str) -> Tensor:
+        """The row [1, 1 + P] with which augmentation `name` is not applied."""
+        return torch.tensor([(0.0, *self._parameters[name].identity)])
+
+    def _rows(self, name: str, applied: Tensor, values: Tensor) -> Tensor:
+        """Rows [N, 1 + P] of augmentation `name`, that of the identity where values [N, P] do nothing."""
+        off = self._identity(name).expand(len(values), -1)
+        on = torch.cat((torch.ones(len(values), 1), values), dim=1)
+        acts = applied & self._used[name].differ(on, off, self.image_size)
+        return torch.where(acts.unsqueeze(1), on, off)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What happens to some images of a batch."""
+
+    function: Callable[..., Tensor]
+    """Changed images from images and arguments; it leaves its images as they are."""
+    rows: Tensor
+    """int64: positions of the images."""
+    arguments: Sequence[Tensor]
+    """A row for each of these images."""
+
+    def of(self, images: Tensor) -> Tensor:
+        """The images with these changed, in place or all of them anew."""
+        if len(self.rows) == len(images):
+            return self.function(images, *self.arguments)
+        return images.index_copy_(0, self.rows, self.function(images.index_select(0, self.rows), *self.arguments))
+
+
+def _change(function: Callable[..., Tensor], chosen: Tensor, arguments: Sequence[Tensor]) -> _Change:
+    """For the chosen images, bool [N]; arguments have a row for each of the N."""
+    rows = chosen.nonzero().squeeze(1)
+    return _Change(function, rows, [argument[rows] for argument in arguments])
+
+
+def _sent(changes: Sequence[_Change], device: torch.device) -> list[_Change]:
+    """The same changes, with rows and arguments on the images' device."""
+    tensors = iter(send([tensor for change in changes for tensor in (change.rows, *change.arguments)], device))
+    return [_Change(change.function, next(tensors), list(islice(tensors, len(change.arguments)))) for change in changes]
 
 
 def unit_float(images: Tensor) -> Tensor:
     """Images [N, 3, H, W], uint8 or float in [0, 1], as float32 in [0, 1] with contiguous channel planes."""
     planes = images.to(torch.float32, memory_format=torch.contiguous_format)
     return planes if images.is_floating_point() else planes.div_(255)
-
-
-def _on_rows(function: Callable[..., Tensor], images: Tensor, chosen: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
-    """`function(images, *arguments)` for the chosen rows (bool [N] on the CPU), the others as they are."""
-    rows = chosen.nonzero().squeeze(1)
-    if len(rows) == 0:
-        return images
-    arguments = [argument[rows].to(images.device, non_blocking=True) for argument in arguments]
-    if len(rows) == len(images):
-        return function(images, *arguments)
-    rows = rows.to(images.device, non_blocking=True)
-    return images.index_copy_(0, rows, function(images.index_select(0, rows), *arguments))
-
-
-def _rows(applied: Tensor, values: Tensor, identity: tuple[float, ...]) -> Tensor:
-    """Parameter rows [N, 1 + P]; values that do nothing count as not applied."""
-    neutral = torch.tensor(identity)
-    if identity:
-        applied = applied & (values != neutral).any(dim=1)
-    applied = applied.unsqueeze(1)
-    return torch.cat((applied.float(), torch.where(applied, values, neutral)), dim=1)
 
 
 def _per_view(probability: float | tuple[float, float]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ AugmentationName = Literal[*NAMES]
 
 FIFTEEN = (
     *("crop", "flip", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "jitter", "grayscale"),
-    *("posterize", "solarize", "equalize", "autocontrast", "sharpness", "blur"),
+    *("blur", "posterize", "solarize", "equalize", "autocontrast", "sharpness"),
 )
 """The paper's atomic augmentations, with which this project began."""
 
@@ -80,7 +80,10 @@ PairingName = Literal["composed", "single", "crop_plus_one", "leave_one_out", "s
 
 
 class PairingSpec(StrictModel):
-    """Which augmentations are redrawn for view b; all others keep view a's parameters exactly.
+    """Which augmentations are redrawn for view b; all others share view a's draw.
+
+    They are the same in both views exactly, but where an augmentation's probability differs between the views: each
+    view applies it with its own, and where both apply it, with the same values.
 
     Augmentations named here that a run's policy does not use are ignored. Without crop in the policy, `crop_plus_one`
     is `single`; where crop's group is all there is, it is that group. With a single augmentation or group there is

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mast.cli.options import warn
 from mast.config.load import load_experiment
 
 
@@ -20,7 +21,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _validate(arguments: argparse.Namespace) -> None:
+    from mast.preflight.doubts import doubts
+
     experiment = load_experiment(arguments.config)
+    warn(doubts(experiment, dict.fromkeys(experiment.datasets)))
     trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)
     print(f"{arguments.config}: ok ({trainings} trainings of {len(experiment.runs)} runs)")
 

@@ -6,7 +6,8 @@ and explicit paths, as the workflow's rules give them. An explicit path wins ove
 
 import argparse
 import string
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,6 +90,12 @@ def path(arguments: argparse.Namespace, option: str, pattern: Path) -> Path:
         raise MastError(f"--{option}: required without --config")
     names = {field: _name(arguments, field) for _, field, _, _ in string.Formatter().parse(str(pattern)) if field}
     return Path(experiment(arguments).results) / str(pattern).format(**names)
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Print warnings on standard error."""
+    for line in lines:
+        print(f"mast: warning: {line}", file=sys.stderr)
 
 
 def _name(arguments: argparse.Namespace, field: str) -> Any:

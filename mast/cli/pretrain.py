@@ -14,6 +14,7 @@ from mast.cli.options import (
     experiment,
     known,
     path,
+    warn,
 )
 from mast.runtime import choose_device
 from mast.settings import parse_spec
@@ -45,8 +46,11 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     device = choose_device(arguments.gpus)
     if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
         _become_torchrun(arguments.gpus)
+    from mast.preflight.doubts import of_run
     from mast.pretraining.run import pretrain
 
+    if os.environ.get("RANK", "0") == "0":
+        warn(f"{key}: {line}" for key, line in of_run(spec))
     pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads, monitor)
 
 

@@ -1,18 +1,21 @@
 """The `mast` program: sets the process up, runs the command that is asked for, turns users' errors into one line."""
 
 import argparse
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 
 import mast
 from mast.errors import MastError
+from mast.memory import shortage
 from mast.runtime import set_up_process
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
+    "init": "init",
     "validate": "configuration",
     "schema": "configuration",
     "doctor": "doctor",
@@ -46,16 +49,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = _parser(arguments).parse_args(arguments)
         return chosen.execute(chosen) or 0
     except MastError as error:
-        print(f"mast: error: {error}", file=sys.stderr)
-        return EXIT_ERROR
-    except OSError as error:
-        reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
-        place = f"{error.filename}: " if error.filename else ""
-        print(f"mast: error: {place}{reason}; check disk space and permissions, then run again", file=sys.stderr)
-        return EXIT_ERROR
+        return _failed(str(error))
     except KeyboardInterrupt:
         print("mast: error: interrupted; run again", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except Exception as error:
+        if _memory_ran_out(error):
+            return _failed("out of memory; give the job more, or choose smaller batches or images, then run again")
+        if not isinstance(error, OSError):
+            raise
+        reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
+        place = f"{error.filename}: " if error.filename else ""
+        return _failed(f"{place}{reason}; check disk space and permissions, then run again")
+
+
+def _failed(message: str) -> int:
+    print(f"mast: error: {message}", file=sys.stderr)
+    return EXIT_ERROR
+
+
+def _memory_ran_out(error: Exception) -> bool:
+    """Whether the system, numpy, or torch on a CPU or GPU, has reported so."""
+    return error.errno == errno.ENOMEM if isinstance(error, OSError) else shortage(error) is not None
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:

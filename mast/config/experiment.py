@@ -281,7 +281,7 @@ def _check_shared(shared: dict[str, Any]) -> None:
             raise ValueError(one_line(never_right, {"pretrain": shared})) from None
 
 
-_REPLACED = {"mixture", "subset_probability"}
+_REPLACED = {"mixture", "subset_probability", "predict"}
 """Mappings that a run replaces as a whole, since their keys are values and not settings."""
 
 

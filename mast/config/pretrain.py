@@ -26,6 +26,11 @@ LATER = {"last_batch": "dropped"}
 method that does not read one has this value."""
 
 
+VERSION = 2
+"""Of the code that trains. Raised when a change of it changes what the same settings train: results of other versions
+have other hashes, and are made again."""
+
+
 class ObjectiveSpec(StrictModel):
     """Weights of VICReg's terms (facebookresearch/vicreg, main_vicreg.py)."""
 
@@ -45,9 +50,9 @@ class OptimizerSpec(StrictModel):
     momentum: Probability = 0.9
     """`lars` and `sgd`."""
     trust: Positive = 0.001
-    """`lars`: trust coefficient."""
+    """`lars`: trust coefficient. Matrices are adapted; vectors and the logits of masks are not."""
     warmup_epochs: NonNegative = 10.0
-    final_lr: NonNegative = 0.001
+    final_lr: Probability = 0.001
     """Last learning rate, as a share of the peak."""
 
 
@@ -67,6 +72,8 @@ _Methods = create_model(
 
 
 class _Training(StrictModel):
+    version: Literal[VERSION] | None = VERSION
+    """Of the code that trains. There is one; leave the key out."""
     optimizer: OptimizerSpec | None = OptimizerSpec()
     epochs: Count | None = 100
     batch_size: Annotated[int, Field(ge=2)] | None = 256

@@ -5,16 +5,42 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mast.data.pixels import is_deep, stored_mode, to_rgb
 from mast.errors import MastError
+from mast.orientation import orientation_of, placed
+from mast.settings import FULL, PixelRange
 
-SUFFIXES: frozenset[str] = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+HEIF: frozenset[str] = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
+"""Read by pillow-heif (`pip install mast-ssl[heif]`)."""
+
+SUFFIXES: frozenset[str] = HEIF | {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".png", ".apng"),
+    *(".webp", ".avif", ".avifs", ".gif", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm"),
+    *(".tga", ".pcx", ".qoi", ".sgi", ".ras", ".dds", ".fits"),
+}
 """File names that count as images, in lower case."""
+
+PASSED_OVER: frozenset[str] = frozenset(
+    {
+        *(".ico", ".icns", ".cur"),  # icons of folders and programs
+        *(".psd", ".gbr", ".msp", ".xbm", ".xpm", ".im", ".iim"),  # working files and parts of programs
+        *(".eps", ".ps", ".wmf", ".emf"),  # drawings; another program has to render them
+        *(".mpg", ".mpeg", ".fli", ".flc", ".dcx"),  # films and sheaves
+        *(".h5", ".hdf", ".grib", ".bufr"),  # Pillow recognises them and reads none
+        *(".pcd", ".fit", ".bw", ".rgb", ".rgba", ".vst", ".vda", ".icb", ".pxr", ".blp", ".ftc", ".ftu"),  # others'
+    }
+)
+"""What Pillow opens too and is no image of a dataset, or more often a file of another kind (`.pcd`: point clouds)."""
+
+SHOWN = ".avif, .bmp, .gif, .heic, .jpg, .png, .ppm, .tif, .webp"
+"""The better known of the suffixes, for messages."""
 
 MAX_PIXELS = 89_000_000
 """Largest image that is decoded (about 9,400 × 9,400): just below the size at which Pillow warns of a bomb."""
@@ -29,60 +55,106 @@ class UnreadableImageError(MastError):
     """A file that should be an image and cannot be decoded."""
 
 
-def decode(path: Path, upright: bool = True) -> Image.Image:
+@dataclass(frozen=True)
+class Decoded:
+    """An image, and what there is to say of its file."""
+
+    image: Image.Image
+    """RGB."""
+    orientation: int = 1
+    """EXIF's, 1 … 8; 1 is upright."""
+    notes: frozenset[str] = frozenset()
+    """Of `mast.data.prepared.notes.NOTES`: `narrow`, `cut`."""
+
+
+def decode(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
     """Read the first frame of an image file as RGB.
 
-    Transparent pixels are laid over white; 16-bit grey is scaled to 8 bits; CMYK is converted without colour profile.
+    Transparent pixels are laid over white; CMYK is converted without colour profile.
 
     Args:
         path: the file.
-        upright: turn the image as its EXIF orientation says. Annotated boxes refer to the pixels as they are stored.
+        upright: turn the image as its EXIF orientation says; otherwise pixels are as they are stored.
+        levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
 
     Raises:
-        UnreadableImageError: the file is damaged, cut off, not an image, larger than MAX_PIXELS, or of a mode
-            (floating point, Lab) without a plain meaning in RGB.
+        UnreadableImageError: the file is damaged, cut off, not an image, larger than MAX_PIXELS, or of a mode (Lab,
+            floating point without a stated range) without a plain meaning in RGB.
     """
-    with _readable(path), Image.open(path) as image:
+    return examine(path, upright, levels).image
+
+
+def examine(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Decoded:
+    """The same, with what there is to say of the file."""
+    with _opened(path) as image:
         _check_pixels(image)
-        image.load()
-        return _to_rgb(ImageOps.exif_transpose(image) if upright else image)
+        stored, orientation = stored_mode(image), orientation_of(image)
+        rgb, notes = to_rgb(image, stored, path, levels)
+        return Decoded(placed(rgb, image.format, orientation, upright), orientation, notes)
 
 
-def measure(path: Path) -> tuple[int, int, int]:
-    """Width and height in pixels, and size of the file in bytes; only the head of the file is read.
+def decode_again(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
+    """`decode` of a file that could be read when the data were prepared.
+
+    Raises:
+        UnreadableImageError: see `decode`.
+    """
+    try:
+        return decode(path, upright, levels)
+    except UnreadableImageError as error:
+        raise UnreadableImageError(f"{error}; put the file back as it was, or prepare the data again") from None
+
+
+def measure(path: Path, levels: PixelRange = FULL) -> tuple[tuple[int, int, int], frozenset[str]]:
+    """Width and height in pixels, size of the file in bytes, and notes as in `Decoded`.
+
+    Only the head of the file is read, except of an image of more than 8 bits.
 
     Raises:
         UnreadableImageError: the file is missing, not an image, or larger than MAX_PIXELS.
     """
-    with _readable(path), Image.open(path) as image:
+    with _opened(path) as image:
         _check_pixels(image)
-        return image.width, image.height, path.stat().st_size
+        stored = stored_mode(image)
+        notes = to_rgb(image, stored, path, levels)[1] if is_deep(image, stored) else frozenset()
+        return (image.width, image.height, path.stat().st_size), notes
 
 
 @contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        yield
+        with _open(path) as image:
+            yield image
     except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
-        reason = " ".join(str(error).replace(str(path), "").split()).strip("':") or type(error).__name__
-        raise UnreadableImageError(f"{path}: cannot be read as an image ({reason})") from None
+        raise UnreadableImageError(f"{path}: cannot be read as an image ({_reason(error, path)})") from None
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        with path.open("rb") as file:
+            head = file.read(12)
+        if head[4:8] != b"ftyp" or head[8:12] not in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc"):
+            raise
+        try:
+            from pillow_heif import register_heif_opener
+        except ImportError:
+            raise ValueError("HEIF, which needs pillow-heif: pip install pillow-heif") from None
+        register_heif_opener()
+        return Image.open(path)
+
+
+def _reason(error: Exception, path: Path) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "empty" if path.stat().st_size == 0 else "of no known format or kind of pixels"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.replace(str(path), "").split()).strip("':") or type(error).__name__
 
 
 def _check_pixels(image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(f"{image.width} × {image.height} pixels, more than {MAX_PIXELS:,}")
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        wide = np.clip(np.asarray(image, np.int64), 0, 65535)
-        image = Image.fromarray(np.rint(wide / 257).astype(np.uint8))
-    elif image.mode == "F":
-        raise ValueError("floating-point pixels; save it with 8 or 16 bits")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:

@@ -1,74 +1,129 @@
-"""Finding the images of a directory: a folder for each class, or flat and unlabeled."""
+"""The splits and classes of a directory of images: a folder for each class, or flat and unlabeled."""
 
-import os
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from mast.data.decode import SUFFIXES
+from mast.data.decode import SHOWN
+from mast.data.names import composed, difference, seen, twin, written_out
+from mast.data.search import Found, look_into, search
 from mast.errors import MastError
 
-_LAYOUT = "expected <root>/train/<class>/* (and <root>/test/<class>/*), or unlabeled images directly in <root>"
+log = logging.getLogger(__name__)
+
+_LAYOUT = (
+    "expected <root>/train/<class>/* (and <root>/{test,val}/<class>/*), or unlabeled images directly in <root>; "
+    "for unlabeled images in folders set labels: none"
+)
+SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
+"""Split → the names that its folder may have."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The image files of one split, sorted, and their labels: int64 [N] into `classes`, or None."""
+    """The image files of one split, sorted within train and within val, and their labels: int64 [N] into `classes`."""
 
     files: list[Path]
     labels: np.ndarray | None
     classes: list[str]
+    left_out: tuple[Path, ...] = ()
+    """What lies in the folder and is none of them."""
+    validation: np.ndarray | None = None
+    """Positions of the images that come from a folder of their own, int64; None where there is no such folder."""
 
 
 def list_splits(root: Path) -> dict[str, Listing]:
-    """Find the images of a directory: `train` and, if it is there, `test`.
+    """Find the images of a directory: `train` and, if it is there, `test`. Images of `val` are the last ones of train.
 
     Raises:
-        MastError: the layout is not one of the two that are understood, or train and test do not fit each other.
+        MastError: the layout is not one of the two that are understood, or the splits do not fit each other.
     """
-    folders = {folder.name: folder for folder in _visible(root) if folder.is_dir()}
+    top = look_into(root)
+    folders = _split_folders(root, top.folders)
     if "train" not in folders:
-        return {"train": _unlabeled(root, folders)}
+        return {"train": _unlabeled(root, top, folders)}
     train = _labeled_or_flat(folders["train"])
     if len(train.classes) == 1:
         raise MastError(
-            f"{root / 'train'}: only one class ({train.classes[0]!r}); make it two, or put unlabeled images into train"
+            f"{root / 'train'}: only one class ({train.classes[0]!r}); make it two, or set labels: none if the images "
+            "are unlabeled"
         )
-    if "test" not in folders:
-        if train.classes and "val" in folders:
-            raise MastError(f"{root}: has train and val but no test; name the folder to test on {root / 'test'}")
-        return {"train": train}
-    test = _labeled_or_flat(folders["test"])
-    if not train.classes or not test.classes:
-        bare = "test" if train.classes else "train"
-        raise MastError(f"{root / bare}: holds no class folders, which a data set with a test split needs; {_LAYOUT}")
-    unknown = sorted(set(test.classes) - set(train.classes))
-    if unknown:
-        raise MastError(f"{root / 'test' / unknown[0]}: class {unknown[0]!r} is in test but not in train")
-    positions = np.array([train.classes.index(name) for name in test.classes], np.int64)
-    return {"train": train, "test": Listing(test.files, positions[test.labels], train.classes)}
+    if train.classes and "val" in folders and "test" not in folders:
+        raise MastError(
+            f"{root}: has train and {folders['val'].name} but no test; name the folder to test on {root / 'test'}"
+        )
+    others = [path for path in (*top.images, *top.left_out, *top.folders) if path not in folders.values()]
+    splits = {"train": _joined(train, folders.get("val"), others)}
+    if "test" in folders:
+        test = _labeled_or_flat(folders["test"])
+        if not train.classes or not test.classes:
+            bare = "test" if train.classes else "train"
+            raise MastError(
+                f"{root / bare}: holds no class folders, which a data set with a test split needs; {_LAYOUT}"
+            )
+        splits["test"] = Listing(test.files, _labels(folders["test"], test, train), train.classes, test.left_out)
+    return splits
 
 
-def _unlabeled(root: Path, folders: dict[str, Path]) -> Listing:
-    files = _images_in(root)
+def list_unlabeled(root: Path) -> Listing:
+    """All images of a directory at any depth, without labels; those below `train`, if there is a folder of that name.
+
+    Raises:
+        MastError: there are none, or a directory cannot be read.
+    """
+    top = look_into(root)
+    folders = _split_folders(root, top.folders)
+    if "train" not in folders:
+        found = search(root)
+        left_out = found.left_out
+    else:
+        found = search(folders["train"])
+        left_out = [*found.left_out, *top.images, *top.left_out]
+        left_out += [folder for folder in top.folders if folder != folders["train"]]
+    if not found.images:
+        raise MastError(f"{folders.get('train', root)}: {_no_images(found.left_out)}")
+    return Listing(found.images, None, [], tuple(left_out))
+
+
+def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
+    """The folder of each split that has one."""
+    found = {}
+    for split, names in SPLITS.items():
+        here = [folder for folder in folders if folder.name in names]
+        if len(here) > 1:
+            raise MastError(f"{root}: has both {here[0].name} and {here[1].name}; keep one")
+        if here:
+            found[split] = here[0]
+            continue
+        for folder in folders:
+            if seen(folder.name).casefold() in names:
+                meant = seen(folder.name).casefold()
+                raise MastError(f"{folder}: rename it to {meant} ({difference(folder.name, meant)})")
+    return found
+
+
+def _unlabeled(root: Path, top: Found, folders: dict[str, Path]) -> Listing:
     if "test" in folders:
         raise MastError(f"{root}: has a test folder but no train folder; {_LAYOUT}")
-    if files and any(_images_below(folder) for folder in folders.values()):
+    in_folders = any(search(folder).images for folder in top.folders)
+    if top.images and in_folders:
         raise MastError(f"{root}: holds images both directly and in folders; {_LAYOUT}")
-    if files:
-        return Listing(files, None, [])
-    if any(_images_below(folder) for folder in folders.values()):
+    if in_folders:
         raise MastError(f"{root}: has folders of images but no train folder; {_LAYOUT}")
-    raise MastError(f"{root}: holds no images ({', '.join(sorted(SUFFIXES))}); {_LAYOUT}")
+    if not top.images:
+        raise MastError(f"{root}: {_no_images(top.left_out)}; {_LAYOUT}")
+    return Listing(top.images, None, [], (*top.left_out, *top.folders))
 
 
 def _labeled_or_flat(split: Path) -> Listing:
-    flat = _images_in(split)
-    if flat and any(folder.is_dir() for folder in _visible(split)):
-        raise MastError(f"{split}: holds images both directly ({flat[0].name}) and in folders; {_LAYOUT}")
-    if flat:
-        return Listing(flat, None, [])
+    here = look_into(split)
+    if here.images and here.folders:
+        raise MastError(f"{split}: holds images both directly ({here.images[0].name}) and in folders; {_LAYOUT}")
+    if here.images:
+        return Listing(here.images, None, [], tuple(here.left_out))
     return list_class_folders(split)
 
 
@@ -76,49 +131,66 @@ def list_class_folders(split: Path) -> Listing:
     """Images in one folder for each class, at any depth; classes are numbered in the order of their names.
 
     Raises:
-        MastError: there is no folder, or one without images.
+        MastError: there is no folder, or one without images, or two whose names look the same.
     """
-    folders = [folder for folder in _visible(split) if folder.is_dir()]
-    if not folders:
-        raise MastError(f"{split}: holds no images ({', '.join(sorted(SUFFIXES))}); {_LAYOUT}")
+    here = look_into(split)
+    left_out = [*here.images, *here.left_out]
+    if not here.folders:
+        raise MastError(f"{split}: {_no_images(here.left_out)}; {_LAYOUT}")
+    _check_names(split, [folder.name for folder in here.folders])
     files, labels = [], []
-    for label, folder in enumerate(folders):
-        found = _images_below(folder)
-        if not found:
-            raise MastError(f"{folder}: class folder without images; remove it, or put images in")
-        files += found
-        labels += [label] * len(found)
-    return Listing(files, np.array(labels, np.int64), [folder.name for folder in folders])
+    for label, folder in enumerate(here.folders):
+        found = search(folder)
+        if not found.images:
+            holds = f" (it holds {found.left_out[0].name})" if found.left_out else ""
+            raise MastError(f"{folder}: class folder without images{holds}; remove it, or put images in")
+        files += found.images
+        labels += [label] * len(found.images)
+        left_out += found.left_out
+    return Listing(files, np.array(labels, np.int64), [folder.name for folder in here.folders], tuple(left_out))
 
 
-def _visible(directory: Path) -> list[Path]:
-    """Entries of a directory, sorted by name, without hidden ones."""
-    try:
-        return sorted((path for path in directory.iterdir() if not path.name.startswith(".")), key=lambda p: p.name)
-    except FileNotFoundError:
-        raise MastError(f"{directory}: no such directory; set root to a directory of images") from None
-    except NotADirectoryError:
-        raise MastError(f"{directory}: is a file; set root to a directory of images") from None
-    except OSError as error:
-        raise MastError(f"{directory}: cannot be read ({error.strerror})") from None
+def _check_names(split: Path, names: list[str]) -> None:
+    """No two classes may look the same."""
+    looks: dict[str, str] = {}
+    for name in names:
+        other = looks.setdefault(seen(name), name)
+        if other != name:
+            raise MastError(f"{split}: two classes look the same, {difference(other, name)}; merge or rename them")
+    cases: dict[str, str] = {}
+    for name in names:
+        other = cases.setdefault(name.casefold(), name)
+        if other != name:
+            log.warning("%s: the classes %r and %r differ by case alone", split, other, name)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+def _joined(train: Listing, val: Path | None, others: Iterable[Path]) -> Listing:
+    """Train with the images of val behind its own."""
+    left_out = (*others, *train.left_out)
+    if val is None:
+        return Listing(train.files, train.labels, train.classes, left_out)
+    held_out = _labeled_or_flat(val)
+    if bool(train.classes) != bool(held_out.classes):
+        bare = val if train.classes else val.with_name("train")
+        raise MastError(f"{bare}: holds no class folders, but {'train' if train.classes else val.name} does; {_LAYOUT}")
+    labels = np.concatenate([train.labels, _labels(val, held_out, train)]) if train.classes else None
+    files = [*train.files, *held_out.files]
+    positions = np.arange(len(train.files), len(files))
+    return Listing(files, labels, train.classes, (*left_out, *held_out.left_out), positions)
 
 
-def _images_in(directory: Path) -> list[Path]:
-    return [path for path in _visible(directory) if _is_image(path)]
+def _labels(folder: Path, split: Listing, train: Listing) -> np.ndarray:
+    """The labels of a split in the numbers of train's classes, int64 [N]; names are the same if their NFC is."""
+    numbers = {composed(name): number for number, name in enumerate(train.classes)}
+    for name in split.classes:
+        if composed(name) not in numbers:
+            near = twin(name, train.classes)
+            hint = "" if near is None else f"; rename one: {difference(name, near)}"
+            shown = written_out(name) if near else repr(name)
+            raise MastError(f"{folder / name}: class {shown} is in {folder.name} but not in train{hint}")
+    return np.array([numbers[composed(name)] for name in split.classes], np.int64)[split.labels]
 
 
-def _images_below(directory: Path) -> list[Path]:
-    """Images in a directory and all below it; each real directory is entered once, so that links may form loops."""
-    files, entered, waiting = [], set(), [directory]
-    while waiting:
-        folder = waiting.pop()
-        real = os.path.realpath(folder)
-        if real not in entered:
-            entered.add(real)
-            files += _images_in(folder)
-            waiting += [path for path in _visible(folder) if path.is_dir()]
-    return sorted(files)
+def _no_images(left_out: list[Path]) -> str:
+    others = f"but {left_out[0].name}; " if left_out else ""
+    return f"holds no images ({others}such as {SHOWN})"

@@ -1,10 +1,13 @@
 """COCO segmentations: polygons or run lengths, checked, and as masks."""
 
-import math
+from itertools import cycle
+from reprlib import repr as brief
 from typing import Any
 
 import numpy as np
 from pycocotools import mask as coco_mask
+
+from mast.data.annotations import is_number
 
 
 def mask_fault(segmentation: Any, width: int, height: int) -> str:
@@ -14,11 +17,16 @@ def mask_fault(segmentation: Any, width: int, height: int) -> str:
     with counts a list of integers or COCO's compressed string.
     """
     if isinstance(segmentation, list):
-        return "" if segmentation and all(map(_is_polygon, segmentation)) else "is not a list of polygons"
+        if not segmentation or not all(map(_is_polygon, segmentation)):
+            return "is not a list of polygons"
+        placed = (pair for values in segmentation for pair in zip(values, cycle((width, height)), strict=False))
+        if not all(-side <= value <= 2 * side for value, side in placed):  # memory for masks grows with polygons
+            return f"reaches far outside the image of {width} × {height} pixels"
+        return ""
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str | list):
         return "is neither a list of polygons nor run lengths (size, counts)"
-    if segmentation.get("size") != [height, width]:
-        return f"has run lengths of size {segmentation.get('size')}, the image has [{height}, {width}]"
+    if segmentation.get("size") != [height, width] or not all(type(side) is int for side in segmentation["size"]):
+        return f"has run lengths of size {brief(segmentation.get('size'))}, the image has [{height}, {width}]"
     counts = segmentation["counts"]
     if isinstance(counts, list):
         whole = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
@@ -32,11 +40,20 @@ def mask_fault(segmentation: Any, width: int, height: int) -> str:
 
 def object_mask(segmentation: Any, width: int, height: int) -> np.ndarray:
     """The mask of an object, uint8 [height, width] of 0 and 1; the segmentation must be without fault."""
+    return coco_mask.decode(_compressed(segmentation, width, height))
+
+
+def is_empty(segmentation: Any, width: int, height: int) -> bool:
+    """Whether a segmentation without fault covers no pixel, such as that of an object narrower than one."""
+    return int(coco_mask.area(_compressed(segmentation, width, height))) == 0
+
+
+def _compressed(segmentation: Any, width: int, height: int) -> dict[str, Any]:
     if isinstance(segmentation, list):
-        return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width)))
+        return coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
     if isinstance(segmentation["counts"], list):
-        return coco_mask.decode(coco_mask.frPyObjects(segmentation, height, width))
-    return coco_mask.decode(segmentation)
+        return coco_mask.frPyObjects(segmentation, height, width)
+    return segmentation
 
 
 def run_lengths(masks: np.ndarray) -> list[dict[str, Any]]:
@@ -48,4 +65,4 @@ def run_lengths(masks: np.ndarray) -> list[dict[str, Any]]:
 def _is_polygon(values: Any) -> bool:
     if not isinstance(values, list) or len(values) < 6 or len(values) % 2:
         return False
-    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    return all(map(is_number, values))

@@ -10,6 +10,7 @@ from pydantic import Field
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import stratified_split
 from mast.data.readers import DataPath, Reader
+from mast.settings import FULL, PixelRange
 
 
 class HeldOut(Reader):
@@ -30,6 +31,7 @@ class ImageFiles(Reader):
     """Data sets of image files."""
 
     tiny: ClassVar[dict[str, Any]] = {"size": 32}
+    later: ClassVar[frozenset[str]] = frozenset({"range"})
 
     root: DataPath
     """Path of the directory; relative paths start at the directory in which the command runs."""
@@ -41,12 +43,22 @@ class ImageFiles(Reader):
     unreadable: Literal["stop", "skip"] = "stop"
     """What a file that cannot be decoded does: stop with its name, or be skipped and counted in the manifest. An index
     reads no more than the head of each file; a file damaged further on stops the job that decodes it."""
+    range: PixelRange = FULL
+    """Of images of more than 8 bits, the values that become black and white: `full`, the ends of what 16 bits can hold;
+    `minmax`, the smallest and the largest of each image; or `[low, high]`."""
 
 
 class InPlace(Reader):
     """Detection data whose images stay where they are; with settings `unreadable` and `licence`."""
 
     has_boxes: ClassVar[bool] = True
+    later: ClassVar[frozenset[str]] = frozenset({"range", "exif"})
+
+    range: PixelRange = FULL
+    """As for `folder`."""
+    exif: Literal["stored", "upright"] = "stored"
+    """The pixels that boxes and masks refer to where EXIF says that a photograph is turned: as they are stored, or
+    upright. Such images are counted and named in the manifest; a width and height stated for the other are refused."""
 
     @property
     def prepared_bytes(self) -> int:
@@ -54,7 +66,7 @@ class InPlace(Reader):
         return 0
 
 
-ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w-]+$")]
+ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w .+-]+$")]
 """`<year>/<image set>`: the images that `VOC<year>/ImageSets/Main/<image set>.txt` lists."""
 
 VOC_CLASSES = (

@@ -47,7 +47,8 @@ def _index(coco: dict[str, Any], annotations: list[dict[str, Any]]) -> COCO:
     indexed.dataset = {
         "images": coco["images"],
         "categories": coco["categories"],
-        "annotations": [dict(annotation) for annotation in annotations],  # COCOeval writes into them
+        # Copies, since COCOeval writes into them; numbered anew, since to it the id 0 means that nothing was matched.
+        "annotations": [{**annotation, "id": number} for number, annotation in enumerate(annotations, 1)],
     }
     indexed.createIndex()
     return indexed

@@ -1,7 +1,8 @@
 """Training of a detector on prepared scenes, and what it finds on others."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +14,7 @@ from mast.checkpoint import Checkpoints
 from mast.data.segmentation import run_lengths
 from mast.errors import MastError
 from mast.evaluation.detection_images import DetectionImages, Example, ShuffledOrder, flipped
+from mast.evaluation.workers import Batches, Reported, reading
 from mast.models.detector import Detector
 from mast.models.encoder_file import first_not_finite
 from mast.progress import Progress
@@ -85,7 +87,8 @@ class DetectorTraining:
         self._order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=self._flips)))
         self._sampler = ShuffledOrder(images, generator=self._order)
         self._loader = _loader(images, spec.batch_size, self._sampler)
-        self._batches: Iterator[list[Example]] | None = None
+        self._batches: Batches | None = None
+        self._place = images.place
         self._order_state = self._order.get_state()
         self.steps = spec.steps or spec.epochs * len(self._loader)
         optimizer = build_optimizer(detector, spec)
@@ -97,10 +100,15 @@ class DetectorTraining:
         """Train to the end, from the newest of the checkpoints, of which the last holds the trained detector.
 
         Raises:
-            MastError: the loss or a weight is not finite.
+            MastError: the loss or a weight is not finite, or an image cannot be read.
             StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
         """
-        train(self, "train detector", self.steps, self.spec.batch_size, checkpoints)
+        try:
+            with reading(self._place):
+                train(self, "train detector", self.steps, self.spec.batch_size, checkpoints)
+        finally:
+            if self._batches is not None:
+                self._batches.close()
 
     def step(self, step: int) -> str:
         """One batch, as sum of the losses of region proposals and heads."""
@@ -141,7 +149,7 @@ class DetectorTraining:
         """A batch of the epoch that is going on; after its last one, the order of the next epoch may be drawn."""
         if self._batches is None:
             self._sampler.skip = within * self.spec.batch_size
-            self._batches = iter(self._loader)
+            self._batches = Batches(self._loader)
         examples = next(self._batches)
         if within == len(self._loader) - 1:
             next(self._batches, None)  # the sampler draws once more when it ends
@@ -160,11 +168,15 @@ def detect(detector: Detector, images: DetectionImages, batch_size: int, device:
     """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images, masks as RLE.
 
     Images that stay in place are seen one by one: a batch's masks, each of the size of its image, would fill memory.
+
+    Raises:
+        MastError: an image cannot be read.
     """
     detector.eval()
     results: list[dict[str, Any]] = []
-    with Progress("detect", len(images)) as progress:
-        for examples in _loader(images, 1 if images.in_place else batch_size):
+    loader = _loader(images, 1 if images.in_place else batch_size)
+    with Progress("detect", len(images)) as progress, reading(images.place), closing(Batches(loader)) as batches:
+        for examples in batches:
             outputs = detector([image.to(device) for image, _, _ in examples])
             for (_, _, image_id), found in zip(examples, outputs, strict=True):
                 results += _results(image_id, found)
@@ -212,13 +224,13 @@ def _loss(detector: Detector, examples: list[Example], generator: torch.Generato
 
 
 def _loader(images: DetectionImages, batch_size: int, order: ShuffledOrder | None = None) -> DataLoader[list[Example]]:
-    """Batches as lists of examples; for training in random order (`order`) and without the last short batch.
+    """For `Batches`: lists of examples; for training in random order (`order`) and without the last short batch.
 
     Images that stay in place are decoded by as many processes as torch has threads, this process counted. They leave
     it to this process to stop.
     """
     return DataLoader(
-        images,
+        Reported(images),
         batch_size,
         sampler=order,
         drop_last=order is not None,

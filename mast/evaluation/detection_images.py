@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, RandomSampler
 
-from mast.data.decode import decode
+from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
 from mast.data.segmentation import object_mask
 from mast.errors import MastError
+from mast.settings import FULL, PixelRange
 
 Target = dict[str, Tensor]
 """`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. Where masks are
@@ -37,9 +38,13 @@ class DetectionImages(Dataset[Example]):
             MastError: the data set has no annotations, a category outside its classes, or, where `masks` are wanted,
                 an object without segmentation.
         """
+        self.place = task.path
+        """Of the prepared data, for messages."""
         self._masks = masks
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
+        stated = self.coco.get("range", FULL)
+        self._levels: PixelRange = stated if isinstance(stated, str) else tuple(stated)
         self._pixels = task.images(split) if task.has_images(split) else None
         self._boxes: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for annotation in self.coco["annotations"]:
@@ -68,7 +73,11 @@ class DetectionImages(Dataset[Example]):
         return len(self._images)
 
     def __getitem__(self, position: int) -> Example:
-        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations."""
+        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
+
+        Raises:
+            UnreadableImageError: its file is missing or damaged.
+        """
         image = self._images[position]
         pixels = torch.from_numpy(self._read(image)).permute(2, 0, 1).float() / 255
         annotations = self._boxes[image["id"]]
@@ -85,7 +94,8 @@ class DetectionImages(Dataset[Example]):
     def _read(self, image: dict[str, Any]) -> np.ndarray:
         if self._pixels is not None:
             return np.array(self._pixels[image["id"]])
-        return np.array(decode(Path(self.coco["images_root"]) / image["file_name"], upright=False))
+        file, upright = Path(self.coco["images_root"]) / image["file_name"], image.get("upright", False)
+        return np.array(decode_again(file, upright, self._levels))
 
 
 class ShuffledOrder(RandomSampler):

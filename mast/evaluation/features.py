@@ -1,6 +1,7 @@
 """From an encoder and a prepared data set to the features file."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
 from mast.evaluation.images import check_task
 from mast.evaluation.origin import origin_of
+from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_encoder, normalisation
 
@@ -72,8 +74,19 @@ def encode(
         device: where the encoder runs.
         batch_size: images per forward pass.
     """
-    encoder = encoder.to(device).eval()
-    mean, std = mean.to(device), std.to(device)
-    for start in range(0, len(images), batch_size):
-        batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
-        yield encoder(normalise(batch.permute(0, 3, 1, 2).float() / 255, mean, std)).float().cpu().numpy()
+    with memory_for(f"features: {batch_size} images at a time in fp32", "free memory, or compute with --gpus 0"):
+        encoder = encoder.to(device).eval()
+        mean, std = mean.to(device), std.to(device)
+        for start in range(0, len(images), batch_size):
+            batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
+            with exact_float32():
+                features = encoder(normalise(batch.permute(0, 3, 1, 2).float() / 255, mean, std))
+            yield features.float().cpu().numpy()
+
+
+def exact_float32() -> AbstractContextManager[None]:
+    """Within the block, convolutions in float32 are that on a GPU too; torch's default there is TF32, 10 bits exact."""
+    if not torch.cuda.is_available():
+        return nullcontext()
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(enabled=True, benchmark=cudnn.benchmark, deterministic=cudnn.deterministic, allow_tf32=False)

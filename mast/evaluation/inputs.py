@@ -1,7 +1,7 @@
 """What a protocol is given, and what it gives back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,8 +41,10 @@ class EncoderInputs:
     seed: int
     """Of all that is drawn: new layers, the order of the images, augmentations."""
     checkpoints: Path
-    """Directory of the checkpoints of unfinished trainings; deleted when the metrics are written."""
+    """Directory of the checkpoints of unfinished trainings; its own are deleted when the metrics are written."""
     device: str = "cpu"
+    trainings: "list[Checkpoints]" = field(default_factory=list)
+    """Those that `saved` gave."""
 
     def saved(self, spec: StrictModel, folder: str = "", **more: Any) -> "Checkpoints":
         """The checkpoints of a training in a folder of `checkpoints`.
@@ -54,7 +56,15 @@ class EncoderInputs:
 
         origin = {"encoder_sha256": self.origin.encoder_sha256, "task_sha256": self.origin.task_sha256}
         own = {"settings": spec.model_dump_json(), "version": spec.VERSION, "seed": self.seed}
-        return Checkpoints(self.checkpoints / folder, {**own, **origin, **more})
+        self.trainings.append(Checkpoints(self.checkpoints / folder, {**own, **origin, **more}))
+        return self.trainings[-1]
+
+    def clear(self) -> None:
+        """Delete the checkpoints of this evaluation's trainings, and their directory if it holds no others."""
+        for training in self.trainings:
+            training.clear()
+        if self.checkpoints.is_dir() and not any(self.checkpoints.iterdir()):
+            self.checkpoints.rmdir()
 
 
 @dataclass(frozen=True)
@@ -68,3 +78,6 @@ class Measured:
     """What else a reader needs to judge the numbers, e.g. the hash of a subset; no table shows it."""
     predictions: list[dict[str, Any]] | None = None
     """Of scenes: the detections, in COCO's result format."""
+    chance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Target → metric → percent that is reached without a look at the images, where that is known; tables then show
+    scores corrected for it too."""

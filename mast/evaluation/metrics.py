@@ -1,4 +1,6 @@
-"""Accuracies of a classification."""
+"""Accuracies of a classification, and what a guess reaches."""
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -31,3 +33,21 @@ def classification_metrics(scores: np.ndarray, labels: np.ndarray) -> dict[str, 
         guessed = np.take_along_axis(scores, highest, axis=1) > -np.inf
         metrics["top5"] = percentage(((highest == labels[:, None]) & guessed).any(axis=1))
     return metrics | {"mean_per_class": sum(per_class) / len(per_class)}
+
+
+def chance_levels(targets: Iterable[str], labels: np.ndarray) -> dict[str, dict[str, float]]:
+    """What is reached without a look at the images, percent: target → metric of `classification_metrics` → level.
+
+    Of `top1` by always guessing the most frequent class, of `top5` the five most frequent; of `mean_per_class` by
+    guessing any class. With as many images of each of C classes that is 100/C, 500/C and 100/C.
+
+    Args:
+        targets: names of the T targets.
+        labels: int [N, T] of the images that are scored.
+    """
+    levels = {}
+    for column, target in enumerate(targets):
+        shares = np.sort(np.unique(labels[:, column], return_counts=True)[1])[::-1] / len(labels)
+        guesses = {"top1": shares[0], "top5": shares[:TOP].sum(), "mean_per_class": 1 / len(shares)}
+        levels[target] = {metric: 100 * min(float(share), 1.0) for metric, share in guesses.items()}
+    return levels

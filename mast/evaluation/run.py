@@ -1,7 +1,6 @@
 """The one runner of protocols: it reads, times, checks, seals and writes."""
 
 import math
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -62,9 +61,10 @@ def evaluate_encoder(
     started, checkpoints, task = time.perf_counter(), checkpoints_of(output), open_prepared(data)
     origin = origin_of(encoder, read_weights(encoder)[1], task)
     drawn = origin.seed if seed is None else seed
-    measured = protocol.evaluate(EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device))
+    inputs = EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device)
+    measured = protocol.evaluate(inputs)
     _write(name, protocol, origin, measured, output, started)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    inputs.clear()
 
 
 def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, output: Path, started: float) -> None:
@@ -82,11 +82,21 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
         settings=protocol.model_dump(mode="json", exclude={"kind"}),
         metrics=measured.metrics,
         counts=measured.counts,
+        chance=_known_chance(measured),
         details=details or None,
         **origin.model_dump(include=FROM_ORIGIN),
         commits=sorted({*origin.commits, code_version()}),
         seconds=round(time.perf_counter() - started, 3),
     ).write(output)
+
+
+def _known_chance(measured: Measured) -> dict[str, dict[str, float]]:
+    """The levels of chance of the metrics that were measured."""
+    known = {
+        target: {metric: level for metric, level in levels.items() if metric in measured.metrics.get(target, {})}
+        for target, levels in measured.chance.items()
+    }
+    return {target: levels for target, levels in known.items() if levels}
 
 
 def _check_percentages(metrics: Metrics, output: Path) -> None:

@@ -22,6 +22,7 @@ from mast.data.prepared.subset import Images
 from mast.errors import MastError
 from mast.evaluation.features import encode
 from mast.evaluation.images import LabelledImages
+from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_finite_encoder, normalisation
 from mast.training import train
@@ -163,12 +164,12 @@ class HeadTraining:
         self._starts = [group["lr"] for group in self._optimizer.param_groups]
         self._modules = nn.ModuleList([heads] if frozen else [heads, backbone.model])
         self._features = torch.no_grad()(backbone.features) if frozen else backbone.features
-        trained_on = images.train_images, images.train_labels
-        self._batches = TrainingBatches(*trained_on, spec.batch_size, seed, keep_last=True)
+        trained_on, on_gpu = (images.train_images, images.train_labels), self.device.type == "cuda"
+        self._batches = TrainingBatches(*trained_on, spec.batch_size, seed, keep_last=True, pin_memory=on_gpu)
         policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
         self._policy = Policy(policy, images.train_images.shape[1])
         self._generator = torch.Generator().manual_seed(seed)
-        self._loss = 0.0
+        self._loss, self._note = torch.zeros(()), ""
 
     def run(self, checkpoints: Checkpoints) -> None:
         """Train to the end, from the newest of the checkpoints, of which the last holds the finished training.
@@ -178,7 +179,9 @@ class HeadTraining:
             MastError: the loss or a weight is not finite after an epoch.
         """
         steps = self.spec.epochs * self._batches.steps_per_epoch
-        train(self, self.spec.kind, steps, self.spec.batch_size, checkpoints)
+        size = f"protocols.{self.protocol}.batch_size: {self.spec.batch_size} images in fp32"
+        with memory_for(size):
+            train(self, self.spec.kind, steps, self.spec.batch_size, checkpoints)
 
     def step(self, step: int) -> str:
         """One batch; at the end of an epoch, its score is added to the history."""
@@ -186,12 +189,14 @@ class HeadTraining:
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
             group["lr"] = start * cosine(epoch, self.spec.epochs)
         uint8, labels = self._batches.batch(epoch, within)
-        view = self._policy.apply(uint8.to(self.device), self._policy.sample(len(uint8), 0, self._generator))
-        self._loss = self._descend(view, labels.to(self.device))
+        uint8, labels = (values.to(self.device, non_blocking=True) for values in (uint8, labels))
+        view = self._policy.apply(uint8, self._policy.sample(len(uint8), 0, self._generator))
+        self._loss = self._descend(view, labels)
         if within == self._batches.steps_per_epoch - 1:
             self.check(step + 1)
+            self._note = f"loss {self._loss.item():.3f}"  # read at the end of an epoch: each read waits for a GPU
             self.history.append(self.score())
-        return f"loss {self._loss:.3f}"
+        return self._note
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser, generator of the augmentations, history."""
@@ -209,21 +214,21 @@ class HeadTraining:
     def check(self, done: int) -> None:
         """Raise MastError unless the last loss and the trained weights are finite."""
         trained = [weights for group in self._optimizer.param_groups for weights in group["params"]]
-        if not (math.isfinite(self._loss) and all(torch.isfinite(weights).all() for weights in trained)):
+        if not (torch.isfinite(self._loss) and all(torch.isfinite(weights).all() for weights in trained)):
             epoch = math.ceil(done / self._batches.steps_per_epoch)
             raise MastError(
                 f"protocols.{self.protocol}.lr_head: training diverged in epoch {epoch}; "
                 f"choose less than {self.spec.lr_head:g}"
             )
 
-    def _descend(self, view: Tensor, labels: Tensor) -> float:
+    def _descend(self, view: Tensor, labels: Tensor) -> Tensor:
         features = self._features(view)
         losses = [functional.cross_entropy(head(features), labels[:, t]) for t, head in enumerate(self.heads)]
         loss = torch.stack(losses).sum()
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
-        return loss.item()
+        return loss.detach()
 
 
 def cosine(epoch: int, epochs: int) -> float:

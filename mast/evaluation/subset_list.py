@@ -38,7 +38,7 @@ def listed_positions(file: Path, task: PreparedData) -> np.ndarray:
 
 def _names(file: Path) -> set[bytes]:
     try:
-        lines = [line.strip() for line in file.read_bytes().splitlines()]
+        lines = [line.strip() for line in file.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     except OSError as error:
         raise MastError(f"{file}: cannot be read ({error.strerror}); subset_list names a file of image names") from None
     listed = [line.rsplit(b"/", 1)[-1] for line in lines if line]

@@ -1,6 +1,7 @@
 """From a folder of images to a file of features."""
 
 import itertools
+import logging
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,21 +9,37 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mast.data.decode import SUFFIXES, decode, map_files, square
+from mast.data.decode import SHOWN
+from mast.data.prepared.notes import lines, names_below
+from mast.data.prepared.write_images import readable, square_of
+from mast.data.search import search
 from mast.errors import MastError
 from mast.evaluation.features import encode
 from mast.files import atomic_path, read_json
 from mast.models.encoder_file import load_encoder, normalisation
 from mast.progress import Progress
+from mast.settings import FULL, PixelRange
+
+log = logging.getLogger(__name__)
 
 FORMATS = (".npz", ".parquet")
 
 
-def embed(encoder: Path, images: Path, output: Path, size: int | None, device: str = "cpu", threads: int = 1) -> None:
+def embed(
+    encoder: Path,
+    images: Path,
+    output: Path,
+    size: int | None,
+    device: str = "cpu",
+    threads: int = 1,
+    unreadable: str = "stop",
+    levels: PixelRange = FULL,
+) -> None:
     """Write the features of every image below a directory, in the order of their paths.
 
     `.npz`: `features` float32 [N, D], `files` str [N], relative to the directory. `.parquet`: the same with columns
     `file`, `f0`, `f1`, …. An image becomes its central square, resized (bicubic) to `size`, as data are prepared.
+    Images are found as in prepared folders (`mast.data.search`); what is left out is named in a warning.
 
     Args:
         encoder: a folder that `mast export` wrote, or an `encoder.safetensors`.
@@ -31,6 +48,8 @@ def embed(encoder: Path, images: Path, output: Path, size: int | None, device: s
         size: side of the images, pixels; None for an exported encoder's own.
         device: where the encoder runs.
         threads: for decoding.
+        unreadable: `stop` or `skip`: what a file does that cannot be decoded.
+        levels: of images of more than 8 bits, the values that become 0 and 255.
 
     Raises:
         MastError: no size is known, there are no images, or one cannot be read; or the suffix of the output is another.
@@ -38,16 +57,25 @@ def embed(encoder: Path, images: Path, output: Path, size: int | None, device: s
     if output.suffix not in FORMATS:
         raise MastError(f"{output}: the suffix says the format; use {' or '.join(FORMATS)}")
     weights, side = _encoder(encoder, size)
+    found = search(images, "--images is a directory of images")
+    if not found.images:
+        raise MastError(f"{images}: no image in it (such as {SHOWN})")
     model, metadata = load_encoder(weights)
-    files = sorted(file for file in images.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    if not files:
-        raise MastError(f"{images}: no image in it ({', '.join(sorted(SUFFIXES))})")
-    parts = []
-    with Progress("embed", len(files)) as progress:
-        for batch in _batches(map_files(partial(_square, size=side), files, threads), 256):
-            parts += encode(model, np.stack(batch), *normalisation(metadata), device)
-            progress.update(len(batch))
-    _write(output, [file.relative_to(images).as_posix() for file in files], np.concatenate(parts))
+    parts, kept, noted = [], [], {"left_out": found.left_out}
+    with Progress("embed", len(found.images)) as progress:
+        read = partial(square_of, size=side, levels=levels)
+        rows = readable(read, found.images, unreadable, threads, noted, progress, "--unreadable skip")
+        for batch in _batches(rows, 256):
+            parts += encode(model, np.stack([row for _, row in batch]), *normalisation(metadata), device)
+            kept += [found.images[position] for position, _ in batch]
+    for note, files in noted.items():
+        for line in lines(
+            "embed", {str(images): {note: len(files)}}, {str(images): {note: names_below(images, files)}}
+        ):
+            log.warning(line)
+    if not kept:
+        raise MastError(f"{images}: none of its images can be read")
+    _write(output, [file.relative_to(images).as_posix() for file in kept], np.concatenate(parts))
 
 
 def _encoder(given: Path, size: int | None) -> tuple[Path, int]:
@@ -59,11 +87,7 @@ def _encoder(given: Path, size: int | None) -> tuple[Path, int]:
     return given, size
 
 
-def _square(file: Path, size: int) -> np.ndarray:
-    return square(decode(file), size)
-
-
-def _batches(rows: Iterator[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
+def _batches(rows: Iterator[tuple[int, np.ndarray]], size: int) -> Iterator[list[tuple[int, np.ndarray]]]:
     while batch := list(itertools.islice(rows, size)):
         yield batch
 

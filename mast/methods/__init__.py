@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 TRAINING = frozenset(
     {
-        *("policy", "optimizer", "epochs", "batch_size", "last_batch", "accumulate", "precision"),
+        *("version", "policy", "optimizer", "epochs", "batch_size", "last_batch", "accumulate", "precision"),
         *("compile", "log_every", "checkpoint_minutes"),
     }
 )
-"""The settings that every method reads which trains."""
+"""The settings that every method reads which trains, and the version of the code that trains."""
 
 
 class Outcome(NamedTuple):
@@ -87,7 +87,7 @@ class Method:
         raise NotImplementedError
 
     def fast_parameters(self, learner: Learner) -> tuple[list[nn.Parameter], float]:
-        """Parameters with a learning rate of their own and without weight decay, and that rate as a factor."""
+        """Parameters with a learning rate of their own, without weight decay and trust ratio, and it as a factor."""
         return [], 1.0
 
     def logged(self, learner: Learner) -> dict[str, float | list[float]]:

@@ -46,13 +46,14 @@ class Mast(vicreg.Vicreg):
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """MAST's terms on pairs drawn by the configured pairing, weighted."""
+        from mast.augment.transfer import send
         from mast.objectives.mast import mast_terms
 
         own = self.spec.mast
         images, pair = learner.draw_pair(images, self.pairing(), generator)
         features_a, z_a = map(learner.world.gather, learner.embed(images, pair.a))
         features_b, z_b = map(learner.world.gather, learner.embed(images, pair.b))
-        active = pair.active.to(z_a.device, non_blocking=True)
+        (active,) = send([pair.active], z_a.device)
         variances = (self._variance(learner, features_a), self._variance(learner, features_b))
         terms = mast_terms(z_a, z_b, learner.masks(), active, own.masks, own.uncertainty, *variances)
         return self.weighted(terms, z_a)

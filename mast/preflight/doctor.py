@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 from mast.config.experiment import Experiment
 from mast.data.readers import Reader
 from mast.errors import MastError
+from mast.preflight.doubts import doubts
 from mast.results import Results
 
 PACKAGE = "mast-ssl"
@@ -21,7 +22,9 @@ Finding = tuple[str, str, str]
 
 
 def findings(experiment: Experiment) -> Iterator[Finding]:
-    """Everything that is looked at: packages, data, disk, GPUs, encoders."""
+    """Everything that is looked at: settings, packages, data, disk, GPUs, encoders."""
+    for line in doubts(experiment, dict.fromkeys(experiment.datasets)):
+        yield "note", "settings", line
     yield from packages()
     yield from data(experiment)
     yield from disk(experiment)

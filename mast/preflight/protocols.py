@@ -1,6 +1,8 @@
 """Checks that a task has the images that a protocol needs, made when the workflow is planned."""
 
-from mast.config.experiment import Experiment
+from collections.abc import Iterator
+
+from mast.config.experiment import Experiment, Study
 from mast.protocols import PlannedTask
 
 
@@ -14,9 +16,14 @@ def check_protocols(experiment: Experiment, counts: dict[str, int | None]) -> No
     Raises:
         MastError: `protocols.<name>…`, for the first that asks for more than a task has.
     """
+    for study, task in planned_tasks(experiment, counts):
+        experiment.protocols[study.protocol].check(study.protocol, task)
+
+
+def planned_tasks(experiment: Experiment, counts: dict[str, int | None]) -> Iterator[tuple[Study, PlannedTask]]:
+    """Every task of every study, with what is known of it; the arguments are those of `check_protocols`."""
     for study in experiment.studies.values():
         for name in study.tasks:
             data = experiment.datasets[name]
             keeps_names = getattr(data, "storage", None) == "index"
-            task = PlannedTask(name, counts[name], lambda data=data: data.known_labels, keeps_names)
-            experiment.protocols[study.protocol].check(study.protocol, task)
+            yield study, PlannedTask(name, counts[name], lambda data=data: data.known_labels, keeps_names)

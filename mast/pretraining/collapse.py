@@ -24,6 +24,7 @@ class CollapseWatch:
     def __init__(self, spec: PretrainSpec, records: list[Record]) -> None:
         """`records` are the lines before a resume; what they show was warned of."""
         images = spec.batch_size // spec.accumulate
+        self._weighs_terms = spec.objective is not None
         self._largest_rank = min(images - 1, spec.projector.output if spec.projector else images)
         self._warned = set(first_signs(records))
 
@@ -38,9 +39,10 @@ class CollapseWatch:
         for name in names:
             if name not in self._warned:
                 self._warned.add(name)
-                log.warning(
-                    "collapse at step %d: %s is %s; %s", record["step"], name, _shown(record[name]), _CAUSE[name]
-                )
+                cause, term = _CAUSE[name]
+                remedy = term if self._weighs_terms or name == "mask_mean" else "lower optimizer.lr"
+                shown = _shown(record[name])
+                log.warning("collapse at step %d: %s is %s; %s; %s", record["step"], name, shown, cause, remedy)
         return {"collapsed": names} if names else {}
 
 
@@ -71,7 +73,8 @@ def _shown(value: float | list[float]) -> str:
 
 
 _CAUSE = {
-    "embedding_std": "all images are mapped to one point; raise objective.variance",
-    "effective_rank": "the embeddings lie on one line; raise objective.covariance",
-    "mask_mean": "an augmentation has no subspace left; lower mast.masks.sparsity",
+    "embedding_std": ("all images are mapped to one point", "raise objective.variance"),
+    "effective_rank": ("the embeddings lie on one line", "raise objective.covariance"),
+    "mask_mean": ("an augmentation has no subspace left", "lower mast.masks.sparsity"),
 }
+"""Indicator → what it means, and what helps; methods without weighted terms have another remedy."""

@@ -1,4 +1,4 @@
-"""LARS: SGD with momentum, each tensor's step scaled by its trust ratio (You et al. 2017)."""
+"""LARS: SGD with momentum, each tensor's step scaled by its trust ratio (You et al. 2017), as VICReg's code has it."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,39 +6,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
-EPSILON = 1e-8
-"""Added to the denominator of the trust ratio."""
-
 
 class Lars(torch.optim.Optimizer):
-    """Trust ratio: trust · ‖w‖ / (‖g‖ + weight_decay · ‖w‖), or 1 where a norm is zero.
+    """Trust ratio: trust · ‖w‖ / ‖g + weight_decay · w‖, or 1 where a norm is zero.
 
-    Groups without weight decay (biases, normalisation, masks) are plain SGD with momentum. Every step is that of timm's
-    Lars.
+    `LARS` in facebookresearch/vicreg, main_vicreg.py. A group says with `adapt` whether its steps are scaled, whatever
+    its weight decay; groups that are not adapted are plain SGD with momentum.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float, trust: float) -> None:
-        """`groups` may state their own `weight_decay`, which is 0 otherwise."""
-        super().__init__(groups, {"lr": lr, "momentum": momentum, "trust_coeff": trust, "weight_decay": 0.0})
+        """`groups` may state their own `weight_decay`, which is 0 otherwise, and `adapt`, which is True otherwise."""
+        defaults = {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": 0.0, "adapt": True}
+        super().__init__(groups, defaults)
+
+        self._step_supports_amp_scaling = True  # GradScaler then gives its scale to `step`, and reads nothing itself
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient.
+
+        From a torch.amp.GradScaler come `grad_scale`, by which gradients are too large, and `found_inf`, 1 where one of
+        them is not finite and nothing may change: tensors that stay on their device, so that a step never waits for it.
+        """
+        scale, overflow = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
         for group in self.param_groups:
             parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
             if parameters:
-                gradients = _adapted(parameters, group["weight_decay"], group["trust_coeff"])
-                torch._foreach_add_(parameters, self._momentum(parameters, gradients, group), alpha=-group["lr"])
+                gradients = _unscaled([parameter.grad for parameter in parameters], scale)
+                gradients = _decayed(parameters, gradients, group["weight_decay"])
+                if group["adapt"]:
+                    gradients = _adapted(parameters, gradients, group["trust"])
+                buffers = self._momentum(parameters, gradients, group, overflow)
+                torch._foreach_add_(parameters, _unless(overflow, buffers), alpha=-group["lr"])
 
-    def _momentum(self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> list[Tensor]:
-        """The running sum of gradients, begun with the first."""
+    def _momentum(
+        self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any], overflow: Tensor | None
+    ) -> list[Tensor]:
+        """The running sum of gradients, begun with the first; as it was where `overflow` says so."""
         if group["momentum"] == 0:
             return gradients
+        gradients = _unless(overflow, gradients)
         states = [self.state[parameter] for parameter in parameters]
         begun = [place for place, state in enumerate(states) if state]
         if begun:
             buffers = [states[place]["momentum_buffer"] for place in begun]
-            torch._foreach_mul_(buffers, group["momentum"])
+            kept = group["momentum"] if overflow is None else torch.where(overflow > 0, 1.0, group["momentum"])
+            torch._foreach_mul_(buffers, kept)
             torch._foreach_add_(buffers, [gradients[place] for place in begun])
         for state, gradient in zip(states, gradients, strict=True):
             if not state:
@@ -46,14 +59,22 @@ class Lars(torch.optim.Optimizer):
         return [state["momentum_buffer"] for state in states]
 
 
-def _adapted(parameters: list[Tensor], weight_decay: float, trust: float) -> list[Tensor]:
-    """Gradients with weight decay, times the trust ratio; as they are without weight decay."""
-    gradients = [parameter.grad for parameter in parameters]
-    if weight_decay == 0:
-        return gradients
+def _unscaled(gradients: list[Tensor], scale: Tensor | None) -> list[Tensor]:
+    return gradients if scale is None else list(torch._foreach_mul(gradients, scale.double().reciprocal().float()))
+
+
+def _unless(overflow: Tensor | None, tensors: list[Tensor]) -> list[Tensor]:
+    """The tensors, or zeros after an overflow."""
+    return tensors if overflow is None else [torch.where(overflow > 0, 0.0, tensor) for tensor in tensors]
+
+
+def _decayed(parameters: list[Tensor], gradients: list[Tensor], weight_decay: float) -> list[Tensor]:
+    """The gradients, with weight decay added."""
+    return list(torch._foreach_add(gradients, parameters, alpha=weight_decay)) if weight_decay else gradients
+
+
+def _adapted(parameters: list[Tensor], gradients: list[Tensor], trust: float) -> list[Tensor]:
+    """The gradients times their trust ratios, as new tensors."""
     weight, slope = (torch.stack(torch._foreach_norm(tensors)) for tensors in (parameters, gradients))
-    ratio = trust * weight / (slope + weight * weight_decay + EPSILON)
-    ratio = torch.where((weight > 0) & (slope > 0), ratio, 1.0)
-    decayed = torch._foreach_add(gradients, parameters, alpha=weight_decay)
-    torch._foreach_mul_(decayed, list(ratio.unbind()))
-    return list(decayed)
+    ratio = torch.where((weight > 0) & (slope > 0), trust * weight / slope, 1.0)
+    return list(torch._foreach_mul(gradients, list(ratio.unbind())))

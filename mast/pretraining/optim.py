@@ -12,33 +12,40 @@ from mast.pretraining.lars import Lars
 REFERENCE_BATCH = 256
 """Batch size at which `lr` is stated for `lars` and `sgd` (main_vicreg.py: lr = base · batch / 256)."""
 
+ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}
+"""Of AdamW (Loshchilov & Hutter 2019)."""
+
 
 def build_optimizer(
     model: nn.Module, fast: Iterable[nn.Parameter], fast_factor: float, spec: OptimizerSpec
 ) -> torch.optim.Optimizer:
     """Build the optimiser over all trainable parameters of `model`.
 
-    Parameters with one dimension (biases, normalisation) have no weight decay and, under LARS, no trust ratio.
+    Parameters with one dimension (biases, normalisation) have no weight decay and, under LARS, no trust ratio
+    (facebookresearch/vicreg, main_vicreg.py, `exclude_bias_and_norm`). All others have a trust ratio, also where the
+    weight decay is 0.
 
     Args:
         model: what is trained.
-        fast: parameters (of `model`) without weight decay whose learning rate is multiplied by `fast_factor`.
+        fast: parameters (of `model`) without weight decay and trust ratio whose learning rate is multiplied by
+            `fast_factor`.
         fast_factor: see `fast`.
         spec: name and constants.
     """
     fast = list(fast)
     others = [p for p in model.parameters() if p.requires_grad and not any(p is q for q in fast)]
+    plain = {"weight_decay": 0.0, "adapt": False}
     groups = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": spec.weight_decay, "factor": 1.0},
-        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0, "factor": 1.0},
-        {"params": [p for p in fast if p.requires_grad], "weight_decay": 0.0, "factor": fast_factor},
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": spec.weight_decay, "adapt": True, "factor": 1.0},
+        {"params": [p for p in others if p.ndim <= 1], **plain, "factor": 1.0},
+        {"params": [p for p in fast if p.requires_grad], **plain, "factor": fast_factor},
     ]
     groups = [group for group in groups if group["params"]]
     if spec.name == "lars":
         return Lars(groups, lr=spec.lr, momentum=spec.momentum, trust=spec.trust)
     if spec.name == "sgd":
-        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, fused=True)
-    return torch.optim.AdamW(groups, lr=spec.lr, fused=True)
+        return torch.optim.SGD(groups, lr=spec.lr, momentum=spec.momentum, dampening=0, nesterov=False, fused=True)
+    return torch.optim.AdamW(groups, lr=spec.lr, **ADAM, fused=True)
 
 
 def learning_rate(spec: OptimizerSpec, step: int, steps_per_epoch: int, epochs: int, batch_size: int) -> float:

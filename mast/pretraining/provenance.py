@@ -2,7 +2,9 @@
 
 import platform
 import socket
-from importlib.metadata import version
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import torch
@@ -19,9 +21,16 @@ def provenance(device: torch.device, threads: int) -> dict[str, Any]:
         "mast": mast.__version__,
         "commit": code_version(),
         "python": platform.python_version(),
-        "packages": {package: version(package) for package in PACKAGES},
+        "packages": dict(_versions()),
         "host": socket.gethostname(),
         "cpu": platform.machine(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "threads": threads,
     }
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    """Of those that are installed: a training alone needs no Snakemake."""
+    for package in PACKAGES:
+        with suppress(PackageNotFoundError):
+            yield package, version(package)

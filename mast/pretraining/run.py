@@ -1,6 +1,7 @@
 """One pretraining run, from prepared data to its four files."""
 
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from mast.distributed import ALONE, World, join, local_device
 from mast.errors import MastError
 from mast.files import sha256_file, sha256_json
 from mast.learner import Learner
+from mast.memory import memory_for
 from mast.methods import METHODS
 from mast.models.encoder_file import save_encoder, save_weights
 from mast.pretraining.collapse import health
@@ -64,7 +66,8 @@ def pretrain(
     with join(target) as world:
         prepared = open_prepared(data)
         torch.manual_seed(seed)
-        learner = build_learner(spec, prepared, target, world)
+        with _enough_memory(spec):
+            learner = build_learner(spec, prepared, target, world)
         identity = {"spec": spec_sha256, "data": prepared.sha256, "seed": seed}
         checkpoints = Checkpoints(files.checkpoints, identity)
         log = MetricsLog(files.log, _events(files, learner, prepared) if monitor.tensorboard and world.leads else None)
@@ -73,7 +76,8 @@ def pretrain(
             looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if monitor.epochs else None
             training = Pretraining(learner, batches, seed, checkpoints, log, looks)
             title = f"pretrain {spec.method}"
-            train(training, title, training.steps, spec.batch_size, checkpoints, world, spec.checkpoint_minutes)
+            with _enough_memory(spec):
+                train(training, title, training.steps, spec.batch_size, checkpoints, world, spec.checkpoint_minutes)
         elif world.leads:
             log.restart([])
         if not world.leads:
@@ -117,6 +121,11 @@ def build_learner(
     learner.to(device, memory_format=torch.channels_last)
     world.prepare(learner)
     return learner
+
+
+def _enough_memory(spec: PretrainSpec) -> AbstractContextManager[None]:
+    size = f"batch_size: {spec.batch_size} images in {spec.accumulate} part(s), precision {spec.precision}"
+    return memory_for(size, "choose fewer images, more parts (accumulate), or precision: bf16")
 
 
 def _events(files: RunFiles, learner: Learner, prepared: PreparedData) -> Follower | None:

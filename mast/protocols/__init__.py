@@ -70,6 +70,10 @@ class Protocol(StrictModel):
             MastError: `protocols.<name>…: …`
         """
 
+    def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
+        """What will not happen as it is written, on a task: (key, `<what happens>; <what would be right>`)."""
+        yield from ()
+
     def evaluate(self, inputs: Any) -> Measured:
         """Measure.
 

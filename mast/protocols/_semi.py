@@ -11,7 +11,7 @@ from mast.data.prepared.subset import Subset
 from mast.errors import MastError
 from mast.evaluation.images import LabelledImages, labelled_images
 from mast.evaluation.inputs import EncoderInputs, Measured
-from mast.evaluation.metrics import classification_metrics
+from mast.evaluation.metrics import chance_levels, classification_metrics
 from mast.evaluation.subset_list import listed_positions
 from mast.files import sha256_json
 from mast.protocols import PlannedTask
@@ -84,7 +84,8 @@ class SemiProtocol(SgdProtocol):
             scores = finetune(self, inputs, share, len(classes), checkpoints)
             metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
         counts = {"train": len(images.train_images), "test": len(images.score_images)}
-        return Measured(metrics, counts, {"labelled": subsets})
+        chance = chance_levels(inputs.task.targets, images.score_labels)
+        return Measured(metrics, counts, {"labelled": subsets}, chance=chance)
 
     def _labelled(self, task: PreparedData, labels: np.ndarray) -> np.ndarray:
         """Positions of the images that keep their label: those of the list, or a share of each class."""

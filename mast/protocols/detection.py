@@ -1,5 +1,6 @@
 """Detection transfer: train Faster or Mask R-CNN on an encoder, score its average precision on the test images."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,8 +8,12 @@ from pydantic import Field, model_validator
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
-from mast.protocols import Protocol
+from mast.memory import memory_for
+from mast.protocols import PlannedTask, Protocol
 from mast.settings import Count, NonNegative, Positive
+
+FIRST_FALL = 3 / 4
+"""When the learning rate falls for the first time, as a share of training (`mast.evaluation.detection.STEPS`)."""
 
 
 class DetectionProtocol(Protocol):
@@ -82,6 +87,38 @@ class DetectionProtocol(Protocol):
             f"(detectron2) of published values. The score is {score}."
         )
 
+    def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
+        """Schedules that reach beyond their end, more regions than there are, settings that something else replaces."""
+        if self.steps is not None and "epochs" in self.model_fields_set:
+            yield "epochs", f"has no effect: steps is {self.steps}; leave one of them out"
+        if self.backbone == "frozen" and "batch_norm" in self.model_fields_set and self.batch_norm == "batch":
+            yield "batch_norm", "has no effect: a frozen encoder keeps its own statistics; leave it out"
+        if self.rois > 2 * self.proposals:
+            line = f"{self.rois} is more than the {2 * self.proposals} regions that training proposes"
+            yield "rois", f"{line}; choose no more than that, or more proposals"
+        total = self.steps
+        if total is None and task.count is not None:
+            total = self.epochs * (task.count // self.batch_size)
+        if total:
+            yield from self._schedule_doubts(total, task.name)
+
+    def _schedule_doubts(self, total: int, task: str) -> Iterator[tuple[str, str]]:
+        full = int(FIRST_FALL * total) if not self.decay_steps else min(self.decay_steps)
+        if self.warmup_steps >= min(full, total):
+            line = f"{self.warmup_steps} is no less than the {min(full, total)} steps until the learning rate falls"
+            yield "warmup_steps", f"{line} on {task!r}: it never reaches lr; choose {min(full, total) // 10} or so"
+        late = [step for step in self.decay_steps or () if step >= total]
+        if late:
+            line = f"training on {task!r} ends after {total} steps, before {late[0]}"
+            yield "decay_steps", f"{line}: the learning rate does not fall there; choose less"
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Self:
+        for key, size in (("min_size", self.min_size), ("train_sizes", max(self.train_sizes, default=0))):
+            if size > self.max_size:
+                raise ValueError(f"{key}: {size} is more than max_size ({self.max_size}); choose no more")
+        return self
+
     @model_validator(mode="after")
     def _voc_has_no_masks(self) -> Self:
         if self.score == "voc07" and self.masks:
@@ -119,8 +156,9 @@ class DetectionProtocol(Protocol):
         torch.manual_seed(inputs.seed)
         detector = Detector(encoder, train.classes, *normalisation(metadata), self).to(inputs.device)
         training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
-        training.run(inputs.saved(self))
-        predictions = detect(detector, test, self.batch_size, inputs.device)
+        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in fp32"):
+            training.run(inputs.saved(self))
+            predictions = detect(detector, test, self.batch_size, inputs.device)
         score = voc07_average_precision if self.score == "voc07" else average_precision
         metrics = {"box": score(test.coco, predictions)}
         if self.masks:

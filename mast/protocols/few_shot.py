@@ -84,7 +84,8 @@ class FewShotProtocol(SplitProtocol):
             }
         counts = {"train": 0, "test": len(split.score_features), "episodes": self.episodes}
         ways = {target: min(self.ways, len(classes)) for target, classes in data.classes.items()}
-        return Measured(metrics, counts, {"ways": ways})
+        chance = {target: {"top1": 100 / count} for target, count in ways.items()}
+        return Measured(metrics, counts, {"ways": ways}, chance=chance)
 
 
 def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:

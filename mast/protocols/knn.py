@@ -7,7 +7,7 @@ import numpy as np
 from mast.errors import MastError
 from mast.evaluation.features_file import select
 from mast.evaluation.inputs import FeatureInputs, Measured
-from mast.evaluation.metrics import classification_metrics
+from mast.evaluation.metrics import chance_levels, classification_metrics
 from mast.protocols import PlannedTask, SplitProtocol
 from mast.settings import Count, Positive
 
@@ -50,7 +50,8 @@ class KnnProtocol(SplitProtocol):
             votes = class_votes(similarity, split.train_labels[neighbours, column], len(classes), self.temperature)
             scores = np.where(votes > 0, votes, -np.inf)
             metrics[target] = classification_metrics(scores, split.score_labels[:, column])
-        return Measured(metrics, {"train": len(split.train_features), "test": len(split.score_features)})
+        counts = {"train": len(split.train_features), "test": len(split.score_features)}
+        return Measured(metrics, counts, chance=chance_levels(data.classes, split.score_labels))
 
 
 def nearest_neighbours(train: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

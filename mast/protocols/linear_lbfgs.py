@@ -1,6 +1,6 @@
 """Linear probe: multinomial logistic regression on frozen features, by L-BFGS."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -10,19 +10,26 @@ from pydantic import Field, model_validator
 from mast.errors import MastError
 from mast.evaluation.features_file import Split, select
 from mast.evaluation.inputs import FeatureInputs, Measured
-from mast.evaluation.metrics import classification_metrics, percentage
+from mast.evaluation.metrics import chance_levels, classification_metrics
 from mast.protocols import SplitProtocol
 from mast.settings import Count, Positive
+
+CHOOSING = ("top1", "mean_per_class")
+"""The metrics that choose a strength, each for itself (transfer_linear_eval.py, `--metric`: `top1`, `class-avg`)."""
+
+DECIMALS = 9
+"""Accuracies that agree to so many decimals of a percent are equal: a mean over classes is rounded in its last bits."""
 
 
 class LinearProtocol(SplitProtocol):
     """Multinomial logistic regression on frozen features by L-BFGS (AugSelf, transfer_linear_eval.py)."""
 
+    VERSION = 2
     READS = "features"
     CAPTION = (
         "Linear evaluation: multinomial logistic regression by L-BFGS on frozen, unnormalised features. The strength "
-        "of the regularisation is chosen on the validation images; the classifier is then fitted again on all training "
-        "images and tested once."
+        "of the regularisation is chosen on the validation images, by the metric that is shown; the classifier is then "
+        "fitted again on all training images and tested once."
     )
     TINY: ClassVar[dict[str, Any]] = {
         **{"strengths": 2, "strength_range": [1.0e-3, 1.0]},
@@ -40,13 +47,15 @@ class LinearProtocol(SplitProtocol):
     """A fit ends when a step lowers the objective by less than this, nats per image."""
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:
-        """Fit and score a linear classifier for every target of a task.
+        """Fit and score linear classifiers for every target of a task.
 
         Top-1 and mean per class, and top-5 where a target has more than 5 classes. The protocol is AugSelf's
         (transfer_linear_eval.py): features as they are, neither normalised nor augmented; summed cross-entropy +
         w‖θ‖², bias included; w from log-spaced values in ascending order, each fit started from the one before; w is
-        chosen on the validation images (of equals the strongest), the classifier refitted on all training images, and
-        scored once.
+        chosen on the validation images (of equals the weakest, which comes first), the classifier refitted on all
+        training images, and scored once. The metric that chooses is the one that is reported, as AugSelf's `--metric`
+        does: top-1 and mean per class may come from two classifiers. Top-5, which AugSelf does not have, is that of the
+        classifier that top-1 chose. `details.strengths` of the metrics file holds the choices.
 
         Raises:
             MastError: there are no validation images to choose w on.
@@ -56,12 +65,12 @@ class LinearProtocol(SplitProtocol):
             raise MastError(
                 f"{inputs.file}: val_indices leave no images to fit on or to choose on; prepare the data again"
             )
-        probe = LinearProbe(split, self)
-        metrics = {
-            target: probe.metrics(column, len(classes))
-            for column, (target, classes) in enumerate(inputs.features.classes.items())
-        }
-        return Measured(metrics, {"train": len(split.train_features), "test": len(split.score_features)})
+        probe, metrics, strengths = LinearProbe(split, self), {}, {}
+        for column, (target, classes) in enumerate(inputs.features.classes.items()):
+            metrics[target], strengths[target] = probe.metrics(column, len(classes))
+        counts = {"train": len(split.train_features), "test": len(split.score_features)}
+        chance = chance_levels(inputs.features.classes, split.score_labels)
+        return Measured(metrics, counts, {"strengths": strengths}, chance=chance)
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
@@ -80,16 +89,30 @@ class LinearProbe:
         self.fitting = PrincipalFeatures.of(split.train_features[~split.validation])
         self.refitting = PrincipalFeatures.of(split.train_features)
 
-    def metrics(self, column: int, classes: int) -> dict[str, float]:
-        """Accuracies on the images to score, at the strength that is best on the validation images."""
+    def metrics(self, column: int, classes: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Accuracies on the images to score, and the strengths that the metrics of `CHOOSING` chose."""
         labels, validation = self.split.train_labels[:, column], self.split.validation
         strengths = np.geomspace(*self.spec.strength_range, self.spec.strengths)
         path = list(fit_path(self.fitting, labels[~validation], classes, strengths, self.spec))
-        accuracies = [accuracy(theta, self.split.train_features[validation], labels[validation]) for theta in path]
-        best = max(range(len(path)), key=lambda i: (accuracies[i], strengths[i]))
-        (theta,) = fit_path(self.refitting, labels, classes, [strengths[best]], self.spec, start=path[best])
-        scores = with_ones(self.split.score_features) @ theta.T
-        return classification_metrics(scores, self.split.score_labels[:, column])
+        held_out = with_ones(self.split.train_features[validation])
+        validated = [classification_metrics(held_out @ theta.T, labels[validation]) for theta in path]
+        chosen = {metric: first_best([scores[metric] for scores in validated]) for metric in CHOOSING}
+        scored = {best: self._scored(column, classes, strengths[best], path[best]) for best in set(chosen.values())}
+        own = {metric: scored[best][metric] for metric, best in chosen.items()}
+        return scored[chosen["top1"]] | own, {metric: float(strengths[best]) for metric, best in chosen.items()}
+
+    def _scored(self, column: int, classes: int, strength: float, start: np.ndarray) -> dict[str, float]:
+        """Accuracies on the images to score of a classifier fitted to all training images."""
+        labels = self.split.train_labels[:, column]
+        (theta,) = fit_path(self.refitting, labels, classes, [strength], self.spec, start=start)
+        return classification_metrics(
+            with_ones(self.split.score_features) @ theta.T, self.split.score_labels[:, column]
+        )
+
+
+def first_best(accuracies: Sequence[float]) -> int:
+    """Position of the highest of accuracies, percent; of equals (up to rounding) the first."""
+    return int(np.argmax(np.round(accuracies, DECIMALS)))
 
 
 @dataclass(frozen=True)
@@ -157,11 +180,6 @@ def fit_path(
         )
         rotated = result.x.reshape(rotated.shape) * scale
         yield rotated @ features.axes.T
-
-
-def accuracy(theta: np.ndarray, features: np.ndarray, labels: np.ndarray) -> float:
-    """Percentage of images whose highest score under classifier [C, D + 1] is that of their label."""
-    return percentage((with_ones(features) @ theta.T).argmax(axis=1) == labels)
 
 
 def with_ones(features: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from mast.evaluation.images import labelled_images
 from mast.evaluation.inputs import EncoderInputs, Measured
-from mast.evaluation.metrics import classification_metrics
+from mast.evaluation.metrics import chance_levels, classification_metrics
 from mast.protocols import PlannedTask
 from mast.protocols._sgd import SgdProtocol
 from mast.settings import Count, NonNegative, Positive
@@ -56,4 +56,5 @@ class LinearSgdProtocol(SgdProtocol):
             target: training.history[-1][t] | {"top1_best_epoch": max(epoch[t]["top1"] for epoch in training.history)}
             for t, target in enumerate(inputs.task.targets)
         }
-        return Measured(metrics, {"train": len(images.train_images), "test": len(images.score_images)})
+        counts = {"train": len(images.train_images), "test": len(images.score_images)}
+        return Measured(metrics, counts, chance=chance_levels(inputs.task.targets, images.score_labels))

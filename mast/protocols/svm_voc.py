@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -47,6 +48,7 @@ class OneClass:
 class SvmProtocol(SplitProtocol):
     """Linear SVMs, one for each class, on frozen features of multi-label images (VISSL's VOC07 benchmark)."""
 
+    VERSION = 2
     READS = "features"
     IGNORES = True
     SHOWN = ("mAP",)
@@ -95,16 +97,17 @@ class SvmProtocol(SplitProtocol):
         every = list(classes_of(inputs.features, split))
         for one in every:
             _check_class(inputs.protocol, self, inputs.file, one)
-        costs = [choose_cost(train, one.train, self) for one in every]
+        with _may_be_cut_off():
+            costs = [choose_cost(train, one.train, self) for one in every]
+            fitted = [svm(cost, self).fit(train, one.train) for one, cost in zip(every, costs, strict=True)]
         precisions = [
-            100
-            * average_precision(
-                one.score[one.known], svm(cost, self).fit(train, one.train).decision_function(score)[one.known]
-            )
-            for one, cost in zip(every, costs, strict=True)
+            100 * average_precision(one.score[one.known], model.decision_function(score)[one.known])
+            for one, model in zip(every, fitted, strict=True)
         ]
         chosen = {f"{one.target} {one.name}": cost for one, cost in zip(every, costs, strict=True)}
-        return Measured(_metrics(every, precisions), {"train": len(train), "test": len(score)}, {"costs": chosen})
+        shown = [100 * float(one.score[one.known].mean()) for one in every]  # precision of images in any order
+        counts = {"train": len(train), "test": len(score)}
+        return Measured(_metrics(every, precisions), counts, {"costs": chosen}, chance=_metrics(every, shown))
 
 
 def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
@@ -118,24 +121,32 @@ def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
 
 def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> float:
     """The C with the best cross-validated average precision for a class; `shown` is bool [N]."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import cross_val_score
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # max_iterations is part of the protocol
-        means = [
-            cross_val_score(svm(cost, spec), features, shown, cv=spec.folds, scoring="average_precision").mean()
-            for cost in spec.costs
-        ]
+    folds = StratifiedKFold(spec.folds)
+    means = [
+        cross_val_score(svm(cost, spec), features, shown, cv=folds, scoring="average_precision").mean()
+        for cost in spec.costs
+    ]
     return spec.costs[int(np.argmax(means))]
 
 
 def svm(cost: float, spec: SvmProtocol) -> "LinearSVC":
-    """A classifier that is not fitted yet, for features [N, D] and bool [N]."""
+    """A classifier that is not fitted yet, for features [N, D] and bool [N].
+
+    Every setting that changes the result is VISSL's (svm_trainer.py; vissl/config/defaults.yaml, SVM). The dual is
+    named: left to itself, scikit-learn solves the primal where images outnumber dimensions, and with a large C the
+    dual is cut off by `max_iterations` before it is there.
+    """
     from sklearn.svm import LinearSVC
 
     return LinearSVC(
         C=cost,
+        penalty="l2",
+        loss="squared_hinge",
+        dual=True,
+        fit_intercept=True,
+        intercept_scaling=1.0,
         class_weight={True: spec.positive_weight, False: 1},
         tol=TOLERANCE,
         max_iter=spec.max_iterations,
@@ -162,6 +173,16 @@ def unit_rows(features: np.ndarray) -> np.ndarray:
     """Float features [N, D] divided by their norms, float64."""
     features = features.astype(np.float64)
     return features / (np.linalg.norm(features, axis=1, keepdims=True) + SMALLEST_NORM)
+
+
+@contextmanager
+def _may_be_cut_off() -> Iterator[None]:
+    """Without scikit-learn's warning of fits that end at `max_iterations`, which is part of the protocol."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _metrics(every: list[OneClass], precisions: list[float]) -> dict[str, dict[str, float]]:

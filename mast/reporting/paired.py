@@ -1,9 +1,11 @@
-"""Mean differences, paired over seeds, with two 95 % intervals."""
+"""Mean differences, paired over seeds, with two 95 % intervals, and p values for several of them at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr
 from scipy.stats import bootstrap
 
 from mast.reporting.statistics import estimate
@@ -24,6 +26,8 @@ class Difference:
     bootstrap_low: float
     """Ends of the 95 % bootstrap interval of the mean; NaN where n < 2."""
     bootstrap_high: float
+    p: float
+    """Of the two-sided paired t test; NaN where n < 2, or where all seeds differ by the same."""
     seeds: tuple[int, ...]
 
     @property
@@ -43,7 +47,33 @@ def paired_difference(baseline: pd.Series, values: pd.Series) -> Difference:
     found = estimate(known)
     low, high = found.mean - found.interval, found.mean + found.interval
     seeds = tuple(int(seed) for seed in known.index)
-    return Difference(found.mean, low, high, *bootstrap_interval(known.to_numpy(dtype=float)), seeds)
+    values = known.to_numpy(dtype=float)
+    return Difference(found.mean, low, high, *bootstrap_interval(values), p_value(values), seeds)
+
+
+def p_value(values: np.ndarray) -> float:
+    """Of the two-sided t test that the mean of `values` [n] is zero (Student 1908).
+
+    NaN for fewer than two, and where all are equal: they do not tell their spread.
+    """
+    if len(values) < 2 or np.isclose(np.ptp(values), 0):
+        return float("nan")
+    t = values.mean() / (values.std(ddof=1) / np.sqrt(len(values)))
+    return float(2 * stdtr(len(values) - 1, -abs(t)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values adjusted for being read together (Holm 1979), in their order.
+
+    Of m values the j-th smallest is multiplied by m − j + 1, and none is smaller than one before it, or above 1. To
+    take those below 0.05 for differences is wrong in any of them with a probability of 0.05 at most, whatever depends
+    on what. NaN values stay, and do not count.
+    """
+    values = np.asarray(p_values, dtype=float)
+    order = np.argsort(values)[: int((~np.isnan(values)).sum())]  # NaN come last
+    factors = np.arange(len(order), 0, -1)
+    values[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1)
+    return values.tolist()
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import WIDTH, save_figure_of
+from mast.reporting.style import WIDTH, legend_text, save_figure_of
 from mast.reporting.tables.lines import TableLine
 
 LARGEST_IN_A_ROW = 3
@@ -42,9 +42,10 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
 
 
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
-    """The lines of a table that hold the first metric of each task and target."""
+    """The lines of a table that hold the first metric of each task and target, with labels as legends show them."""
     shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]
-    return table.merge(shown, on=["task", "target", "metric"])
+    table = table.merge(shown, on=["task", "target", "metric"])
+    return table.assign(label=table["label"].map(legend_text))
 
 
 def panel_figure(tables: dict[str, pd.DataFrame], panel: Panel) -> Figure:

@@ -8,10 +8,18 @@ import pandas as pd
 
 from mast.errors import MastError
 from mast.files import require_recorded
+from mast.records import ANALYSIS_COLUMNS
+from mast.reporting.tables.lines import NUMBERS
 from mast.results import AnalysisFiles, RunFiles, sources_of
 
 Runs = dict[str, Sequence[Path]]
 """Label of a run → its files, one per seed. The order is that of the figure."""
+
+ANALYSIS_TEXT = frozenset({"augmentation", "first", "second", "against", "name", "space", "representation"})
+"""The columns of the analysis that hold text; all others hold numbers."""
+
+NUMERIC = NUMBERS | set().union(*ANALYSIS_COLUMNS.values()) - ANALYSIS_TEXT
+"""Columns of tables and of the analysis that hold numbers."""
 
 
 def read_metrics_log(path: Path) -> pd.DataFrame:
@@ -38,19 +46,35 @@ def read_metrics_log(path: Path) -> pd.DataFrame:
 def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:
     """Read a CSV file of the analysis, or of a table.
 
+    The columns `NUMERIC` hold numbers, NaN where a field is empty. All others hold text as it stands there: a run may
+    be called `None`, `NA`, `007` or `True`.
+
     Raises:
         MastError: the file is missing, damaged, not the one that the record beside it holds, or lacks one of `columns`.
     """
     for record in (AnalysisFiles(Path(path).parent).record, sources_of(Path(path))):
         require_recorded(path, record)
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, dtype=str, na_filter=False)
     except (OSError, ValueError) as error:
         raise MastError(f"{path}: cannot be read ({' '.join(str(error).split())}); analyze the run again") from None
     for column in columns:
         if column not in table:
             raise MastError(f"{path}: no column {column!r}; delete it and analyze the run again")
+    for column in NUMERIC.intersection(table):
+        table[column] = _numbers(table[column], path)
     return table
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    """A column of text as int64, or as float64 where it holds a decimal point or an empty field."""
+    try:
+        return pd.to_numeric(column.astype(object).mask(column == ""))
+    except ValueError:
+        bad = next(text for text in column if pd.isna(pd.to_numeric(text or "0", errors="coerce")))
+        raise MastError(
+            f"{path}: {bad!r} in column {column.name!r} is no number; delete it and rerun the rule that makes it"
+        ) from None
 
 
 def read_seeds(paths: Iterable[Path], columns: Sequence[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Mean and 95 % interval over seeds."""
+"""Mean and 95 % interval over seeds; scores corrected for chance."""
 
 from dataclasses import dataclass
 
@@ -39,3 +39,17 @@ def mean_per_seed(frame: pd.DataFrame, columns: list[tuple[str, str, str]]) -> p
     """
     wide = frame.pivot(index="seed", columns=["task", "target", "metric"], values="value")
     return wide.reindex(columns=pd.MultiIndex.from_tuples(columns)).dropna().mean(axis=1)
+
+
+def above_chance(values: pd.Series | pd.DataFrame, chance: pd.Series | float) -> pd.Series | pd.DataFrame:
+    """100 · (value − chance) / (100 − chance): 0 is chance, 100 is perfect, below 0 is worse than chance.
+
+    Cohen's kappa (1960), in percent, with `chance` as the agreement that is expected. For mean per-class accuracy,
+    where chance is 1/C, it is the adjusted balanced accuracy of scikit-learn (`balanced_accuracy_score`).
+
+    Args:
+        values: percent.
+        chance: percent; NaN where it is not known, and so is the result then, or where it is 100.
+    """
+    room = 100 - chance
+    return 100 * (values - chance) / (room.where(room > 0) if isinstance(room, pd.Series) else room or float("nan"))

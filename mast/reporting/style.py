@@ -39,6 +39,7 @@ _SETTINGS = {
     "lines.markersize": 4,
     "savefig.facecolor": "white",
     "svg.hashsalt": "mast",
+    "text.parse_math": False,  # a label with two dollar signs is text
 }
 
 
@@ -60,6 +61,11 @@ def line_styles(count: int) -> list[dict[str, str]]:
 def point_style(place: int) -> dict[str, str]:
     """Colour and marker of the points of the run at a place in the legend, without a line between them."""
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)], "ls": "none"}
+
+
+def legend_text(label: str) -> str:
+    """A label as a legend shows it: matplotlib leaves out those that begin with an underscore."""
+    return f" {label}" if label.startswith("_") else label
 
 
 def save_figure(figure: Figure, output_stem: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from mast.analysis.invariance import measure_invariance
+from mast.analysis.invariance import SHUFFLES, measure_invariance
 from mast.augment.settings import PolicySpec
 
 NORMALISATION = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
@@ -47,7 +47,8 @@ def test_distances_agree_with_loops(images: torch.Tensor) -> None:
     moved = np.mean([np.linalg.norm(row - row[[1, 0, 2]]) for row in plain])
     between = np.mean([np.linalg.norm(a - b) for a, b in itertools.combinations(plain, 2)])
     flip = _measure(images).loc["flip", "features"]
-    assert flip.tolist() == pytest.approx([moved, between, moved / between, 6], rel=1e-5)
+    assert flip.drop("shuffled").tolist() == pytest.approx([moved, between, moved / between, 6], rel=1e-5)
+    assert np.isnan(flip["shuffled"]), "features have no mask"
 
 
 def test_grey_images_do_not_move_under_grayscale(images: torch.Tensor) -> None:
@@ -63,6 +64,31 @@ def test_a_subspace_that_leaves_out_what_moves_is_invariant(images: torch.Tensor
     assert relative["flip", "flip"] == pytest.approx(0, abs=1e-5)
     assert relative["flip", "grayscale"] == pytest.approx(relative["flip", "embedding"])
     assert relative["flip", "embedding"] > 0.5
+
+
+def test_a_mask_that_knows_what_moves_lies_below_its_own_weights_elsewhere(images: torch.Tensor) -> None:
+    rotate = nn.Linear(3, 3, bias=False)
+    rotate.weight.data = torch.tensor([[1.0, 1.0, 0.0], [1.0, -1.0, 0.0], [0.0, 0.0, 1.0]])
+    knowing, equal = torch.tensor([1.0, 0.0, 1.0]), torch.tensor([0.7, 0.7, 0.7])
+    table = _measure(images, torch.stack((knowing, equal)), rotate)
+    assert table["shuffled"].notna().sum() == 2, "of each augmentation in its own subspace"
+    assert table.loc[("flip", "flip"), "relative"] < 0.01 < 0.2 < table.loc[("flip", "flip"), "shuffled"]
+    plain = _spaces_by_hand(images, rotate)
+    flipped = _spaces_by_hand(images.flip(3), rotate)
+    by_hand = []
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(SHUFFLES):
+        dealt = knowing[torch.randperm(3, generator=generator)].numpy()
+        a, b = (rows * dealt / np.linalg.norm(rows * dealt, axis=1, keepdims=True) for rows in (plain, flipped))
+        between = np.mean([np.linalg.norm(x - y) for x, y in itertools.combinations(a, 2)])
+        by_hand.append(np.linalg.norm(a - b, axis=1).mean() / between)
+    assert table.loc[("flip", "flip"), "shuffled"] == pytest.approx(np.mean(by_hand), rel=1e-4)
+    grey = table.loc[("grayscale", "grayscale")]
+    assert grey["shuffled"] == pytest.approx(grey["relative"], abs=1e-4), "equal weights are the same everywhere"
+
+
+def _spaces_by_hand(images: torch.Tensor, rotate: nn.Linear) -> np.ndarray:
+    return rotate(_Halves()(images.float() / 255)).detach().double().numpy()
 
 
 def test_augmentation_is_applied_to_every_image_whatever_its_probability(images: torch.Tensor) -> None:

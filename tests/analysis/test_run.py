@@ -27,11 +27,12 @@ from mast.records import AnalysisRecord
 
 HEADERS = {
     "masks": "augmentation,dimension,weight",
-    "overlap": "first,second,cosine,soft_iou",
-    "subspaces": "augmentation,size,common,partly,unique,closed_alone",
+    "overlap": "first,second,cosine,soft_iou,cosine_chance,soft_iou_chance",
+    "subspaces": "augmentation,size,common,partly,unique,closed_alone,"
+    "common_chance,partly_chance,unique_chance,closed_alone_chance",
     "uncertainty": "augmentation,strength,uncertainty,spread,count",
     "difficulty": "against,name,correlation,low,high,count",
-    "invariance": "augmentation,space,moved,between,relative,count",
+    "invariance": "augmentation,space,moved,between,relative,shuffled,count",
     "retrieval": "representation,images,top1",
 }
 ENCODER = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 4, 8, 8))

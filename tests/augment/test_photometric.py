@@ -11,7 +11,6 @@ from torch import Tensor
 
 from mast.augment.operations import AUGMENTATIONS
 from mast.augment.operations.autocontrast import Autocontrast
-from mast.augment.operations.blur import Blur
 from mast.augment.operations.equalize import Equalize
 from mast.augment.operations.grayscale import Grayscale
 from mast.augment.operations.jitter import Jitter, adjust_brightness, adjust_hue
@@ -111,27 +110,7 @@ def test_equalize_of_large_images_matches_torchvision() -> None:
     assert not torch.equal(result, images.float() / 255)
 
 
-@settings(max_examples=25, deadline=None)
-@given(size=st.tuples(st.integers(13, 24), st.integers(13, 24)), count=st.integers(1, 4), seed=st.integers(0, 2**31))
-def test_blur_matches_torchvision(size: tuple[int, int], count: int, seed: int) -> None:
-    images, generator = draw(count, size, seed)
-    images = images.float() / 255
-    sigmas = uniform(0.05, 3, count, generator)
-    expected = [
-        oracle.gaussian_blur(image, 2 * int(4 * float(sigma) + 0.5) + 1, float(sigma))
-        for image, sigma in zip(images, sigmas, strict=True)
-    ]
-    assert_same(Blur.change(images, sigmas), expected, tolerance=5e-6)
-
-
-def test_blur_wider_than_the_image_keeps_its_brightness() -> None:
-    images = torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    result = Blur.change(images, torch.full((2,), 50.0))
-    assert result.amax() - result.amin() < images.amax() - images.amin()
-    torch.testing.assert_close(Blur.change(torch.full((1, 3, 4, 4), 0.7), torch.tensor([50.0])).mean().item(), 0.7)
-
-
-IDENTITY = {adjust_brightness: 1.0, Sharpness.change: 1.0, Blur.change: 0.0}
+IDENTITY = {adjust_brightness: 1.0, Sharpness.change: 1.0}
 
 
 @pytest.mark.parametrize("function", IDENTITY, ids=lambda function: function.__qualname__)

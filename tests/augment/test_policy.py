@@ -63,7 +63,7 @@ def _still() -> dict[str, float]:
 def test_each_augmentation_is_applied_with_its_views_probability() -> None:
     settings = {name: {"probability": (0.7, 0.25)} for name in FIFTEEN}
     settings["posterize"]["bits"] = (1, 7)
-    drawn = policy(**settings)
+    drawn = policy(size=224, **settings)
     count = 4000
     for view, probability in enumerate((0.7, 0.25)):
         for name, rows in drawn.sample(count, view, generator(1)).items():
@@ -78,7 +78,7 @@ def test_values_cover_their_ranges() -> None:
     ranges = {
         "rotate": [(-30, 30)],
         "shear_x": [(-0.3, 0.3)],
-        "translate_y": [(-0.3, 0.3)],
+        "translate_y": [(-150 / 331, 150 / 331)],
         "jitter": [(0.6, 1.4), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1)],
         "sharpness": [(0.1, 1.9)],
         "blur": [(0.05, 1.0)],  # half of the size that the sigmas are stated for
@@ -149,7 +149,7 @@ def test_an_image_is_augmented_alone_as_it_is_in_the_batch(seed: int, size: int,
 
 @pytest.mark.parametrize(
     "names",
-    [("crop", "flip"), ("flip", "jitter", "grayscale", "posterize", "solarize", "equalize", "sharpness", "blur")],
+    [("crop", "flip"), ("flip", "jitter", "grayscale", "blur", "posterize", "solarize", "equalize", "sharpness")],
 )
 def test_augmentations_are_applied_one_after_the_other(names: tuple[str, ...]) -> None:
     size = 64  # large enough for equalize and blur to act
@@ -209,12 +209,11 @@ def test_at_strength_applies_one_augmentation_at_that_strength(name: str) -> Non
             expected = level
         torch.testing.assert_close(strength, torch.full((50,), expected), rtol=0, atol=1e-5)
         changed = not torch.equal(drawn.apply(images(50), params), images(50).float() / 255)
-        # At 16 pixels the blur's widest sigma is 1/7 pixel: its kernel has one tap up to sigma 1/8.
-        assert changed == (strength.max() > 0 and not (name == "blur" and level == 0.4))
+        assert changed == (strength.max() > 0)
 
 
 def test_strength_grows_with_the_distance_from_the_identity() -> None:
-    drawn = policy(**{name: {"probability": 1.0} for name in FIFTEEN})
+    drawn = policy(size=224, **{name: {"probability": 1.0} for name in FIFTEEN})
     params = drawn.sample(500, 0, generator())
     for name in FIFTEEN:
         strength = drawn.strength(name, params)

@@ -1,5 +1,6 @@
 """The `mast` program: what it prints and with which status it ends."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from support import ROOT
 
 import mast
-from mast.cli import main
+from mast.cli import configuration, main
 
 CONFIG = ROOT / "config"
 SMOKE = str(CONFIG / "smoke.yaml")
@@ -88,3 +89,38 @@ def test_light_commands_do_not_import_torch() -> None:
     program = "import sys; from mast.cli import main; main(['schema']); print({'torch', 'pandas'} & set(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.endswith("\nset()\n")
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch calls that of a GPU."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_memory_that_runs_out_is_one_line(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(configuration, "load_experiment", fail)
+    assert main(["validate", "config.yaml"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("mast: error: out of memory; give the job more")
+
+
+def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> None:
+        raise RuntimeError("a mistake in the code")
+
+    monkeypatch.setattr(configuration, "load_experiment", fail)
+    with pytest.raises(RuntimeError, match="a mistake"):
+        main(["validate", "config.yaml"])

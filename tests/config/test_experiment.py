@@ -105,4 +105,4 @@ def test_spec_survives_the_command_line(name: str) -> None:
     experiment = load_experiment(CONFIG / name)
     for run in experiment.runs:
         spec = experiment.pretrain_spec(run)
-        assert parse_spec(PretrainSpec, spec.model_dump_json()) == spec
+        assert parse_spec(PretrainSpec, spec.model_dump_json()).resolved() == spec

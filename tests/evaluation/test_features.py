@@ -8,7 +8,7 @@ import torch
 
 from mast.data.prepared.writer import Writer
 from mast.errors import MastError
-from mast.evaluation.features import extract_features
+from mast.evaluation.features import exact_float32, extract_features
 from mast.evaluation.features_file import read_features
 from mast.files import sha256_file
 from mast.models.encoder import build_encoder
@@ -101,3 +101,13 @@ def test_an_encoder_that_diverged_is_named(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"nan\.safetensors: non-finite features for 20 of 20 train images of 'toy'"):
         extract_features(file, prepare(tmp_path / "toy"), tmp_path / "f.npz")
     assert not (tmp_path / "f.npz").exists()
+
+
+def test_a_gpu_computes_features_in_float32_and_not_in_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before = torch.backends.cudnn.allow_tf32
+    assert before
+    with exact_float32():
+        assert not torch.backends.cudnn.allow_tf32
+        assert torch.backends.cudnn.enabled
+    assert torch.backends.cudnn.allow_tf32 == before

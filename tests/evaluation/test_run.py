@@ -58,6 +58,13 @@ def test_an_undefined_metric_is_null(features: Path, monkeypatch: pytest.MonkeyP
     assert written["metrics"] == {"box": {"AP": 0.0, "APl": None}}
 
 
+def test_chance_is_written_of_what_was_measured(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = {"t": {"top1": 25.0, "top5": 100.0}, "other": {"AP": 3.0}}
+    written = evaluate(features, monkeypatch, {"t": {"top1": 50.0}}, {}, None, None, chance)
+    assert written["chance"] == {"t": {"top1": 25.0}}
+    assert "chance" not in evaluate(features, monkeypatch, {"t": {"top1": 50.0}}, {})
+
+
 def test_the_file_says_what_was_measured_how_and_on_what(features: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written = evaluate(features, monkeypatch, {"t": {"top1": 25.0}}, {"train": 4, "test": 4}, {"shots": 3})
     assert (written["protocol"], written["kind"], written["version"]) == ("mine", "fixed", 7)

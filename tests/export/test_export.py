@@ -239,3 +239,53 @@ def test_bad_input_is_one_line(
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (tmp_path / output).exists()
+
+
+def embedded(pictures: Path, folder: Path, *options: str) -> np.lib.npyio.NpzFile:
+    arguments = ["embed", "--encoder", str(write_encoder(folder, SPECS["narrow"])), "--size", "32", "--gpus", "0"]
+    assert main([*arguments, "--images", str(pictures), "--output", str(folder / "f.npz"), *options]) == 0
+    return np.load(folder / "f.npz")
+
+
+def test_images_are_found_as_in_prepared_folders(
+    pictures: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Linked folders, too; what systems leave is passed over."""
+    before = embedded(pictures, tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (SIDE, SIDE)).save(tmp_path / "elsewhere/d.ppm")
+    (pictures / "linked").symlink_to(tmp_path / "elsewhere")
+    (pictures / "sub/up").symlink_to(pictures)
+    (pictures / "a link").symlink_to(pictures / "sub")
+    for junk in (".DS_Store", "sub/._a.png"):
+        (pictures / junk).touch()
+    found = embedded(pictures, tmp_path)
+    assert found["files"].tolist() == ["b.png", "linked/d.ppm", "sub/a.png", "sub/deep/c.png"]
+    np.testing.assert_allclose(found["features"][[0, 2, 3]], before["features"], atol=1e-5)
+    assert "not of the layout): 3 (a link/, notes.txt, sub/up/)" in caplog.text
+
+
+def test_unreadable_images_stop_or_are_skipped(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    (pictures / "sub/a.png").write_bytes(b"")
+    arguments = ["embed", "--encoder", str(write_encoder(tmp_path, SPECS["narrow"])), "--size", "32", "--gpus", "0"]
+    output = ["--images", str(pictures), "--output", str(tmp_path / "f.npz")]
+    assert main([*arguments, *output]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "sub/a.png: cannot be read as an image (empty)" in error and "or set --unreadable skip" in error
+    assert embedded(pictures, tmp_path, "--unreadable", "skip")["files"].tolist() == ["b.png", "sub/deep/c.png"]
+    assert "images skipped, which cannot be read: 1 (sub/a.png)" in caplog.text
+
+
+def test_the_range_of_deep_images(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = np.random.default_rng(0).integers(0, 4096, (SIDE, SIDE), dtype=np.uint16)
+    Image.fromarray(values).save(pictures / "deep.png")
+    Image.fromarray(np.rint(values / 4095 * 255).astype(np.uint8)).save(pictures / "same.png")
+    found = embedded(pictures, tmp_path, "--range", "0,4095")
+    files = found["files"].tolist()
+    deep, same = (found["features"][files.index(name)] for name in ("deep.png", "same.png"))
+    np.testing.assert_allclose(deep, same, atol=1e-5)
+    arguments = ["--images", str(pictures), "--output", str(tmp_path / "g.npz"), "--gpus", "0"]
+    assert main(["embed", "--encoder", str(tmp_path / "encoder.safetensors"), *arguments, "--range", "ful"]) == 2
+    assert "mast: error: --range: Input should be 'full' or 'minmax' (got 'ful')\n" in capsys.readouterr().err

@@ -1,8 +1,10 @@
 """A method is one new file beside a copy of the package, and a run of it in a configuration."""
 
+import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from support.extending import copied_checkout, example
@@ -32,49 +34,51 @@ protocols:
   knn: {kind: knn, k: 5}
 studies:
   knn:
-    {title: kNN, protocol: knn, tasks: [shapes], runs: [vicreg, barlow-twins], settings: [barlow_twins.redundancy]}
+    {title: kNN, protocol: knn, tasks: [shapes], runs: [vicreg, align-uniform], settings: [align_uniform.weight]}
 """
 
 
 def test_a_new_method_is_trained_and_stands_in_the_table(tmp_path: Path) -> None:
     project = copied_checkout(tmp_path / "copy")
-    (project.directory / "mast/methods/barlow_twins.py").write_text(example(SECTION, "python"), encoding="utf-8")
+    (project.directory / "mast/methods/align_uniform.py").write_text(example(SECTION, "python"), encoding="utf-8")
     (project.directory / "mine.yaml").write_text(CONFIG + example(SECTION, "yaml"), encoding="utf-8")
     run = project.snakemake("results/tables/knn.md", "--configfile", "mine.yaml")
     assert run.returncode == 0, run.stdout[-3000:]
     results = Results(project.directory / "results")
-    lines = [json.loads(line) for line in results.run("shapes", "barlow-twins", 0).log.read_text().splitlines()]
+    lines = [json.loads(line) for line in results.run("shapes", "align-uniform", 0).log.read_text().splitlines()]
     for line in lines:
-        assert line["loss"] == pytest.approx(line["invariance"] + 0.01 * line["redundancy"], rel=1e-4)
+        assert line["loss"] == pytest.approx(line["alignment"] + 0.5 * line["uniformity"], rel=1e-4)
     table = (project.directory / "results/tables/knn.md").read_text(encoding="utf-8")
-    assert "| Barlow Twins | 0.01 |" in table
-    specs = [json.loads(results.run("shapes", run, 0).record.read_text())["spec"] for run in ("vicreg", "barlow-twins")]
-    assert "barlow_twins" not in specs[0] and specs[1]["barlow_twins"] == {"redundancy": 0.01}
+    assert "| Alignment and uniformity | 0.5 |" in table
+    specs = [
+        json.loads(results.run("shapes", run, 0).record.read_text())["spec"] for run in ("vicreg", "align-uniform")
+    ]
+    assert "align_uniform" not in specs[0] and specs[1]["align_uniform"] == {"weight": 0.5, "t": 2.0}
     assert "objective" not in specs[1], "a section that the method does not read"
 
 
-def test_the_pages_loss_is_barlow_twins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Against the formula written out in float64, sample by sample."""
-    (tmp_path / "barlow_example.py").write_text(example(SECTION, "python"), encoding="utf-8")
+def test_the_pages_loss_is_alignment_and_uniformity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Against the formula written out in float64, pair by pair."""
+    (tmp_path / "align_uniform_example.py").write_text(example(SECTION, "python"), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    import barlow_example
+    import align_uniform_example
 
     values = {"dataset": "x", "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 8, 8, 8]}}
     spec = parse(PretrainSpec, values | {"projector": {"hidden": 8, "output": 6}}, "test")
-    object.__setattr__(spec, "__dict__", spec.__dict__ | {"barlow_twins": barlow_example.BarlowTwinsSpec()})
+    own = align_uniform_example.AlignUniformSpec(weight=0.7, t=3)
+    object.__setattr__(spec, "__dict__", spec.__dict__ | {"align_uniform": own})
     torch.manual_seed(0)
-    learner = Learner(barlow_example.BarlowTwins(spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
+    learner = Learner(align_uniform_example.AlignUniform(spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
     images = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
     outcome = learner(images, None, torch.Generator().manual_seed(1))
     pair = draw_pair(learner.policy, COMPOSED, 12, torch.Generator().manual_seed(1))
-    a, b = (learner.embed(images.float() / 255, view)[1].double() for view in (pair.a, pair.b))
-    expected = 0.0
-    for i in range(6):
-        for j in range(6):
-            x, y = a[:, i] - a[:, i].mean(), b[:, j] - b[:, j].mean()
-            correlation = (x * y).sum() / (x.square().sum() * y.square().sum()).sqrt()
-            expected += (1 - correlation) ** 2 if i == j else 0.005 * correlation**2
-    assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    views = [learner.embed(images.float() / 255, view)[1].double().detach().numpy() for view in (pair.a, pair.b)]
+    a, b = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in views)
+    expected = np.mean([((x - y) ** 2).sum() for x, y in zip(a, b, strict=True)])
+    for z in (a, b):
+        kernels = [np.exp(-3 * ((x - y) ** 2).sum()) for x, y in itertools.combinations(z, 2)]
+        expected += 0.7 * np.log(np.mean(kernels)) / 2
+    assert outcome.loss.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_file_without_a_method_is_named(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from support.victims import EXIT_STOPPED, KINDS, SIGNALS, STEPS, prepare_all, train
+import torch
+from support.victims import EXIT_STOPPED, KINDS, OTHER, SIGNALS, STEPS, prepare_all, train
 
 pytestmark = pytest.mark.xdist_group("faults in trainings")
 
@@ -88,3 +89,18 @@ def test_stopped_by_a_signal(
         assert list(tmp_path.rglob("step*.pt"))
         assert train(kind, inputs, tmp_path) == 0
         assert outcome(tmp_path) == undisturbed(kind)
+
+
+@pytest.mark.parametrize("kind", OTHER)
+def test_a_stopped_training_of_other_settings_takes_no_place(
+    kind: str, inputs: Path, tmp_path: Path, fault: Fault
+) -> None:
+    """It was stopped later; the new one is stopped early, and then again at once: so it has gone on from there."""
+    late, minutes = min(STEPS[kind] - 1, 6), 1e9
+    own = {"checkpoint_minutes": minutes} if kind == "pretrain" else {}
+    with fault(f"stopped at an earlier step than before its settings changed: {kind}"):
+        assert train(kind, inputs, tmp_path, (signal.SIGTERM, late), minutes, own | OTHER[kind]) == EXIT_STOPPED
+        for again in (1, 0):
+            assert train(kind, inputs, tmp_path, (signal.SIGTERM, again), minutes, own) == EXIT_STOPPED
+        steps = [torch.load(file, weights_only=True)["step"] for file in tmp_path.rglob("step*.pt")]
+        assert sorted(steps) == [1, late]

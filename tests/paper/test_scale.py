@@ -64,7 +64,7 @@ def test_vicreg_has_its_published_settings() -> None:
     assert (run.optimizer.momentum, run.optimizer.final_lr) == (0.9, 0.001)
     assert (run.projector.hidden, run.projector.output, run.projector.layers) == (8192, 8192, 3)
     assert tuple(run.objective.model_dump().values()) == (25, 25, 1)
-    assert run.policy.names == ("crop", "flip", "jitter", "grayscale", "solarize", "blur")
+    assert run.policy.names == ("crop", "flip", "jitter", "grayscale", "blur", "solarize")
     assert run.policy.blur.probability == (1.0, 0.1) and run.policy.solarize.probability == (0.0, 0.2)
     jitter = run.policy.jitter
     assert (jitter.probability, jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (

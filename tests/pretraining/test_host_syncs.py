@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+import mast
 from mast.checkpoint import Checkpoints
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
@@ -22,6 +24,8 @@ from mast.settings import parse
 from mast.training import train
 
 READS = {torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default, torch.ops.aten.equal.default}
+LISTS = {torch.tensor, torch.as_tensor, torch.Tensor.new_tensor}
+COPIES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
 SIZE, BATCH = 16, 8
 
 
@@ -49,7 +53,7 @@ def no_autocast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Learner, "autocast", lambda self: nullcontext())
 
 
-@pytest.mark.parametrize("method", ["vicreg", "mast", "supervised"])
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"untrained"}))
 def test_a_step_reads_nothing_from_the_device(method: str) -> None:
     """A meta tensor has no values: whatever reads one, or decides by one, raises."""
     learner = build(method).to("meta").train()
@@ -70,6 +74,64 @@ def test_no_form_of_masks_and_uncertainty_reads_from_the_device(kind: str, form:
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
     learner(images, None, torch.Generator().manual_seed(0)).loss.backward()
     assert learner.masks.logits.grad is not None
+
+
+class Copies(TorchDispatchMode):
+    """Counts copies from the CPU to another device, and those of them for which the host waits."""
+
+    all, waits = 0, 0
+
+    def __torch_dispatch__(
+        self, operation: Callable[..., Any], types: Sequence[type], arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
+        result = operation(*arguments, **(keywords or {}))
+        if operation in COPIES:
+            source = arguments[operation is torch.ops.aten.copy_.default]
+            leaves_the_cpu = source.device.type == "cpu" and result.device.type != "cpu"
+            blocks = not ((keywords or {}).get("non_blocking") or (*arguments, False, False)[2])
+            self.all += leaves_the_cpu
+            self.waits += leaves_the_cpu and blocks
+        return result
+
+
+class Lists(TorchFunctionMode):
+    """Counts lists of numbers that become tensors of another device than the CPU: for these the host waits too."""
+
+    waits = 0
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Sequence[type], arguments: tuple = (), keywords: dict | None = None
+    ) -> Any:
+        result = function(*arguments, **(keywords or {}))
+        self.waits += function in LISTS and result.device.type != "cpu"
+        return result
+
+
+def test_lists_that_would_be_waited_for_are_seen() -> None:
+    with Lists() as counted:
+        torch.empty(1, device="meta").new_tensor([1.0])
+        torch.tensor([1.0], device="meta")
+        torch.tensor([1.0])
+    assert counted.waits == 2
+
+
+@pytest.mark.parametrize(("method", "copies"), [("vicreg", 4), ("mast", 5), ("supervised", 2)])
+def test_what_a_step_draws_is_copied_at_once_and_not_waited_for(method: str, copies: int) -> None:
+    """Of each view two copies, positions and values; of MAST's pairs one more."""
+    learner = build(method).to("meta").train()
+    images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
+    labels = torch.empty(BATCH, 2, dtype=torch.int64, device="meta")
+    with Copies() as counted, Lists() as lists:
+        learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
+    assert (counted.all, counted.waits, lists.waits) == (copies, 0, 0)
+
+
+def test_pairs_for_a_loop_of_ones_own_are_not_waited_for() -> None:
+    """Two copies of each view, and two more: of the normalisation, and of what differs."""
+    images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
+    with Copies() as counted, Lists() as lists:
+        mast.PairedAugmentation(SIZE, augmentations="mast15")(images)
+    assert (counted.all, counted.waits, lists.waits) == (6, 0, 0)
 
 
 class Counter(TorchDispatchMode):

@@ -4,13 +4,16 @@ import json
 import subprocess
 from pathlib import Path
 
+import numpy
 import pytest
+import torch
 
 import mast
 from mast.cli import main
 from mast.commit import code_version
 from mast.config.pretrain import PretrainSpec
 from mast.files import sha256_json
+from mast.pretraining import provenance
 from mast.settings import parse
 
 pytestmark = pytest.mark.xdist_group("verify")
@@ -24,21 +27,63 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_the_version_of_the_code_is_the_commit_and_whether_files_differ(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    package = tmp_path / "source/mast/__init__.py"
-    package.parent.mkdir(parents=True)
-    package.write_text("")
-    monkeypatch.setattr(mast, "__file__", str(package))
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a package at `source/mast`, which is taken for this one."""
+    file = tmp_path / "source/mast/__init__.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("")
+    monkeypatch.setattr(mast, "__file__", str(file))
+    return file
+
+
+def committed(repository: Path, *files: str) -> str:
+    """Make a repository with one commit of some files; the commit."""
+    git(repository, "init", "--quiet", str(repository))
+    git(repository, "add", "--force", *files)
+    git(repository, "commit", "--quiet", "--message", "one")
+    return git(repository, "rev-parse", "HEAD")
+
+
+def test_the_version_of_the_code_is_the_commit_and_whether_files_differ(package: Path) -> None:
     assert code_version() == f"mast {mast.__version__}"
-    git(package.parent, "init", "--quiet", str(tmp_path / "source"))
-    git(package.parent, "add", ".")
-    git(package.parent, "commit", "--quiet", "--message", "one")
-    commit = git(package.parent, "rev-parse", "HEAD")
+    commit = committed(package.parents[1], "mast")
     assert code_version() == commit
     package.write_text("changed = True\n")
     assert code_version() == f"{commit}-dirty"
+
+
+def test_packages_that_are_not_installed_have_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "PACKAGES", ("numpy", "no-such-package"))
+    found = provenance.provenance(torch.device("cpu"), 1)
+    assert found["packages"] == {"numpy": numpy.__version__}
+
+
+@pytest.mark.parametrize("ignored", ["", "source/\n"], ids=["untracked", "ignored"])
+def test_the_commit_of_a_repository_around_the_installation_is_not_that_of_the_code(
+    package: Path, tmp_path: Path, ignored: str
+) -> None:
+    """Such as a virtual environment inside the user's own project."""
+    (tmp_path / ".gitignore").write_text(ignored)
+    (tmp_path / "thesis.tex").write_text("")
+    committed(tmp_path, ".gitignore", "thesis.tex")
+    assert code_version() == f"mast {mast.__version__}"
+
+
+def test_another_repository_in_the_environment_is_not_taken_for_that_of_the_code(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git sets GIT_DIR for its hooks."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "__init__.py").write_text("")
+    committed(other, "__init__.py")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    assert code_version() == f"mast {mast.__version__}"
+
+
+def test_the_commit_of_a_repository_that_holds_a_copy_of_the_code_is_its_version(package: Path, tmp_path: Path) -> None:
+    assert committed(tmp_path, "source") == code_version()
 
 
 @pytest.mark.slow

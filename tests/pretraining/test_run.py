@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from functools import partialmethod
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ TINY = {
     "log_every": 2,
 }
 METHODS = ["untrained", "supervised", "vicreg", "mast"]
+PEERS = ["augself", "looc", "cassle", "simclr", "barlow-twins"]
 FILES = {"encoder.safetensors", "heads.safetensors", "metrics.jsonl", "run.json"}
 
 
@@ -67,7 +69,7 @@ def test_one_seed_gives_one_encoder_byte_for_byte(data: Path, tmp_path: Path, me
 def test_methods_start_from_the_same_encoder(data: Path, tmp_path: Path) -> None:
     untrained = load_file(run(data, tmp_path / "untrained", method="untrained") / "encoder.safetensors")
     frozen = {"name": "sgd", "lr": 1e-30, "warmup_epochs": 0, "weight_decay": 0}
-    for method in ("supervised", "vicreg", "mast"):
+    for method in ("supervised", "vicreg", "mast", *PEERS):
         started = load_file(run(data, tmp_path / method, method=method, optimizer=frozen) / "encoder.safetensors")
         for name in (name for name in untrained if name.endswith("weight")):
             torch.testing.assert_close(started[name], untrained[name])
@@ -88,8 +90,9 @@ def test_curve_holds_every_term_and_the_collapse_indicators(data: Path, tmp_path
     )
 
 
-@pytest.mark.parametrize("method", ["supervised", "vicreg", "mast"])
-@pytest.mark.parametrize("stop_after", [1, 4, 8])
+@pytest.mark.parametrize(
+    ("method", "stop_after"), [*product(["supervised", "vicreg", "mast"], [1, 4, 8]), *product(PEERS, [4])]
+)
 def test_a_run_stopped_by_a_signal_goes_on_to_the_same_bytes(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, stop_after: int
 ) -> None:

@@ -78,6 +78,7 @@ def test_separable_classes_are_learned_and_shuffled_labels_are_chance(tmp_path: 
     assert abs(chance["top1"] - 20) < 3 * chance["top1_ci95"]
     assert 0 < chance["top1_ci95"] < 2
     assert result["details"] == {"ways": {"t0": 5, "t1": 5, "t2": 3}}
+    assert result["chance"] == {"t0": {"top1": 20.0}, "t1": {"top1": 20.0}, "t2": {"top1": pytest.approx(100 / 3)}}
     assert result["counts"]["episodes"] == 200
 
 

@@ -51,8 +51,10 @@ def test_random_labels_are_chance(tmp_path: Path) -> None:
     features = Features(*values, *labels, np.arange(0, 500, 5), {"shape": list("abcd")}, ORIGIN)
     write_features(tmp_path / "f.npz", features)
     evaluate_features("knn", KnnProtocol(kind="knn"), tmp_path / "f.npz", tmp_path / "m.json")
-    top1 = json.loads((tmp_path / "m.json").read_text())["metrics"]["shape"]["top1"]
-    assert abs(top1 - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 500)
+    result = json.loads((tmp_path / "m.json").read_text())
+    assert abs(result["metrics"]["shape"]["top1"] - 25) < 4 * 100 * np.sqrt(0.25 * 0.75 / 500)
+    largest = 100 * np.bincount(labels[1, :, 0]).max() / 500
+    assert result["chance"]["shape"] == {"top1": pytest.approx(largest), "mean_per_class": 25}
 
 
 def test_chunks_do_not_change_the_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:

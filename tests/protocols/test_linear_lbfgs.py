@@ -13,7 +13,14 @@ from support.origins import ORIGIN
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, Split, read_features, select, write_features
 from mast.evaluation.run import evaluate_features
-from mast.protocols.linear_lbfgs import LinearProbe, LinearProtocol, PrincipalFeatures, fit_path, with_ones
+from mast.protocols.linear_lbfgs import (
+    LinearProbe,
+    LinearProtocol,
+    PrincipalFeatures,
+    first_best,
+    fit_path,
+    with_ones,
+)
 from mast.settings import parse
 
 ORIGIN_OF_DIGITS = ORIGIN.model_copy(update={"run": "vicreg", "seed": 3, "task": "digits"})
@@ -71,28 +78,74 @@ def test_separable_classes_are_learned_and_random_labels_are_not(separable: Path
     assert (result["task"], result["run"], result["seed"], result["kind"]) == ("digits", "vicreg", 3, "linear-lbfgs")
 
 
-def test_strength_is_chosen_on_validation_images_only() -> None:
-    """Scikit-learn in the same protocol gives the same score, though another strength would suit the test images."""
+def unbalanced(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Clusters that overlap, of which the last two are rare."""
+    generator = np.random.default_rng(seed)
+    labels = generator.choice(4, count, p=[0.5, 0.3, 0.1, 0.1])
+    return (1.5 * np.eye(12)[labels] + generator.normal(size=(count, 12))).astype(np.float32), labels
+
+
+def metric_of(metric: str, predicted: np.ndarray, labels: np.ndarray) -> float:
+    correct = predicted == labels
+    if metric == "top1":
+        return 100 * correct.mean()
+    return 100 * np.mean([correct[labels == label].mean() for label in np.unique(labels)])
+
+
+@pytest.mark.parametrize("metric", ["top1", "mean_per_class"])
+@pytest.mark.parametrize("seed", range(4))
+def test_choice_of_strength_is_augselfs(metric: str, seed: int) -> None:
+    """Scikit-learn in AugSelf's loop: the first strength with the best value of the reported metric, then one refit."""
+    (values, labels), (test, test_labels) = unbalanced(300, seed), unbalanced(300, seed + 100)
+    validation = np.arange(300) % 4 == 0
+    split = Split(values, labels[:, None], validation, test, test_labels[:, None])
+    found, chosen = LinearProbe(split, SPEC).metrics(0, 4)
+
+    def fitted(strength: float, rows: np.ndarray) -> LogisticRegression:
+        model = LogisticRegression(C=1 / (2 * strength), fit_intercept=False, tol=1e-9, max_iter=10_000)
+        return model.fit(with_ones(values[rows]), labels[rows])
+
+    best, best_strength = 0.0, 0.0
+    for strength in np.geomspace(*SPEC.strength_range, SPEC.strengths):
+        predicted = fitted(strength, ~validation).predict(with_ones(values[validation]))
+        value = metric_of(metric, predicted, labels[validation])
+        if best < value:
+            best, best_strength = value, strength
+    assert chosen[metric] == pytest.approx(best_strength)
+    predicted = fitted(best_strength, np.ones(300, bool)).predict(with_ones(test))
+    assert found[metric] == pytest.approx(metric_of(metric, predicted, test_labels), abs=1e-6)
+
+
+def test_the_two_metrics_choose_for_themselves() -> None:
+    differ = 0
+    for seed in range(4):
+        (values, labels), (test, test_labels) = unbalanced(300, seed), unbalanced(300, seed + 100)
+        split = Split(values, labels[:, None], np.arange(300) % 4 == 0, test, test_labels[:, None])
+        _, chosen = LinearProbe(split, SPEC).metrics(0, 4)
+        differ += chosen["top1"] != chosen["mean_per_class"]
+    assert differ
+
+
+def test_of_equal_strengths_the_weakest_is_chosen(separable: Path, tmp_path: Path) -> None:
+    """All strengths but the largest separate the clusters."""
+    evaluate_features("linear", SPEC, separable, tmp_path / "metrics.json")
+    strengths = json.loads((tmp_path / "metrics.json").read_text())["details"]["strengths"]
+    assert strengths["t0"] == pytest.approx({"top1": 1e-3, "mean_per_class": 1e-3})
+
+
+def test_accuracies_that_differ_by_rounding_are_equal() -> None:
+    assert first_best([10.0, 100 / 3, 100 / 3 + 1e-13, 5.0]) == 1
+    assert first_best([10.0, 33.3, 33.4]) == 2
+
+
+def test_the_images_to_score_choose_nothing() -> None:
     values, labels = clusters(400, 4, 0.8, seed=0)
-    validation = np.arange(400) % 4 == 0
     test, test_labels = clusters(200, 4, 0.8, seed=1)
-
-    def top1(scored: np.ndarray) -> float:
-        split = Split(values, labels[:, None], validation, test, scored[:, None])
-        return LinearProbe(split, SPEC).metrics(0, 4)["top1"]
-
-    strengths = np.geomspace(*SPEC.strength_range, SPEC.strengths)
-    fitted = [
-        LogisticRegression(C=1 / (2 * w), fit_intercept=False, tol=1e-9, max_iter=10_000)
-        .fit(with_ones(values[~validation]), labels[~validation])
-        .score(with_ones(values[validation]), labels[validation])
-        for w in strengths
+    chosen = [
+        LinearProbe(Split(values, labels[:, None], np.arange(400) % 4 == 0, test, scored[:, None]), SPEC).metrics(0, 4)
+        for scored in (test_labels, np.roll(test_labels, 1))
     ]
-    chosen = max(range(5), key=lambda i: (fitted[i], strengths[i]))
-    refit = LogisticRegression(C=1 / (2 * strengths[chosen]), fit_intercept=False, tol=1e-9, max_iter=10_000)
-    predicted = refit.fit(with_ones(values), labels).predict(with_ones(test))
-    assert top1(test_labels) == pytest.approx(100 * (predicted == test_labels).mean(), abs=0.51)
-    assert top1(predicted) >= 99.5
+    assert chosen[0][1] == chosen[1][1] and chosen[0][0] != chosen[1][0]
 
 
 def test_validation_split_never_touches_the_images_it_scores() -> None:

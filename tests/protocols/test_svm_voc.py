@@ -1,12 +1,14 @@
 """Linear SVMs per class against scikit-learn used directly, and on data whose answer is known."""
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
@@ -16,7 +18,7 @@ from mast.errors import MastError
 from mast.evaluation.features_file import PRESENCE, Features, write_features
 from mast.evaluation.run import evaluate_features
 from mast.protocols.knn import KnnProtocol
-from mast.protocols.svm_voc import SvmProtocol, average_precision
+from mast.protocols.svm_voc import SvmProtocol, average_precision, svm
 
 SPEC = SvmProtocol(kind="svm-voc", costs=(0.01, 10.0), max_iterations=200)
 
@@ -67,7 +69,7 @@ def test_precision_of_each_class_is_that_of_scikit_learn_in_the_same_protocol(tm
         signs = 2 * train[1][:, column] - 1
 
         def model(cost: float) -> LinearSVC:
-            return LinearSVC(C=cost, class_weight={1: 2, -1: 1}, max_iter=100_000, tol=1e-8)
+            return LinearSVC(C=cost, class_weight={1: 2, -1: 1}, dual=True, max_iter=100_000, tol=1e-8)
 
         means = []
         for cost in SPEC.costs:
@@ -82,12 +84,43 @@ def test_precision_of_each_class_is_that_of_scikit_learn_in_the_same_protocol(tm
     assert metrics["classes"]["mAP"] == pytest.approx(np.mean([metrics[name]["AP"] for name in ("cat", "dog", "cow")]))
 
 
+def test_settings_of_the_svm_are_vissls() -> None:
+    """facebookresearch/vissl, svm_trainer.py with vissl/config/defaults.yaml and the configuration of VOC07."""
+    spec = SvmProtocol(kind="svm-voc")
+    assert spec.costs == (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000) and spec.folds == 3
+    given = svm(10.0, spec).get_params()
+    stated = {"penalty": "l2", "loss": "squared_hinge", "dual": True, "tol": 0.0001, "max_iter": 2000}
+    stated |= {"C": 10.0, "intercept_scaling": 1.0, "class_weight": {True: 2.0, False: 1}}
+    assert {key: given[key] for key in stated} == stated
+
+
+def test_the_dual_is_solved_where_images_outnumber_dimensions() -> None:
+    """With C = 1000 coordinate descent is cut off, so that primal and dual differ: the score is that of the dual."""
+    values, labels = multilabel(300, 2.0)
+    tested, shown = multilabel(300, 2.0, seed=1)
+    unit = [x / (np.linalg.norm(x, axis=1)[:, None] + 1e-5) for x in (values.astype(float), tested.astype(float))]
+    spec = SvmProtocol(kind="svm-voc", max_iterations=20)
+    own = svm(1000, spec)
+    scores = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for dual in (True, False):
+            model = LinearSVC(C=1000, class_weight={1: 2, -1: 1}, dual=dual, max_iter=20, tol=1e-4, random_state=0)
+            scores[dual] = model.fit(unit[0], 2 * labels[:, 0] - 1).decision_function(unit[1])
+        np.testing.assert_array_equal(own.fit(unit[0], labels[:, 0] > 0).decision_function(unit[1]), scores[True])
+    areas = {dual: average_precision(shown[:, 0] > 0, found) for dual, found in scores.items()}
+    assert abs(areas[True] - areas[False]) > 0.01, areas
+
+
 def test_separable_classes_score_100_and_shuffled_labels_their_frequency(tmp_path: Path) -> None:
     train, test = multilabel(200, 0.01), multilabel(300, 0.01, seed=1)
     assert evaluated(write(tmp_path / "right.npz", train, test))["classes"]["mAP"] > 99.999
     shuffled = np.random.default_rng(0).permutation(test[1])
     chance = evaluated(write(tmp_path / "wrong.npz", train, (test[0], shuffled)))["classes"]["mAP"]
     assert abs(chance - 100 * shuffled.mean()) < 8
+    stated = json.loads((tmp_path / "wrong.json").read_text())["chance"]
+    assert stated["classes"]["mAP"] == pytest.approx(100 * shuffled.mean())
+    assert stated["cat"]["AP"] == pytest.approx(100 * shuffled[:, 0].mean())
 
 
 def test_ignored_images_are_left_out_of_the_score(tmp_path: Path) -> None:

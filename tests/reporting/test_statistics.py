@@ -1,11 +1,12 @@
-"""Means and intervals over seeds are SciPy's; missing values are not counted."""
+"""Means and intervals over seeds are SciPy's; missing values are not counted; chance is taken off as kappa does."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score
 
-from mast.reporting.statistics import estimate, mean_per_seed
+from mast.reporting.statistics import above_chance, estimate, mean_per_seed
 
 
 def test_two_seeds_by_hand() -> None:
@@ -50,3 +51,26 @@ def test_mean_over_tasks_is_taken_within_each_seed() -> None:
     means = mean_per_seed(frame, columns)
     assert means.to_dict() == {0: 60.0, 1: 60.5}  # seed 2 lacks a task
     assert estimate(means).interval < 5 < estimate(pd.Series([40.0, 60.0])).interval
+
+
+def test_above_chance_is_the_adjusted_balanced_accuracy() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 5, 200)
+    guesses = np.where(generator.random(200) < 0.4, labels, generator.integers(0, 5, 200))
+    plain = 100 * balanced_accuracy_score(labels, guesses)
+    adjusted = 100 * balanced_accuracy_score(labels, guesses, adjusted=True)
+    assert above_chance(pd.Series([plain]), 20.0).tolist() == pytest.approx([adjusted])
+
+
+def test_above_chance_is_cohens_kappa_where_each_class_is_guessed_as_often_as_it_occurs() -> None:
+    labels = np.arange(40) % 4
+    guesses = np.where(np.arange(40) < 20, labels, (labels + 1) % 4)
+    plain = 100 * (labels == guesses).mean()
+    kappa = 100 * cohen_kappa_score(labels, guesses)
+    assert above_chance(pd.Series([plain]), pd.Series([25.0])).tolist() == pytest.approx([kappa])
+
+
+def test_where_chance_is_not_known_or_leaves_no_room_there_is_no_score() -> None:
+    found = above_chance(pd.Series([50.0, 50.0, 100.0, 12.5]), pd.Series([np.nan, 25.0, 100.0, 12.5]))
+    assert found.isna().tolist() == [True, False, True, False]
+    assert found[[1, 3]].tolist() == pytest.approx([100 / 3, 0])

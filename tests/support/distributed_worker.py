@@ -35,6 +35,11 @@ CASES = {
     "mast uncertainty": {"method": "mast", "mast": RELATIVE},
     "mast masked": {"method": "mast", "mast": MASKED},
     "mast likelihood": {"method": "mast", "mast": LIKELIHOOD},
+    "augself": {"method": "augself", "augself": {"predict": {"crop": 1, "flip": 1, "jitter": 1}, "hue": "circle"}},
+    "looc": {"method": "looc", "looc": {"spaces": [["flip"], ["jitter", "grayscale"]]}},
+    "cassle": {"method": "cassle"},
+    "simclr": {"method": "simclr"},
+    "barlow-twins": {"method": "barlow-twins"},
 }
 Step = dict[str, torch.Tensor]
 

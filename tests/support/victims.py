@@ -38,6 +38,13 @@ DETECTION = {
     "proposals": 30,
     "rois": 16,
 }
+OTHER = {
+    "pretrain": {"optimizer": {"name": "adamw", "lr": 0.001, "warmup_epochs": 0.5}},
+    "semi": {"lr_head": 0.05},
+    "linear-sgd": {"lr_head": 0.2},
+    "detection": {"lr": 2e-3},
+}
+"""Settings in which another training of each kind differs."""
 KINDS = ("pretrain", "semi", "linear-sgd", "detection", "detection in place")
 STEPS = {"pretrain": 9, "semi": 3, "linear-sgd": 9, "detection": 9, "detection in place": 9}
 """Of each training on the data of `prepare_all`; of `semi` for each of its six targets."""
@@ -50,12 +57,19 @@ _context = multiprocessing.get_context("forkserver")  # a child has torch in a m
 _context.set_forkserver_preload(["mast.pretraining.run", "mast.evaluation.sgd", "mast.evaluation.detection"])
 
 
-def train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | None = None, minutes: float = 0) -> int:
+def train(
+    kind: str,
+    inputs: Path,
+    output: Path,
+    signal_at: tuple[int, int] | None = None,
+    minutes: float = 0,
+    changed: dict | None = None,
+) -> int:
     """Train in a child, which gets a signal (number, step) before one of its steps; its exit code.
 
-    A checkpoint is saved every `minutes`.
+    A checkpoint is saved every `minutes`. Settings may be `changed`.
     """
-    child = _context.Process(target=_train, args=(kind, inputs, output, signal_at, minutes))
+    child = _context.Process(target=_train, args=(kind, inputs, output, signal_at, minutes, changed or {}))
     child.start()
     child.join(120)
     return child.exitcode
@@ -93,10 +107,12 @@ def _prepare_all(inputs: Path) -> None:
         write_json(inputs / f"{split}.json", coco)
         splits[split] = {"images": str(inputs / "images" / split), "annotations": str(inputs / f"{split}.json")}
     prepare("in_place", CocoData(kind="coco", **splits), inputs / "in_place")
-    _run("pretrain", inputs, inputs / "encoder")
+    _run("pretrain", inputs, inputs / "encoder", {})
 
 
-def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | None, minutes: float) -> None:
+def _train(
+    kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | None, minutes: float, changed: dict
+) -> None:
     import torch
 
     from mast import training
@@ -110,7 +126,7 @@ def _train(kind: str, inputs: Path, output: Path, signal_at: tuple[int, int] | N
     if signal_at is not None:
         training.stop_requests = _hit(training.stop_requests, *signal_at)
     try:
-        _run(kind, inputs, output)
+        _run(kind, inputs, output, changed)
     except StoppedBySignalError as error:
         print(error, file=sys.stderr)
         os._exit(EXIT_STOPPED)
@@ -134,14 +150,14 @@ def _hit(stop_requests: Callable[[], Stop], number: int, step: int) -> Callable[
     return hit
 
 
-def _run(kind: str, inputs: Path, output: Path) -> None:
+def _run(kind: str, inputs: Path, output: Path, changed: dict) -> None:
     from mast.config.pretrain import PretrainSpec
     from mast.evaluation.run import evaluate_encoder
     from mast.pretraining.run import pretrain
     from mast.protocols import PROTOCOLS
 
     if kind == "pretrain":
-        spec = PretrainSpec.model_validate(PRETRAIN | {"method": "mast"})
+        spec = PretrainSpec.model_validate(PRETRAIN | {"method": "mast"} | changed)
         pretrain(spec, "mast", 0, inputs / "shapes", output, "cpu", 1)
         return
     settings, data = {
@@ -150,7 +166,7 @@ def _run(kind: str, inputs: Path, output: Path) -> None:
         "detection": (DETECTION, "scenes"),
         "detection in place": (DETECTION, "in_place"),
     }[kind]
-    protocol = PROTOCOLS[settings["kind"]].model_validate(settings)
+    protocol = PROTOCOLS[settings["kind"]].model_validate(settings | changed)
     evaluate_encoder("mine", protocol, inputs / "encoder/encoder.safetensors", inputs / data, output / "result.json")
 
 

@@ -10,11 +10,12 @@ from support import ROOT
 
 PACKAGE = ROOT / "mast"
 LAYERS = (
-    "errors files commit gpus runtime signals progress settings catalogue records results config.text",
+    "errors files commit gpus memory runtime signals progress settings catalogue records results orientation "
+    "config.text",
     "augment objectives models data checkpoint distributed training",
     "evaluation learner methods protocols",
     "config",
-    "api pretraining evaluation.run analysis reporting export preflight verify watch",
+    "api pretraining evaluation.run analysis reporting export preflight starter verify watch",
     "cli",
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer.split()}

@@ -150,6 +150,15 @@ def test_what_is_no_setting_of_training_retrains_nothing(
     assert planned(run.stdout).keys() == rules
 
 
+def test_results_of_an_older_version_of_a_protocol_are_made_again(finished: Project, tmp_path: Path) -> None:
+    raised = "from mast.protocols.knn import KnnProtocol\nKnnProtocol.VERSION += 1\n"
+    (tmp_path / "sitecustomize.py").write_text(raised, encoding="utf-8")
+    run = finished.smoke("--dry-run", "all", environment={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
+    jobs = planned(run.stdout)
+    assert jobs.keys() == {"evaluate_features", "table_knn", "figure_length", "make_report", "all"}
+    assert {job["protocol"] for job in jobs["evaluate_features"]} == {"knn"}
+
+
 def test_a_new_task_is_prepared_and_evaluated_and_retrains_nothing(finished: Project) -> None:
     data = "digits: {kind: digits, size: 16}"
     more = (data, data + "\n  larger: {kind: digits, size: 20}")

@@ -18,9 +18,12 @@ try:
 
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
     experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
-    check_experiment(experiment)
+    doubts = check_experiment(experiment)
 except MastError as error:
     raise WorkflowError(str(error)) from None
+
+for doubt in doubts if workflow.is_main_process else ():
+    print(f"mast: warning: {doubt}", file=sys.stderr)
 
 MAST = f"{shlex.quote(sys.executable)} -m mast.cli"  # of this interpreter, whichever environment is active
 results = Results(experiment.results)
@@ -48,6 +51,11 @@ def protocols_reading(*reads):
 def protocol_json(wildcards):
     """The settings of the job's protocol."""
     return experiment.protocols[wildcards.protocol].model_dump_json()
+
+
+def protocol_version(wildcards):
+    """That of the protocol's code. No command reads it: it is a param so that results of another are made again."""
+    return experiment.protocols[wildcards.protocol].VERSION
 
 
 def verbatim(text):

@@ -37,6 +37,7 @@ rule evaluate_features:
         **stage_resources(STAGES["features"]),
     params:
         spec=protocol_json,
+        version=protocol_version,
     wildcard_constraints:
         protocol=one_of(protocols_reading("features")),
     shell:
@@ -66,6 +67,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
             **stage_resources(STAGES[reads]),
         params:
             spec=protocol_json,
+            version=protocol_version,
             data=subpath(input.data, parent=True),
         wildcard_constraints:
             protocol=one_of(protocols_reading(reads)),

@@ -48,9 +48,9 @@ for study, spec in experiment.studies.items():
             metrics=study_metrics(experiment, study),
             published=verbatim(experiment.published),
         output:
-            in_formats(results.table(study), *FORMATS[:-1], SOURCES_SUFFIX),
+            update(in_formats(results.table(study), *FORMATS[:-1], SOURCES_SUFFIX)),
             report(
-                suffixed(results.table(study), FORMATS[-1]),
+                update(suffixed(results.table(study), FORMATS[-1])),
                 caption=caption(f"studies/{study}", "caption"),
                 category="Tables",
                 labels=shown_as("table", spec.title),
@@ -80,9 +80,9 @@ for study in COMPARED:
         input:
             study_metrics(experiment, study, [row.run for row in spec.rows]),
         output:
-            in_formats(results.comparison(study), *FORMATS[:-1], SOURCES_SUFFIX),
+            update(in_formats(results.comparison(study), *FORMATS[:-1], SOURCES_SUFFIX)),
             report(
-                suffixed(results.comparison(study), FORMATS[-1]),
+                update(suffixed(results.comparison(study), FORMATS[-1])),
                 caption=caption("comparison"),
                 category="Tables",
                 labels=shown_as("table", f"{spec.title}: differences"),
@@ -105,8 +105,13 @@ rule health_of_runs:
     input:
         [file for own in health_files(experiment).values() for file in own],
     output:
-        HEALTH_TABLE[:-1],
-        report(HEALTH_TABLE[-1], caption=caption("health"), category="Tables", labels={"table": "Health of the runs"}),
+        update(HEALTH_TABLE[:-1]),
+        report(
+            update(HEALTH_TABLE[-1]),
+            caption=caption("health"),
+            category="Tables",
+            labels={"table": "Health of the runs"},
+        ),
     log:
         results.log(results.health),
     localrule: True
@@ -130,8 +135,8 @@ for figure in SHOWN:
         input:
             [file for own in figure_files(experiment, figure).values() for file in own],
         output:
-            report(svg, caption=caption("caption"), category="Figures", labels={"figure": figure}),
-            png,
+            report(update(svg), caption=caption("caption"), category="Figures", labels={"figure": figure}),
+            update(png),
         log:
             results.log(results.figure(figure)),
         localrule: True
@@ -153,8 +158,8 @@ rule make_report:
         TABLES,
         FIGURES,
     output:
-        report=results.report,
-        config=results.config,
+        report=update(results.report),
+        config=update(results.config),
     log:
         results.log(results.root / "report"),
     localrule: True
@@ -163,9 +168,12 @@ rule make_report:
         **stage_resources("report"),
     params:
         config=as_it_is(json.dumps(config)),
+        new_config=str(results.config.with_name(f".{results.config.name}")),
+        new_report=str(results.report.with_name(f".{results.report.name}")),
         python=sys.executable,
         snakefile=workflow.main_snakefile,
     shell:
-        "( printf '%s\n' {params.config:q} > {output.config:q} ;"
-        " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {output.config:q}"
-        " --profile none --workflow-profile none --nolock --report {output.report:q} tables figures ) > {log:q} 2>&1"
+        "( printf '%s\n' {params.config:q} > {params.new_config:q} &&"
+        " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {params.new_config:q}"
+        " --profile none --workflow-profile none --nolock --report {params.new_report:q} tables figures &&"
+        " mv {params.new_report:q} {output.report:q} && mv {params.new_config:q} {output.config:q} ) > {log:q} 2>&1"

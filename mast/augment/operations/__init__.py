@@ -1,6 +1,7 @@
 """The augmentations, one file each: settings, place in the order of application, parameters and operation.
 
-Strengths follow VICReg's `augmentations.py` and torchvision's RandAugment magnitudes; each field says its unit.
+Strengths are those of VICReg (facebookresearch/vicreg, augmentations.py) and, of augmentations that it does not have,
+the largest magnitudes of torchvision's `RandAugment`; each field says its unit (docs/method.md, Magnitudes).
 Workflows are planned with the settings: these modules import torch inside functions.
 """
 
@@ -28,6 +29,9 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
+HALF_LEVEL = 0.5 / 255
+"""A change of fewer than half a level, of values in [0, 1], moves no pixel of an image of 8 bits."""
+
 Ordered = AfterValidator(_ordered)
 """For a field with the two ends of a range: `Annotated[tuple[Positive, Positive], Ordered]`."""
 
@@ -46,9 +50,19 @@ class Augmentation(StrictModel):
         """Its P parameters for square images of `image_size` pixels; none unless overridden."""
         return Switch()
 
-    def acts(self, rows: Tensor) -> Tensor:
-        """Which images it changes, bool [N], by their rows (`mast.augment.policy.Params`): all where it is applied."""
-        return rows[:, 0] > 0
+    def differ(self, a: Tensor, b: Tensor, image_size: int) -> Tensor:
+        """Whether rows a and b [N, 1 + P] (`mast.augment.policy.Params`) make some 8-bit image different, bool [N].
+
+        By default they do where their values differ, or without values where one is applied and the other is not.
+        Override it where other values do the same: a row that does not differ from the identity's is not applied.
+
+        Args:
+            a: rows whose values are the identity's where they are not applied.
+            b: likewise.
+            image_size: side of the images, pixels.
+        """
+        first = min(1, a.shape[1] - 1)
+        return (a[:, first:] != b[:, first:]).any(dim=1)
 
 
 class Geometric(Augmentation):

@@ -4,11 +4,14 @@ from mast.augment.operations import Geometric
 from mast.augment.parameters import Uniform
 from mast.settings import Probability
 
+RAND_AUGMENT = 150 / 331
+"""AutoAugment's 150 pixels of 331 (torchvision's `RandAugment`)."""
+
 
 class Translate(Geometric):
-    """Shift along one axis."""
+    """Shift along one axis, not rounded to whole pixels."""
 
-    fraction: Probability = 0.3
+    fraction: Probability = RAND_AUGMENT
     """Drawn from ± this share of the image's side."""
 
     def parameters(self, image_size: int) -> Uniform:

@@ -51,6 +51,13 @@ class CropBox:
             return values.new_zeros(len(values))
         return ((1 - values[:, 2] * values[:, 3]) / (1 - self.scale[0])).clamp(0, 1)
 
+    def describe(self, values: Tensor) -> Tensor:
+        """The box's centre (x, y), width and height, in shares of the image's side."""
+        import torch
+
+        corner, size = values[:, :2], values[:, 2:]
+        return torch.cat((corner + size / 2, size), dim=1)
+
     def _ratios(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
         import torch
 

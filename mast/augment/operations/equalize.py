@@ -3,11 +3,18 @@
 from mast.augment.operations import Photometric, Tensor
 from mast.augment.photometric import to_levels
 
+LEVELS = 255
+"""Steps of the 8-bit values. An image that has no more pixels than that stays as it is."""
+
 
 class Equalize(Photometric):
     """Histogram equalisation of each channel."""
 
     place = 120
+
+    def differ(self, a: Tensor, b: Tensor, image_size: int) -> Tensor:
+        """See Augmentation: nowhere on images of 15 pixels or less a side."""
+        return super().differ(a, b, image_size) & (image_size**2 > LEVELS)
 
     @staticmethod
     def change(images: Tensor) -> Tensor:
@@ -18,8 +25,8 @@ class Equalize(Photometric):
         histogram = torch.zeros(*levels.shape[:2], 256, dtype=torch.long, device=images.device)
         histogram.scatter_add_(2, levels, torch.ones_like(levels))
         brightest = histogram.gather(2, levels.amax(dim=2, keepdim=True))
-        step = (levels.shape[2] - brightest) // 255
+        step = (levels.shape[2] - brightest) // LEVELS
         below = histogram.cumsum(dim=2) - histogram
-        table = ((below + step // 2) // step.clamp(min=1)).clamp_(max=255)
-        equalized = table.gather(2, levels).float().div_(255).view_as(images)
+        table = ((below + step // 2) // step.clamp(min=1)).clamp_(max=LEVELS)
+        equalized = table.gather(2, levels).float().div_(LEVELS).view_as(images)
         return torch.where(step.unsqueeze(3) == 0, images, equalized)

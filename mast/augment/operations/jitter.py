@@ -60,7 +60,10 @@ def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
 
 def _contrast_(images: Tensor, factor: Tensor) -> Tensor:
     """Blend with the image's mean luma, in place; factor ≥ 0, 1 is the image."""
-    mean = images.mean(dim=(2, 3)) @ images.new_tensor(LUMA)
+    import torch
+
+    weights = torch.stack([images.new_full((), weight) for weight in LUMA])  # new_tensor would wait for a GPU
+    mean = images.mean(dim=(2, 3)) @ weights
     return images.mul_(per_image(factor)).add_(per_image((1 - factor) * mean)).clamp_(0, 1)
 
 

@@ -39,7 +39,8 @@ class TrainingBatches:
             seed: of the order.
             keep_last: keep the last short batch of an epoch.
             parts: in which a batch is computed, over all processes.
-            pin_memory: put each batch into page-locked memory, for asynchronous copies to a GPU.
+            pin_memory: put each batch into page-locked memory, for asynchronous copies to a GPU, while the one
+                before it is used.
         """
         if len(images) < batch_size:
             raise MastError(
@@ -50,8 +51,9 @@ class TrainingBatches:
         self._batch_size, self._seed, self._pin_memory = batch_size, seed, pin_memory
         self._keep_last, self._parts = keep_last, parts
         self._epoch, self._order = -1, np.empty(0, np.int64)
-        self._ahead = None if isinstance(images, np.ndarray) else ThreadPoolExecutor(1, "prefetch")
-        self._pending: dict[tuple[int, int, int | None, int | None], Future[np.ndarray]] = {}
+        at_hand = isinstance(images, np.ndarray) and not pin_memory
+        self._ahead = None if at_hand else ThreadPoolExecutor(1, "prefetch")
+        self._pending: dict[tuple[int, int, int | None, int | None], Future[torch.Tensor]] = {}
 
     @property
     def steps_per_epoch(self) -> int:
@@ -86,19 +88,23 @@ class TrainingBatches:
         `share` takes a part of the batch.
         """
         rows = self.indices(epoch, step)[share]
-        images = self._tensor(self._read(epoch, step, share, rows)).permute(0, 3, 1, 2)
+        images = self._read(epoch, step, share, rows).permute(0, 3, 1, 2)
         return images, None if self._labels is None else self._tensor(self._labels[rows])
 
-    def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray) -> np.ndarray:
-        """The images of a batch; where they are no array, the same share of the next step is begun meanwhile."""
+    def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray) -> torch.Tensor:
+        """The images of a batch; where reading takes time, the same share of the next step is begun meanwhile."""
         if self._ahead is None:
-            return self._images[rows]
+            return self._pixels(rows)
         begun = self._pending.pop((epoch, step, share.start, share.stop), None)
-        images = self._images[rows] if begun is None else begun.result()
+        images = self._pixels(rows) if begun is None else begun.result()
         following = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
         next_rows = self.indices(*following)[share]
-        self._pending[*following, share.start, share.stop] = self._ahead.submit(self._images.__getitem__, next_rows)
+        self._pending[*following, share.start, share.stop] = self._ahead.submit(self._pixels, next_rows)
         return images
+
+    def _pixels(self, rows: np.ndarray) -> torch.Tensor:
+        """uint8 [B, H, W, 3]."""
+        return self._tensor(self._images[rows])
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(values))

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.decode import decode, square
+from mast.data.decode import decode_again, square
+from mast.settings import FULL, PixelRange
 
 
 class IndexedImages:
@@ -19,9 +20,14 @@ class IndexedImages:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, root: Path, paths: np.ndarray, size: int, threads: int | None = None) -> None:
-        """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told."""
-        self._root, self._paths, self._size = Path(root), paths, size
+    def __init__(
+        self, root: Path, paths: np.ndarray, size: int, threads: int | None = None, levels: PixelRange = FULL
+    ) -> None:
+        """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told.
+
+        `levels` says which values of images of more than 8 bits become 0 and 255.
+        """
+        self._root, self._paths, self._size, self._levels = Path(root), paths, size, levels
         if threads is None:
             import torch  # slow to import, and planning a workflow reads this module
 
@@ -50,4 +56,4 @@ class IndexedImages:
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
-        return square(decode(self._root / os.fsdecode(path)), self._size)
+        return square(decode_again(self._root / os.fsdecode(path), levels=self._levels), self._size)

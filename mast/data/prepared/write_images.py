@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from mast.data.decode import UnreadableImageError, decode, map_files, measure, square
+from mast.data.decode import UnreadableImageError, examine, map_files, measure, square
 from mast.data.prepared.index import IndexedImages
 from mast.data.prepared.subset import Subset
 from mast.data.prepared.writer import Writer, channel_statistics
@@ -17,9 +17,15 @@ from mast.data.settings import ImageFiles
 from mast.errors import MastError
 from mast.progress import Progress
 from mast.records import Index
+from mast.settings import FULL, PixelRange
 
 STATISTICS_IMAGES = 10_000
 """Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
+
+SKIP = "unreadable: skip"
+
+Notes = dict[str, list[Path]]
+"""Note (`mast.data.prepared.notes`) → the files that it is about."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,8 +56,11 @@ def write_images(
         MastError: a file cannot be read and `spec.unreadable` is `stop`.
     """
     write = _write_index if spec.storage == "index" else _write_array
-    kept = np.array(write(writer, split, images, spec, threads), np.int64)
+    notes: Notes = {}
+    kept = np.array(write(writer, split, images, spec, threads, notes), np.int64)
     writer.count(split, len(kept), skipped=len(images) - len(kept))
+    for key, files in notes.items():
+        writer.note(split, key, files, spec.root)
     if labels is not None:
         writer.array(f"{split}_labels.npy", np.asarray(labels, np.int64)[kept].reshape(len(kept), -1))
     return kept
@@ -67,33 +76,44 @@ def finish(
     threads: int,
 ) -> None:
     """Write the manifest, with mean and standard deviation of the training images that were written."""
-    index = None if spec.storage == "arrays" else Index(root=str(Path(spec.root).absolute()), size=spec.size)
+    index = (
+        None
+        if spec.storage == "arrays"
+        else Index(root=str(Path(spec.root).absolute()), size=spec.size, range=spec.range)
+    )
     if index is None:
         images = writer.load("train_images.npy")
     else:
-        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads)
+        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, spec.range)
+        if spec.range != FULL:  # the images are not among the files, and the identity of the data is that of the files
+            writer.array("range.npy", np.array(spec.range))
         images = Subset(indexed, np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64)))
     statistics = channel_statistics(images)
     writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
 
 
 def _write_array(
-    writer: Writer, split: str, images: Sequence[Path] | np.ndarray, spec: ImageFiles, threads: int
+    writer: Writer, split: str, images: Sequence[Path] | np.ndarray, spec: ImageFiles, threads: int, notes: Notes
 ) -> list[int]:
     kept: list[int] = []
-    read = _or_none(partial(_square, size=spec.size), spec.unreadable)
+    read = partial(square_of, size=spec.size, levels=spec.range)
 
     def rows() -> Iterator[np.ndarray]:
-        for position, row in _readable(read, images, f"{spec.root} {split}", threads):
-            kept.append(position)
-            yield row
+        with Progress(f"{spec.root} {split}", len(images)) as progress:
+            for position, row in readable(read, images, spec.unreadable, threads, notes, progress):
+                kept.append(position)
+                yield row
 
     writer.stream(f"{split}_images.npy", rows(), (spec.size, spec.size, 3))
     return kept
 
 
-def _write_index(writer: Writer, split: str, files: Sequence[Path], spec: ImageFiles, threads: int) -> list[int]:
-    found = list(_readable(_or_none(measure, spec.unreadable), files, f"{spec.root} {split}", threads))
+def _write_index(
+    writer: Writer, split: str, files: Sequence[Path], spec: ImageFiles, threads: int, notes: Notes
+) -> list[int]:
+    read = partial(measure, levels=spec.range)
+    with Progress(f"{spec.root} {split}", len(files)) as progress:
+        found = list(readable(read, files, spec.unreadable, threads, notes, progress))
     kept = [position for position, _ in found]
     writer.array(f"{split}_sizes.npy", np.array([sizes for _, sizes in found], np.int64).reshape(-1, 3))
     paths = [os.fsencode(os.path.relpath(files[position], spec.root)) for position in kept]
@@ -101,28 +121,44 @@ def _write_index(writer: Writer, split: str, files: Sequence[Path], spec: ImageF
     return kept
 
 
-def _readable(
-    read: Callable[[Item], Result | None], items: Sequence[Item], title: str, threads: int
+def readable(
+    read: Callable[[Item], tuple[Result, frozenset[str]]],
+    items: Sequence[Item],
+    unreadable: str,
+    threads: int,
+    notes: Notes,
+    progress: Progress,
+    skip: str = SKIP,
 ) -> Iterator[tuple[int, Result]]:
-    """Position and result of every item that `read` could read."""
-    with Progress(title, len(items)) as progress:
-        for position, result in enumerate(map_files(read, items, threads)):
-            progress.update(1)
-            if result is not None:
-                yield position, result
+    """Position and result of every item that `read` could read; what it notes or skips goes into `notes`."""
+    for position, found in enumerate(map_files(or_none(read, unreadable, skip), items, threads)):
+        progress.update(1)
+        for note in {"skipped"} if found is None else found[1]:
+            notes.setdefault(note, []).append(items[position])
+        if found is not None:
+            yield position, found[0]
 
 
-def _or_none(read: Callable[[Item], Result], unreadable: str) -> Callable[[Item], Result | None]:
+def or_none(read: Callable[[Item], Result], unreadable: str, skip: str = SKIP) -> Callable[[Item], Result | None]:
+    """A function that reads an item, or returns None where it cannot and `unreadable` is `skip`.
+
+    `skip` says in messages how to have it skipped.
+    """
+
     def attempt(item: Item) -> Result | None:
         try:
             return read(item)
         except UnreadableImageError as error:
             if unreadable == "skip":
                 return None
-            raise MastError(f"{error}; repair or remove it, or set unreadable: skip") from None
+            raise MastError(f"{error}; repair or remove it, or set {skip}") from None
 
     return attempt
 
 
-def _square(image: Path | np.ndarray, size: int) -> np.ndarray:
-    return square(decode(image) if isinstance(image, Path) else Image.fromarray(image), size)
+def square_of(image: Path | np.ndarray, size: int, levels: PixelRange) -> tuple[np.ndarray, frozenset[str]]:
+    """The central square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
+    if not isinstance(image, Path):
+        return square(Image.fromarray(image), size), frozenset()
+    decoded = examine(image, levels=levels)
+    return square(decoded.image, size), decoded.notes

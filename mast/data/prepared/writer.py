@@ -1,17 +1,21 @@
 """Writing prepared data: uint8 arrays and a manifest in one directory (docs/formats.md, *Prepared data*)."""
 
+import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from mast.data.prepared.notes import lines, names_below
 from mast.data.prepared.subset import Images
 from mast.errors import MastError
 from mast.files import atomic_path, sha256_file, sha256_json, write_json
 from mast.records import Index, Manifest
 from mast.results import DataFiles
+
+log = logging.getLogger(__name__)
 
 BOX_TARGET = "box"
 """The target of a detection data set; its classes are the categories 1…C of the annotations, in order."""
@@ -31,6 +35,8 @@ class Writer:
         self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
         self._splits: dict[str, dict[str, int]] = {}
+        self._noted: dict[str, dict[str, int]] = {}
+        self._named: dict[str, dict[str, list[str]]] = {}
 
     def __enter__(self) -> Self:
         """Make the folder in which files are collected."""
@@ -85,6 +91,12 @@ class Writer:
         """Record how many images a split holds, how many unreadable ones were left out, and other counts."""
         self._splits[split] = {"count": count, "skipped": skipped, **others}
 
+    def note(self, split: str, key: str, files: Sequence[Path], root: Path | str) -> None:
+        """Count files of a split under a key of NOTES, and name them relative to `root`; none where there are none."""
+        if files:
+            self._noted.setdefault(split, {})[key] = len(files)
+            self._named.setdefault(split, {})[key] = names_below(root, files)
+
     def finish(
         self,
         name: str,
@@ -100,6 +112,10 @@ class Writer:
 
         `index` says where the images are that stay in place.
         """
+        for split, noted in self._noted.items():
+            self._splits[split] |= noted
+        for line in lines(name, self._splits, self._named):
+            log.warning(line)
         manifest = DataFiles(self.path).manifest
         manifest.unlink(missing_ok=True)
         for old in (*self.path.glob("*.npy"), *self.path.glob("*_annotations.json")):
@@ -114,6 +130,7 @@ class Writer:
             licence=licence,
             targets=targets,
             splits=self._splits,
+            named=self._named,
             mean=mean,
             std=std,
             files=self._files,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from mast.catalogue import Catalogue
 from mast.data.known_labels import KnownLabels
@@ -45,6 +45,15 @@ class Reader(StrictModel, ABC):
     """Settings that replace those of a configuration with `scale: tiny`."""
     tiny_most: ClassVar[dict[str, int]] = {}
     """Numbers of images that are lowered to these with `scale: tiny`."""
+    later: ClassVar[frozenset[str]] = frozenset()
+    """Keys that came later: left out of the spec where they have their default, so that data prepared by earlier
+    versions stay up to date."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        new = {key for key in self.later if getattr(self, key) == fields[key].default}
+        return {key: value for key, value in handler(self).items() if key not in new}
 
     @abstractmethod
     def prepare(self, name: str, output: Path, threads: int) -> None:

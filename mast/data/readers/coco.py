@@ -1,10 +1,17 @@
 """`coco`: a detection data set of the user's own, annotated in COCO's instances format. Images stay in place."""
 
 import json
+import os
+from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any, Literal
 
-from mast.data.prepared.instances import Split, write_instances
+import numpy as np
+
+from mast.data.annotations import Id, boxes_fault, identity, in_order, is_number
+from mast.data.names import Finder, difference, seen
+from mast.data.prepared.instances import TOLERANCE, Split, is_box, write_instances
 from mast.data.readers import DataPath
 from mast.data.settings import InPlace
 from mast.errors import MastError
@@ -35,66 +42,111 @@ class CocoData(InPlace):
         """Check every annotation and decode every image, and write cleaned annotations.
 
         Categories are numbered 1…C in the order of the training file's ids; categories of test are matched by name.
+        Ids may be any whole numbers or texts. What is put in order is counted in the manifest (docs/data.md).
 
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the entry.
         """
         splits = {"train": _read(self.train), "test": _read(self.test)}
-        classes = [splits["train"].names[key] for key in sorted(splits["train"].names)]
+        classes = [splits["train"].names[key] for key in in_order(splits["train"].names)]
         source = f"COCO instances {self.train.annotations} and {self.test.annotations}"
         write_instances(name, self, splits, classes, output, source, threads)
+
+
+@dataclass
+class _CocoFile(Split):
+    """A split whose boxes may be written in another way than COCO's."""
+
+    def check_boxes(self) -> None:
+        """Look at all boxes together, once the sizes of the images are known."""
+        known = [entry for entry in self.annotations if entry["image_id"] in self.images and is_box(entry["bbox"])]
+        boxes = np.array([entry["bbox"] for entry in known], float).reshape(-1, 4)
+        areas = [entry.get("area") if is_number(entry.get("area")) else np.nan for entry in known]
+        images = [self.images[entry["image_id"]] for entry in known]
+        sizes = np.array([(image["width"], image["height"]) for image in images], float).reshape(-1, 2)
+        if fault := boxes_fault(boxes, np.array(areas, float), sizes, TOLERANCE):
+            raise MastError(f"{self.file}: {fault}")
 
 
 def _read(spec: CocoSplit) -> Split:
     """Read one annotation file and check that its parts refer to each other."""
     file, root = Path(spec.annotations), Path(spec.images)
     if not root.is_dir():
-        raise MastError(f"{root}: no such directory; set images to the directory of the images of {file}")
+        there = Finder().hint(root)
+        raise MastError(f"{root}: no such directory{there}; set images to the directory of the images of {file}")
+    values = _lists(file)
+    names = _class_names(file, values["categories"])
+    images = _by_id(file, "image", values["images"], {"file_name": str})
+    needed = {"image_id": int | str, "category_id": int | str, "bbox": list}
+    annotations = list(_by_id(file, "annotation", values["annotations"], needed).values())
+    for annotation in annotations:
+        where = f"{file}: annotation {brief(annotation['id'])}"
+        if annotation["image_id"] not in images:
+            raise MastError(f"{where}: image_id {brief(annotation['image_id'])} is not in images")
+        if annotation["category_id"] not in names:
+            raise MastError(f"{where}: category_id {brief(annotation['category_id'])} is not in categories")
+    finder = Finder()
+    for key, image in images.items():
+        found = finder.find(root / image["file_name"])
+        if found is None:
+            hint = finder.hint(root / image["file_name"])
+            raise MastError(f"{file}: image {brief(key)} names {image['file_name']!r}, which is not in {root}{hint}")
+        if found != root / image["file_name"]:
+            image["file_name"] = Path(os.path.relpath(found, root)).as_posix()
+    return _CocoFile(file, root, names, images, annotations)
+
+
+def _lists(file: Path) -> dict[str, list[Any]]:
+    """The content of an annotation file: images, annotations, categories."""
     if not file.is_file():
-        raise MastError(f"{file}: no such file; set annotations to a COCO instances JSON")
+        raise MastError(f"{file}: no such file{Finder().hint(file)}; set annotations to a COCO instances JSON")
     try:
-        values = json.loads(file.read_bytes(), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
+        values = json.loads(file.read_bytes())
+    except OSError as error:
+        raise MastError(f"{file}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise MastError(f"{file}: is not text in UTF-8; a COCO instances JSON is needed") from None
+    except (ValueError, RecursionError) as error:
         raise MastError(f"{file}: not valid JSON ({error}); a COCO instances JSON is needed") from None
     for key in ("images", "annotations", "categories"):
         if not isinstance(values, dict) or not isinstance(values.get(key), list):
             raise MastError(f"{file}: no list {key!r}; a COCO instances JSON has images, annotations and categories")
         if not values[key]:
             raise MastError(f"{file}: {key!r} is empty")
-    categories = _by_id(file, "category", values["categories"], {"name": str})
-    names = {key: category["name"] for key, category in categories.items()}
-    if len(set(names.values())) < len(names):
-        twice = next(name for name in names.values() if list(names.values()).count(name) > 1)
-        raise MastError(f"{file}: two categories are called {twice!r}; give each its own name")
-    images = _by_id(file, "image", values["images"], {"file_name": str})
-    needed = {"image_id": int, "category_id": int, "bbox": list}
-    annotations = list(_by_id(file, "annotation", values["annotations"], needed).values())
-    for annotation in annotations:
-        where = f"{file}: annotation {annotation['id']}"
-        if annotation["image_id"] not in images:
-            raise MastError(f"{where}: image_id {annotation['image_id']} is not in images")
-        if annotation["category_id"] not in names:
-            raise MastError(f"{where}: category_id {annotation['category_id']} is not in categories")
-    for key, image in images.items():
-        if not (root / image["file_name"]).is_file():
-            raise MastError(f"{file}: image {key} names {image['file_name']!r}, which is not in {root}")
-    return Split(file, root, names, images, annotations)
+    return values
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")
+def _class_names(file: Path, entries: list[Any]) -> dict[Id, str]:
+    """Category id → name; no two names may look the same."""
+    names = {key: category["name"] for key, category in _by_id(file, "category", entries, {"name": str}).items()}
+    looks: dict[str, Id] = {}
+    for key, name in names.items():
+        if not seen(name):
+            raise MastError(f"{file}: category {brief(key)}: its name is empty; give it one")
+        other = looks.setdefault(seen(name), key)
+        if other != key:
+            how = "" if names[other] == name else f" ({difference(names[other], name)})"
+            both = f"{brief(other)} and {brief(key)}"
+            raise MastError(f"{file}: two categories are called {name!r}, {both}{how}; give each its own name")
+    return names
 
 
-def _by_id(file: Path, kind: str, entries: list[Any], needed: dict[str, type]) -> dict[int, dict[str, Any]]:
-    """The entries of a list by their `id`, each with the keys that it needs."""
-    keyed: dict[int, dict[str, Any]] = {}
+def _by_id(file: Path, kind: str, entries: list[Any], needed: dict[str, Any]) -> dict[Id, dict[str, Any]]:
+    """The entries of a list by their `id`, each with the keys that it needs; ids in the form of `identity`."""
+    keyed: dict[Id, dict[str, Any]] = {}
     for position, entry in enumerate(entries):
-        if not isinstance(entry, dict) or type(entry.get("id")) is not int:
-            raise MastError(f"{file}: {kind} at position {position} has no integer id")
-        for key, wanted in needed.items():
-            if type(entry.get(key)) is not wanted:
-                raise MastError(f"{file}: {kind} {entry['id']}: {key} is missing or not of type {wanted.__name__}")
-        if entry["id"] in keyed:
-            raise MastError(f"{file}: two entries of kind {kind} have the id {entry['id']}")
-        keyed[entry["id"]] = entry
+        key = identity(entry.get("id")) if isinstance(entry, dict) else None
+        if key is None:
+            raise MastError(f"{file}: {kind} at position {position} has no integer id (nor a text for one)")
+        entry = {**entry, "id": key}
+        for name, wanted in needed.items():
+            value = entry.get(name)
+            value = identity(value) if name.endswith("_id") else value
+            if not isinstance(value, wanted):
+                kinds = "integer" if name.endswith("_id") else wanted.__name__
+                raise MastError(f"{file}: {kind} {brief(key)}: {name} is missing or not of type {kinds}")
+            entry[name] = value
+        if key in keyed:
+            raise MastError(f"{file}: two entries of kind {kind} have the id {brief(key)}; give each its own")
+        keyed[key] = entry
     return keyed

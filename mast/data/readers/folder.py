@@ -2,11 +2,11 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from mast.data.folders import Listing, list_splits
+from mast.data.folders import Listing, list_splits, list_unlabeled
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
 from mast.data.prepared.write_images import finish, write_images
@@ -19,13 +19,19 @@ TARGET = "class"
 
 
 class FolderData(ImageFiles, HeldOut):
-    """A directory of images: `<root>/{train,test}/<class>/*`, or a flat directory of unlabeled images.
+    """A directory of images: `<root>/{train,val,test}/<class>/*`, or a flat directory of unlabeled images.
 
-    PNG, JPEG, WebP, BMP, TIFF, GIF; any size; grayscale, palette, RGBA and CMYK files are converted to RGB (transparent
-    pixels to white).
+    JPEG, PNG, WebP, AVIF, TIFF, PPM and more (docs/data.md), HEIF with pillow-heif; any size; grayscale, palette, RGBA
+    and CMYK files are converted to RGB (transparent pixels to white). Without a folder `val`, validation images are
+    drawn from train.
     """
 
+    later: ClassVar[frozenset[str]] = ImageFiles.later | {"labels"}
+
     kind: Literal["folder"]
+    labels: Literal["folders", "none"] = "folders"
+    """`folders`: each folder of a split is a class. `none`: unlabeled images at any depth, below `train` if there is
+    such a folder; names of folders mean nothing."""
     licence: str = "not stated"
     """Recorded in the manifest."""
 
@@ -36,22 +42,28 @@ class FolderData(ImageFiles, HeldOut):
             MastError: the directory is missing, empty or laid out in another way; classes of train and test do not fit
                 each other; an image cannot be decoded and `unreadable` is `stop`; too few images are left.
         """
-        listings = list_splits(Path(self.root))
+        listings = self._listings
         with Writer(output) as writer:
             for split, listing in listings.items():
+                writer.note(split, "left_out", listing.left_out, self.root)
                 kept = write_images(writer, split, listing.files, listing.labels, self, threads)
                 labels = None if listing.labels is None else listing.labels[kept]
                 if labels is not None:
                     _check_classes(Path(self.root) / split, listing, labels)
                 if split == "train":
-                    writer.array("val_indices.npy", self._validation(labels, len(kept)))
+                    held_out = self._held_out(listing, kept)
+                    if not 0 < len(held_out) < len(kept):
+                        few = f"{self.root}: too few training images ({len(kept)})"
+                        raise MastError(f"{few}; two of a class are needed at least")
+                    writer.array("val_indices.npy", held_out)
             classes = listings["train"].classes
             targets = {TARGET: classes} if classes else {}
             finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
 
     @cached_property
     def _listings(self) -> dict[str, Listing]:
-        return list_splits(Path(self.root))
+        root = Path(self.root)
+        return {"train": list_unlabeled(root)} if self.labels == "none" else list_splits(root)
 
     @property
     def train_count(self) -> int:
@@ -64,19 +76,23 @@ class FolderData(ImageFiles, HeldOut):
         if "test" not in self._listings:
             return None
         train, test = self._listings["train"], self._listings["test"]
-        return self.labels_of_one_target(TARGET, len(train.classes), train.labels, test.labels)
+        validation = self._held_out(train, np.arange(len(train.files)))
+        return KnownLabels({TARGET: len(train.classes)}, train.labels[:, None], test.labels[:, None], validation)
 
     def check(self, evaluated: bool) -> None:
         """The layout is one that is understood and, to be evaluated on, has a test split."""
+        if evaluated and self.labels == "none":
+            raise MastError("is a task of a study and needs labels; leave out labels: none")
         if evaluated and "test" not in self._listings:
             raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, which is missing")
 
-    def _validation(self, labels: np.ndarray | None, count: int) -> np.ndarray:
-        split, items = (random_split, count) if labels is None else (stratified_split, labels)
-        held_out = split(items, self.validation_fraction, self.split_seed)[1]
-        if len(held_out) == 0:
-            raise MastError(f"{self.root}: too few training images ({count}); two of a class are needed at least")
-        return held_out
+    def _held_out(self, train: Listing, kept: np.ndarray) -> np.ndarray:
+        """Positions of the validation images among those at `kept`, int64."""
+        if train.validation is not None:
+            return np.flatnonzero(np.isin(kept, train.validation))
+        if train.labels is None:
+            return random_split(len(kept), self.validation_fraction, self.split_seed)[1]
+        return stratified_split(train.labels[kept], self.validation_fraction, self.split_seed)[1]
 
 
 def _check_classes(folder: Path, listing: Listing, readable: np.ndarray) -> None:

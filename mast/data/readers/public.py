@@ -79,6 +79,7 @@ class PublicData(ImageFiles):
         _check_contents(source, root, contents, self.verify)
         with Writer(output) as writer:
             for split, images in contents.splits.items():
+                writer.note(split, "left_out", images.left_out, root)
                 kept = write_images(writer, split, images.images, images.labels, self, threads)
                 if images.drawn is not None:
                     writer.array(f"{split}_drawn.npy", images.drawn[kept])

@@ -1,5 +1,6 @@
 """`voc`: a detection data set in the layout of PASCAL VOC's development kit. Images stay in place."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,9 +9,11 @@ from xml.etree.ElementTree import Element
 
 from pydantic import Field
 
+from mast.data.names import Finder, composed
 from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath
 from mast.data.settings import VOC_CLASSES, ImageSet, ImageSets, InPlace
+from mast.data.text import read_lines
 from mast.errors import MastError
 from mast.settings import nearest
 
@@ -61,41 +64,50 @@ def _read(spec: VocData, image_sets: tuple[str, ...]) -> Split:
     """Read the annotations of the images that some image sets list."""
     root = Path(spec.root)
     if not root.is_dir():
-        raise MastError(f"{root}: no such directory; set root to the directory that holds VOC2007, VOC2012, …")
-    split = _VocSplit(root, root, dict(enumerate(spec.classes, 1)), {}, [])
+        there = Finder().hint(root)
+        raise MastError(f"{root}: no such directory{there}; set root to the directory that holds VOC2007, VOC2012, …")
+    split, finder = _VocSplit(root, root, dict(enumerate(spec.classes, 1)), {}, []), Finder()
     for folder, _, file in spec.listed(*image_sets):
-        for identifier in _identifiers(file):
-            _add_image(split, folder, identifier, spec.classes)
+        for identifier in listed_images(file, folder, finder):
+            _add_image(split, folder, identifier, spec.classes, finder)
     return split
 
 
-def _identifiers(file: Path) -> list[str]:
-    """The first word of each line of an image set."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        raise MastError(f"{file}: no such file; train and test name image sets as <year>/<set>") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MastError(f"{file}: cannot be read ({error})") from None
-    identifiers = [line.split()[0] for line in lines if line.strip()]
-    if not identifiers:
-        raise MastError(f"{file}: lists no image")
+def listed_images(file: Path, folder: Path, finder: Finder) -> list[str]:
+    """The images of an image set: a line each, which may hold spaces.
+
+    Lists of a class (`<class>_<set>.txt`) have -1, 0 or 1 behind the image, which is left out where no image has that
+    for the end of its name.
+    """
+    identifiers = []
+    for line in read_lines(file, "train and test name image sets as <year>/<set>"):
+        image, _, flag = line.replace("\t", " ").rpartition(" ")
+        flagged = flag in ("-1", "0", "1") and image.strip()
+        whole = not flagged or finder.find_image(folder / "JPEGImages" / f"{line}.jpg") is not None
+        identifiers.append(line if whole else image.strip())
+    if len(set(identifiers)) < len(identifiers):
+        twice = next(name for name, count in Counter(identifiers).items() if count > 1)
+        raise MastError(f"{file}: lists image {twice!r} twice; name each image once")
     return identifiers
 
 
-def _add_image(split: Split, folder: Path, identifier: str, classes: tuple[str, ...]) -> None:
-    image, xml = folder / "JPEGImages" / f"{identifier}.jpg", folder / "Annotations" / f"{identifier}.xml"
-    for file in (xml, image):
-        if not file.is_file():
-            raise MastError(f"{file}: no such file, though {folder.name} lists image {identifier!r}")
+def _add_image(split: Split, folder: Path, identifier: str, classes: tuple[str, ...], finder: Finder) -> None:
+    place, described = folder / "JPEGImages" / f"{identifier}.jpg", folder / "Annotations" / f"{identifier}.xml"
+    xml, image = finder.find(described), finder.find_image(place)
+    for file, found in ((described, xml), (place, image)):
+        if found is None:
+            hint = finder.hint(file)
+            raise MastError(f"{file}: no such file, though {folder.name} lists image {identifier!r}{hint}")
     try:
         annotation = ElementTree.parse(xml).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+    except OSError as error:
+        raise MastError(f"{xml}: cannot be read ({error.strerror})") from None
+    except (ElementTree.ParseError, ValueError) as error:
         raise MastError(f"{xml}: not valid XML ({error})") from None
     key = len(split.images) + 1
     entry = {"id": key, "file_name": image.relative_to(split.root).as_posix(), "xml": xml}
     if annotation.find("size") is not None:
-        entry |= {side: int(_number(annotation, f"size/{side}", str(xml))) for side in ("width", "height")}
+        entry |= {side: _number(annotation, f"size/{side}", str(xml)) for side in ("width", "height")}
     split.images[key] = entry
     for position, found in enumerate(annotation.findall("object"), 1):
         place = f"{xml}: object {position} ({found.findtext('name', 'without name').strip()})"
@@ -105,6 +117,7 @@ def _add_image(split: Split, folder: Path, identifier: str, classes: tuple[str, 
 def _object(found: Element, place: str, classes: tuple[str, ...]) -> dict[str, Any]:
     """An object in COCO's terms. VOC's pixels are counted from 1 and both corners belong to the box."""
     name = found.findtext("name", "").strip()
+    name = next((own for own in classes if composed(own) == composed(name)), name)
     if name not in classes:
         raise MastError(f"{place}: unknown class; {nearest(name, classes)} (or name your own in classes)")
     left, top, right, bottom = (_number(found, f"bndbox/{side}", place) for side in ("xmin", "ymin", "xmax", "ymax"))

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from mast.data.names import Finder
 from mast.data.prepared.splits import random_split
 from mast.data.prepared.write_images import finish, write_images
 from mast.data.prepared.writer import Writer
 from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, ImageSets
+from mast.data.text import read_lines
 from mast.errors import MastError
 
 VALUES = ["absent", "present"]
@@ -17,6 +19,9 @@ VALUES = ["absent", "present"]
 
 _LABELS = {"-1": 0, "0": -1, "1": 1}
 """What the lists write → label; 0 marks images that show the class in objects marked difficult only (ignored)."""
+
+
+_ROOT = "root is the directory that holds VOC2007, …"
 
 
 class VocLabelsData(ImageSets, ImageFiles, HeldOut):
@@ -59,31 +64,34 @@ def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path],
     """Image files of some image sets, and int64 [N, C]."""
     files: list[Path] = []
     labels: list[np.ndarray] = []
+    finder = Finder()
     for folder, set_name, _ in spec.listed(*image_sets):
-        lists = [_list(folder / f"ImageSets/Main/{name}_{set_name}.txt") for name in spec.classes]
+        lists = [_list(folder / f"ImageSets/Main/{name}_{set_name}.txt", finder) for name in spec.classes]
         for name, of_class in zip(spec.classes, lists, strict=True):
             if of_class.keys() != lists[0].keys():
                 raise MastError(
                     f"{folder}: {name}_{set_name}.txt and {spec.classes[0]}_{set_name}.txt name different images; "
                     "unpack the data again"
                 )
-        files += [folder / "JPEGImages" / f"{image}.jpg" for image in lists[0]]
+        for image in lists[0]:
+            file = folder / "JPEGImages" / f"{image}.jpg"
+            if (found := finder.find_image(file)) is None:
+                raise MastError(
+                    f"{file}: no such file, though an image set lists it{finder.hint(file)}; unpack the data again"
+                )
+            files.append(found)
         labels.append(np.array([[of_class[image] for of_class in lists] for image in lists[0]], np.int64))
-    for file in files:
-        if not file.is_file():
-            raise MastError(f"{file}: no such file, though an image set lists it; unpack the data again")
     return files, np.concatenate(labels)
 
 
-def _list(file: Path) -> dict[str, int]:
-    """Image → label, in the order of the file."""
-    try:
-        lines = [line.split() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise MastError(f"{file}: cannot be read ({error}); root is the directory that holds VOC2007, …") from None
-    for number, words in enumerate(lines, 1):
-        if len(words) != 2 or words[1] not in _LABELS:
-            raise MastError(f"{file}: line {number} is {' '.join(words)!r}, not an image and -1, 0 or 1")
-    if not lines:
-        raise MastError(f"{file}: lists no image")
-    return {image: _LABELS[value] for image, value in lines}
+def _list(file: Path, finder: Finder) -> dict[str, int]:
+    """Image → label, in the order of the file; names of images may hold spaces."""
+    labels: dict[str, int] = {}
+    for number, line in enumerate(read_lines(finder.find(file) or file, _ROOT), 1):
+        image, value = [*line.rsplit(maxsplit=1), ""][:2]
+        if value not in _LABELS:
+            raise MastError(f"{file}: line {number} is {line!r}, not an image and -1, 0 or 1")
+        if image in labels:
+            raise MastError(f"{file}: lists image {image!r} twice; name each image once")
+        labels[image] = _LABELS[value]
+    return labels

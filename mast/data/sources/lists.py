@@ -8,6 +8,8 @@ import numpy as np
 from mast.data.folders import list_class_folders
 from mast.data.sources.augself import published_positions
 from mast.data.sources.source import Contents, Split
+from mast.data.text import read_lines
+from mast.errors import MastError
 
 SUN397_LIST = "augself/sun397.pth"
 """Positions in the training list: train, validation."""
@@ -18,7 +20,7 @@ def read_pets(root: Path) -> Contents:
     folder = root / "oxford-iiit-pet"
     splits, names = {}, {}
     for split, file in (("train", "trainval"), ("test", "test")):
-        rows = [line.split() for line in _lines(folder / "annotations" / f"{file}.txt")]
+        rows = [line.rsplit(maxsplit=3) for line in _lines(folder / "annotations" / f"{file}.txt")]
         labels = [int(row[1]) - 1 for row in rows]
         names |= {label: row[0].rsplit("_", 1)[0] for label, row in zip(labels, rows, strict=True)}
         splits[split] = Split([folder / "images" / f"{row[0]}.jpg" for row in rows], np.array(labels))
@@ -87,10 +89,15 @@ def read_inaturalist2018(root: Path) -> Contents:
 def read_imagenet(root: Path) -> Contents:
     """`{train,val}/<WordNet id>/*.JPEG`; val, which has public labels, is tested on."""
     train, test = (list_class_folders(root / split) for split in ("train", "val"))
+    if unknown := sorted(set(test.classes) - set(train.classes)):
+        raise MastError(f"{root / 'val' / unknown[0]}: class {unknown[0]!r} is in val but not in train")
     numbers = np.array([train.classes.index(name) for name in test.classes])
-    splits = {"train": Split(train.files, train.labels), "test": Split(test.files, numbers[test.labels])}
+    splits = {
+        "train": Split(train.files, train.labels, left_out=train.left_out),
+        "test": Split(test.files, numbers[test.labels], left_out=test.left_out),
+    }
     return Contents(splits, train.classes)
 
 
 def _lines(file: Path) -> list[str]:
-    return [line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return read_lines(file, "unpack the data again")

@@ -17,6 +17,8 @@ class Split:
     """int [N], or None."""
     drawn: np.ndarray | None = None
     """int [N]: positions among all images of the source, where the split is drawn by us."""
+    left_out: tuple[Path, ...] = ()
+    """What lies in the folders of its classes and is no image."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ SOURCE = {
         "How augmentations relate, mean over seeds. Left: hierarchical clustering (average linkage) of the subspaces "
         "by one minus their soft intersection over union, which the middle shows in the same order. Right: the "
         "dimensions of each subspace, counted by their mask weights: open in every mask, shared with some, open in "
-        "this one alone."
+        "this one alone. Above the middle, and as black borders on the right, is what masks of the same weights would "
+        "show whose dimensions are drawn at random."
     ),
 }
 
@@ -46,8 +47,12 @@ def draw(runs: Runs, output_stem: Path) -> None:
     tables = {label: _mean_over_seeds(paths) for label, paths in runs.items()}
     tables = {label: table for label, table in tables.items() if len(table) > 1}
     overlaps = {label: _overlap(runs[label], list(table.index)) for label, table in tables.items()}
+    unrelated = {
+        label: without_diagonal(_overlap(runs[label], list(table.index), "soft_iou_chance")).mean(axis=None)
+        for label, table in tables.items()
+    }
     nothing = "None of the runs has several learned masks."
-    save_figure_of(tables, lambda found: _figure(found, overlaps), nothing, output_stem)
+    save_figure_of(tables, lambda found: _figure(found, overlaps, unrelated), nothing, output_stem)
 
 
 def merges(overlap: pd.DataFrame) -> np.ndarray:
@@ -59,16 +64,17 @@ def merges(overlap: pd.DataFrame) -> np.ndarray:
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
     table = read_seeds(paths, ANALYSIS_COLUMNS["subspaces"])
-    return table.groupby("augmentation", sort=False)[list(PARTS)].mean()
+    columns = [*PARTS, *(f"{part}_chance" for part in PARTS)]
+    return table.groupby("augmentation", sort=False)[columns].mean()
 
 
-def _overlap(paths: Sequence[Path], names: list[str]) -> pd.DataFrame:
+def _overlap(paths: Sequence[Path], names: list[str], measure: str = "soft_iou") -> pd.DataFrame:
     files = [AnalysisFiles(Path(path).parent).table("overlap") for path in paths]
-    mean = read_seeds(files, ANALYSIS_COLUMNS["overlap"]).groupby(["first", "second"])["soft_iou"].mean()
+    mean = read_seeds(files, ANALYSIS_COLUMNS["overlap"]).groupby(["first", "second"])[measure].mean()
     return mean.unstack("second").loc[names, names]
 
 
-def _figure(tables: dict[str, pd.DataFrame], overlaps: dict[str, pd.DataFrame]) -> Figure:
+def _figure(tables: dict[str, pd.DataFrame], overlaps: dict[str, pd.DataFrame], unrelated: dict[str, float]) -> Figure:
     rows = [len(table) for table in tables.values()]
     figure = Figure(figsize=(WIDTH, sum(1.5 + 0.3 * count for count in rows)))
     axes = figure.subplots(len(rows), 3, squeeze=False, width_ratios=(1, 1.8, 1.5), height_ratios=rows)
@@ -79,11 +85,11 @@ def _figure(tables: dict[str, pd.DataFrame], overlaps: dict[str, pd.DataFrame]) 
         pairs = without_diagonal(overlap.loc[names, names])
         draw_pairs(heat, pairs, (float(pairs.min(axis=None)), float(pairs.max(axis=None))), aspect="auto")
         _bars(bars, table.loc[names])
-        heat.set_title(f"{label}: overlap (soft IoU)")
+        heat.set_title(f"{label}: overlap (soft IoU)\nmasks at random: {unrelated[label]:.2f}")
         bars.set_title("dimensions of each subspace")
         figure.colorbar(heat.images[0], ax=heat, fraction=0.08, pad=0.03)
     handles, labels = axes[0, 2].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower right", ncols=3)
+    figure.legend(handles, labels, loc="outside lower right", ncols=4)
     return figure
 
 
@@ -105,6 +111,10 @@ def _bars(axis: Axes, table: pd.DataFrame) -> None:
     for (part, title), colour in zip(PARTS.items(), COLOURS, strict=False):
         axis.barh(range(len(table)), table[part], left=start, color=colour, label=title, height=0.7)
         start += table[part].to_numpy()
+    places = np.arange(len(table))
+    for border in (table["common_chance"], table["common_chance"] + table["partly_chance"]):
+        axis.vlines(border, places - 0.35, places + 0.35, color="black", lw=1.5)
+    axis.plot([], [], color="black", lw=1.5, label="masks at random")
     axis.set_ylim(len(table) - 0.5, -0.5)
     axis.set_yticks([])
     axis.set_xlabel("dimensions (sum of mask weights)")

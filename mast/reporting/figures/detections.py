@@ -15,6 +15,7 @@ from pycocotools.coco import COCO
 
 from mast.errors import MastError
 from mast.files import read_json, require_recorded, require_sha256
+from mast.orientation import orientation_of, placed
 from mast.records import MetricsFile
 from mast.reporting.read import Runs
 from mast.reporting.style import COLOURS, WIDTH, empty_figure, figure_style, save_figure
@@ -150,7 +151,13 @@ def _pixels(data: DataFiles, coco: dict[str, Any], image: dict[str, Any]) -> np.
     file = Path(coco["images_root"]) / image["file_name"]
     try:
         with Image.open(file) as opened:
-            return np.asarray(opened.convert("RGB"))
+            orientation = orientation_of(opened)
+            opened.load()
+            pixels = placed(opened, opened.format, orientation, image.get("upright", False))
+            if pixels.mode.startswith(("I", "F")):  # more than 8 bits: from the darkest to the brightest pixel
+                values = np.asarray(pixels, float)
+                pixels = Image.fromarray(np.uint8(255 * (values - values.min()) / (np.ptp(values) or 1)))
+            return np.asarray(pixels.convert("RGB"))
     except OSError as error:
         raise MastError(f"{file}: cannot be read ({error}); prepare the data again") from None
 

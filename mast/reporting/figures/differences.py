@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import WIDTH, point_style, save_figure_of
-from mast.reporting.tables.lines import ComparisonLine
+from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
 from mast.reporting.tables.study import ALL_TASKS, row_titles
 
 SOURCE = {
@@ -19,13 +18,14 @@ SOURCE = {
     "about": "Studies with `compare`: differences to the baseline with their intervals, for each task and over tasks.",
     "caption": (
         "Mean differences to a baseline, paired over seeds, a panel for each study: of each task, of the mean over "
-        "tasks and of the lowest score of each seed. Lines are 95 % intervals by paired Student t, bars those by "
-        "bootstrap over seeds, which are too narrow for few seeds (none for one seed). Right of zero the run is better "
-        "than the baseline."
+        "tasks and of the lowest score of each seed, both also corrected for chance. Lines are 95 % intervals by "
+        "paired Student t, bars those by bootstrap over seeds, which are too narrow for few seeds (none for one seed). "
+        "Right of zero the run is better than the baseline."
     ),
 }
 
 NAMES = ["task", "target", "metric"]
+NUMBERS = ["difference", "low", "high", "bootstrap_low", "bootstrap_high"]
 SPREAD = 0.7
 """Height that the runs of one task take, as a share of the distance between tasks."""
 TASK_HEIGHT, RUN_HEIGHT, FRAME_HEIGHT = 0.14, 0.15, 0.85
@@ -48,7 +48,10 @@ def draw(runs: Runs, output_stem: Path) -> None:
     Raises:
         MastError: a file is missing or damaged.
     """
-    tables = {title: read_table(Path(paths[0]), ComparisonLine._fields) for title, paths in runs.items()}
+    tables = {
+        title: read_table(Path(paths[0]), [*NAMES, "baseline_label", "label", *NUMBERS])
+        for title, paths in runs.items()
+    }
     tables = {title: table[table["metric"] != "rank"] for title, table in tables.items()}
     save_figure_of(tables, _figure, "No runs are compared.", output_stem)
 
@@ -97,6 +100,6 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
 
 
 def _legend(labels: list[str]) -> list[Line2D]:
-    runs = [Line2D([], [], label=label, **point_style(place)) for place, label in enumerate(labels)]
+    runs = [Line2D([], [], label=legend_text(label), **point_style(place)) for place, label in enumerate(labels)]
     line = Line2D([], [], color="black", label="95 % interval, Student t")
     return [*runs, line, Line2D([], [], color="black", label="the same by bootstrap", **BAR)]

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import COLOURS, WIDTH, save_figure_of
+from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
 
 SOURCE = {
     "shows": "uncertainty",
@@ -60,13 +60,13 @@ def _figure(tables: dict[str, Sequence[pd.DataFrame]]) -> Figure:
 
 def _points(axis: Axes, tables: dict[str, Sequence[pd.DataFrame]], panel: str, names: list[str]) -> None:
     points = [(label, table) for label, own in tables.items() for table in own]
-    colours = dict(zip(tables, COLOURS, strict=False))
+    colours = {label: point_style(place)["color"] for place, label in enumerate(tables)}
     for place, (label, table) in enumerate(points):
         part = table[table["against"] == panel].set_index("name").reindex(names)
         rows = [row + SPREAD * ((place + 0.5) / len(points) - 0.5) for row in range(len(names))]
         errors = [part["correlation"] - part["low"], part["high"] - part["correlation"]]
         first = place == 0 or points[place - 1][0] != label
-        style = {"color": colours[label], "fmt": "o", "capsize": 2, "label": label if first else None}
+        style = {"color": colours[label], "fmt": "o", "capsize": 2, "label": legend_text(label) if first else None}
         axis.errorbar(part["correlation"], rows, xerr=errors, **style)
     axis.axvline(0, color="black", lw=0.8)
     axis.set_yticks(range(len(names)), names)

@@ -22,9 +22,13 @@ SOURCE = {
         "Measured invariance on test images, mean over seeds: how far the representation (scaled to unit length) moves "
         "when one augmentation alone is applied, over the mean distance between two images. 0 is invariant, 1 as far "
         "as to another image. Columns: the encoder's features, the whole embedding, and the subspace that each "
-        "augmentation's mask selects; framed is an augmentation in its own subspace."
+        "augmentation's mask selects; framed is an augmentation in its own subspace. The last column is the control: "
+        "the same mask's weights on dimensions drawn at random."
     ),
 }
+
+CONTROL = "own, shuffled"
+"""Title of the column with an augmentation's own mask on other dimensions."""
 
 LARGEST_SIDE_BY_SIDE = 12
 """Number of columns of all runs together up to which they stand side by side."""
@@ -35,8 +39,8 @@ LARGEST_WITH_NUMBERS = 18
 def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a heat map augmentation × space for each run, averaged over seeds, on one scale of colours.
 
-    Spaces are the encoder's features, the embedding and, where masks are learned, the subspace of each augmentation;
-    the field of an augmentation in its own subspace is framed.
+    Spaces are the encoder's features, the embedding and, where masks are learned, the subspace of each augmentation,
+    and that of its mask shuffled; the field of an augmentation in its own subspace is framed.
 
     Args:
         runs: label → `invariance.csv` of each seed. Runs without augmentations are left out.
@@ -53,7 +57,9 @@ def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
     """Relative distance, an augmentation per row and a space per column, in the files' order."""
     table = read_seeds(paths, ANALYSIS_COLUMNS["invariance"])
     mean = table.groupby(["augmentation", "space"], sort=False)["relative"].mean().unstack("space")
-    return mean.reindex(index=table["augmentation"].unique(), columns=table["space"].unique())
+    mean = mean.reindex(index=table["augmentation"].unique(), columns=table["space"].unique())
+    control = table.groupby("augmentation")["shuffled"].mean()
+    return mean if control.isna().all() else mean.assign(**{CONTROL: control})
 
 
 def _figure(matrices: dict[str, pd.DataFrame]) -> Figure:

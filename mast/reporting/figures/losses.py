@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from mast.reporting.read import Runs, over_seeds, read_metrics_log
-from mast.reporting.style import WIDTH, line_styles, save_figure_of
+from mast.reporting.style import WIDTH, legend_text, line_styles, save_figure_of
 
 SOURCE = {
     "shows": "losses",
@@ -59,5 +59,7 @@ def _figure(logs: dict) -> Figure:
                 )
         axis.set_title(title)
         axis.set_xlabel("step")
-    figure.legend(lines.values(), lines.keys(), loc="outside lower center", ncols=min(4, len(lines)))
+    figure.legend(
+        lines.values(), [legend_text(label) for label in lines], loc="outside lower center", ncols=min(4, len(lines))
+    )
     return figure

@@ -17,8 +17,8 @@ SOURCE = {
     "reads": "overlap",
     "caption": (
         "Overlap of the subspaces of two augmentations, mean over seeds: cosine of the mask weights, and soft "
-        "intersection over union. High values mean that two augmentations share features. Colours span the values that "
-        "occur."
+        "intersection over union. High values mean that two augmentations share features; above the panels is what "
+        "masks of the same weights share whose dimensions are drawn at random. Colours span the values that occur."
     ),
 }
 
@@ -44,7 +44,8 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
     table = read_seeds(paths, ANALYSIS_COLUMNS["overlap"])
-    return table.groupby(["first", "second"], sort=False)[list(MEASURES)].mean()
+    columns = [*MEASURES, *(f"{measure}_chance" for measure in MEASURES)]
+    return table.groupby(["first", "second"], sort=False)[columns].mean()
 
 
 def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
@@ -56,7 +57,8 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
         for row, (label, matrix) in enumerate(matrices.items()):
             axis = axes[row, column]
             draw_pairs(axis, matrix, limits, aspect="equal")
-            axis.set_title(f"{label}\n{title}")
+            unrelated = _between_different(tables[label][f"{measure}_chance"]).mean(axis=None)
+            axis.set_title(f"{label}\n{title}\nmasks at random: {unrelated:.2f}")
             figure.colorbar(axis.images[0], ax=axis, fraction=0.046, pad=0.03)
     return figure
 

@@ -19,7 +19,7 @@ SOURCE = {
     "about": "Pairs of views as a run trains on them.",
     "caption": (
         "Training images (left of each three) and two views of each, as the run draws them. Above: the augmentations "
-        "whose parameters differ between the two views; all others are the same in both."
+        "that differ between the two views; all others do the same to both."
     ),
 }
 

@@ -12,11 +12,12 @@ from mast.config.tables import TableSpec
 from mast.errors import MastError
 from mast.files import sha256_json
 from mast.records import MetricsFile
+from mast.reporting.statistics import above_chance
 
 log = logging.getLogger(__name__)
 
 COLUMNS = (
-    *("protocol", "kind", "version", "task", "target", "metric", "dataset", "run", "seed", "value"),
+    *("protocol", "kind", "version", "task", "target", "metric", "dataset", "run", "seed", "value", "chance"),
     *("train_count", "test_count", "settings_sha256", "spec_sha256", "data_sha256", "task_sha256"),
     *("encoder_sha256", "commits", "seconds", "file"),
 )
@@ -32,7 +33,7 @@ MUST_AGREE = (
 
 
 def collect(files: Iterable[Path]) -> pd.DataFrame:
-    """Read metrics files into one tidy frame with columns `COLUMNS`; a null metric becomes NaN.
+    """Read metrics files into one tidy frame with columns `COLUMNS`; a null metric becomes NaN, and an unknown chance.
 
     Raises:
         MastError: a file is missing, damaged or has a wrong value; two files stand for the same run, task and seed; or
@@ -41,13 +42,26 @@ def collect(files: Iterable[Path]) -> pd.DataFrame:
     """
     records = [record for file in files for record in _records(Path(file))]
     frame = pd.DataFrame(records, columns=list(COLUMNS))
-    frame["value"] = frame["value"].astype(float)
+    frame[["value", "chance"]] = frame[["value", "chance"]].astype(float)
     for group, columns in MUST_AGREE:
         for column in columns:
             _require_agreement(frame, list(group), column)
     _require_one_state_of_data(frame)
     _require_one_file(frame)
     return frame
+
+
+def corrected(frame: pd.DataFrame, columns: Iterable[tuple[str, str, str]]) -> pd.DataFrame | None:
+    """A tidy frame whose values are corrected for chance; None where that of one of `columns` is not known.
+
+    Args:
+        frame: as `collect` returns it.
+        columns: (task, target, metric) of those that are needed.
+    """
+    named = pd.MultiIndex.from_frame(frame[["task", "target", "metric"]]).isin(list(columns))
+    if frame.loc[named, "chance"].isna().any():
+        return None
+    return frame.assign(value=above_chance(frame["value"], frame["chance"]))
 
 
 def code_note(frame: pd.DataFrame) -> list[str]:
@@ -84,7 +98,7 @@ def require_fit(frame: pd.DataFrame, spec: TableSpec) -> None:
 
 def _records(file: Path) -> Iterable[dict[str, Any]]:
     content = MetricsFile.read(file)
-    shared = content.model_dump(exclude={"format", "metrics", "counts", "settings", "details"})
+    shared = content.model_dump(exclude={"format", "metrics", "chance", "counts", "settings", "details"})
     shared |= {
         "train_count": content.counts.get("train"),
         "test_count": content.counts.get("test"),
@@ -93,7 +107,8 @@ def _records(file: Path) -> Iterable[dict[str, Any]]:
     }
     for target, metrics in content.metrics.items():
         for metric, value in metrics.items():
-            yield {**shared, "target": target, "metric": metric, "value": value}
+            level = content.chance.get(target, {}).get(metric)
+            yield {**shared, "target": target, "metric": metric, "value": value, "chance": level}
 
 
 def _require_agreement(frame: pd.DataFrame, group: list[str], column: str) -> None:

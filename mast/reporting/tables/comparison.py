@@ -8,21 +8,35 @@ import numpy as np
 import pandas as pd
 
 from mast.config.tables import ComparisonSpec
-from mast.reporting.paired import RESAMPLES, Difference, paired_difference
+from mast.reporting.paired import RESAMPLES, Difference, holm, paired_difference
 from mast.reporting.statistics import estimate
-from mast.reporting.tables.collect import code_note, collect, require_fit
+from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
 from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.outputs import write_outputs
-from mast.reporting.tables.study import ALL_TASKS, Column, all_columns, over_tasks, row_titles, visible_columns
+from mast.reporting.tables.study import (
+    ALL_TASKS,
+    CORRECTED_NOTE,
+    Column,
+    all_columns,
+    over_tasks,
+    row_titles,
+    visible_columns,
+)
 
 RANK: Column = (ALL_TASKS, "mean rank", "rank")
+
+SMALLEST_P = 0.001
+"""That is written out."""
 
 Scores = dict[Column, pd.DataFrame]
 """Column → one value per seed (index) and run (column)."""
 
 Differences = dict[tuple[Column, str], Difference]
 """Column and run → that run minus the baseline."""
+
+Adjusted = dict[tuple[Column, str], float]
+"""Column and run → the p value of the difference, adjusted for those that are read together with it."""
 
 
 def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path) -> None:
@@ -36,28 +50,64 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
     require_fit(frame, spec)
     scores = all_scores(frame, spec)
     differences = _differences(spec, scores)
-    layout = _layout(spec, scores, differences, code_note(frame))
-    write_outputs(output_stem, _csv(spec, scores, differences), layout, metrics)
+    p_values = adjusted(differences)
+    notes = [*lowest_note(frame, spec), *code_note(frame)]
+    layout = _layout(spec, scores, differences, p_values, notes)
+    write_outputs(output_stem, _csv(spec, scores, differences, p_values), layout, metrics)
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
     """The first shown metric of each task and target; over several of them also their mean, the lowest and the rank.
 
+    Mean and lowest also of scores corrected for chance, where it is known; ranks within a task are the same either way.
     A protocol that is not averaged has none of these: AP of boxes and AP of masks are two measures of one task.
     Mean and lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are
     those of the runs of the table within each seed that all of them have, averaged over tasks.
     """
-    runs = [row.run for row in spec.rows]
-    headline = {column[:2]: column for column in reversed(visible_columns(all_columns(frame, spec), spec))}
-    scores = {column: _per_seed(frame, column, runs) for column in reversed(headline.values())}
+    runs, columns = [row.run for row in spec.rows], headline(frame, spec)
+    scores = {column: _per_seed(frame, column, runs) for column in columns}
     if len(scores) > 1 and spec.averaged:
-        columns = list(scores)
         tasks = list(scores.values())
         ranks = [values.dropna().rank(axis=1, ascending=False) for values in tasks]
         scores[over_tasks("mean", columns)] = reduce(pd.DataFrame.add, tasks) / len(tasks)
         scores[over_tasks("worst", columns)] = reduce(_lower, tasks)
         scores[RANK] = reduce(pd.DataFrame.add, ranks) / len(ranks)
+        if (above := corrected(frame, columns)) is not None:
+            tasks = [_per_seed(above, column, runs) for column in columns]
+            scores[over_tasks("corrected mean", columns)] = reduce(pd.DataFrame.add, tasks) / len(tasks)
+            scores[over_tasks("corrected worst", columns)] = reduce(_lower, tasks)
     return scores
+
+
+def headline(frame: pd.DataFrame, spec: ComparisonSpec) -> list[Column]:
+    """The first shown metric of each task and target."""
+    visible = visible_columns(all_columns(frame, spec), spec)
+    first = {column[:2]: column for column in reversed(visible)}
+    return [column for column in visible if first[column[:2]] == column]
+
+
+def adjusted(differences: Differences) -> Adjusted:
+    """Holm's p values: of each run over its tasks, and apart from them over what sums them up."""
+    families: dict[tuple[str, bool], list[tuple[Column, str]]] = {}
+    for column, run in differences:
+        families.setdefault((run, column[0] == ALL_TASKS), []).append((column, run))
+    return {
+        key: value
+        for family in families.values()
+        for key, value in zip(family, holm([differences[key].p for key in family]), strict=True)
+    }
+
+
+def lowest_note(frame: pd.DataFrame, spec: ComparisonSpec) -> list[str]:
+    """One line that names each run's task with the lowest mean over seeds, corrected for chance; none without it."""
+    columns = headline(frame, spec)
+    above = corrected(frame, columns) if spec.averaged and len(columns) > 1 else None
+    if above is None:
+        return []
+    runs, titles = [row.run for row in spec.rows], row_titles(columns)
+    means = pd.DataFrame({titles[column]: _per_seed(above, column, runs).mean() for column in columns})
+    lowest = [f"{row.label} {means.loc[row.run].idxmin()}" for row in spec.rows if means.loc[row.run].notna().any()]
+    return [f"Lowest mean of a task, corrected for chance: {', '.join(lowest)}."]
 
 
 def _per_seed(frame: pd.DataFrame, column: Column, runs: list[str]) -> pd.DataFrame:
@@ -80,7 +130,9 @@ def _differences(spec: ComparisonSpec, scores: Scores) -> Differences:
     }
 
 
-def _layout(spec: ComparisonSpec, scores: Scores, differences: Differences, warnings: list[str]) -> Layout:
+def _layout(
+    spec: ComparisonSpec, scores: Scores, differences: Differences, p_values: Adjusted, more_notes: list[str]
+) -> Layout:
     """One line per task; of several compared runs each has a line of its own, and the table stays as narrow."""
     baseline, *others = spec.rows
     counts = sorted({difference.n for difference in differences.values()})
@@ -92,11 +144,11 @@ def _layout(spec: ComparisonSpec, scores: Scores, differences: Differences, warn
         cells += [Cell(row.label) for row in others if row.run == run and names_runs]
         cells += [Cell(shown(estimate(scores[column][each]))) for each in (baseline.run, run)]
         cells.append(Cell(shown_difference(difference), _is_clear(difference)))
-        cells += [Cell(shown_bootstrap(difference))] if has_intervals else []
+        cells += [Cell(shown_bootstrap(difference)), Cell(shown_p(p_values[column, run]))] if has_intervals else []
         rows.append(Row(tuple(cells)))
     one = (baseline.label, others[0].label, f"{others[0].label} − {baseline.label}")
     several = ("run", baseline.label, "score", "difference")
-    columns = ("task", *(several if names_runs else one), *(("bootstrap",) if has_intervals else ()))
+    columns = ("task", *(several if names_runs else one), *(("bootstrap", "p (Holm)") if has_intervals else ()))
     return Layout(
         name=f"{spec.name}_comparison",
         title=f"{spec.title}: differences to {baseline.label}",
@@ -105,7 +157,7 @@ def _layout(spec: ComparisonSpec, scores: Scores, differences: Differences, warn
         columns=columns,
         text_columns=2 if names_runs else 1,
         rows=tuple(rows),
-        notes=(*_notes(spec, scores, counts), *warnings),
+        notes=(*_notes(spec, scores, counts), *more_notes),
     )
 
 
@@ -122,6 +174,13 @@ def shown_bootstrap(difference: Difference) -> str:
     if difference.n < 2:
         return ABSENT
     return f"[{_signed(difference.bootstrap_low)}, {_signed(difference.bootstrap_high)}]"
+
+
+def shown_p(p: float) -> str:
+    """`0.012`, `<0.001`; `–` where there is none."""
+    if np.isnan(p):
+        return ABSENT
+    return f"{p:.3f}" if p >= SMALLEST_P else f"<{SMALLEST_P}"
 
 
 def _signed(value: float) -> str:
@@ -149,6 +208,11 @@ def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]
             f"Bootstrap: the 95 % interval from {RESAMPLES:,} draws of the seeds (percentiles); it assumes no normal "
             "distribution, and is too narrow for few seeds: of 5 it holds the true difference 84 times in 100."
         )
+        notes.append(
+            "p: of the paired t test, adjusted by Holm's method over the tasks of a run, and apart from them over the "
+            "lines that sum them up: to take all that are below 0.05 for differences is wrong in any of them with a "
+            "probability of 0.05 at most. None where all seeds differ by the same."
+        )
     if counts[0] == 1:
         notes.append("No interval of a difference with one seed: such a difference may well be chance.")
     if RANK in scores:
@@ -156,16 +220,21 @@ def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]
             "Worst task: the lowest score of each seed. Mean rank: over tasks, among the runs of this table; 1 is "
             "best, so a negative difference is better."
         )
+    if any(target == "corrected mean" for _, target, _ in scores):
+        notes.append(f"{CORRECTED_NOTE} Ranks within a task are the same either way.")
     return notes
 
 
-def _csv(spec: ComparisonSpec, scores: Scores, differences: Differences) -> str:
-    lines = [_line(spec, column, run, scores[column], found) for (column, run), found in differences.items()]
+def _csv(spec: ComparisonSpec, scores: Scores, differences: Differences, p_values: Adjusted) -> str:
+    lines = [
+        _line(spec, column, run, scores[column], found, p_values[column, run])
+        for (column, run), found in differences.items()
+    ]
     return pd.DataFrame(lines).to_csv(index=False, lineterminator="\n")
 
 
 def _line(
-    spec: ComparisonSpec, column: Column, run: str, values: pd.DataFrame, difference: Difference
+    spec: ComparisonSpec, column: Column, run: str, values: pd.DataFrame, difference: Difference, p_holm: float
 ) -> ComparisonLine:
     labels = {row.run: row.label for row in spec.rows}
     baseline = spec.rows[0].run
@@ -185,6 +254,8 @@ def _line(
         high=difference.high,
         bootstrap_low=difference.bootstrap_low,
         bootstrap_high=difference.bootstrap_high,
+        p=difference.p,
+        p_holm=p_holm,
         n=difference.n,
         seeds=" ".join(str(seed) for seed in difference.seeds),
     )

@@ -1,6 +1,6 @@
 """The columns of the tables' CSV files, for what writes and what reads them."""
 
-from typing import NamedTuple
+from typing import NamedTuple, get_type_hints
 
 
 class TableLine(NamedTuple):
@@ -47,5 +47,16 @@ class ComparisonLine(NamedTuple):
     high: float
     bootstrap_low: float
     bootstrap_high: float
+    p: float
+    p_holm: float
     n: int
     seeds: str
+
+
+NUMBERS = frozenset(
+    name
+    for line in (TableLine, ComparisonLine)
+    for name, kind in get_type_hints(line).items()
+    if kind in (int, float, float | None)
+)
+"""The columns of both that hold numbers; all others hold text, those of a study's `settings` too."""

@@ -10,7 +10,7 @@ from mast.config.published import PublishedValue, find_published, read_published
 from mast.config.tables import TableRow, TableSpec
 from mast.errors import MastError
 from mast.reporting.statistics import Estimate, estimate, mean_per_seed
-from mast.reporting.tables.collect import code_note, collect, require_fit
+from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
 from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, shown, shown_published
 from mast.reporting.tables.lines import TableLine
 from mast.reporting.tables.outputs import write_outputs
@@ -21,7 +21,18 @@ Column = tuple[str, str, str]
 ALL_TASKS = "all"
 """Stands for the task in columns that sum up over tasks."""
 
-SUMMARIES = {"mean": "mean over tasks", "worst": "worst task", "mean rank": "mean rank"}
+SUMMARIES = {
+    "mean": "mean over tasks",
+    "worst": "worst task",
+    "mean rank": "mean rank",
+    "corrected mean": "mean, corrected",
+    "corrected worst": "worst task, corrected",
+}
+CORRECTED_NOTE = (
+    "Corrected: for chance. 0 is what is reached without a look at the images, by always guessing the most frequent "
+    "class (of mean per-class accuracy: any class; of average precision: the share of images that show the class), and "
+    "100 is perfect."
+)
 METRIC_NAMES = {
     "top1": "Top-1 accuracy",
     "top5": "Top-5 accuracy",
@@ -65,9 +76,11 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
     visible = visible_columns(every, spec)
     if spec.averaged and len(visible) > 1:
-        mean = over_tasks("mean", visible)
-        results |= {(row.run, mean): _mean_result(frame, row, mean, visible) for row in spec.rows}
-        visible.append(mean)
+        frames = {over_tasks("mean", visible): frame, over_tasks("corrected mean", visible): corrected(frame, visible)}
+        means = {column: scores for column, scores in frames.items() if scores is not None}
+        for mean, scores in means.items():
+            results |= {(row.run, mean): _mean_result(scores, row, mean, visible) for row in spec.rows}
+        visible = [*visible, *means]
     write_outputs(output_stem, _csv(spec, results), _layout(spec, visible, results, code_note(frame)), metrics)
 
 
@@ -203,7 +216,7 @@ def _groups(columns: list[Column], text_columns: int, count_column: bool) -> tup
     groups = [("", text_columns)]
     for task in dict.fromkeys(column[0] for column in columns):
         span = sum(column[0] == task for column in columns)
-        groups.append((task if span > 1 else "", span))
+        groups.append((task if span > 1 and task != ALL_TASKS else "", span))
     return (*groups, *((("", 1),) if count_column else ()))
 
 
@@ -213,6 +226,8 @@ def _notes(
     notes = [f"{unit_of(spec, columns)}: {_interval_note(counts)}"]
     if spec.note:
         notes.append(spec.note)
+    if any(target == "corrected mean" for _, target, _ in columns):
+        notes.append(CORRECTED_NOTE)
     if any(row.with_labels for row in spec.rows):
         notes.append("Best per column in bold, runs trained with labels left out.")
     else:
@@ -255,7 +270,8 @@ def _source(value: PublishedValue, kind: str) -> str:
 
 def _csv(spec: TableSpec, results: dict[tuple[str, Column], Result]) -> str:
     frame = pd.DataFrame([_line(spec, result) for result in results.values()])
-    for place, key in enumerate(spec.rows[0].settings, start=TableLine._fields.index("mean")):
+    shown = [key for key in spec.rows[0].settings if key not in TableLine._fields]  # `method` has a column already
+    for place, key in enumerate(shown, start=TableLine._fields.index("mean")):
         frame.insert(place, key, [result.row.settings[key] for result in results.values()])
     return frame.to_csv(index=False, lineterminator="\n")
 

@@ -128,3 +128,16 @@ def test_too_few_images_for_a_batch() -> None:
 def test_steps_outside_the_epoch_are_refused(step: int) -> None:
     with pytest.raises(IndexError):
         TrainingBatches(numbered(5), None, 2, seed=0).batch(0, step)
+
+
+def test_pinned_batches_are_the_same_and_the_next_is_pinned_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[torch.Tensor] = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: pinned.append(self) or self)
+    labels = np.arange(20)[:, None]
+    plain, ahead = (TrainingBatches(numbered(20), labels, 6, seed=1, pin_memory=pin) for pin in (False, True))
+    for epoch, step in ((0, 0), (0, 1), (0, 2), (1, 0), (0, 1)):
+        for expected, found in zip(plain.batch(epoch, step), ahead.batch(epoch, step), strict=True):
+            assert torch.equal(expected, found)
+            assert any(found.data_ptr() == each.data_ptr() for each in pinned)
+    ahead._ahead.shutdown()
+    assert len(pinned) == 5 + 2 + 5  # labels; images read when they were asked for; images read ahead

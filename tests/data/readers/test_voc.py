@@ -1,5 +1,6 @@
 """PASCAL VOC's layout: XML annotations and JPEG images on disk."""
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,77 @@ def test_unusable_boxes_are_left_out_on_request(devkit: Devkit) -> None:
 def test_image_sets_are_written_as_year_and_set() -> None:
     with pytest.raises(MastError, match="test"):
         parse(VocData, {"kind": "voc", "root": "x", "test": ["test"]}, "config")
+
+
+def images_of(data: PreparedData, split: str = "test") -> list[str]:
+    return [Path(image["file_name"]).name for image in data.annotations(split)["images"]]
+
+
+def test_names_with_spaces_are_whole(devkit: Devkit) -> None:
+    """`photo 1` is not `photo`, nor its flag."""
+    names = ["photo", "photo 1", "photo 0", "photo -1", "my  photo"]
+    for name in names:
+        devkit.add("2007", "album", name, ("cat", (2, 2, 5, 5), 0))
+    assert images_of(devkit.prepare(test=["2007/album"])) == [f"{name}.jpg" for name in names]
+
+
+def test_names_of_image_sets_may_hold_spaces(devkit: Devkit) -> None:
+    devkit.add("2007", "my set 1.2", "a", ("cat", (2, 2, 5, 5), 0))
+    assert images_of(devkit.prepare(test=["2007/my set 1.2"])) == ["a.jpg"]
+
+
+def test_lists_of_a_class_name_images_too(devkit: Devkit) -> None:
+    main = devkit.root / "VOC2007/ImageSets/Main"
+    devkit.add("2007", "other", "photo 1", ("cat", (2, 2, 5, 5), 0))
+    (main / "cat_test.txt").write_text("\ufeff000001  1\r\nphoto 1 -1\r\n000005\t0\r\n", encoding="utf-8")
+    assert images_of(devkit.prepare(test=["2007/cat_test"])) == ["000001.jpg", "photo 1.jpg", "000005.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("000001\n000001\n", r"test\.txt: lists image '000001' twice"),
+        ("000001\nphoto 1\n", r"photo\.xml: no such file, though VOC2007 lists image 'photo'"),
+        ("000001 cat\n", r"000001 cat\.xml: no such file"),
+    ],
+)
+def test_lists_that_are_wrong(devkit: Devkit, lines: str, message: str) -> None:
+    (devkit.root / "VOC2007/ImageSets/Main/test.txt").write_text(lines)
+    with pytest.raises(MastError, match=message):
+        devkit.prepare()
+
+
+def test_an_image_of_two_sets_is_counted(devkit: Devkit) -> None:
+    (devkit.root / "VOC2007/ImageSets/Main/train.txt").write_text("000005\n")
+    data = devkit.prepare(train=["2007/train", "2007/trainval"])
+    assert data.manifest.splits["train"]["repeated_images"] == 1
+
+
+def test_files_are_found_by_either_form_of_accents_and_any_suffix(devkit: Devkit) -> None:
+    devkit.add("2007", "album", unicodedata.normalize("NFD", "café"), ("cat", (2, 2, 5, 5), 0))
+    devkit.add("2007", "album", "plain", ("cat", (2, 2, 5, 5), 0))
+    folder = devkit.root / "VOC2007"
+    (folder / "JPEGImages/plain.jpg").rename(folder / "JPEGImages/plain.JPG")
+    (folder / "ImageSets/Main/album.txt").write_text("café\nplain\n")
+    assert images_of(devkit.prepare(test=["2007/album"])) == [unicodedata.normalize("NFD", "café.jpg"), "plain.JPG"]
+
+
+def test_classes_are_the_same_in_either_form_of_accents(devkit: Devkit) -> None:
+    nfd = unicodedata.normalize("NFD", "café")
+    for year, image_set in (("2007", "trainval"), ("2007", "test")):
+        devkit.add(year, image_set, f"{year}{image_set}", (nfd, (2, 2, 5, 5), 0))
+    spec = VocData(kind="voc", root=str(devkit.root), classes=("cat", "dog", "café"))
+    prepare("voc", spec, devkit.root.parent / "prepared")
+    assert open_prepared(devkit.root.parent / "prepared").annotations("test")["annotations"][-1]["category_id"] == 3
+
+
+def test_sizes_that_are_none_are_named(devkit: Devkit) -> None:
+    xml = devkit.xml("2007", "000001")
+    text = xml.read_text()
+    for value, message in (
+        ("nan", "width is nan, not a number of pixels; its file has 20"),
+        ("x", "is 'x', not a number"),
+    ):
+        xml.write_text(text.replace("<width>20", f"<width>{value}"))
+        with pytest.raises(MastError, match=rf"000001\.xml: .*{message}"):
+            devkit.prepare()

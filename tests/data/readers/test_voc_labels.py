@@ -61,3 +61,21 @@ def test_faults_are_named_in_one_line(devkit: Path, file: str, content: str | No
     with pytest.raises(MastError, match=message) as error:
         prepared(devkit)
     assert "\n" not in str(error.value)
+
+
+def test_names_with_spaces_are_whole(devkit: Path) -> None:
+    folder = devkit / "VOC2007"
+    for image_set, classes in LISTS.items():
+        for name, labels in classes.items():
+            named = {f"photo {image}" if image != "000001" else "photo": label for image, label in labels.items()}
+            text(folder / f"ImageSets/Main/{name}_{image_set}.txt", [f"{key}  {label}" for key, label in named.items()])
+    for image in ("000001", "000002", "000003", "000004", "000005"):
+        new = "photo" if image == "000001" else f"photo {image}"
+        (folder / f"JPEGImages/{image}.jpg").rename(folder / f"JPEGImages/{new}.jpg")
+    assert prepared(devkit).labels("train").tolist() == [[1, 0], [0, 1], [-1, 1]]
+
+
+def test_an_image_that_is_listed_twice_is_refused(devkit: Path) -> None:
+    text(devkit / "VOC2007/ImageSets/Main/dog_test.txt", ["000004 1", "000005 -1", "000004 -1"])
+    with pytest.raises(MastError, match=r"dog_test\.txt: lists image '000004' twice; name each image once"):
+        prepared(devkit)

@@ -50,12 +50,14 @@ def _write(folder: Path, rng: np.random.Generator, full: bool) -> dict[str, Path
     shapes = [("shapes", target, "top1") for target in ("hue", "size")]
     rows = {
         "masks": [(a, j, masks[k, j]) for k, a in enumerate(AUGMENTATIONS) for j in range(20)],
-        "overlap": [(AUGMENTATIONS[i], AUGMENTATIONS[j], cosine[i, j], cosine[i, j] / 2) for i, j in pairs],
-        "subspaces": [(a, 9.0, 5.0, 3.0, 1.0, 0.5) for a in AUGMENTATIONS],
+        "overlap": [(AUGMENTATIONS[i], AUGMENTATIONS[j], cosine[i, j], cosine[i, j] / 2, 0.9, 0.4) for i, j in pairs],
+        "subspaces": [(a, 9.0, *(5.0, 3.0, 1.0, 0.5) * 2) for a in AUGMENTATIONS],
         "uncertainty": [(a, s, rng.random(), 0.1, 512) for a in AUGMENTATIONS for s in (0, 0.5, 1)],
         "difficulty": [(g, a, 0.2, 0.1, 0.3, 512) for g in ("strength", "error") for a in AUGMENTATIONS],
         "invariance": [
-            (a, s, rng.random(), 1.0, rng.random(), 512) for a in AUGMENTATIONS for s in ("features", *AUGMENTATIONS)
+            (a, s, rng.random(), 1.0, rng.random(), 0.5 if a == s else np.nan, 512)
+            for a in AUGMENTATIONS
+            for s in ("features", *AUGMENTATIONS)
         ],
         "retrieval": [(r, 512, 99 * rng.random()) for r in ("embedding", "features", "pixels", "colour")],
         "table": [

@@ -12,20 +12,20 @@ from scipy import stats
 from mast.config.experiment import Experiment
 from mast.config.tables import ComparisonSpec
 from mast.errors import MastError
-from mast.reporting.paired import bootstrap_interval, paired_difference
-from mast.reporting.tables.comparison import all_scores, write_comparison
+from mast.reporting.paired import bootstrap_interval, holm, p_value, paired_difference
+from mast.reporting.tables.comparison import adjusted, all_scores, lowest_note, shown_p, write_comparison
 from mast.settings import parse
 
 GOLDEN = """\
 **Linear: differences to VICReg.**
 
-| task | VICReg | MAST | MAST − VICReg | bootstrap |
-| :-- | --: | --: | --: | --: |
-| hue | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** | \\[+9.0, +11.0\\] |
-| size | 70.0 ± 0.0 | 68.0 ± 0.0 | −2.0 \\[−2.0, −2.0\\] | \\[−2.0, −2.0\\] |
-| mean over tasks | 55.0 ± 0.0 | 59.0 ± 1.2 | **+4.0 \\[+2.8, +5.2\\]** | \\[+3.5, +4.5\\] |
-| worst task | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** | \\[+9.0, +11.0\\] |
-| mean rank | 1.5 ± 0.0 | 1.5 ± 0.0 | +0.0 \\[+0.0, +0.0\\] | \\[+0.0, +0.0\\] |
+| task | VICReg | MAST | MAST − VICReg | bootstrap | p (Holm) |
+| :-- | --: | --: | --: | --: | --: |
+| hue | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** | \\[+9.0, +11.0\\] | 0.003 |
+| size | 70.0 ± 0.0 | 68.0 ± 0.0 | −2.0 \\[−2.0, −2.0\\] | \\[−2.0, −2.0\\] | – |
+| mean over tasks | 55.0 ± 0.0 | 59.0 ± 1.2 | **+4.0 \\[+2.8, +5.2\\]** | \\[+3.5, +4.5\\] | 0.007 |
+| worst task | 40.0 ± 0.0 | 50.0 ± 2.5 | **+10.0 \\[+7.5, +12.5\\]** | \\[+9.0, +11.0\\] | 0.007 |
+| mean rank | 1.5 ± 0.0 | 1.5 ± 0.0 | +0.0 \\[+0.0, +0.0\\] | \\[+0.0, +0.0\\] | – |
 """
 
 
@@ -85,16 +85,43 @@ def test_only_seeds_of_both_runs_are_paired(files: Callable[..., list[Path]], tm
 
 
 def test_scores_over_tasks_by_hand() -> None:
+    chance, constant = {"hue": 10.0, "size": 50.0}, {"task": "shapes", "metric": "top1"}
     values = {("vicreg", 0): (10, 90), ("mast", 0): (30, 80), ("vicreg", 1): (20, 60), ("mast", 1): (20, 70)}
     records = [
-        {"task": "shapes", "target": target, "metric": "top1", "run": run, "seed": seed, "value": float(value)}
+        {"target": target, "run": run, "seed": seed, "value": float(value), "chance": chance[target]} | constant
         for (run, seed), pair in values.items()
         for target, value in zip(("hue", "size"), pair, strict=True)
     ]
-    mean, worst, rank = list(all_scores(pd.DataFrame(records), SPEC).values())[2:]
+    mean, worst, rank, *above = list(all_scores(pd.DataFrame(records), SPEC).values())[2:]
     assert mean.to_numpy().tolist() == [[50, 55], [40, 45]]
     assert worst.to_numpy().tolist() == [[10, 30], [20, 20]]
     assert rank.to_numpy().tolist() == [[1.5, 1.5], [1.75, 1.25]]  # seed 1: a tie on hue, mast better on size
+    # hue has chance 10: 0, 22.2, 11.1, 11.1; size 50: 80, 60, 20, 40
+    assert above[0].to_numpy() == pytest.approx(np.array([[40, 370 / 9], [140 / 9, 230 / 9]]))
+    assert above[1].to_numpy() == pytest.approx(np.array([[0, 200 / 9], [100 / 9, 100 / 9]]))
+    note = lowest_note(pd.DataFrame(records), SPEC)
+    assert note == ["Lowest mean of a task, corrected for chance: VICReg hue, MAST hue."]
+
+
+def test_without_chance_nothing_is_corrected(files: Callable[..., list[Path]], tmp_path: Path) -> None:
+    write_comparison(SPEC, files(2), tmp_path / "c")
+    assert "orrected" not in (tmp_path / "c.md").read_text()
+
+
+def test_chance_of_all_tasks_adds_lines_and_says_which_task_is_worst(
+    metrics_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    chance = {"hue": {"top1": 12.5}, "size": {"top1": 50.0}}
+    written = [
+        metrics_file(run, seed, metrics={"hue": {"top1": hue + seed}, "size": {"top1": 60.0}}, chance=chance)
+        for run, hue in (("vicreg", 30.0), ("mast", 47.5))
+        for seed in (0, 1)
+    ]
+    write_comparison(SPEC, written, tmp_path / "c")
+    text = (tmp_path / "c.md").read_text()
+    assert "| mean, corrected | 20.3 ± 3.6 | 30.3 ± 3.6 | +10.0" in text
+    assert "| worst task, corrected | 20.0 ± 0.0 | 20.0 ± 0.0 |" in text or "worst task, corrected | 20" in text
+    assert "Lowest mean of a task, corrected for chance: VICReg size, MAST size." in text
 
 
 def test_summaries_are_named_by_their_metric(files: Callable[..., list[Path]], tmp_path: Path) -> None:
@@ -130,8 +157,8 @@ def test_several_compared_runs_have_a_line_each(
     written = files(2) + [metrics_file("b", s, metrics={"hue": {"top1": 41.0}, "size": {"top1": 69.0}}) for s in (0, 1)]
     write_comparison(spec, written, tmp_path / "c")
     lines = (tmp_path / "c.md").read_text().splitlines()
-    assert "| task | run | VICReg | score | difference | bootstrap |" in lines
-    assert "| hue | B | 40.0 ± 0.0 | 41.0 ± 0.0 | +1.0 \\[+1.0, +1.0\\] | \\[+1.0, +1.0\\] |" in lines
+    assert "| task | run | VICReg | score | difference | bootstrap | p (Holm) |" in lines
+    assert "| hue | B | 40.0 ± 0.0 | 41.0 ± 0.0 | +1.0 \\[+1.0, +1.0\\] | \\[+1.0, +1.0\\] | – |" in lines
     table = pd.read_csv(tmp_path / "c.csv")
     assert table[["target", "baseline_label", "label"]].to_numpy().tolist()[:2] == [
         ["hue", "VICReg", "MAST"],
@@ -155,6 +182,62 @@ def test_bootstrap_of_equal_values_has_no_width_and_of_one_is_none() -> None:
 def test_bootstrap_of_five_normal_values_holds_the_mean_as_often_as_stated() -> None:
     intervals = [bootstrap_interval(values) for values in np.random.default_rng(5).normal(size=(500, 5))]
     assert np.mean([low <= 0 <= high for low, high in intervals]) == pytest.approx(0.84, abs=0.04)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5])
+def test_p_is_that_of_the_paired_t_test(n: int) -> None:
+    baseline, values = np.random.default_rng(n).normal(60, 3, (2, n))
+    expected = stats.ttest_rel(values, baseline).pvalue
+    assert paired_difference(pd.Series(baseline), pd.Series(values)).p == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("values", [[1.0], [], [2.0, 2.0, 2.0], [0.0, 0.0]])
+def test_without_a_spread_there_is_no_p(values: list[float]) -> None:
+    assert np.isnan(p_value(np.array(values)))
+
+
+def holm_rejects(values: list[float], level: float) -> set[int]:
+    """Step by step, as Holm (1979) says it: the smallest at level/m, the next at level/(m − 1), until one fails."""
+    left, rejected = dict(enumerate(values)), set()
+    while left and min(left.values()) <= level / len(left):
+        smallest = min(left, key=left.__getitem__)
+        rejected.add(smallest)
+        del left[smallest]
+    return rejected
+
+
+@pytest.mark.parametrize(
+    "values", [[0.01, 0.04, 0.03], [0.2], [0.001, 0.001, 0.02, 0.9], [0.5, 0.6], [0.004, 0.03, 0.0001, 0.03, 0.013]]
+)
+def test_adjusted_values_are_the_levels_at_which_holm_rejects(values: list[float]) -> None:
+    found = holm(values)
+    for level in np.linspace(0.0005, 0.9995, 1000):
+        assert holm_rejects(values, level) == {place for place, p in enumerate(found) if p <= level}, level
+
+
+def test_holm_leaves_what_is_missing_and_does_not_count_it() -> None:
+    assert holm([0.04, float("nan"), 0.01])[::2] == pytest.approx([0.04, 0.02])
+    assert np.isnan(holm([0.04, float("nan"), 0.01])[1])
+    assert holm([]) == []
+
+
+def test_tasks_and_what_sums_them_up_are_read_apart() -> None:
+    generator = np.random.default_rng(0)
+
+    def drawn(shift: float) -> object:
+        return paired_difference(pd.Series(generator.normal(size=5)), pd.Series(generator.normal(shift, 1, 5)))
+
+    columns = [("shapes", "hue", "top1"), ("shapes", "size", "top1"), ("all", "mean", "top1"), ("all", "worst", "top1")]
+    differences = {(column, run): drawn(2) for column in columns for run in "ab"}
+    found = adjusted(differences)
+    for run in "ab":
+        for family in (columns[:2], columns[2:]):
+            own = [differences[column, run].p for column in family]
+            assert [found[column, run] for column in family] == holm(own)
+
+
+def test_small_p_are_shown_as_such() -> None:
+    assert [shown_p(p) for p in (0.0004, 0.0123, 1.0, float("nan"))] == ["<0.001", "0.012", "1.000", "–"]
 
 
 def test_no_common_seed_is_no_difference() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,6 +140,26 @@ def test_mean_is_named_by_the_metric_averaged(
     assert mean["mean"] == 50 - 5 * len(metrics)
 
 
+def test_with_chance_the_mean_stands_there_corrected_too(
+    tmp_path: Path, metrics_file: Callable[..., Path], published: Path
+) -> None:
+    chance = {"hue": {"top1": 10.0}, "size": {"top1": 50.0}, "digit": {"top1": 20.0}}
+    files = [
+        metrics_file(
+            "mast", seed, task, {target: {"top1": value + seed} for target, value in own.items()}, chance=chance
+        )
+        for seed in (0, 1)
+        for task, own in (("shapes", {"hue": 55.0, "size": 75.0}), ("digits", {"digit": 60.0}))
+    ]
+    write_table(_spec(rows=[_row("mast", "MAST")]), files, published, tmp_path / "t")
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert "| run | hue | size | digits | mean | corrected mean |" in lines
+    corrected = [np.mean([(h - 10) / 0.9, (s - 50) / 0.5, (d - 20) / 0.8]) for h, s, d in ((55, 75, 60), (56, 76, 61))]
+    table = pd.read_csv(tmp_path / "t.csv").set_index("target").loc["corrected mean"]
+    assert (table["mean"], table["n"]) == (pytest.approx(np.mean(corrected)), 2)
+    assert any(line.startswith("- Corrected: for chance. 0 is what is reached without a look") for line in lines)
+
+
 def test_latex_is_balanced_and_escaped(written: Path) -> None:
     text = written.with_suffix(".tex").read_text()
     body = text[text.index(r"\toprule") : text.index(r"\bottomrule")]
@@ -207,6 +228,16 @@ def test_labels_are_escaped_in_every_format(tmp_path: Path, metrics_file: Callab
     assert r"\textless{}b\textgreater{}\textbar{}a\_b" in (tmp_path / "t.tex").read_text()
     with (tmp_path / "t.csv").open() as file:
         assert next(csv.DictReader(file))["label"] == "<b>|a_b|</b> & 5 %"
+
+
+def test_a_setting_that_has_a_column_already_may_be_shown(
+    tmp_path: Path, metrics_file: Callable[..., Path], published: Path
+) -> None:
+    row = _row("vicreg", "V") | {"settings": {"method": "vicreg", "optimizer.lr": "0.1"}}
+    write_table(_spec(tasks=["shapes"], rows=[row]), [metrics_file()], published, tmp_path / "t")
+    with (tmp_path / "t.csv").open() as file:
+        line = next(csv.DictReader(file))
+    assert (line["method"], line["optimizer.lr"]) == ("vicreg", "0.1")
 
 
 def test_one_seed_has_no_interval(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:

@@ -1,0 +1,49 @@
+"""`mast init`: a commented configuration for a folder of images."""
+
+import argparse
+import re
+from pathlib import Path
+
+from mast.errors import MastError
+
+
+def add_commands(commands: argparse._SubParsersAction) -> None:
+    """Add the commands of this module."""
+    parser = commands.add_parser("init", help="write a configuration for a folder of images, or for a list of them")
+    parser.add_argument("images", type=Path, metavar="FOLDER", help="folder of images; or a .csv, .tsv, .jsonl, .txt")
+    parser.add_argument("-o", "--output", type=Path, metavar="YAML", help="file to write (default: the folder's name)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="that one training may take (default: 10)")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the timing (default: 1)")
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.set_defaults(execute=_init)
+
+
+def _init(arguments: argparse.Namespace) -> None:
+    images = arguments.images.resolve()
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", images.stem).strip("-") or "own"
+    output = arguments.output or Path(f"{name}.yaml")
+    if output.exists() and not arguments.force:
+        raise MastError(f"{output}: is there already; name another file with -o, or replace it with --force")
+    if not images.exists():
+        raise MastError(f"{arguments.images}: no such folder or file")
+    if arguments.minutes <= 0:
+        raise MastError(f"--minutes: {arguments.minutes:g} is no time; give a number above 0")
+    from mast.starter.look import look
+
+    found = look(images)
+    if found.train < 4:
+        raise MastError(f"{arguments.images}: {found.train} images to train on are too few; give hundreds or more")
+    from mast.starter.choose import choose
+    from mast.starter.write import configuration
+
+    text = configuration(name, found, choose(found, arguments.minutes))
+    import yaml
+
+    from mast.config.experiment import Experiment
+    from mast.files import write_text
+    from mast.settings import parse
+
+    parse(Experiment, yaml.safe_load(text), str(output))
+    write_text(output, text)
+    print(f"{output}: {found.train} images; see them as a run does: mast views {output} --run mast")
+    print(f"train: snakemake --profile profiles/default --configfile {output} all")

@@ -1,0 +1,121 @@
+"""Pixels of any mode and depth → RGB of 8 bits: which values become 0 and 255."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mast.settings import FULL, MINMAX, PixelRange
+
+NARROW = 1 / 10
+"""An image of more than 8 bits that uses less than this share of its range is noted."""
+
+_OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B"}
+"""Pillow keeps the upper byte of each 16-bit colour value; told the other byte order, its decoder keeps the lower."""
+
+Noted = tuple[Image.Image, frozenset[str]]
+
+
+def stored_mode(image: Image.Image) -> str:
+    """How an opened file stores its pixels, in Pillow's terms, such as `RGB;16B`; "" where its reader does not say.
+
+    Only before the image is loaded.
+    """
+    tiles = getattr(image, "tile", None)
+    arguments = tiles[0][3] if tiles else ""
+    first = arguments[0] if isinstance(arguments, tuple) and arguments else arguments
+    return first if isinstance(first, str) else ""
+
+
+def is_deep(image: Image.Image, stored: str) -> bool:
+    """Whether a file that stores its pixels as `stored` holds more than 8 bits a channel."""
+    return image.mode.startswith("I") or image.mode == "F" or _is_deep_colour(image, stored)
+
+
+def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FULL) -> Noted:
+    """RGB of 8 bits a channel, transparent pixels laid over white.
+
+    Of more than 8 bits, `levels` says which values become 0 and 255: the ends of what the file's bits can hold (`full`;
+    of 32-bit integers those of 16 bits), the smallest and the largest of the image (`minmax`), or two stated values. In
+    between it is linear, rounded.
+
+    Args:
+        image: the opened file; it is loaded here.
+        stored: its `stored_mode`.
+        path: the file; the lower bytes of colour of 16 bits are read from it.
+        levels: as above.
+
+    Returns:
+        The image, and notes: `narrow` where less than NARROW of the range is used, `cut` where values lie outside
+        `full`.
+
+    Raises:
+        ValueError: the pixels are floating-point numbers and `levels` is `full`, or none of them is a number.
+    """
+    deep_colour, notes = _is_deep_colour(image, stored), frozenset[str]()
+    image.load()
+    if image.mode.startswith("I"):
+        values = np.asarray(image, np.int64)
+        if image.format == "TIFF" and stored == "I;32N":  # without sign, which Pillow's 32 bits have
+            values = values % 2**32
+        grey, notes = scaled(values, levels, 4095 if stored == "I;12" else 65535)
+        image = Image.fromarray(grey)
+    elif image.mode == "F":
+        if levels == FULL:
+            raise ValueError("floating-point pixels have no full range; set range to minmax or to [low, high]")
+        grey, notes = scaled(np.asarray(image, np.float64), levels, 0)
+        image = Image.fromarray(grey)
+    elif deep_colour:
+        image, notes = _deep_colour(image, stored, path, levels)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB"), notes
+
+
+def scaled(values: np.ndarray, levels: PixelRange, most: int) -> tuple[np.ndarray, frozenset[str]]:
+    """Values of any shape → uint8 of that shape, and notes as in `to_rgb`; `most` is the upper end of `full`."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        raise ValueError("no pixel is a number")
+    smallest, largest = float(finite.min()), float(finite.max())
+    low, high = (0, most) if levels == FULL else (smallest, largest) if levels == MINMAX else levels
+    notes = set()
+    if levels != MINMAX and min(largest, high) - max(smallest, low) < NARROW * (high - low):
+        notes.add("narrow")
+    if levels == FULL and (smallest < low or largest > high):
+        notes.add("cut")
+    inside = np.clip(np.nan_to_num(values, nan=low, posinf=high, neginf=low), low, high) - low
+    return np.rint(inside / ((high - low) / 255 or 1)).astype(np.uint8), frozenset(notes)
+
+
+def _is_deep_colour(image: Image.Image, stored: str) -> bool:
+    return image.mode in ("RGB", "RGBA") and stored.rpartition(";")[2] in _OTHER_BYTE
+
+
+def _deep_colour(image: Image.Image, stored: str, path: Path, levels: PixelRange) -> Noted:
+    """Colour of 16 bits a channel; its opacity, if there is any, keeps 8 bits."""
+    upper = np.asarray(image)
+    if levels == FULL:
+        used = np.ptp(upper[..., :3].astype(int))
+        return image, frozenset({"narrow"} if used < NARROW * 255 else ())
+    values = 257 * upper.astype(np.int64)  # where the lower byte cannot be had: grey with opacity, premultiplied colour
+    if stored.startswith(("RGB;", "RGBA;", "RGBX;")):
+        values = 256 * upper.astype(np.int64) + _lower_bytes(stored, path)
+    colour, notes = scaled(values[..., :3], levels, 65535)
+    return Image.fromarray(np.concatenate([colour, upper[..., 3:]], axis=2)), notes
+
+
+def _lower_bytes(stored: str, path: Path) -> np.ndarray:
+    """uint8 of the shape of the image: what Pillow leaves out of each value."""
+    name, _, order = stored.rpartition(";")
+
+    def exchanged(arguments: Any) -> Any:
+        other = f"{name};{_OTHER_BYTE[order]}"
+        return (other, *arguments[1:]) if isinstance(arguments, tuple) else other
+
+    with Image.open(path) as image:
+        image.tile = [tile._replace(args=exchanged(tile.args)) for tile in image.tile]
+        image.load()
+        return np.asarray(image)

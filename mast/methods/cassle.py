@@ -1,0 +1,100 @@
+"""CASSLE (Przewięźlikowski et al. 2023) on VICReg: the projector is told how each view was augmented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from mast.augment.settings import AugmentationName
+from mast.methods import Outcome, vicreg
+from mast.settings import Count, StrictModel
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+    from mast.augment.policy import Params
+    from mast.learner import Learner
+
+
+CHANNELS = 3
+
+
+class CassleSpec(StrictModel):
+    """What the projector is told; defaults are those of gmum/CASSLE's README.md."""
+
+    condition: Annotated[tuple[AugmentationName, ...], Field(min_length=1)] = ("crop", "jitter", "grayscale", "blur")
+    """Augmentations whose parameters it is told; each is one of the policy's."""
+    colour_change: bool = True
+    """Whether it is also told how jitter changed the mean of each channel (`color_diff` there)."""
+    hidden: Count = 64
+    """Width of the network that reads them, and of what it gives."""
+    layers: Count = 6
+    """Linear layers of that network."""
+
+
+class Cassle(vicreg.Vicreg):
+    """VICReg's pairs and terms. What an augmentation changed need not be erased: the projector can undo it."""
+
+    SETTINGS: ClassVar[type[StrictModel] | None] = CassleSpec
+
+    @classmethod
+    def check(cls, spec: Any) -> None:
+        """What the projector is told is drawn."""
+        super().check(spec)
+        for name in spec.cassle.condition:
+            if name not in spec.policy.names:
+                raise ValueError(
+                    f"cassle.condition: {name!r} is not in policy.augmentations; leave it out or add it there"
+                )
+        if spec.cassle.colour_change and "jitter" not in spec.policy.names:
+            raise ValueError("cassle.colour_change: 'jitter' is not in policy.augmentations; set it to false")
+
+    def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
+        """A projector of features and described augmentations, and the network that reads the latter.
+
+        It has another name than VICReg's, for it does not read features alone.
+        """
+        from mast.augment.policy import Policy
+        from mast.models.mlp import build_mlp
+        from mast.models.projector import build_projector
+
+        own, policy = self.spec.cassle, Policy(self.spec.policy, image_size=1)
+        numbers = self._describe(policy, policy.identity(1)).shape[1] + (CHANNELS if own.colour_change else 0)
+        return {
+            "conditioned_projector": build_projector(features + own.hidden, self.spec.projector),
+            "reader": build_mlp(numbers, own.hidden, own.hidden, own.layers, normalised=True),
+        }
+
+    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+        """VICReg's terms of embeddings z = projector([features, reader(described parameters of the view)])."""
+        from mast.objectives.vicreg import vicreg_terms
+
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
+        z_a, z_b = (learner.world.gather(self._embed(learner, images, view)) for view in (pair.a, pair.b))
+        return self.weighted(vicreg_terms(z_a, z_b), z_a)
+
+    def _embed(self, learner: Learner, images: Tensor, params: Params) -> Tensor:
+        import torch
+
+        from mast.augment.description import colour_change
+
+        rows = learner.world.rows(len(images))
+        params_of_these = {name: values[rows] for name, values in params.items()}
+        described = self._describe(learner.policy, params_of_these).to(images.device, non_blocking=True)
+        if self.spec.cassle.colour_change:
+            described = torch.cat((described, colour_change(learner.policy, images, params_of_these)), dim=1)
+        view = learner.view(images, params)
+        with learner.autocast():
+            features = learner.encoder(view)
+            read = learner.reader(described.to(features.dtype))
+            return learner.conditioned_projector(torch.cat((features, read), dim=1))
+
+    def _describe(self, policy: Any, params: Params) -> Tensor:
+        """Float32 [N, Q] on the CPU."""
+        import torch
+
+        from mast.augment.description import describe_view
+
+        names = [name for name in policy.names if name in self.spec.cassle.condition]
+        return torch.cat([describe_view(policy, name, params) for name in names], dim=1)

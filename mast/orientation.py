@@ -1,0 +1,41 @@
+"""Which way up a photograph is stored, as EXIF says, and how it is turned."""
+
+from PIL import ExifTags, Image
+
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""Orientation → what turns the image upright (Exif 2.32, tag 0x0112; Pillow, `ImageOps.exif_transpose`)."""
+
+_OPPOSITE = {6: 8, 8: 6}
+"""Orientations whose turns take each other back; each other one takes itself back."""
+
+
+def orientation_of(image: Image.Image) -> int:
+    """The EXIF orientation of an opened file that is not loaded yet, 1 … 8; 1, upright, where it says nothing valid."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow's readers raise many kinds; a damaged note of the camera is no damaged image
+        return 1
+    return found if found in _TURN else 1
+
+
+def placed(pixels: Image.Image, file_format: str | None, orientation: int, upright: bool) -> Image.Image:
+    """The pixels of a file as Pillow gives them → upright, or as they are stored.
+
+    Args:
+        pixels: the loaded image, in any mode.
+        file_format: Pillow's name of the format. It gives TIFF upright, all others as they are stored.
+        orientation: from `orientation_of`.
+        upright: what is wanted.
+    """
+    is_upright = file_format == "TIFF"
+    if orientation == 1 or upright == is_upright:
+        return pixels
+    return pixels.transpose(_TURN[orientation if upright else _OPPOSITE.get(orientation, orientation)])

@@ -1,0 +1,1 @@
+"""`mast init`: a commented configuration for a folder of images."""

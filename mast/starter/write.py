@@ -1,0 +1,103 @@
+"""The commented configuration that `mast init` writes."""
+
+import json
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+from mast.starter.choose import Choice
+from mast.starter.look import Findings
+
+SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.json"
+
+
+def configuration(name: str, found: Findings, choice: Choice) -> str:
+    """YAML with a header: what was found, how long it takes, what to do next."""
+    evaluated = found.classes and found.test
+    parts = [
+        _header(found, choice),
+        f"name: {name}\nresults: results/{name}",
+        "datasets:\n" + _comment(found.notes, "  ") + f"  own: {_flow({**found.settings, 'size': choice.size})}",
+        "seeds: [0] # three or more before you believe a difference: [0, 1, 2]",
+        _pretrain(choice),
+        "runs:\n"
+        + ("  untrained: {method: untrained, label: Untrained}\n" if evaluated else "")
+        + "  vicreg: {method: vicreg, label: VICReg}\n  mast: {method: mast, label: MAST}",
+        "# Looks at the encoders while they train (mast watch); needs labels.\nmonitor: {epochs: 5}"
+        if found.classes
+        else None,
+        _evaluation(found) if evaluated else None,
+        "figures:\n  losses: [vicreg, mast]\n  views: [mast]\n  masks: [mast]",
+        _resources(choice),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _header(found: Findings, choice: Choice) -> str:
+    kinds = f"{found.classes} classes" if found.classes else "no labels"
+    tested = f", {found.test:,} to test on" if found.test else ""
+    machine = choice.gpu or "this CPU"
+    head = f"# yaml-language-server: $schema={SCHEMA}\n#\n" if SCHEMA.exists() else ""
+    facts = [
+        f"Data      {found.train:,} images to train on{tested}, {kinds}; half of them have a short side of "
+        f"{found.short_side} pixels or more.",
+        f"Time      About {_minutes(choice.minutes)} for each training on {machine}, where "
+        f"{choice.images_per_second:,.0f} images/s were measured. Fewer `epochs` take less.",
+        "Expect    Losses that fall and level off, and no sign of collapse (mast watch). Settings are a start, not "
+        "tuned on these images.",
+    ]
+    lines = [line for fact in facts for line in wrap(fact, 116, subsequent_indent=" " * 10)]
+    return head + "\n".join(f"# {line}" for line in lines)
+
+
+def _pretrain(choice: Choice) -> str:
+    why = {
+        "encoder": "a small one, for a CPU" if choice.gpu is None else None,
+        "policy": "leave out what erases what you care for",
+        "epochs": "longer is better, up to several hundred",
+        "precision": "bf16 where the GPU has it: twice as fast" if choice.gpu else None,
+    }
+    lines = ["pretrain: # shared by all runs", "  dataset: own"]
+    for key, value in choice.pretrain.items():
+        lines.append(f"  {key}: {_flow(value)}" + (f" # {why[key]}" if why.get(key) else ""))
+    return "\n".join(lines)
+
+
+def _evaluation(found: Findings) -> str:
+    neighbours = min(20, max(1, found.train // 4))
+    return (
+        "protocols:\n"
+        "  linear: {kind: linear-lbfgs}\n"
+        f"  knn: {{kind: knn, k: {neighbours}}}\n\n"
+        "studies:\n"
+        "  linear: {title: Linear evaluation, protocol: linear, tasks: [own], runs: [untrained, vicreg, mast]}\n"
+        "  knn: {title: Nearest neighbours, protocol: knn, tasks: [own], runs: [untrained, vicreg, mast]}"
+    )
+
+
+def _resources(choice: Choice) -> str:
+    runtime = max(30, round(3 * choice.minutes))
+    gpus = ", gpus: 1" if choice.gpu else ""
+    return f"resources: # of one job; minutes are a limit for clusters\n  pretrain: {{runtime: {runtime}{gpus}}}"
+
+
+def _comment(notes: list[str], indent: str) -> str:
+    lines = [line for note in notes for line in wrap(note, 110)]
+    return "".join(f"{indent}# {line}\n" for line in lines)
+
+
+def _flow(value: Any) -> str:
+    """A value in YAML's flow style, which for these is JSON with bare keys and words."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(own)}" for key, own in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, float):
+        return f"{value:.1e}" if value < 0.01 else f"{value:g}" if value % 1 else f"{value:.1f}"
+    if isinstance(value, str) and not value.replace("-", "").replace("_", "").isalnum():
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _minutes(minutes: float) -> str:
+    return f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{max(1, round(minutes))} minutes"

@@ -1,0 +1,188 @@
+"""Images that a file lists: labels of several targets, splits, and what is wrong with a list."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from mast.data.prepare import prepare
+from mast.data.prepared.store import PreparedData, open_prepared
+from mast.data.readers.table import TableData
+from mast.errors import MastError
+
+COUNT = 12
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Twelve images of different grey at different depths."""
+    for number in range(COUNT):
+        file = tmp_path / place(number)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 16), (20 * number,) * 3).save(file)
+    return tmp_path
+
+
+def place(number: int) -> str:
+    return f"images/{'deep/er/' if number % 2 else ''}photo {number}.png"
+
+
+def rows(**columns: list[str]) -> list[dict[str, str]]:
+    table = {"path": [place(number) for number in range(COUNT)], **columns}
+    return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+
+
+def written(root: Path, table: list[dict[str, str]], suffix: str = ".csv") -> Path:
+    file = root / f"list{suffix}"
+    if suffix == ".jsonl":
+        text = "".join(json.dumps(row) + "\n" for row in table)
+    else:
+        mark = "," if suffix == ".csv" else "\t"
+        text = "\n".join(mark.join(line) for line in [table[0].keys(), *(row.values() for row in table)]) + "\n"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def prepared(root: Path, file: Path, **settings: object) -> PreparedData:
+    spec = TableData(kind="table", file=str(file), root=str(root), size=16, **settings)
+    spec.check(evaluated=False)
+    prepare("mine", spec, root / "prepared")
+    return open_prepared(root / "prepared")
+
+
+COLUMNS = {
+    "colour": ["red", "None"] * 6,
+    "grade": ["1", "2", "10"] * 4,
+    "part": ["train"] * 6 + ["valid"] * 2 + ["test"] * 4,
+}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_columns_become_targets_and_splits(root: Path, suffix: str) -> None:
+    file = written(root, rows(**COLUMNS), suffix)
+    data = prepared(root, file, targets=("colour", "grade"), split="part")
+    assert data.targets == {"colour": ["None", "red"], "grade": ["1", "10", "2"]}
+    assert data.labels("train").tolist() == [[1, 0], [0, 2], [1, 1], [0, 0], [1, 2], [0, 1], [1, 0], [0, 2]]
+    assert data.labels("test").tolist() == [[1, 1], [0, 0], [1, 2], [0, 1]]
+    assert data.val_indices.tolist() == [6, 7]
+    greys = np.asarray(data.images("test")).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(greys, [160, 180, 200, 220])
+
+
+def test_known_labels_are_those_that_are_prepared(root: Path) -> None:
+    file = written(root, rows(**COLUMNS))
+    settings = {"targets": ("colour", "grade"), "test_fraction": 0.25}
+    spec = TableData(kind="table", file=str(file), root=str(root), size=16, **settings)
+    data = prepared(root, file, **settings)
+    known = spec.known_labels
+    assert known.classes == {"colour": 2, "grade": 3}
+    assert known.train.tolist() == data.labels("train").tolist()
+    assert known.test.tolist() == data.labels("test").tolist()
+    assert known.validation.tolist() == data.val_indices.tolist()
+    assert spec.train_count == len(known.train) == 8
+
+
+def test_plain_text_lists_unlabeled_images(root: Path) -> None:
+    file = root / "list.txt"
+    file.write_text("\ufeff" + "\r\n".join(place(number) for number in range(COUNT)), encoding="utf-8")
+    data = prepared(root, file)
+    assert data.labels("train") is None
+    assert len(data.images("train")) == COUNT
+
+
+def test_absolute_paths_need_no_root(root: Path) -> None:
+    table = [row | {"path": str(root / row["path"])} for row in rows()]
+    assert len(prepared(root, written(root, table)).images("train")) == COUNT
+
+
+WRONG = {
+    "missing images": (
+        rows(path=["a.png", "b.png", *map(place, range(2, COUNT))]),
+        {},
+        r"line 2: .*a\.png: no such file",
+    ),
+    "several are counted": (
+        rows(path=["a.png", "b.png", *map(place, range(2, COUNT))]),
+        {},
+        r"\(so in 2 of 12 lines\)",
+    ),
+    "twice": (rows(path=[place(0), *map(place, range(COUNT - 1))]), {}, "photo 0.png is listed more than once"),
+    "no such column": (rows(), {"targets": ("colour",)}, "has no column 'colour'"),
+    "a mistyped column": (rows(colour=["a", "b"] * 6), {"targets": ("color",)}, "did you mean 'colour'"),
+    "empty labels": (
+        rows(colour=["a", ""] * 6),
+        {"targets": ("colour",)},
+        r"line 3: 'colour' is empty \(so in 6 of 12",
+    ),
+    "one class": (rows(colour=["a"] * 12), {"targets": ("colour",)}, "'colour' has one value alone, 'a'"),
+    "another split": (
+        rows(part=["train"] * 11 + ["tset"]),
+        {"split": "part"},
+        "line 13: split 'tset' is not train, val",
+    ),
+    "no train": (rows(part=["test"] * 12), {"split": "part"}, "no image has the split train"),
+    "a class of test alone": (
+        rows(colour=["a", "b"] * 5 + ["c", "a"], part=["train"] * 10 + ["test"] * 2),
+        {"targets": ("colour",), "split": "part"},
+        "class 'c' is in test but not in train",
+    ),
+}
+
+
+@pytest.mark.parametrize(("table", "settings", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_named_before_anything_is_prepared(
+    root: Path, table: list[dict[str, str]], settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(MastError, match=message) as caught:
+        prepared(root, written(root, table), **settings)
+    assert "\n" not in str(caught.value)
+    assert not (root / "prepared").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("list.csv", 'path\n"images', "cannot be read as CSV"),
+        ("list.jsonl", '{"path": "a"}\n{"path"', "cannot be read as JSONL"),
+        ("list.xlsx", "", "the suffix says the format; use .csv, .tsv, .jsonl, .txt"),
+        ("list.csv", "path,label\n", "lists no image"),
+        ("list.csv", None, "no such file"),
+    ],
+)
+def test_files_that_cannot_be_read_are_named(root: Path, name: str, content: str | None, message: str) -> None:
+    file = root / name
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    with pytest.raises(MastError, match=message) as caught:
+        prepared(root, file)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"split": "part", "test_fraction": 0.2}, "leave one out"),
+        ({"targets": ["path"]}, "a column is named twice"),
+    ],
+)
+def test_settings_that_contradict_each_other(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TableData(kind="table", file="a.csv", root=".", **settings)
+
+
+@pytest.mark.parametrize(
+    ("columns", "settings", "message"),
+    [
+        ({}, {}, "needs `targets`"),
+        ({"colour": ["a", "b"] * 6}, {"targets": ("colour",)}, "needs test images"),
+    ],
+)
+def test_a_task_needs_labels_and_test_images(
+    root: Path, columns: dict[str, list[str]], settings: dict[str, object], message: str
+) -> None:
+    spec = TableData(kind="table", file=str(written(root, rows(**columns))), root=str(root), **settings)
+    with pytest.raises(MastError, match=message):
+        spec.check(evaluated=True)

@@ -1,0 +1,135 @@
+"""`mast init` looks at images, chooses settings that are valid, and names what is wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from mast.cli import main
+from mast.config.experiment import Experiment
+from mast.config.load import load_experiment
+from mast.errors import MastError
+from mast.settings import parse
+from mast.starter import choose as choosing
+from mast.starter.choose import choose
+from mast.starter.look import Findings, look
+from mast.starter.write import configuration
+
+
+def image(file: Path, size: tuple[int, int] = (80, 60)) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size).save(file)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    for name in ("cat", "dog"):
+        for number in range(4):
+            image(tmp_path / "photos" / "train" / name / f"{number}.png")
+        image(tmp_path / "photos" / "test" / name / "0.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture(autouse=True)
+def timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of known speed."""
+    monkeypatch.setattr(choosing, "_images_per_second", lambda *arguments: 100.0)
+
+
+def written(found: Findings, minutes: float = 10) -> Experiment:
+    return parse(Experiment, yaml.safe_load(configuration("photos", found, choose(found, minutes))), "written")
+
+
+def test_classes_are_found_and_evaluated(labelled: Path) -> None:
+    found = look(labelled)
+    assert (found.train, found.test, found.classes, found.short_side) == (8, 2, 2, 60)
+    experiment = written(found)
+    assert set(experiment.studies) == {"linear", "knn"}
+    assert experiment.datasets["own"].size == 32
+    assert experiment.monitor.epochs
+
+
+def test_nested_images_are_unlabeled_and_it_says_why(tmp_path: Path) -> None:
+    for number in range(6):
+        image(tmp_path / "photos" / f"{2020 + number}" / "may" / "a.jpg", (300, 200))
+    found = look(tmp_path / "photos")
+    assert (found.train, found.classes, found.settings["labels"]) == (6, 0, "none")
+    text = configuration("photos", found, choose(found, 10))
+    assert "has folders of images but no train folder" in text
+    experiment = parse(Experiment, yaml.safe_load(text), "written")
+    assert not experiment.studies
+    assert experiment.datasets["own"].train_count == 6
+
+
+def test_one_class_is_taken_as_unlabeled(tmp_path: Path) -> None:
+    for number in range(5):
+        image(tmp_path / "train" / "all" / f"{number}.png")
+    assert look(tmp_path).settings["labels"] == "none"
+
+
+def test_other_files_are_counted(labelled: Path) -> None:
+    (labelled / "train" / "cat" / "notes.txt").write_text("x")
+    assert "1 files or folders are left out, the first is train/cat/notes.txt" in look(labelled).notes[-1]
+
+
+def test_a_list_of_images_is_understood(labelled: Path) -> None:
+    file = labelled / "metadata.csv"
+    files = sorted(path.relative_to(labelled).as_posix() for path in labelled.rglob("*.png"))
+    file.write_text("file_name,colour\n" + "".join(f"{name},red\n" for name in files))
+    found = look(labelled)
+    assert found.settings == {"kind": "table", "file": str(file), "root": str(labelled), "path": "file_name"}
+    assert found.train == 10
+    assert "Other columns: colour" in found.notes[0]
+    assert written(found).datasets["own"].train_count == 10
+
+
+@pytest.mark.parametrize(("minutes", "epochs"), [(0.1, 20), (10, 60), (1000, 400)])
+def test_epochs_fit_the_minutes_within_bounds(minutes: float, epochs: int) -> None:
+    found = Findings({"kind": "folder", "root": "x"}, 1000, 0, 0, 64)
+    choice = choose(found, minutes)
+    assert choice.pretrain["epochs"] == epochs
+    assert choice.minutes == pytest.approx(epochs * 1000 / 100 / 60)
+
+
+def test_the_file_is_written_once(labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "mine.yaml"
+    assert main(["init", str(labelled), "-o", str(output)]) == 0
+    assert f"mast views {output} --run mast" in capsys.readouterr().out
+    assert load_experiment(output).name == "photos"
+    assert main(["init", str(labelled), "-o", str(output)]) == 2
+    assert "is there already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda place: None, "no such folder or file"),
+        (lambda place: place.mkdir(), "holds no images"),
+        (lambda place: image(place / "a.png"), "1 images to train on are too few"),
+    ],
+    ids=["missing", "empty", "one image"],
+)
+def test_what_cannot_be_used_is_named(
+    tmp_path: Path, make: object, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "photos")
+    assert main(["init", str(tmp_path / "photos"), "-o", str(tmp_path / "c.yaml")]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "c.yaml").exists()
+
+
+def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.png").write_bytes(b"no image")
+    with pytest.raises(MastError, match="nor can any other of 5 images"):
+        look(tmp_path)
+
+
+def test_speed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    found = Findings({"kind": "folder", "root": "x"}, 16, 0, 0, 32)
+    assert np.isfinite(choose(found, 0.01).images_per_second)
