@@ -8,7 +8,7 @@ import numpy as np
 LARGEST_ID = 2**53 - 1
 """Of whole numbers that every reader of JSON keeps (RFC 8259, section 6)."""
 
-_HUGE = 1e300
+_HUGE = 1e100
 
 Id = int | str
 

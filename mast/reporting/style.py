@@ -1,7 +1,7 @@
 """How all figures look, and how they are saved: the same input gives the same bytes."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,10 @@ def legend_text(label: str) -> str:
 
 
 def save_figure(figure: Figure, output_stem: Path) -> None:
-    """Write `<output_stem>.svg` and `.png`, atomically and without date or version of the software."""
-    for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
-        with atomic_path(output_stem.with_name(output_stem.name + suffix)) as temporary:
+    """Write `<output_stem>.svg` and `.png`, both or none, without date or version of the software."""
+    with ExitStack() as written:
+        for suffix, metadata in ((".svg", {"Date": None, "Creator": None}), (".png", {"Software": None})):
+            temporary = written.enter_context(atomic_path(output_stem.with_name(output_stem.name + suffix)))
             figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=metadata)
 
 

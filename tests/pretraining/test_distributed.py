@@ -31,7 +31,7 @@ RUN = TINY | {
     "method": "mast",
     "epochs": 10,
     "log_every": 1,
-    "optimizer": {"name": "sgd", "lr": 0.1, "warmup_epochs": 0},
+    "optimizer": {"name": "sgd", "lr": 0.02, "warmup_epochs": 0},
 }
 
 

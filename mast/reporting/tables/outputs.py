@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mast.files import sha256_file, write_text
+from mast.files import sha256_file, write_texts
 from mast.records import MetricsFile, TableSources
 from mast.reporting.tables.formats import html_page, latex, markdown
 from mast.reporting.tables.layout import Layout
@@ -23,9 +23,8 @@ def write_outputs(output_stem: Path, csv: str, layout: Layout, metrics: Sequence
 
 
 def write_formats(output_stem: Path, csv: str, layout: Layout) -> list[Path]:
-    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`; return their paths."""
+    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`, all of them or none; return their paths."""
     texts = {".csv": csv, ".md": markdown(layout), ".tex": latex(layout), ".html": html_page(layout)}
     files = {suffixed(output_stem, suffix): text for suffix, text in texts.items()}
-    for file, text in files.items():
-        write_text(file, text)
+    write_texts(files)
     return list(files)
