@@ -10,6 +10,7 @@
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
 # make results take the tables and figures of docs/results.md and method.md from the last runs of claim and claim-search
+# make instrument  take the tables and figures of docs/instrument.md from the last run of config/instrument.yaml
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -17,7 +18,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test faults test-cluster lint audit bench bench-check gpu-check schema readme results clean
+.PHONY: demo check test faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -94,6 +95,12 @@ results: .venv/installed
 	mkdir -p docs/images/claim
 	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/results.md); do \
 		cp results/claim/figures/$${figure##*/} docs/images/claim/ || exit 1; done
+
+instrument: .venv/installed
+	$(RUN) mast fill docs/instrument.md --results results/instrument
+	mkdir -p docs/images/instrument
+	for figure in $$(grep -o 'images/instrument/[a-z]*\.png' docs/instrument.md); do \
+		cp results/instrument/figures/$${figure##*/} docs/images/instrument/ || exit 1; done
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info

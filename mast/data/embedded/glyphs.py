@@ -23,8 +23,12 @@ BITMAPS: np.ndarray = np.array([[list(row) for row in drawing.split()] for drawi
 TEXTURES: tuple[str, ...] = ("plain", "rows", "columns", "checks")
 """A texture is drawn in two tones of one colour; `plain` has the bright one only."""
 
-_DARK_TONE = 0.35
-_SUPERSAMPLING = 3
+DARK_TONE = 0.35
+"""Brightness of the dark tone, as a share of the bright one's, unless a benchmark says otherwise."""
+
+SUPERSAMPLING = 3
+"""Samples along each side of a pixel."""
+
 _CHUNK_SAMPLES = 200_000
 
 
@@ -67,7 +71,7 @@ def coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, np
     """
     count = len(glyphs.shape)
     bright, dark = np.empty((2, count, canvas, canvas), np.float32)
-    step = max(1, _CHUNK_SAMPLES // (canvas * _SUPERSAMPLING) ** 2)
+    step = max(1, _CHUNK_SAMPLES // (canvas * SUPERSAMPLING) ** 2)
     for start in range(0, count, step):
         rows = slice(start, start + step)
         bright[rows], dark[rows] = _coverage(glyphs[rows], canvas, period)
@@ -78,7 +82,7 @@ def _coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, n
     def per_canvas(values: np.ndarray) -> np.ndarray:
         return np.asarray(values, np.float32)[:, None, None]
 
-    samples = (np.arange(canvas * _SUPERSAMPLING, dtype=np.float32) + 0.5) / _SUPERSAMPLING
+    samples = (np.arange(canvas * SUPERSAMPLING, dtype=np.float32) + 0.5) / SUPERSAMPLING
     across, down = samples - per_canvas(glyphs.x), samples[:, None] - per_canvas(glyphs.y)
     cos, sin = per_canvas(np.cos(glyphs.angle)), per_canvas(np.sin(glyphs.angle))
     across, down = cos * across + sin * down, cos * down - sin * across
@@ -93,20 +97,22 @@ def _coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, n
     phase, texture = per_canvas(glyphs.phase), np.asarray(glyphs.texture)[:, None, None]
     dark_row, dark_column = (np.floor(2 * (axis / period + phase)).astype(np.int32) & 1 for axis in (down, across))
     dark = inside & (((dark_row & (texture & 1)) ^ (dark_column & (texture >> 1))) == 1)
-    return _pool(inside & ~dark), _pool(dark)
+    return pool(inside & ~dark), pool(dark)
 
 
-def _pool(samples: np.ndarray) -> np.ndarray:
-    """Mean over the samples of each pixel."""
-    steps = range(_SUPERSAMPLING)
-    total = sum(samples[:, i::_SUPERSAMPLING, j::_SUPERSAMPLING].view(np.uint8) for i in steps for j in steps)
-    return total.astype(np.float32) / _SUPERSAMPLING**2
+def pool(samples: np.ndarray) -> np.ndarray:
+    """Mean over the samples of each pixel: bool [N, SUPERSAMPLING · S, SUPERSAMPLING · S] → float32 [N, S, S]."""
+    steps = range(SUPERSAMPLING)
+    total = sum(samples[:, i::SUPERSAMPLING, j::SUPERSAMPLING].view(np.uint8) for i in steps for j in steps)
+    return total.astype(np.float32) / SUPERSAMPLING**2
 
 
-def paint(images: np.ndarray, bright: np.ndarray, dark: np.ndarray, colour: np.ndarray) -> None:
+def paint(
+    images: np.ndarray, bright: np.ndarray, dark: np.ndarray, colour: np.ndarray, dark_tone: float = DARK_TONE
+) -> None:
     """Draw covered pixels over float images [N, H, W, 3], in place, in a colour [N, 3] and its dark tone."""
     images *= (1 - bright - dark)[..., None]
-    images += (bright + _DARK_TONE * dark)[..., None] * colour[:, None, None, :].astype(images.dtype)
+    images += (bright + dark_tone * dark)[..., None] * colour[:, None, None, :].astype(images.dtype)
 
 
 def colours(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -127,14 +133,28 @@ def backgrounds(draws: np.ndarray, canvas: int) -> np.ndarray:
     """
     first, second, turn, hue, tint = draws.T
     low, high = 0.25 + 0.6 * first, 0.25 + 0.6 * second
-    middle, across, down = (
-        values.astype(np.float32)[:, None, None]
-        for values in (
-            (low + high) / 2,
-            (high - low) / np.sqrt(2) * np.cos(2 * np.pi * turn),
-            (high - low) / np.sqrt(2) * np.sin(2 * np.pi * turn),
-        )
-    )
+    across = (high - low) / np.sqrt(2) * np.cos(2 * np.pi * turn)
+    down = (high - low) / np.sqrt(2) * np.sin(2 * np.pi * turn)
+    return gradients((low + high) / 2, across, down, hue, tint, canvas)
+
+
+def gradients(
+    middle: np.ndarray, across: np.ndarray, down: np.ndarray, hue: np.ndarray, tint: np.ndarray, canvas: int
+) -> np.ndarray:
+    """Planes of grey, tinted to an HSV saturation of 0.05 · `tint`.
+
+    Args:
+        middle: float [N], grey level in the middle.
+        across: float [N], how much brighter the right edge is than the left one.
+        down: float [N], how much brighter the lower edge is than the upper one.
+        hue: float [N], of the tint.
+        tint: float [N] in [0, 1].
+        canvas: side of the square images, pixels.
+
+    Returns:
+        float32 [N, canvas, canvas, 3].
+    """
+    middle, across, down = (values.astype(np.float32)[:, None, None] for values in (middle, across, down))
     axis = (np.arange(canvas, dtype=np.float32) + 0.5) / canvas - 0.5
     level = middle + across * axis + down * axis[:, None]
     tinted = colours(hue, 0.05 * tint, np.ones_like(hue)).astype(np.float32)

@@ -3,6 +3,8 @@
 Each factor is a classification task, and each task needs other invariances than the rest: `hue` is hurt by colour
 jitter, `facing` and `light` by flips, `size` by crops, `texture` by blur. Position, a small rotation, brightness,
 saturation, and all of the grey background but the side that its light comes from, are nuisance.
+
+This is version 1 of the generator; `shapes_2` is version 2.
 """
 
 import numpy as np
@@ -47,7 +49,7 @@ _GLYPH_TARGETS, _BACKGROUND = slice(0, 5), slice(11, 16)
 """Which of an image's draws decide the glyph's targets, and which its background."""
 
 
-def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
+def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """Draw the first `count` images of a split. Image i depends on (size, seed, split, i) only, not on `count`.
 
     Args:
@@ -82,7 +84,7 @@ def render_shapes(count: int, size: int, seed: int, split: str = "train") -> tup
 
 
 def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
-    """The labels of `render_shapes`, without the images."""
+    """The labels of `render`, without the images."""
     return _labels(uniform_draws(seed, _SPLITS.index(split), range(count), _SCALARS, size=0)[0])
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from mast.data.embedded.glyphs import BITMAPS, GLYPHS, Glyphs, colours, coverage
-from mast.data.embedded.shapes import TARGETS, render_shapes
+from mast.data.embedded.shapes import TARGETS, render
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
 from mast.data.readers.shapes import ShapesData
@@ -18,7 +18,7 @@ from mast.data.readers.shapes import ShapesData
 
 @pytest.fixture(scope="module")
 def sample() -> tuple[np.ndarray, np.ndarray]:
-    return render_shapes(2000, 32, seed=3)
+    return render(2000, 32, seed=3)
 
 
 def saturation(images: np.ndarray) -> np.ndarray:
@@ -28,19 +28,19 @@ def saturation(images: np.ndarray) -> np.ndarray:
 
 def test_an_image_depends_on_its_position_and_not_on_the_count(sample: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = sample
-    few_images, few_labels = render_shapes(7, 32, seed=3)
+    few_images, few_labels = render(7, 32, seed=3)
     assert np.array_equal(few_images, images[:7])
     assert np.array_equal(few_labels, labels[:7])
 
 
 def test_seeds_and_splits_draw_different_images() -> None:
-    reference, _ = render_shapes(5, 32, seed=0)
-    for other, _ in (render_shapes(5, 32, seed=1), render_shapes(5, 32, seed=0, split="test")):
+    reference, _ = render(5, 32, seed=0)
+    for other, _ in (render(5, 32, seed=1), render(5, 32, seed=0, split="test")):
         assert not any(np.array_equal(a, b) for a in reference for b in other)
 
 
 def test_the_images_of_generator_version_1_never_change() -> None:
-    images, labels = render_shapes(4, 32, seed=0)
+    images, labels = render(4, 32, seed=0)
     digest = hashlib.sha256(images.tobytes() + labels[:, :5].astype("<i8").tobytes()).hexdigest()
     assert digest == "db63122c5eff2f301cb8201cb7ae2982174ceda35572c42f93e927cdf450552a"
 
@@ -146,7 +146,7 @@ def test_colours_are_those_of_colorsys() -> None:
 
 @pytest.mark.parametrize("size", [16, 45])
 def test_other_sizes(size: int) -> None:
-    images, _ = render_shapes(20, size, seed=0)
+    images, _ = render(20, size, seed=0)
     assert images.shape == (20, size, size, 3)
     assert np.all((saturation(images) > 0.5).any((1, 2)))
 

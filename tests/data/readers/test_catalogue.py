@@ -13,7 +13,7 @@ from mast.data.readers.shapes_scenes import ScenesData
 from mast.data.readers.voc import VocData
 from mast.errors import MastError
 
-KINDS = ("coco", "digits", "folder", "public", "shapes", "shapes-scenes", "table", "voc", "voc-labels")
+KINDS = ("coco", "digits", "folder", "public", "shapes", "shapes-scenes", "table", "typefaces", "voc", "voc-labels")
 MADE_UP = """
 from pathlib import Path
 from typing import Literal
