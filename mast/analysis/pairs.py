@@ -31,7 +31,7 @@ def sample_pairs(spec: PretrainSpec, data: PreparedData, seed: int = 0) -> dict[
     """
     images = data.images("train")
     rows = np.linspace(0, len(images) - 1, min(PAIRS, len(images))).astype(int)
-    shown = torch.from_numpy(np.stack([np.array(images[row]) for row in rows])).permute(0, 3, 1, 2)
+    shown = torch.from_numpy(np.array(images[rows])).permute(0, 3, 1, 2)
     if spec.policy is None or not spec.policy.names:
         return _arrays(shown[:0], shown[:0], shown[:0], torch.zeros(0, 0, dtype=torch.bool), ())
     policy, generator = Policy(spec.policy, shown.shape[-1]), torch.Generator().manual_seed(seed)

@@ -1,6 +1,7 @@
 """Looks at an encoder while it trains: do its features know the labels yet?"""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,28 +19,39 @@ RIDGE = 1e-3
 
 log = logging.getLogger(__name__)
 
+Predict = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
+
 
 class Monitor:
     """Top-1 of nearest neighbours and of a linear probe on a few training images, the mean over targets.
 
-    The images are taken in the state in which they were prepared, and neither weights, batch statistics nor random
-    numbers are touched: the encoder becomes the same with and without.
+    The images are chosen at random, the same ones for every run, and taken in the state in which they were prepared.
+    Labels that are to be ignored are left out. Neither weights, batch statistics nor torch's random numbers are
+    touched: the encoder becomes the same with and without.
     """
 
     def __init__(self, spec: MonitorSpec, data: PreparedData, learner: Learner, steps_per_epoch: int) -> None:
-        """Choose the images; without labels nothing is looked at, and a warning says so."""
+        """Choose the images; where there are none with labels nothing is looked at, and a warning says so."""
+        self._learner, self._every = learner, spec.epochs * steps_per_epoch
         labels = data.labels("train")
-        if spec.epochs and labels is None:
-            log.warning("monitor: %r has no labels, so nothing is looked at; leave monitor out", data.name)
-        self._every = spec.epochs * steps_per_epoch if labels is not None else 0
+        if labels is None:
+            self._leave_out(f"{data.name!r} has no labels")
+            return
+        random = np.random.default_rng(0)  # data may be sorted by class
+        asked = _some(random, np.asarray(data.val_indices), spec.images // 4)
+        known = _some(random, np.setdiff1d(np.arange(len(labels)), data.val_indices), spec.images - len(asked))
+        self._known_labels, self._asked_labels = (np.asarray(labels[rows]) for rows in (known, asked))
+        if not ((self._known_labels >= 0).any(axis=0) & (self._asked_labels >= 0).any(axis=0)).any():
+            self._leave_out(f"{data.name!r} has no labels among {len(known)} and {len(asked)} images")
+            return
+        images = data.images("train")
+        self._known, self._asked = (np.array(images[rows]) for rows in (known, asked))
+        self._classes = [len(names) for names in data.targets.values()]
+
+    def _leave_out(self, why: str) -> None:
         if self._every:
-            asked = np.asarray(data.val_indices)[: spec.images // 4]
-            known = np.setdiff1d(np.arange(len(labels)), data.val_indices)[: spec.images - len(asked)]
-            images = data.images("train")
-            self._known, self._asked = (np.stack([np.array(images[row]) for row in rows]) for rows in (known, asked))
-            self._known_labels, self._asked_labels = np.asarray(labels)[known], np.asarray(labels)[asked]
-            self._classes = [len(names) for names in data.targets.values()]
-        self._learner = learner
+            log.warning("monitor: %s, so nothing is looked at; leave monitor out", why)
+        self._every = 0
 
     def due(self, done: int, steps: int) -> bool:
         """Whether to look after `done` of `steps` steps: every `epochs` epochs, and at the end."""
@@ -59,12 +71,24 @@ class Monitor:
         seen = {}
         for name, predict in (("knn", _neighbours), ("probe", _probe)):
             columns = zip(self._known_labels.T, self._asked_labels.T, self._classes, strict=True)
-            right = [
-                predict(known, known_labels, asked, classes).argmax(axis=1) == asked_labels
-                for known_labels, asked_labels, classes in columns
-            ]
-            seen[name] = round(100 * float(np.mean(right)), 2)
+            found = [_top1(predict, (known, own), (asked, wanted), classes) for own, wanted, classes in columns]
+            seen[name] = round(100 * float(np.mean([share for share in found if share is not None])), 2)
         return seen
+
+
+def _some(random: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows, ascending."""
+    return np.sort(random.choice(rows, min(count, len(rows)), replace=False))
+
+
+def _top1(
+    predict: Predict, known: tuple[np.ndarray, np.ndarray], asked: tuple[np.ndarray, np.ndarray], classes: int
+) -> float | None:
+    """Share of right predictions of one target, from features and labels; None where all labels are ignored (−1)."""
+    (known, known_labels), (asked, asked_labels) = ((part[own >= 0], own[own >= 0]) for part, own in (known, asked))
+    if not len(known) or not len(asked):
+        return None
+    return float(np.mean(predict(known, known_labels, asked, classes).argmax(axis=1) == asked_labels))
 
 
 def _neighbours(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int) -> np.ndarray:

@@ -74,7 +74,8 @@ def pretrain(
         log = MetricsLog(files.log, _events(files, learner, prepared) if monitor.tensorboard and world.leads else None)
         if learner.method.READS:
             batches = _batches(learner, prepared, seed)
-            looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if monitor.epochs else None
+            looked_at = monitor.epochs and world.leads
+            looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if looked_at else None
             training = Pretraining(learner, batches, seed, checkpoints, log, looks)
             title = f"pretrain {spec.method}"
             with _enough_memory(spec):

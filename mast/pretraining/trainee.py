@@ -40,7 +40,8 @@ class Pretraining:
             seed: decides augmentations; with `batches` and the initial weights it decides everything.
             checkpoints: where the trainer saves, for messages.
             log: gets a line every `log_every` steps.
-            monitor: looks at the encoder from time to time; what it sees enters the next line.
+            monitor: looks at the encoder from time to time; what it sees enters the next line. Of several processes the
+                first alone has one.
 
         Raises:
             MastError: the processes cannot share a batch, or there is no compiler for `compile`.
@@ -83,7 +84,7 @@ class Pretraining:
         self.scaler.update()
         self.window.add(_mean(parts), size, rate)
         done = step + 1
-        if self.monitor is not None and self.world.leads and self.monitor.due(done, self.steps):
+        if self.monitor is not None and self.monitor.due(done, self.steps):
             self.seen = self.monitor.look()
         if done % self.spec.log_every == 0 or done == self.steps:
             self._write_line(done)

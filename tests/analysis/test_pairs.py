@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mast.analysis.pairs import PAIRS, sample_pairs
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
+from mast.data.readers.folder import FolderData
 from mast.data.readers.shapes import ShapesData
 from mast.settings import parse
 
@@ -60,3 +62,12 @@ def test_images_are_spread_over_the_data(data: PreparedData, tmp_path: Path) -> 
     found = [int((every == image).all(axis=(1, 2, 3)).argmax()) for image in images]
     assert found[0] == 0
     assert found[-1] == len(every) - 1
+
+
+def test_images_that_stay_in_place_are_shown(tmp_path: Path) -> None:
+    for number in range(8):
+        Image.new("RGB", (16, 16), (30 * number,) * 3).save(tmp_path / f"{number}.png")
+    reader = FolderData(kind="folder", root=str(tmp_path), size=16, storage="index")
+    prepare("photos", reader, tmp_path / "prepared")
+    images = sample_pairs(spec("vicreg"), open_prepared(tmp_path / "prepared"))["images"]
+    assert images.mean(axis=(1, 2, 3)).tolist() == [0, 30, 60, 120, 150, 210]

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,6 +95,50 @@ def test_what_features_know_is_found_and_the_images_are_apart(data: Path) -> Non
     validation = {image.tobytes() for image in np.asarray(prepared.images("train"))[prepared.val_indices]}
     assert all(image.tobytes() in validation for image in monitor._asked)
     assert not any(image.tobytes() in validation for image in monitor._known)
+
+
+class Sorted:
+    """Data sorted by class, of which the second target is ignored in most images."""
+
+    name, targets = "sorted", {"class": ["a", "b", "c", "d"], "rare": ["no", "yes"]}
+    val_indices = np.arange(0, 400, 4)
+
+    def __init__(self, labels: np.ndarray | None) -> None:
+        self._labels = labels
+
+    def labels(self, split: str) -> np.ndarray | None:
+        return self._labels
+
+    def images(self, split: str) -> np.ndarray:
+        grey = np.arange(400) // 100 * 60
+        return np.broadcast_to(grey[:, None, None, None], (400, 8, 8, 3)).astype(np.uint8)
+
+
+class Grey(torch.nn.Module):
+    """A feature for each of four greys."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.eye(4)[(images.mean(dim=(1, 2, 3)) * 255 / 60).round().long()]
+
+
+def looked(labels: np.ndarray | None) -> Monitor:
+    learner = SimpleNamespace(encoder=Grey(), mean=torch.zeros(1, 3, 1, 1), std=torch.ones(1, 3, 1, 1))
+    return Monitor(MonitorSpec(epochs=1, images=40), Sorted(labels), learner, steps_per_epoch=3)
+
+
+def test_of_sorted_data_all_classes_are_looked_at_and_ignored_labels_are_left_out() -> None:
+    labels = np.stack((np.arange(400) // 100, np.full(400, -1)), axis=1)
+    monitor = looked(labels)
+    assert set(monitor._known_labels[:, 0]) == set(monitor._asked_labels[:, 0]) == {0, 1, 2, 3}
+    assert monitor.look() == {"knn": 100.0, "probe": 100.0}
+    labels[::3, 1] = labels[::3, 0] // 2  # known for a third of the images
+    assert looked(labels).look() == {"knn": 100.0, "probe": 100.0}
+
+
+@pytest.mark.parametrize("labels", [None, np.full((400, 2), -1)], ids=["unlabeled", "all ignored"])
+def test_without_labels_nothing_is_looked_at(labels: np.ndarray | None, caplog: pytest.LogCaptureFixture) -> None:
+    assert not looked(labels).due(3, 3)
+    assert "monitor: 'sorted' has no labels" in caplog.text
 
 
 def test_looks_are_due_every_few_epochs_and_at_the_end(data: Path) -> None:
