@@ -137,7 +137,7 @@ def list_class_folders(split: Path) -> Listing:
     left_out = [*here.images, *here.left_out]
     if not here.folders:
         raise MastError(f"{split}: {_no_images(here.left_out)}; {_LAYOUT}")
-    _check_names(split, [folder.name for folder in here.folders])
+    check_names(split, [folder.name for folder in here.folders])
     files, labels = [], []
     for label, folder in enumerate(here.folders):
         found = search(folder)
@@ -150,18 +150,22 @@ def list_class_folders(split: Path) -> Listing:
     return Listing(files, np.array(labels, np.int64), [folder.name for folder in here.folders], tuple(left_out))
 
 
-def _check_names(split: Path, names: list[str]) -> None:
-    """No two classes may look the same."""
+def check_names(where: Path | str, names: list[str]) -> None:
+    """No two classes may look the same; a warning where two differ by case alone.
+
+    Raises:
+        MastError: two do; it begins with `where`.
+    """
     looks: dict[str, str] = {}
     for name in names:
         other = looks.setdefault(seen(name), name)
         if other != name:
-            raise MastError(f"{split}: two classes look the same, {difference(other, name)}; merge or rename them")
+            raise MastError(f"{where}: two classes look the same, {difference(other, name)}; merge or rename them")
     cases: dict[str, str] = {}
     for name in names:
         other = cases.setdefault(name.casefold(), name)
         if other != name:
-            log.warning("%s: the classes %r and %r differ by case alone", split, other, name)
+            log.warning("%s: the classes %r and %r differ by case alone", where, other, name)
 
 
 def _joined(train: Listing, val: Path | None, others: Iterable[Path]) -> Listing:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import json
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mast.data.folders import SPLITS
+from mast.data.cells import Cells, read_cells
+from mast.data.folders import SPLITS, check_names
 from mast.data.names import Finder, composed
-from mast.data.text import read_lines
 from mast.errors import MastError
-from mast.settings import nearest
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-FORMATS = (".csv", ".tsv", ".jsonl", ".txt")
 
 
 @dataclass(frozen=True)
 class ImageTable:
     """Images in the order of the file."""
 
+    file: Path
+    """The file itself."""
     files: list[Path]
     labels: np.ndarray
     """int64 [N, T], a column for each target."""
@@ -35,6 +29,26 @@ class ImageTable:
     """Target → names of its classes, in the order of their numbers."""
     splits: np.ndarray | None
     """`train`, `val` or `test`, str [N]; None without a column of splits."""
+
+    def check_classes(self, train: np.ndarray, other: np.ndarray, split: str) -> None:
+        """Every class among the rows of another split is among those of train.
+
+        Raises:
+            MastError: a class is not.
+        """
+        for column, (target, names) in enumerate(self.classes.items()):
+            for label in np.setdiff1d(self.labels[other, column], self.labels[train, column]):
+                raise MastError(f"{self.file}: {target!r}: class {names[label]!r} is in {split} but not in train")
+
+    def check_readable(self, rows: np.ndarray, kept: np.ndarray, split: str) -> None:
+        """No class is lost with the images that cannot be read.
+
+        Raises:
+            MastError: none of the images of a class, in this split, are among the rows that are kept.
+        """
+        for column, (target, names) in enumerate(self.classes.items()):
+            for label in np.setdiff1d(self.labels[rows, column], self.labels[kept, column]):
+                raise MastError(f"{self.file}: {target!r}: of class {names[label]!r} no image of {split} can be read")
 
 
 def read_image_table(file: Path, root: Path, path: str, targets: Sequence[str], split: str | None) -> ImageTable:
@@ -49,28 +63,26 @@ def read_image_table(file: Path, root: Path, path: str, targets: Sequence[str], 
 
     Raises:
         MastError: the file cannot be read, a column is missing, a cell is empty, an image does not exist or is listed
-            twice, a split has another name, or a class of test is not in train.
+            twice, a split has another name, two classes look the same, or a class of val or test is not in train.
     """
-    cells = _cells(file, path)
-    for column in (path, *targets, *([split] if split else [])):
-        if column not in cells:
-            raise MastError(f"{file}: has no column {column!r}; {nearest(column, list(cells))}")
-        empty = np.flatnonzero(cells[column].str.strip() == "")
-        if len(empty):
-            raise MastError(f"{file}: {_line(file, empty[0])}: {column!r} is empty{_count(empty, cells)}; fill it in")
-    files = _files(file, root, cells[path])
-    splits = None if split is None else _splits(file, cells[split])
-    classes = {target: sorted({composed(name) for name in cells[target]}) for target in targets}
-    columns = [[classes[target].index(composed(name)) for name in cells[target]] for target in targets]
+    cells = read_cells(file, path)
+    files = _files(cells, root, cells.column(path))
+    splits = None if split is None else _splits(cells, cells.column(split))
+    classes, columns = {}, []
+    for target in targets:
+        values = [composed(name) for name in cells.column(target)]
+        classes[target] = sorted(set(values))
+        if len(classes[target]) < 2:
+            raise MastError(f"{file}: {target!r} has one value alone, {values[0]!r}; leave it out of `targets`")
+        check_names(f"{file}: {target!r}", classes[target])
+        numbers = {name: number for number, name in enumerate(classes[target])}
+        columns.append([numbers[value] for value in values])
     labels = np.array(columns, np.int64).reshape(len(targets), len(cells)).T
-    for column, (target, names) in enumerate(classes.items()):
-        if len(names) < 2:
-            raise MastError(f"{file}: {target!r} has one value alone, {names[0]!r}; leave it out of `targets`")
-        if splits is not None and (splits == "test").any():
-            trained, tested = (set(labels[rows, column]) for rows in (splits != "test", splits == "test"))
-            for label in sorted(tested - trained):
-                raise MastError(f"{file}: {target!r}: class {names[label]!r} is in test but not in train")
-    return ImageTable(files, labels, classes, splits)
+    table = ImageTable(file, files, labels, classes, splits)
+    if splits is not None:
+        for other in ("val", "test"):
+            table.check_classes(np.flatnonzero(splits == "train"), np.flatnonzero(splits == other), other)
+    return table
 
 
 def columns_of(file: Path) -> list[str]:
@@ -79,66 +91,33 @@ def columns_of(file: Path) -> list[str]:
     Raises:
         MastError: the file cannot be read.
     """
-    return list(_cells(file, "path"))
+    return list(read_cells(file, "path").columns)
 
 
-def _cells(file: Path, path: str) -> pd.DataFrame:
-    """The file as text: nothing is taken for a number, a date or a missing value."""
-    if file.suffix not in FORMATS:
-        raise MastError(f"{file}: the suffix says the format; use {', '.join(FORMATS)}")
-    import pandas as pd  # slow to import, and planning imports readers
-
-    lines = read_lines(file, "set file to the list of images")
-    if file.suffix == ".txt":
-        return pd.DataFrame({path: lines}, dtype=str)
-    try:
-        if file.suffix == ".jsonl":
-            rows = [json.loads(line) for line in lines]
-            cells = pd.DataFrame(rows, dtype=object).map(lambda value: "" if pd.isna(value) else str(value))
-        else:
-            text = io.StringIO(file.read_text(encoding="utf-8-sig"))
-            comma = "," if file.suffix == ".csv" else "\t"
-            cells = pd.read_csv(text, sep=comma, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except ValueError as error:  # pandas' errors of parsing are ValueErrors
-        reason = str(error).strip().splitlines()[-1].removeprefix("Error tokenizing data. C error: ")
-        raise MastError(f"{file}: cannot be read as {file.suffix[1:].upper()} ({reason})") from None
-    cells.columns = [str(column).strip() for column in cells.columns]
-    if cells.empty:
-        raise MastError(f"{file}: lists no image")
-    return cells.astype(str)
-
-
-def _files(file: Path, root: Path, paths: pd.Series) -> list[Path]:
+def _files(cells: Cells, root: Path, paths: list[str]) -> list[Path]:
     finder = Finder()
     found = [finder.find(root / path.strip()) for path in paths]
-    missing = np.array([row for row, path in enumerate(found) if path is None], np.int64)
-    if len(missing):
-        first = root / paths.iloc[missing[0]].strip()
-        where = _line(file, missing[0])
-        raise MastError(f"{file}: {where}: {first}: no such file{finder.hint(first)}{_count(missing, paths)}")
-    twice = [path for path, count in Counter(found).items() if count > 1]
+    missing = [row for row, path in enumerate(found) if path is None]
+    if missing:
+        first = paths[missing[0]].strip()
+        slashes = "\\" in first and finder.find(root / first.replace("\\", "/")) is not None
+        hint = "; write / between folders" if slashes else finder.hint(root / first)
+        raise MastError(f"{cells.at(missing)}: {root / first}: no such file{hint}{cells.count(missing)}")
+    counts = Counter(map(os.path.normpath, found))
+    twice = [path for path, count in counts.items() if count > 1]
     if twice:
-        raise MastError(f"{file}: {twice[0]} is listed more than once ({len(twice)} such images); list each once")
+        first = f"{cells.file}: {twice[0]} is listed more than once"
+        raise MastError(f"{first} ({len(twice)} such images); list each once")
     return found
 
 
-def _splits(file: Path, names: pd.Series) -> np.ndarray:
+def _splits(cells: Cells, names: list[str]) -> np.ndarray:
     known = {alias: split for split, aliases in SPLITS.items() for alias in aliases}
     splits = [known.get(name.strip().lower(), "") for name in names]
-    wrong = np.array([row for row, split in enumerate(splits) if not split], np.int64)
-    if len(wrong):
-        shown = repr(names.iloc[wrong[0]])
-        where = _line(file, wrong[0])
-        raise MastError(f"{file}: {where}: split {shown} is not train, val or test{_count(wrong, names)}")
+    wrong = [row for row, split in enumerate(splits) if not split]
+    if wrong:
+        shown = repr(names[wrong[0]])
+        raise MastError(f"{cells.at(wrong)}: split {shown} is not train, val or test{cells.count(wrong)}")
     if "train" not in splits:
-        raise MastError(f"{file}: no image has the split train")
+        raise MastError(f"{cells.file}: no image has the split train")
     return np.array(splits)
-
-
-def _line(file: Path, row: int) -> str:
-    """Where a row stands, as an editor counts."""
-    return f"line {row + (2 if file.suffix in ('.csv', '.tsv') else 1)}"
-
-
-def _count(rows: np.ndarray, cells: pd.Series | pd.DataFrame) -> str:
-    return f" (so in {len(rows)} of {len(cells)} lines)" if len(rows) > 1 else ""

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mast.data.cells import FORMATS
 from mast.data.folders import list_splits, list_unlabeled
-from mast.data.image_table import FORMATS, columns_of, read_image_table
+from mast.data.image_table import columns_of, read_image_table
 from mast.errors import MastError
 
 SAMPLE = 200
@@ -72,10 +73,10 @@ def look(place: Path) -> Findings:
 
 def _list(file: Path) -> Findings:
     """A file that lists images; its columns of labels are left to the user."""
-    if file.suffix not in FORMATS:
+    if file.suffix.lower() not in FORMATS:
         raise MastError(f"{file}: neither a folder of images nor a list of them ({', '.join(FORMATS)})")
     column = "path"
-    if file.suffix != ".txt":
+    if file.suffix.lower() != ".txt":
         columns = columns_of(file)
         column = next((name for name in PATH_COLUMNS if name in columns), columns[0])
         others = [name for name in columns if name != column]

@@ -64,6 +64,7 @@ class TableData(ImageFiles, HeldOut):
                 labels = table.labels[own] if self.targets else None
                 files = [table.files[row] for row in own]
                 kept = write_images(writer, split, files, labels, self, threads)
+                table.check_readable(own, own[kept], split)
                 if split == "train":
                     held_out = self._held_out(own[kept])
                     if not 0 < len(held_out) < len(kept):
@@ -83,6 +84,7 @@ class TableData(ImageFiles, HeldOut):
         elif self.test_fraction:
             first = table.labels[:, 0] if self.targets else np.zeros(len(table.files), np.int64)
             train, test = stratified_split(first, self.test_fraction, self.split_seed)
+            table.check_classes(train, test, f"test (drawn with test_fraction and split_seed {self.split_seed})")
         else:
             train, test = np.arange(len(table.files)), np.zeros(0, np.int64)
         return {"train": train} | ({"test": test} if len(test) else {})
@@ -90,7 +92,7 @@ class TableData(ImageFiles, HeldOut):
     def _held_out(self, rows: np.ndarray) -> np.ndarray:
         """Positions of the validation images among the training rows that could be read, int64."""
         table = self._table
-        if table.splits is not None and (table.splits[rows] == "val").any():
+        if table.splits is not None and (table.splits == "val").any():
             return np.flatnonzero(table.splits[rows] == "val")
         if not self.targets:
             return random_split(len(rows), self.validation_fraction, self.split_seed)[1]

@@ -93,6 +93,24 @@ def test_plain_text_lists_unlabeled_images(root: Path) -> None:
     assert len(data.images("train")) == COUNT
 
 
+def test_cells_are_read_as_they_stand(root: Path) -> None:
+    """Quotes, a trailing comma, CRLF, a column without a name, and columns that are not used."""
+    lines = [f'"{place(number)}", "a ""b"", c{number % 2}",' for number in range(COUNT)]
+    file = root / "list.CSV"
+    file.write_bytes(("\ufeffpath,label,\r\n\r\n" + "\r\n".join(lines)).encode())
+    assert prepared(root, file, targets=("label",)).targets == {"label": ['a "b", c0', 'a "b", c1']}
+    file = root / "list.jsonl"
+    file.write_text("".join(json.dumps(row | {"boxes": [1], "n": None}) + "\n\n" for row in rows()))
+    assert TableData(kind="table", file=str(file), root=str(root)).train_count == COUNT
+
+
+def test_a_class_whose_images_cannot_be_read_is_named(root: Path) -> None:
+    (root / place(3)).write_bytes(b"no image")
+    file = written(root, rows(colour=["a", "a", "a", "b"] + ["a"] * 8))
+    with pytest.raises(MastError, match="'colour': of class 'b' no image of train can be read"):
+        prepared(root, file, targets=("colour",), unreadable="skip")
+
+
 def test_absolute_paths_need_no_root(root: Path) -> None:
     table = [row | {"path": str(root / row["path"])} for row in rows()]
     assert len(prepared(root, written(root, table)).images("train")) == COUNT
@@ -107,7 +125,7 @@ WRONG = {
     "several are counted": (
         rows(path=["a.png", "b.png", *map(place, range(2, COUNT))]),
         {},
-        r"\(so in 2 of 12 lines\)",
+        r"\(so in 2 of 12 rows\)",
     ),
     "twice": (rows(path=[place(0), *map(place, range(COUNT - 1))]), {}, "photo 0.png is listed more than once"),
     "no such column": (rows(), {"targets": ("colour",)}, "has no column 'colour'"),
@@ -124,6 +142,26 @@ WRONG = {
         "line 13: split 'tset' is not train, val",
     ),
     "no train": (rows(part=["test"] * 12), {"split": "part"}, "no image has the split train"),
+    "the same file by another name": (
+        rows(path=[place(0), "images/../" + place(0), *map(place, range(2, COUNT))]),
+        {},
+        "photo 0.png is listed more than once",
+    ),
+    "classes that look the same": (
+        rows(colour=["red", "red ", "blue"] * 4),
+        {"targets": ("colour",)},
+        "'colour': two classes look the same, .*spaces at an end",
+    ),
+    "a class of val alone": (
+        rows(colour=["a", "b"] * 5 + ["c", "a"], part=["train"] * 10 + ["val"] * 2),
+        {"targets": ("colour",), "split": "part"},
+        "class 'c' is in val but not in train",
+    ),
+    "a class that is drawn for testing": (
+        rows(colour=["a", "b"] * 6, rare=[*"abcdefghijkl"]),
+        {"targets": ("colour", "rare"), "test_fraction": 0.5},
+        "'rare': class '.' is in test .drawn with test_fraction and split_seed 0. but not in train",
+    ),
     "a class of test alone": (
         rows(colour=["a", "b"] * 5 + ["c", "a"], part=["train"] * 10 + ["test"] * 2),
         {"targets": ("colour",), "split": "part"},
@@ -150,6 +188,16 @@ def test_what_is_wrong_is_named_before_anything_is_prepared(
         ("list.xlsx", "", "the suffix says the format; use .csv, .tsv, .jsonl, .txt"),
         ("list.csv", "path,label\n", "lists no image"),
         ("list.csv", None, "no such file"),
+        ("list.csv", "path,label,label\na,1,2\n", "has 2 columns 'label'"),
+        ("list.csv", "path,path \na,1\n", "has 2 columns 'path'"),
+        ("list.csv", "path\na.png,b\n", "line 2: has 2 cells, but there are 1 columns; a cell that holds"),
+        ("list.csv", "path,n\r\n\r\n,1\r\n", "line 3: 'path' is empty"),
+        ("list.csv", 'path,n\n"a\nb.png",1\n,2\n', "line 4: 'path' is empty"),
+        ("list.txt", "\n\na.png\n", r"line 3: .*a\.png: no such file"),
+        ("list.jsonl", '\n["a"]\n', "line 2: is not a JSON object"),
+        ("list.jsonl", '{"path": "a"}\n{"n": 1}', "line 2: 'path' is empty"),
+        ("list.jsonl", '{"path": ["a"]}', "line 1: 'path' is a list or an object"),
+        ("list.txt", r"images\photo 0.png", "no such file; write / between folders"),
     ],
 )
 def test_files_that_cannot_be_read_are_named(root: Path, name: str, content: str | None, message: str) -> None:

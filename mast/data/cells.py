@@ -1,0 +1,139 @@
+"""The cells of a file with columns, as text: CSV, TSV, JSON lines, or a path in each line."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mast.data.text import read_text
+from mast.errors import MastError
+from mast.settings import nearest
+
+FORMATS = (".csv", ".tsv", ".jsonl", ".txt")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The rows of a file by column. Nothing is taken for a number, a date or a missing value but JSON's null."""
+
+    file: Path
+    columns: dict[str, list[Any]]
+    lines: list[int]
+    """Of each row, the line in which it begins, as an editor counts."""
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.lines)
+
+    def column(self, name: str) -> list[str]:
+        """The text of a column.
+
+        Raises:
+            MastError: there is no such column; a cell is empty, or is a list or an object.
+        """
+        if name not in self.columns:
+            raise MastError(f"{self.file}: has no column {name!r}; {nearest(name, list(self.columns))}")
+        values = self.columns[name]
+        nested = [row for row, value in enumerate(values) if isinstance(value, list | dict)]
+        if nested:
+            raise MastError(f"{self.at(nested)}: {name!r} is a list or an object; it has to be text or a number")
+        texts = ["" if value is None or value != value else str(value) for value in values]
+        empty = [row for row, text in enumerate(texts) if not text.strip()]
+        if empty:
+            raise MastError(f"{self.at(empty)}: {name!r} is empty{self.count(empty)}; fill it in")
+        return texts
+
+    def at(self, rows: list[int]) -> str:
+        """File and line of the first of some rows, for messages."""
+        return f"{self.file}: line {self.lines[rows[0]]}"
+
+    def count(self, rows: list[int]) -> str:
+        """How many rows they are, for messages; "" of one."""
+        return f" (so in {len(rows)} of {len(self)} rows)" if len(rows) > 1 else ""
+
+
+def read_cells(file: Path, path: str) -> Cells:
+    """Read a file; `path` is the name of the column of a `.txt` file. Blank lines are passed over.
+
+    Raises:
+        MastError: the file cannot be read, is not of the format that its suffix says, or has no rows.
+    """
+    suffix = file.suffix.lower()
+    if suffix not in FORMATS:
+        raise MastError(f"{file}: the suffix says the format; use {', '.join(FORMATS)}")
+    text = read_text(file, "set file to the list of images")
+    if suffix == ".txt":
+        cells = Cells(file, *_plain(text, path))
+    elif suffix == ".jsonl":
+        cells = Cells(file, *_json_lines(file, text))
+    else:
+        cells = Cells(file, *_separated(file, text, "," if suffix == ".csv" else "\t"))
+    if not len(cells):
+        raise MastError(f"{file}: lists no image")
+    return cells
+
+
+Rows = tuple[dict[str, list[Any]], list[int]]
+"""Columns and lines of `Cells`."""
+
+
+def _plain(text: str, path: str) -> Rows:
+    found = list(_not_blank(text))
+    return {path: [line for _, line in found]}, [number for number, _ in found]
+
+
+def _json_lines(file: Path, text: str) -> Rows:
+    rows, lines = [], []
+    for number, line in _not_blank(text):
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise MastError(f"{file}: line {number}: cannot be read as JSONL ({error})") from None
+        if not isinstance(row, dict):
+            raise MastError(f'{file}: line {number}: is not a JSON object, such as {{"path": …}}')
+        rows.append(row)
+        lines.append(number)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}, lines
+
+
+def _not_blank(text: str) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if stripped := line.strip(" \t\r"):
+            yield number, stripped
+
+
+def _separated(file: Path, text: str, mark: str) -> Rows:
+    """The first row that is not blank names the columns; those without a name are left out."""
+    found = _records(file, text, mark)
+    names = [name.strip() for name in next(found, (0, []))[1]]
+    named = [name for name in names if name]
+    for name in named:
+        if named.count(name) > 1:
+            raise MastError(f"{file}: has {named.count(name)} columns {name!r}; give each a name of its own")
+    rows, lines = [], []
+    for number, row in found:
+        if any(cell.strip() for cell in row[len(names) :]):
+            hint = f'; a cell that holds "{mark}" stands in quotes' if mark == "," else ""
+            raise MastError(f"{file}: line {number}: has {len(row)} cells, but there are {len(names)} columns{hint}")
+        rows.append([*row[: len(names)], *[""] * (len(names) - len(row))])
+        lines.append(number)
+    columns = zip(*rows, strict=True) if rows else [[]] * len(names)
+    return {name: list(values) for name, values in zip(names, columns, strict=True) if name}, lines
+
+
+def _records(file: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
+    """Line and cells of each row that is not blank; a cell in quotes may hold ends of lines."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True, strict=True)
+    start = 1
+    try:
+        for row in reader:
+            if len(row) > 1 or any(cell.strip() for cell in row):
+                yield start, row
+            start = reader.line_num + 1
+    except csv.Error as error:
+        kind = file.suffix[1:].upper()
+        raise MastError(f"{file}: line {start}: cannot be read as {kind} ({error})") from None
