@@ -54,6 +54,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def path_below(root: Path | str, file: Path | str) -> str:
+    """The path from a directory to a file, also where the file lies elsewhere and the directory is a link."""
+    path = os.path.relpath(file, root)
+    return os.path.relpath(file, os.path.realpath(root)) if path.startswith("..") else path
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` as UTF-8, atomically."""
     with atomic_path(path) as temporary:

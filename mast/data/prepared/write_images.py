@@ -15,6 +15,7 @@ from mast.data.prepared.subset import Subset
 from mast.data.prepared.writer import Writer, channel_statistics
 from mast.data.settings import ImageFiles
 from mast.errors import MastError
+from mast.files import path_below
 from mast.progress import Progress
 from mast.records import Index
 from mast.settings import FULL, PixelRange
@@ -116,7 +117,7 @@ def _write_index(
         found = list(readable(read, files, spec.unreadable, threads, notes, progress))
     kept = [position for position, _ in found]
     writer.array(f"{split}_sizes.npy", np.array([sizes for _, sizes in found], np.int64).reshape(-1, 3))
-    paths = [os.fsencode(os.path.relpath(files[position], spec.root)) for position in kept]
+    paths = [os.fsencode(path_below(spec.root, files[position])) for position in kept]
     writer.array(f"{split}_paths.npy", np.array(paths, np.bytes_))
     return kept
 

@@ -1,6 +1,5 @@
 """`table`: images that a file lists, with labels of several targets and splits in its columns."""
 
-import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from mast.data.prepared.writer import Writer
 from mast.data.readers import DataPath
 from mast.data.settings import HeldOut, ImageFiles
 from mast.errors import MastError
+from mast.files import path_below
 
 
 class TableData(ImageFiles, HeldOut):
@@ -121,7 +121,7 @@ class TableData(ImageFiles, HeldOut):
     def sources(self) -> Iterator[outside.Place]:
         """The file, and the images that it lists."""
         yield outside.Text(self.file)
-        yield outside.Listed(self.root, tuple(os.path.relpath(file, self.root) for file in self._table.files))
+        yield outside.Listed(self.root, tuple(path_below(self.root, file) for file in self._table.files))
 
     def check(self, evaluated: bool) -> None:
         """The file can be read, its images are there and, to be evaluated on, it has targets and a test split."""

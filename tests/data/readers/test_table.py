@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from mast.data.outside import snapshot
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.table import TableData
@@ -114,6 +115,16 @@ def test_a_class_whose_images_cannot_be_read_is_named(root: Path) -> None:
 def test_absolute_paths_need_no_root(root: Path) -> None:
     table = [row | {"path": str(root / row["path"])} for row in rows()]
     assert len(prepared(root, written(root, table)).images("train")) == COUNT
+
+
+def test_images_outside_a_root_that_is_a_link_are_found_again(root: Path) -> None:
+    (root / "deep" / "elsewhere").mkdir(parents=True)
+    (root / "link").symlink_to(root / "deep" / "elsewhere")
+    file = written(root, [row | {"path": str(root / row["path"])} for row in rows()])
+    spec = TableData(kind="table", file=str(file), root=str(root / "link"), size=16, storage="index")
+    prepare("mine", spec, root / "prepared")
+    assert len(open_prepared(root / "prepared").images("train")[:COUNT]) == COUNT
+    assert len(snapshot(spec.sources()).names) == 1 + COUNT
 
 
 WRONG = {
