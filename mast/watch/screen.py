@@ -60,7 +60,7 @@ def picture(root: Path, states: Sequence[RunState], width: int, height: int | No
     """The table and a summary; of more trainings than `height` lines have room for, the first, and how many more."""
     shown = states if height is None else states[: max(1, height - AROUND)]
     columns = _columns(states, width)
-    table = Table(box=box.SIMPLE_HEAD, title=str(root), title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, title=Text(str(root), style="bold"), title_justify="left", padding=(0, 1, 0, 0))
     for title, right, _ in columns:
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for state in shown:

@@ -1,7 +1,9 @@
 """How far each training below a results directory has come, from its log."""
 
 import json
+import math
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ class RunState:
     collapsed: tuple[str, ...] = ()
     """The indicators that the last line found below their thresholds."""
     losses: tuple[float, ...] = ()
-    """The losses of all lines, oldest first."""
+    """The finite losses of all lines, oldest first."""
 
 
 def run_states(root: Path, now: float | None = None) -> list[RunState]:
@@ -50,7 +52,10 @@ def run_states(root: Path, now: float | None = None) -> list[RunState]:
     found = list(root.glob(str(Results("").run("*", "*", "*").log)))
     if not found and not any((root / part).is_dir() for part in ("data", "logs", "pretrain")):
         raise MastError(f"{root}: not a results directory: it has no pretrain/, data/ or logs/")
-    states = [_state(file, time.time() if now is None else now) for file in found]
+    states = []
+    for file in found:
+        with suppress(FileNotFoundError):  # it has been removed meanwhile
+            states.append(_state(file, time.time() if now is None else now))
     order = ("running", "silent", "starting", "done")
     return sorted(states, key=lambda state: (order.index(state.status), state.dataset, state.run, _number(state.seed)))
 
@@ -59,7 +64,7 @@ def _state(log: Path, now: float) -> RunState:
     dataset, run, seed = log.parent.parts[-3:]
     names = (dataset, run, seed.removeprefix("seed"))
     lines = read_lines(log)
-    done = RunFiles(log.parent).record.exists()
+    done = RunFiles(log.parent).record.exists() and (not lines or lines[-1]["step"] >= lines[-1].get("steps", 0))
     if not lines:
         return RunState(*names, status="done" if done else "starting")
     last = lines[-1]
@@ -77,12 +82,14 @@ def _state(log: Path, now: float) -> RunState:
         knn=next((line["knn"] for line in reversed(lines) if "knn" in line), None),
         effective_rank=last.get("effective_rank"),
         collapsed=tuple(last.get("collapsed", ())),
-        losses=tuple(line["loss"] for line in lines if "loss" in line),
+        losses=tuple(line["loss"] for line in lines if math.isfinite(line.get("loss", math.nan))),
     )
 
 
 def read_lines(log: Path) -> list[dict[str, Any]]:
     """The whole lines of a log that may be written at this moment; a last line without its end is left out.
+
+    Numbers that are null are left out too.
 
     Raises:
         MastError: a whole line is not a JSON object with `step`.
@@ -94,10 +101,14 @@ def read_lines(log: Path) -> list[dict[str, Any]]:
             record = json.loads(line)
         except ValueError:
             record = None
-        if not isinstance(record, dict) or "step" not in record:
+        if not isinstance(record, dict) or not _is_count(record.get("step")):
             raise MastError(f"{log}: line {number} is not a line of a training's log; delete the file and train again")
-        records.append(record)
+        records.append({key: value for key, value in record.items() if value is not None})
     return records
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and value > 0
 
 
 def _patience(lines: list[dict[str, Any]]) -> float:

@@ -56,6 +56,21 @@ def test_states_are_told_apart_and_those_that_run_come_first(tmp_path: Path) -> 
     assert "1 running, 1 silent, 1 starting, 1 done" in shown(tmp_path)
 
 
+def test_a_training_that_begins_anew_is_not_done(tmp_path: Path) -> None:
+    """The record of the first time stays until the second has ended."""
+    write(tmp_path, "mast", [line(10)]).with_name("run.json").write_text("{}", encoding="utf-8")
+    assert [state.status for state in run_states(tmp_path, NOW)] == ["running"]
+
+
+def test_logs_of_earlier_versions_are_shown(tmp_path: Path) -> None:
+    old = [{"step": step, "loss": loss, "knn": None} for step, loss in ((1, 3.0), (2, float("nan")), (3, 2.0))]
+    write(tmp_path / "[old]", "mast", old)
+    text = shown(tmp_path / "[old]", 300)
+    assert "step 3" in text
+    assert "[old]" in text
+    assert run_states(tmp_path / "[old]", NOW)[0].losses == (3.0, 2.0)
+
+
 def test_seeds_are_in_the_order_of_numbers(tmp_path: Path) -> None:
     for seed in (10, 9):
         write(tmp_path, "mast", [line(1)], seed=seed)
@@ -69,7 +84,7 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path: Path) -> None:
     assert [record["step"] for record in read_lines(log)] == [10]
 
 
-@pytest.mark.parametrize("text", ["not json\n", "[1]\n", '{"loss": 1}\n'])
+@pytest.mark.parametrize("text", ["not json\n", "[1]\n", '{"step": null}\n', '{"loss": 1}\n'])
 def test_a_file_that_is_no_log_is_named(tmp_path: Path, text: str) -> None:
     log = write(tmp_path, "mast", [])
     log.write_text(text, encoding="utf-8")
