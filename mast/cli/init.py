@@ -1,7 +1,9 @@
 """`mast init`: a commented configuration for a folder of images."""
 
 import argparse
+import math
 import re
+import shlex
 from pathlib import Path
 
 from mast.errors import MastError
@@ -20,13 +22,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _init(arguments: argparse.Namespace) -> None:
     images = arguments.images.resolve()
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", images.stem).strip("-") or "own"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", images.stem).strip("-_") or "own"
     output = arguments.output or Path(f"{name}.yaml")
     if output.exists() and not arguments.force:
         raise MastError(f"{output}: is there already; name another file with -o, or replace it with --force")
     if not images.exists():
         raise MastError(f"{arguments.images}: no such folder or file")
-    if arguments.minutes <= 0:
+    if not 0 < arguments.minutes < math.inf:
         raise MastError(f"--minutes: {arguments.minutes:g} is no time; give a number above 0")
     from mast.starter.look import look
 
@@ -45,5 +47,6 @@ def _init(arguments: argparse.Namespace) -> None:
 
     parse(Experiment, yaml.safe_load(text), str(output))
     write_text(output, text)
-    print(f"{output}: {found.train} images; see them as a run does: mast views {output} --run mast")
-    print(f"train: snakemake --profile profiles/default --configfile {output} all")
+    quoted = shlex.quote(str(output))
+    print(f"{output}: {found.train} images; see them as a run does: mast views {quoted} --run mast")
+    print(f"train: snakemake --profile profiles/default --configfile {quoted} all")

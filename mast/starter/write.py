@@ -1,14 +1,21 @@
 """The commented configuration that `mast init` writes."""
 
-import json
+import re
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+import yaml
+
+from mast.errors import visible
 from mast.starter.choose import Choice
 from mast.starter.look import Findings
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.json"
+
+
+BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]*\Z")
+"""Text that needs no quotes in YAML, unless it means a number, a date, true or null."""
 
 
 def configuration(name: str, found: Findings, choice: Choice) -> str:
@@ -16,7 +23,7 @@ def configuration(name: str, found: Findings, choice: Choice) -> str:
     evaluated = found.classes and found.test
     parts = [
         _header(found, choice),
-        f"name: {name}\nresults: results/{name}",
+        f"name: {_flow(name)}\nresults: {_flow(f'results/{name}')}",
         "datasets:\n" + _comment(found.notes, "  ") + f"  own: {_flow({**found.settings, 'size': choice.size})}",
         "seeds: [0] # three or more before you believe a difference: [0, 1, 2]",
         _pretrain(choice),
@@ -82,20 +89,20 @@ def _resources(choice: Choice) -> str:
 
 
 def _comment(notes: list[str], indent: str) -> str:
-    lines = [line for note in notes for line in wrap(note, 110)]
+    lines = [line for note in notes for line in wrap(visible(note), 110)]
     return "".join(f"{indent}# {line}\n" for line in lines)
 
 
 def _flow(value: Any) -> str:
-    """A value in YAML's flow style, which for these is JSON with bare keys and words."""
+    """A value in YAML's flow style; words are bare where YAML takes them for words."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(own)}" for key, own in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, float):
         return f"{value:.1e}" if value < 0.01 else f"{value:g}" if value % 1 else f"{value:.1f}"
-    if isinstance(value, str) and not value.replace("-", "").replace("_", "").isalnum():
-        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and (not BARE.match(value) or yaml.safe_load(value) != value):
+        return yaml.safe_dump(value, default_style='"', width=float("inf"), allow_unicode=True).strip()
     return str(value)
 
 

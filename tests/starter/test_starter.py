@@ -85,6 +85,37 @@ def test_a_list_of_images_is_understood(labelled: Path) -> None:
     assert written(found).datasets["own"].train_count == 10
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2023",
+        "on",
+        "null",
+        "1e5",
+        "2023-01-01",
+        "a: b #c",
+        'it\'s "q"',
+        "C:\\x",
+        "é 😀",
+        "a\nb\x85\u2028\x1b",
+        "\udcff",
+        "{a}",
+        " b ",
+    ],
+)
+def test_any_name_is_written_so_that_it_is_read_again(text: str) -> None:
+    found = Findings({"kind": "table", "root": f"/x/{text}", "file": "l.csv", "path": text}, 99, 0, 0, 64, [text * 60])
+    read = yaml.safe_load(configuration(text, found, choose(found, 10)))
+    assert (read["name"], read["results"], read["datasets"]["own"]["root"]) == (text, f"results/{text}", f"/x/{text}")
+    assert read["datasets"]["own"]["path"] == text
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "0", "-1"])
+def test_minutes_are_a_time(labelled: Path, minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(labelled), "--minutes", minutes]) == 2
+    assert "give a number above 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("minutes", "epochs"), [(0.1, 20), (10, 60), (1000, 400)])
 def test_epochs_fit_the_minutes_within_bounds(minutes: float, epochs: int) -> None:
     found = Findings({"kind": "folder", "root": "x"}, 1000, 0, 0, 64)
