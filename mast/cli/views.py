@@ -34,10 +34,13 @@ def _views(arguments: argparse.Namespace) -> None:
     experiment = load_experiment(arguments.config)
     run = known(experiment.runs, "run", arguments.run)
     data = Results(experiment.results).data(run.dataset)
-    if not data.manifest.exists():
+    from mast.preflight.standing import standing
+
+    now = standing(experiment, run.dataset)
+    if now.due or not now.prepared:
         from mast.data.prepare import prepare
 
-        prepare(run.dataset, experiment.datasets[run.dataset], data.directory, arguments.threads)
+        prepare(run.dataset, experiment.datasets[run.dataset], data.directory, arguments.threads, now.reason)
     from mast.analysis.pairs import sample_pairs
     from mast.data.prepared.store import open_prepared
     from mast.reporting.figures.views import draw_pairs

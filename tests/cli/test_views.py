@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from mast.cli import main
+from mast.data.prepared.store import open_prepared
 
 CONFIG = """
 name: views
@@ -33,6 +34,13 @@ def test_a_picture_is_drawn_before_anything_trains(config: Path, tmp_path: Path)
         assert image.getextrema() != ((255, 255),) * 4
     assert (tmp_path / "results" / "data" / "shapes" / "manifest.json").exists()
     assert not (tmp_path / "results" / "pretrain").exists()
+
+
+def test_images_are_those_of_the_configuration_as_it_is_now(config: Path, tmp_path: Path) -> None:
+    for size in (16, 24):
+        config.write_text(config.read_text().replace("size: 16", f"size: {size}"))
+        assert main(["views", str(config), "--run", "vicreg", "-o", str(tmp_path / "views.png")]) == 0
+        assert open_prepared(tmp_path / "results" / "data" / "shapes").images("train").shape[1] == size
 
 
 @pytest.mark.parametrize(
