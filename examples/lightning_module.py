@@ -54,7 +54,7 @@ def main() -> None:
     pl.seed_everything(0)
     images = torch.randint(0, 256, (chosen.images, 3, chosen.size, chosen.size), dtype=torch.uint8)
     trainer = pl.Trainer(max_epochs=chosen.epochs, logger=False, enable_checkpointing=False, log_every_n_steps=1)
-    trainer.fit(Mast(chosen.size), DataLoader(images, batch_size=16, shuffle=True))
+    trainer.fit(Mast(chosen.size), DataLoader(images, batch_size=16, shuffle=True, drop_last=True))
     print({name: round(float(value), 3) for name, value in trainer.callback_metrics.items()})
 
 

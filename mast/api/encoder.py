@@ -33,8 +33,19 @@ class PretrainedEncoder(nn.Module):
         self.register_buffer("std", std, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features [N, D] of images [N, 3, H, W], uint8, or floating in [0, 1]; pooled over space."""
+        """Features [N, D] of images [N, 3, H, W], uint8, or floating in [0, 1]; pooled over space.
+
+        Raises:
+            ValueError: the images have another dtype.
+        """
+        check_dtype(images)
         return self.encoder(normalise(unit_float(images), self.mean, self.std))
+
+
+def check_dtype(images: Tensor) -> None:
+    """Raise ValueError where images are neither uint8 nor floating."""
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise ValueError(f"images: {str(images.dtype).removeprefix('torch.')}; expected uint8, or floating in [0, 1]")
 
 
 def load_encoder(path: str | Path, device: str | torch.device = "cpu") -> PretrainedEncoder:

@@ -52,15 +52,18 @@ class MastLoss(nn.Module):
             ValueError: a setting is unknown or out of its range, or `features` is missing.
         """
         super().__init__()
+        if augmentations < 1 or dimensions < 1:
+            raise ValueError(f"augmentations, dimensions: {augmentations}, {dimensions}; expected 1 or more of each")
         self._mask_settings = MaskSpec(**(masks or {}))
         self._uncertainty_settings = UncertaintySpec(**(uncertainty or {}))
         self._weights = ObjectiveSpec(**(weights or {})).model_dump()
         self._shape = (augmentations, dimensions)
         self.masks = Masks(augmentations, dimensions, self._mask_settings)
-        self.uncertainty = None
+        self.uncertainty, self._width = None, None
         if self._uncertainty_settings.kind != "none":
             if features is None:
                 raise ValueError("features: the width of the encoder's features is needed with uncertainty")
+            self._width = features
             self.uncertainty = UncertaintyHead(features, dimensions, self._uncertainty_settings)
 
     def forward(
@@ -100,7 +103,11 @@ class MastLoss(nn.Module):
         """
         count, (augmentations, dimensions) = len(z_a), self._shape
         expected = {"z_a": (count, dimensions), "z_b": (count, dimensions), "active": (count, augmentations)}
-        for name, tensor in {"z_a": z_a, "z_b": z_b, "active": active}.items():
+        given = {"z_a": z_a, "z_b": z_b, "active": active}
+        if self._width is not None and features_a is not None and features_b is not None:
+            expected |= dict.fromkeys(("features_a", "features_b"), (count, self._width))
+            given |= {"features_a": features_a, "features_b": features_b}
+        for name, tensor in given.items():
             if tensor.shape != expected[name]:
                 raise ValueError(f"{name}: shape {tuple(tensor.shape)}; expected {expected[name]}")
         if count < 2:

@@ -6,11 +6,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
+from mast.api.encoder import check_dtype
 from mast.augment.pairing import draw_pair
 from mast.augment.policy import Policy, unit_float
 from mast.augment.settings import PairingSpec, PolicySpec
 from mast.augment.transfer import send
 from mast.models.encoder import normalise
+
+BEYOND = 0.5
+"""How far values may lie outside [0, 1], as they do where bicubic resizing overshoots."""
 
 
 class Views(NamedTuple):
@@ -63,22 +67,37 @@ class PairedAugmentation:
         Raises:
             ValueError: a setting is unknown or out of its range.
         """
+        if image_size < 1:
+            raise ValueError(f"image_size: {image_size}; expected 1 or more")
+        if "augmentations" in (settings or {}):
+            raise ValueError("settings: augmentations is an argument of its own")
+        if len(mean) != 3 or len(std) != 3 or not all(value > 0 for value in std):
+            raise ValueError(
+                f"mean, std: {tuple(mean)}, {tuple(std)}; expected three numbers each, those of std above 0"
+            )
         chosen = augmentations if isinstance(augmentations, str) else tuple(augmentations)
         self._policy = Policy(PolicySpec(augmentations=chosen, **(settings or {})), image_size)
         self._pairing = PairingSpec(**(pairing or {}))
-        self._mean, self._std = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
+        self._mean, self._std = (torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1) for values in (mean, std))
         self.names: tuple[str, ...] = self._policy.names
+        self._seen = False
 
     def __call__(self, images: Tensor, generator: Generator | None = None) -> Views:
         """Two views of each image.
 
         Args:
-            images: [N, 3, S, S] on any device, uint8, or floating in [0, 1].
+            images: [N, 3, S, S] on any device, uint8, or floating in [0, 1]. The values of the first batch are checked.
             generator: draws the parameters, on the CPU; by default torch's own, which `torch.manual_seed` sets.
 
         Raises:
-            ValueError: the images have another shape.
+            ValueError: the images have another shape or dtype, or values far outside [0, 1].
         """
+        check_dtype(images)
+        if not self._seen and images.is_floating_point() and len(images):
+            low, high = (float(end) for end in images.aminmax())
+            if not -BEYOND <= low <= high <= 1 + BEYOND:
+                raise ValueError(f"images: values from {low:g} to {high:g}; expected uint8, or floating in [0, 1]")
+        self._seen = True
         images = unit_float(images)
         pair = draw_pair(self._policy, self._pairing, len(images), generator or torch.default_generator)
         mean, std, active = send([self._mean, self._std, pair.active], images.device)

@@ -118,3 +118,16 @@ def test_settings_are_checked(wrong: dict[str, Any]) -> None:
 def test_uncertainty_needs_the_width_of_the_features() -> None:
     with pytest.raises(ValueError, match="features: the width"):
         mast.MastLoss(5, 8, uncertainty={"kind": "isotropic"})
+
+
+def test_features_of_another_shape_are_named() -> None:
+    loss = mast.MastLoss(2, 8, 6, uncertainty={"kind": "isotropic"})
+    z, active = torch.zeros(4, 8), torch.ones(4, 2, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"features_b: shape \(1, 6\); expected \(4, 6\)"):
+        loss(z, z, active, torch.zeros(4, 6), torch.zeros(1, 6))
+
+
+@pytest.mark.parametrize("shape", [(0, 8), (2, 0)])
+def test_there_is_something_to_mask(shape: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="expected 1 or more of each"):
+        mast.MastLoss(*shape)

@@ -48,3 +48,27 @@ def test_images_of_another_side_are_refused() -> None:
 def test_an_unknown_augmentation_is_refused() -> None:
     with pytest.raises(ValueError, match="crops"):
         mast.PairedAugmentation(16, ("crops",))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (IMAGES.float(), "values from 0 to 255; expected uint8, or floating in"),
+        ((IMAGES / 255 - 0.45) / 0.22, "values from -2.* expected uint8"),
+        (IMAGES.long(), "int64; expected uint8, or floating"),
+        (IMAGES / 255 + float("nan"), "values from nan to nan"),
+    ],
+    ids=["floats up to 255", "normalised", "integers", "not a number"],
+)
+def test_images_of_another_range_are_refused(images: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mast.PairedAugmentation(16)(images)
+
+
+@pytest.mark.parametrize(
+    ("size", "settings"),
+    [(0, {}), (16, {"std": (0.2, 0.0, 0.2)}), (16, {"mean": (0.5,)}), (16, {"settings": {"augmentations": ["flip"]}})],
+)
+def test_settings_are_checked(size: int, settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"expected|of its own"):
+        mast.PairedAugmentation(size, **settings)
