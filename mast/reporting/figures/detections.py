@@ -1,5 +1,6 @@
 """Detected boxes and masks on test images, several runs side by side."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,8 @@ def _predictions(file: Path) -> Objects:
 
 def shown_images(coco: dict[str, Any], count: int) -> list[dict[str, Any]]:
     """`count` images (or as many as there are), evenly spaced among those with two objects or more, else among all."""
-    objects = [annotation["image_id"] for annotation in coco["annotations"] if not annotation["iscrowd"]]
-    several = [image for image in coco["images"] if objects.count(image["id"]) > 1] or coco["images"]
+    objects = Counter(annotation["image_id"] for annotation in coco["annotations"] if not annotation["iscrowd"])
+    several = [image for image in coco["images"] if objects[image["id"]] > 1] or coco["images"]
     chosen = np.linspace(0, len(several) - 1, min(count, len(several))).astype(int)
     return [several[position] for position in chosen]
 
@@ -183,8 +184,8 @@ def _draw(
         box = Rectangle((x - 0.5, y - 0.5), width, height, fill=False, edgecolor=colour, linewidth=1.2)
         box.set(linestyle=_DASHES[colour], path_effects=outline)
         axis.add_patch(box)
-        if "segmentation" in entry:
-            axis.contourf(index.annToMask(entry), levels=[0.5, 1.5], colors=[colour], alpha=0.5)
+        if "segmentation" in entry and (mask := index.annToMask(entry)).any():
+            axis.contourf(mask, levels=[0.5, 1.5], colors=[colour], alpha=0.5)
     texts = [names[entry["category_id"]] + (f" {entry['score']:.2f}" if "score" in entry else "") for entry in objects]
     places = label_places([entry["bbox"] for entry in objects], texts, pixels.shape[1], pixels.shape[0], unit)
     for text, (x, y), colour in zip(texts, places, colours, strict=True):
