@@ -16,4 +16,4 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _watch(arguments: argparse.Namespace) -> None:
     from mast.watch.screen import watch
 
-    watch(arguments.results, max(arguments.every, 0.1), arguments.once)
+    watch(arguments.results, max(0.1, arguments.every), arguments.once)

@@ -59,7 +59,7 @@ def read_cells(file: Path, path: str) -> Cells:
     """Read a file; `path` is the name of the column of a `.txt` file. Blank lines are passed over.
 
     Raises:
-        MastError: the file cannot be read, is not of the format that its suffix says, or has no rows.
+        MastError: the file cannot be read, is not of the format that its suffix says, or has no rows or columns.
     """
     suffix = file.suffix.lower()
     if suffix not in FORMATS:
@@ -71,7 +71,7 @@ def read_cells(file: Path, path: str) -> Cells:
         cells = Cells(file, *_json_lines(file, text))
     else:
         cells = Cells(file, *_separated(file, text, "," if suffix == ".csv" else "\t"))
-    if not len(cells):
+    if not len(cells) or not cells.columns:
         raise MastError(f"{file}: lists no image")
     return cells
 

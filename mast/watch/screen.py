@@ -4,6 +4,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def watch(root: Path, every: float, once: bool = False, console: Console | None 
     if once or not console.is_terminal:
         console.print(picture(root, states, console.width))
         return
-    with Live(picture(root, states, *console.size), console=console, auto_refresh=False) as live:
+    first = picture(root, states, *console.size)
+    with suppress(KeyboardInterrupt), Live(first, console=console, auto_refresh=False) as live:
         while not states or any(state.status != "done" for state in states):
             time.sleep(every)
             states = run_states(root)

@@ -130,3 +130,14 @@ def test_on_a_terminal_it_ends_when_all_are_done(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True)
     watch(tmp_path, every=0.1, console=console)
     assert "1 done" in console.file.getvalue()
+
+
+def test_ctrl_c_ends_it_without_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    write(tmp_path, "mast", [line(1)])
+    monkeypatch.setattr("mast.watch.screen.time.sleep", interrupt)
+    console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True)
+    watch(tmp_path, every=0.1, console=console)
+    assert "1 %" in console.file.getvalue()
