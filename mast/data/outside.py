@@ -30,7 +30,7 @@ class Tree:
 
 @dataclass(frozen=True)
 class Listed:
-    """Files below a directory that a list or an annotation file names."""
+    """Files that a list or an annotation file names, below a directory or by absolute paths."""
 
     path: str
     names: tuple[str, ...] = ()
@@ -201,7 +201,7 @@ def _found(place: Place) -> Iterator[tuple[str, int, int]]:
             yield from _facts("", path)
         case Listed(path, names):
             for name in names:
-                yield from _facts(name, f"{path}/{name}")
+                yield from _facts(name, name if name.startswith("/") else f"{path}/{name}")
         case Tree(path, deep, every):
             yield from sorted(_in_tree(path, deep, every))
 

@@ -91,3 +91,12 @@ def test_links_may_form_loops_and_damage_is_named(root: Path) -> None:
     (root / "sources.npz").write_bytes(b"no archive")
     with pytest.raises(MastError, match=r"sources\.npz: cannot be read"):
         Snapshot.read(root / "sources.npz")
+
+
+def test_files_listed_by_absolute_paths_are_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(b"1")
+    place = Listed(str(tmp_path / "elsewhere"), (str(file),))
+    before = snapshot([place])
+    file.write_bytes(b"22")
+    assert changes(before, before.again()).other

@@ -1,7 +1,6 @@
 """`coco`: a detection data set of the user's own, annotated in COCO's instances format. Images stay in place."""
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from mast.data.prepared.instances import TOLERANCE, Split, is_box, write_instanc
 from mast.data.readers import DataPath
 from mast.data.settings import InPlace
 from mast.errors import MastError
+from mast.files import path_below
 from mast.settings import StrictModel
 
 
@@ -118,7 +118,7 @@ def _read(spec: CocoSplit) -> Split:
             hint = finder.hint(root / image["file_name"])
             raise MastError(f"{file}: image {brief(key)} names {image['file_name']!r}, which is not in {root}{hint}")
         if found != root / image["file_name"]:
-            image["file_name"] = Path(os.path.relpath(found, root)).as_posix()
+            image["file_name"] = Path(path_below(root, found)).as_posix()
     return _CocoFile(file, root, names, images, annotations)
 
 
