@@ -1,6 +1,7 @@
 """Catalogues: from a name to the one file that holds what it names."""
 
 import ast
+import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
@@ -8,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar, Union, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from mast.errors import MastError
-from mast.settings import nearest
+from mast.settings import UNKNOWN_KIND, nearest
 
 Entry = TypeVar("Entry")
 
@@ -83,7 +85,25 @@ def union(catalogue: Catalogue[Any]) -> Any:
         field = entry.model_fields.get("kind")
         if field is None or get_args(field.annotation) != (name,):
             raise MastError(f"{catalogue.files[name]}: the file's name is its kind; write kind: Literal[{name!r}]")
-    return Annotated[Union[tuple(catalogue.values())], Field(discriminator="kind")]  # noqa: UP007
+
+    def know(settings: Any) -> Any:
+        if isinstance(settings, dict) and not (
+            isinstance(kind := settings.get("kind"), str) and kind in catalogue.files
+        ):
+            raise PydanticCustomError(UNKNOWN_KIND, "{fault}", {"fault": _kind_fault(settings, catalogue.files)})
+        return settings
+
+    kinds = Annotated[Union[tuple(catalogue.values())], Field(discriminator="kind")]  # noqa: UP007
+    return Annotated[kinds, BeforeValidator(know)]
+
+
+def _kind_fault(settings: dict[str, Any], kinds: Mapping[str, Path]) -> str:
+    every = f"choose from: {', '.join(map(repr, kinds))}"
+    if "kind" in settings:
+        near = difflib.get_close_matches(str(settings["kind"]), kinds, n=1)
+        return f"{settings['kind']!r} is not known; {f'did you mean {near[0]!r}? ' if near else ''}{every}"
+    near = difflib.get_close_matches("kind", [str(key) for key in settings], n=1)
+    return f"Field required; {f'is {near[0]!r} meant for it? ' if near else ''}{every}"
 
 
 def stated(file: Path, constant: str) -> Any:

@@ -98,6 +98,8 @@ class Manifest(Record):
     """Split → `count` images, `skipped` ones that could not be read, other counts (`mast/data/prepared/notes.py`)."""
     named: dict[str, dict[str, list[str]]] = {}
     """Split → count → the files that it counts, the first 20 of them."""
+    objects: dict[str, dict[str, int]] = {}
+    """Of detection data: split → number of `annotated` images, and of `unmasked` objects."""
     mean: Annotated[list[float], Field(min_length=3, max_length=3)]
     """Of the training images' channels, RGB in [0, 1]."""
     std: Annotated[list[float], Field(min_length=3, max_length=3)]

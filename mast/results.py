@@ -23,6 +23,11 @@ class DataFiles:
         """Written last: where it is, the data are whole."""
         return self.directory / "manifest.json"
 
+    @property
+    def sources(self) -> Path:
+        """The files outside that the data were prepared from, as they were then; of data that are rendered absent."""
+        return self.directory / "sources.npz"
+
     def images(self, split: str) -> Path:
         """The images of a split, where they are one array."""
         return self.directory / f"{split}_images.npy"

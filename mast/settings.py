@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -60,8 +61,29 @@ def nearest(word: str, choices: Any) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(choices) or '(none defined)'}"
 
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+PATTERNS = {NAME_PATTERN: "a name has letters, digits, _ . and -, and begins with a letter or digit"}
+"""Pattern of a setting → what it asks for, in words. Modules add those of their settings."""
+
+UNKNOWN_KIND = "unknown_kind"
+"""Type of the error where `kind` is missing or names nothing."""
+
+LONGEST_SHOWN = 80
+"""Characters of a wrong value that a message shows."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 """A name that becomes part of a path: letters, digits, `_`, `.`, `-`; does not start with `-` or `.`."""
+
+
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} stands there twice; name it once")
+    return values
+
+
+Once = AfterValidator(_once)
+"""Of a tuple: each of its values stands there once."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -112,15 +134,38 @@ def parse_spec(kind: type[Spec], text: str) -> Spec:
 def one_line(errors: Sequence[Mapping[str, Any]], values: Any) -> str:
     """The first of pydantic's errors on `values`: `<dotted key>: <what is wrong> (got <value>)`."""
     first = max(errors, key=lambda entry: len(entry["loc"]))  # in a union, the branch that got furthest
-    message = first["msg"].removeprefix("Value error, ")
-    where = ".".join(_keys(first["loc"], values, first["type"] == "missing"))
-    shown = (
-        "" if isinstance(first["input"], dict | list) or first["type"] == "missing" else f" (got {first['input']!r})"
-    )
-    hint = (
-        "; put text into quotes" if first["type"] == "string_type" and isinstance(first["input"], int | float) else ""
-    )
-    return (f"{where}: " if where else "") + message + shown + hint
+    named = [*_keys(first["loc"], values, first["type"] == "missing"), *["kind"] * (first["type"] == UNKNOWN_KIND)]
+    where = ".".join(named)
+    return (f"{where}: " if where else "") + _message(first)
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    """What is wrong, in words that know nothing of how settings are read."""
+    kind, given, context = error["type"], error["input"], error.get("ctx", {})
+    got = "" if isinstance(given, dict | list) or kind == "missing" else f" (got {_short(given)})"
+    match kind:
+        case "model_type" | "dict_type" | "model_attributes_type" | "dataclass_type" | "mapping_type":
+            return f"Input should be a valid dictionary: keys with values{got}"
+        case "tuple_type" | "list_type" | "set_type":
+            return f"Input should be a list{got}"
+        case "too_short" | "too_long":
+            least = kind == "too_short"
+            bound, count = ("at least", context["min_length"]) if least else ("at most", context["max_length"])
+            return f"should have {bound} {count} {'entry' if count == 1 else 'entries'}, not {context['actual_length']}"
+        case "string_pattern_mismatch":
+            return f"{PATTERNS.get(context['pattern'], 'holds characters that are not allowed here')}{got}"
+        case "string_type" if isinstance(given, bool | int | float):
+            return f"Input should be a valid string{got}; put text into quotes"
+        case "literal_error" if isinstance(given, str):
+            choices = re.findall(r"'([^']*)'", str(context["expected"]))
+            close = difflib.get_close_matches(given, choices, n=1)
+            return f"{error['msg']}{got}" + (f"; did you mean {close[0]!r}?" if close else "")
+    return error["msg"].removeprefix("Value error, ") + got
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[str]:

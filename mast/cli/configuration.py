@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mast.cli.options import warn
 from mast.config.load import load_experiment
+from mast.errors import MastError
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -21,10 +22,13 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 
 def _validate(arguments: argparse.Namespace) -> None:
-    from mast.preflight.doubts import doubts
+    from mast.preflight.experiment import check_experiment
 
     experiment = load_experiment(arguments.config)
-    warn(doubts(experiment, dict.fromkeys(experiment.datasets)))
+    try:
+        warn(check_experiment(experiment, anywhere=True))
+    except MastError as error:
+        raise MastError(f"{arguments.config}: {error}") from None
     trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)
     print(f"{arguments.config}: ok ({trainings} trainings of {len(experiment.runs)} runs)")
 

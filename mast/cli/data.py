@@ -13,6 +13,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(parser)
     add_names(parser, "dataset", required=True)
     add_paths(parser, output="directory of the prepared data")
+    parser.add_argument("--reason", default="", metavar="TEXT", help="why the data are prepared again; recorded")
     add_process(parser, gpus=False)
     parser.set_defaults(execute=_prepare)
 
@@ -27,4 +28,4 @@ def _prepare(arguments: argparse.Namespace) -> None:
     output = path(arguments, "output", PLACES.data("{dataset}").directory)
     from mast.data.prepare import prepare
 
-    prepare(arguments.dataset, spec, output, arguments.threads)
+    prepare(arguments.dataset, spec, output, arguments.threads, arguments.reason)

@@ -26,6 +26,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(parser)
     add_names(parser, "run", "seed", required=True)
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
+    minutes = "minutes between two checkpoints (default: as in the settings)"
+    parser.add_argument("--checkpoint-minutes", type=float, metavar="N", help=minutes)
     parser.add_argument("--monitor", metavar="JSON", default="{}", help="with --spec: what is looked at on the way")
     add_process(parser)
     parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
@@ -41,6 +43,8 @@ def _pretrain(arguments: argparse.Namespace) -> None:
         from mast.config.pretrain import PretrainSpec
 
         spec, monitor = parse_spec(PretrainSpec, arguments.spec), parse_spec(MonitorSpec, arguments.monitor)
+    if arguments.checkpoint_minutes is not None:
+        spec = spec.model_copy(update={"checkpoint_minutes": arguments.checkpoint_minutes})
     data = path(arguments, "data", PLACES.data("{dataset}").directory)
     output = path(arguments, "output", PLACES.run(*OF_RUN).directory)
     device = choose_device(arguments.gpus)

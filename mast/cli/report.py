@@ -16,7 +16,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(table)
     add_names(table, "study")
     add_paths(table, output="path of the table without its suffix")
-    table.add_argument("--published", type=Path, metavar="YAML", help="default: the configuration's `published`")
+    table.add_argument(
+        "--published",
+        type=Path,
+        metavar="YAML",
+        help="file of published values (default: the configuration's `published`; none without --config)",
+    )
     table.add_argument("metrics", type=Path, nargs="*", help="metrics files (default: the study's)")
     table.set_defaults(execute=_table)
     compare = commands.add_parser("compare", help="write a study's differences to its baseline as a table")
@@ -77,10 +82,12 @@ def _metrics(arguments: argparse.Namespace, spec: TableSpec) -> list[Path]:
     return [Path(file) for file in study_metrics(experiment(arguments), arguments.study, runs)]
 
 
-def _published(arguments: argparse.Namespace) -> Path:
-    if arguments.published is None and arguments.config is None:
-        raise MastError("--published: required without --config")
-    return arguments.published or Path(experiment(arguments).published)
+def _published(arguments: argparse.Namespace) -> Path | None:
+    if arguments.published is not None or arguments.config is None:
+        return arguments.published
+    from mast.config.published import published_file
+
+    return published_file(experiment(arguments).published)
 
 
 def _health(arguments: argparse.Namespace) -> None:

@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from mast.catalogue import union
-from mast.config.figures import FIGURES, Figures
+from mast.config.figures import Figures
 from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
+from mast.config.references import check_references
 from mast.config.scale import placed, tiny
-from mast.config.tables import ComparisonSpec, Metric, TableSpec, check_setting, distinct, table_row
+from mast.config.tables import ComparisonSpec, Metric, TableSpec, distinct, table_row
 from mast.data.readers import READERS
 from mast.protocols import PROTOCOLS
-from mast.settings import Count, Name, StrictModel, nearest, one_line
+from mast.settings import PATTERNS, Count, Name, Once, StrictModel, one_line
 
 DataSpec = union(READERS)
 """Any data set."""
@@ -30,6 +31,10 @@ def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
+_DIRECTORY = r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$"
+PATTERNS[_DIRECTORY] = "a directory of results has letters, digits, spaces and _ . / - in its path"
+
+
 class RunSpec(PretrainSpec):
     """A named run: settings that differ from `pretrain`, and its own seeds if it has them."""
 
@@ -43,7 +48,7 @@ class Compare(StrictModel):
     """Runs of a study against a baseline, paired over seeds: a second table, `<study>_comparison`."""
 
     baseline: Name
-    runs: Annotated[tuple[Name, ...], Field(min_length=1)]
+    runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
     """Runs whose difference to the baseline is shown, for each task and over tasks."""
 
 
@@ -54,10 +59,10 @@ class Study(StrictModel):
     caption: str = ""
     """One or two sentences under the table: what is compared, and under which protocol."""
     protocol: Name
-    tasks: Annotated[tuple[Name, ...], Field(min_length=1)]
+    tasks: Annotated[tuple[Name, ...], Field(min_length=1), Once]
     """Names of data sets to evaluate on; each label of a data set is a column of its own."""
-    runs: Annotated[tuple[Name, ...], Field(min_length=1)]
-    settings: tuple[str, ...] = ()
+    runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
+    settings: Annotated[tuple[str, ...], Once] = ()
     """Dotted keys of the runs' settings shown as columns before the results, e.g. `policy.augmentations`."""
     compare: Compare | None = None
     """Adds a table of differences to a baseline."""
@@ -66,6 +71,12 @@ class Study(StrictModel):
     Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
     seeds: Seeds | None = None
     """Seeds of its runs that are evaluated (default: all that the runs have)."""
+
+    def metrics(self) -> dict[str, Metric]:
+        """The chosen metric of each task that has one."""
+        if self.metric is None or isinstance(self.metric, dict):
+            return self.metric or {}
+        return dict.fromkeys(self.tasks, self.metric)
 
 
 class Resources(StrictModel):
@@ -108,12 +119,15 @@ class Stages(StrictModel):
 class Experiment(StrictModel):
     """A validated configuration file."""
 
-    name: Name
+    name: Name = "experiment"
     """Shown in the report, and a target of the workflow: everything (unless a study or rule has the same name)."""
-    results: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./][A-Za-z0-9_./ -]*$")] = "results"
+    results: Annotated[str, Field(pattern=_DIRECTORY)] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
     """Directory below which relative paths of data sets lie (default: the one in which the command runs)."""
+    changed_data: Literal["prepare", "ignore"] = "prepare"
+    """When files change from which a dataset was prepared: prepare it again, and run again what depends on it if its
+    content is another; or go on with what was prepared."""
     scale: Literal["full", "tiny"] = "full"
     """`tiny`: every stage of this configuration on a few images per data set, with a small encoder, one seed and one
     epoch, in `<results>-tiny`: shows that all of it runs; its numbers mean nothing."""
@@ -123,11 +137,15 @@ class Experiment(StrictModel):
     seeds: Seeds = (0, 1)
     """Seeds of every run that does not name its own."""
     runs: Annotated[dict[Name, RunSpec], Field(min_length=1)]
-    protocols: Annotated[dict[Name, ProtocolSpec], Field(min_length=1)]
-    studies: Annotated[dict[Name, Study], Field(min_length=1)]
+    protocols: Annotated[dict[Name, ProtocolSpec], Field(default_factory=dict)]
+    """How encoders are evaluated; none where they are only pretrained."""
+    studies: Annotated[dict[Name, Study], Field(default_factory=dict)]
+    """What is evaluated, a table each. Without studies all runs are pretrained, and the table of their health and the
+    figure of their losses made."""
     figures: Figures = Figures()
-    published: Annotated[str, Field(min_length=1)] = "config/published.yaml"
-    """File of the published values that tables show beside ours; a relative path starts where the command runs."""
+    published: Annotated[str, Field(min_length=1)] | None = None
+    """File of the published values that tables show beside ours; a relative path starts in the working directory. The
+    default is `config/published.yaml` there or, where it is not, beside the package; without either, none are shown."""
     monitor: MonitorSpec = MonitorSpec()
     resources: Stages = Stages()
 
@@ -151,7 +169,7 @@ class Experiment(StrictModel):
             protocol=spec.protocol,
             kind=protocol.kind,
             tasks=spec.tasks,
-            metrics=_metric_of_tasks(spec),
+            metrics=spec.metrics(),
             **protocol.table_facts(),
             rows=tuple(
                 table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
@@ -195,47 +213,9 @@ class Experiment(StrictModel):
         return _placed_and_scaled({**values, "pretrain": shared, "runs": merged})
 
     @model_validator(mode="after")
-    def _check_references(self) -> Self:
-        for name, run in self.runs.items():
-            dataset = self._known("datasets", run.dataset, f"runs.{name}.dataset")
-            if dataset.has_boxes:
-                raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
-        for name, study in self.studies.items():
-            protocol = self._known("protocols", study.protocol, f"studies.{name}.protocol")
-            detects = protocol.READS == "scenes"
-            for task in study.tasks:
-                if self._known("datasets", task, f"studies.{name}.tasks").has_boxes != detects:
-                    raise ValueError(f"studies.{name}.tasks: {task!r} does not fit protocol {study.protocol!r}")
-            for run in study.runs:
-                self._known("runs", run, f"studies.{name}.runs")
-            for key in study.settings:
-                try:
-                    check_setting(key)
-                except ValueError as error:
-                    raise ValueError(f"studies.{name}.settings: {error}") from None
-            for task in _metric_of_tasks(study):
-                if task not in study.tasks:
-                    raise ValueError(f"studies.{name}.metric: {task!r} is not a task of the study")
-            _check_comparison(name, study)
-        self._check_figures()
+    def _names_are_defined(self) -> Self:
+        check_references(self)
         return self
-
-    def _check_figures(self) -> None:
-        for source in FIGURES.values():
-            where, names = f"figures.{source.shows}", getattr(self.figures, source.shows)
-            for name in names:
-                entry = self._known("studies" if source.of_studies else "runs", name, where)
-                if source.setting is not None and source.setting not in entry.settings:
-                    raise ValueError(f"{where}: study {name!r} needs {source.setting!r} in its settings")
-                if source.reads == "comparison" and entry.compare is None:
-                    raise ValueError(f"{where}: study {name!r} compares no runs; give it the key 'compare'")
-            if names and source.reads == "detections":
-                self.detection_study(source.shows)
-
-    def _known(self, section: Literal["datasets", "runs", "protocols", "studies"], name: str, where: str) -> Any:
-        if name not in getattr(self, section):
-            raise ValueError(f"{where}: {name!r} is not in {section}; {nearest(name, getattr(self, section))}")
-        return getattr(self, section)[name]
 
 
 def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
@@ -243,28 +223,6 @@ def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
     if isinstance(values.get("data_root"), str) and isinstance(values.get("datasets"), dict):
         values = {**values, "datasets": placed(values["data_root"], values["datasets"])}
     return tiny(values) if values.get("scale") == "tiny" else values
-
-
-def _metric_of_tasks(study: Study) -> dict[str, Metric]:
-    """The chosen metric of each task that has one."""
-    if study.metric is None or isinstance(study.metric, dict):
-        return study.metric or {}
-    return dict.fromkeys(study.tasks, study.metric)
-
-
-def _check_comparison(name: str, study: Study) -> None:
-    """Raise ValueError unless a study compares runs of its own."""
-    if study.compare is None:
-        return
-    for key, runs in (("baseline", (study.compare.baseline,)), ("runs", study.compare.runs)):
-        for run in runs:
-            if run not in study.runs:
-                where = f"studies.{name}.compare.{key}"
-                raise ValueError(f"{where}: {run!r} is not a run of the study; {nearest(run, study.runs)}")
-    if study.compare.baseline in study.compare.runs:
-        raise ValueError(
-            f"studies.{name}.compare.runs: the baseline {study.compare.baseline!r} is compared with itself"
-        )
 
 
 def _check_shared(shared: dict[str, Any]) -> None:

@@ -1,13 +1,13 @@
 """What each file of mast/reporting/figures states of its figure, and the section `figures` that follows from it."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, create_model, model_validator
 
 from mast.catalogue import module_files, stated
 from mast.errors import MastError
 from mast.records import ANALYSIS_COLUMNS
-from mast.settings import Name, StrictModel, parse
+from mast.settings import Name, Once, StrictModel, parse
 
 
 class FigureSource(StrictModel):
@@ -61,5 +61,5 @@ Figures = create_model(
     __base__=StrictModel,
     __module__=__name__,
     __doc__="Which runs, or studies, the figures show.",
-    **{key: (tuple[Name, ...], Field((), description=text)) for key, text in _descriptions().items()},
+    **{key: (Annotated[tuple[Name, ...], Once], Field((), description=text)) for key, text in _descriptions().items()},
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mast.config.experiment import Experiment
 from mast.config.figures import FIGURES
+from mast.config.references import trained_runs
 from mast.config.tables import distinct
 from mast.results import Results, predictions_of, suffixed
 
@@ -31,8 +32,10 @@ def study_metrics(experiment: Experiment, name: str, runs: Iterable[str] | None 
 
 
 def health_files(experiment: Experiment) -> dict[str, list[str]]:
-    """Run → its record for each seed, for all that the studies show."""
+    """Run → its record for each seed, for all that the studies show; for all runs where there are no studies."""
     results, found = Results(experiment.results), {}
+    if not experiment.studies:
+        return {run: of_runs(experiment, lambda *names: results.run(*names).record, [run]) for run in experiment.runs}
     for study in experiment.studies.values():
         for run in study.runs:
             files = of_runs(experiment, lambda *names: results.run(*names).record, [run], study.seeds)
@@ -43,11 +46,13 @@ def health_files(experiment: Experiment) -> dict[str, list[str]]:
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
     """Label of each run that a figure shows → the files that it is drawn from, one per seed.
 
-    Of `detections`: the predictions of the first seed, and the manifest of the data. Of a figure of studies: title of
-    each study → its table.
+    Where there are no studies, a figure of logs shows all runs that are trained. Of `detections`: the predictions of
+    the first seed, and the manifest of the data. Of a figure of studies: title of each study → its table.
     """
     source, results = FIGURES[figure], Results(experiment.results)
     names = getattr(experiment.figures, source.shows)
+    if source.reads == "log" and not experiment.studies:
+        names = names or trained_runs(experiment)
     if source.of_studies:
         stem = results.table if source.reads == "table" else results.comparison
         titles = distinct({study: experiment.studies[study].title for study in names})

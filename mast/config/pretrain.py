@@ -91,7 +91,7 @@ class _Training(StrictModel):
     log_every: Count | None = 10
     """Steps between two lines of metrics.jsonl."""
     checkpoint_minutes: Positive | None = 10.0
-    """Minutes between two checkpoints."""
+    """Minutes between two checkpoints. Another number retrains nothing."""
 
 
 class PretrainSpec(_Training, _Methods, _Networks):
@@ -106,6 +106,12 @@ class PretrainSpec(_Training, _Methods, _Networks):
         if self.policy is not None and "policy" not in update:
             update["policy"] = self.policy.pruned()
         return self.model_copy(update=update)
+
+    def without_pace(self) -> "PretrainSpec":
+        """The same training, however often it saves its state: that changes no result, and is no part of its hash."""
+        if self.checkpoint_minutes is None:
+            return self
+        return self.model_copy(update={"checkpoint_minutes": PretrainSpec.model_fields["checkpoint_minutes"].default})
 
     @model_validator(mode="after")
     def _what_is_read_is_there(self) -> Self:

@@ -1,14 +1,22 @@
 """Published numbers, each with its source (config/published.yaml), and beside which results they stand."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
+import mast
 from mast.config.tables import TableRow, TableSpec
 from mast.config.text import read_yaml
 from mast.errors import MastError
 from mast.settings import Count, Name, StrictModel, parse
+
+if TYPE_CHECKING:
+    from mast.config.experiment import Experiment
+
+_NAME = Path("config/published.yaml")
+DEFAULT_FILES = (_NAME, Path(mast.__file__).parents[1] / _NAME)
+"""Where published values are looked for that no key names: in the working directory, then beside the package."""
 
 
 class PublishedValue(StrictModel):
@@ -43,7 +51,7 @@ class PublishedValue(StrictModel):
     @model_validator(mode="after")
     def _notes_of_its_kinds(self) -> Self:
         for kind in self.note if isinstance(self.note, dict) else ():
-            if not self._covers(kind):
+            if not self.covers(kind):
                 raise ValueError(f"note: {kind} is not of kind {self.kind}; name protocols beside which this can stand")
         return self
 
@@ -54,13 +62,14 @@ class PublishedValue(StrictModel):
     def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
         """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
         same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
-        same_kind = self._covers(kind)
+        same_kind = self.covers(kind)
         same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
         optional = ("epochs", "batch_size", "augmentations")
         same_settings = all(getattr(self, key) in (None, getattr(row, key)) for key in optional)
         return same_column and same_kind and same_run and same_settings
 
-    def _covers(self, kind: str) -> bool:
+    def covers(self, kind: str) -> bool:
+        """Whether it is of a kind of protocol, or of the family that the kind belongs to."""
         return kind == self.kind or kind.startswith(f"{self.kind}-")
 
 
@@ -78,6 +87,27 @@ def read_published(path: Path) -> tuple[PublishedValue, ...]:
             source.
     """
     return parse(PublishedValues, read_yaml(path) or {}, str(path)).values
+
+
+def published_file(named: str | None) -> Path | None:
+    """The file of the key `published`; without the key the one of the working directory, or of the checkout, if any."""
+    if named is not None:
+        return Path(named)
+    return next((file for file in DEFAULT_FILES if file.exists()), None)
+
+
+def check_published(experiment: "Experiment", values: tuple[PublishedValue, ...]) -> None:
+    """Look for two values that would stand in one cell of a study's table.
+
+    Raises:
+        MastError: two values match a run of a study equally well.
+    """
+    for name, study in experiment.studies.items():
+        spec = experiment.table_spec(name)
+        of_study = [value for value in values if value.task in study.tasks and value.covers(spec.kind)]
+        for row in spec.rows if of_study else ():
+            for task, target, metric in {(value.task, value.target or "", value.metric) for value in of_study}:
+                find_published(tuple(of_study), spec, (task, target, metric), row)
 
 
 def find_published(

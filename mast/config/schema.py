@@ -23,6 +23,8 @@ def json_schema() -> dict[str, Any]:
     shared = {key: value for key, value in run["properties"].items() if key in PretrainSpec.model_fields}
     pretrain = schema["properties"]["pretrain"]
     pretrain.update(properties=shared, additionalProperties=False, default={})
+    for optional in ("protocols", "studies"):
+        schema["properties"][optional]["default"] = {}
     runs = schema["properties"]["runs"]["patternProperties"]
     runs.update({name: {"anyOf": [run_as_written, {"type": "null"}]} for name, run_as_written in runs.items()})
     return {"$schema": DIALECT, **schema, "$defs": definitions}

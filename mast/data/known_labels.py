@@ -1,4 +1,4 @@
-"""The labels that a data set will have, as far as they are known before it is prepared."""
+"""The labels and objects that a data set will have, as far as they are known before it is prepared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class KnownLabels:
-    """Labels int64 [N, T], a column for each target; of each split in any order."""
+    """Labels int64 [N, T], a column for each target; of each split in any order. −1: the class is to be ignored."""
 
     classes: dict[str, int]
     """Target → number of classes."""
@@ -27,6 +27,17 @@ class KnownLabels:
         return self.test if split == "test" else self.train[self.validation]
 
     def class_sizes(self, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-        """Target, and the number of images of each of its classes among labels int64 [N, T]: int64 [C]."""
+        """Target, and the number of images of each of its classes among labels int64 [N, T]: int64 [C], without −1."""
         for column, (target, classes) in enumerate(self.classes.items()):
-            yield target, np.bincount(rows[:, column], minlength=classes)
+            labels = rows[:, column]
+            yield target, np.bincount(labels[labels >= 0], minlength=classes)
+
+
+@dataclass(frozen=True)
+class KnownObjects:
+    """What is known of the objects of detection data."""
+
+    annotated: int | None
+    """Training images with an object to learn from; None where only preparing the data tells."""
+    without_mask: str | None
+    """An object, or the kind of data, that has no mask; None where every object has one."""

@@ -1,28 +1,49 @@
 """One entry for every kind of data set: from its settings to the prepared directory."""
 
+from dataclasses import replace
 from pathlib import Path
 
+from mast.data.outside import Snapshot, snapshot
 from mast.data.readers import Reader
 from mast.errors import MastError
+from mast.results import DataFiles
 
 
-def prepare(name: str, spec: Reader, output: Path, threads: int = 1) -> None:
+def prepare(name: str, spec: Reader, output: Path, threads: int = 1, reason: str = "") -> None:
     """Write the prepared form of a data set into the directory `output` (docs/formats.md).
 
-    Either the whole data set is replaced, or, if anything goes wrong, what was there before stays.
+    Either the whole data set is replaced, or, if anything goes wrong, what was there before stays. Beside it stands
+    what the files outside were like before they were read, so that later changes are noticed.
 
     Args:
         name: recorded in the manifest.
         spec: what to prepare.
         output: directory of the prepared data.
         threads: for decoding image files.
+        reason: why data are prepared again; recorded.
 
     Raises:
         MastError: the source is missing, damaged or not what the spec says; the disk is full.
     """
+    files = DataFiles(Path(output))
     try:
-        spec.prepare(name, Path(output), threads)
+        found = _sources(spec)
+        fetches = bool(spec.missing())
+        spec.prepare(name, files.directory, threads)
+        found = _sources(spec) if fetches else found
+        if found is None:
+            files.sources.unlink(missing_ok=True)
+        else:
+            replace(found, reason=reason).write(files.sources)
     except OSError as error:
         where = error.filename or output
         reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
         raise MastError(f"{where}: preparing {name!r} stopped ({reason}); check disk space and permissions") from None
+
+
+def _sources(spec: Reader) -> Snapshot | None:
+    """The files outside as they are; None where there are none, or preparing will say what is wrong with them."""
+    try:
+        return snapshot(spec.sources())
+    except (MastError, OSError):
+        return None

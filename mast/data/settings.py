@@ -10,7 +10,7 @@ from pydantic import Field
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import stratified_split
 from mast.data.readers import DataPath, Reader
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PATTERNS, PixelRange
 
 
 class HeldOut(Reader):
@@ -66,7 +66,9 @@ class InPlace(Reader):
         return 0
 
 
-ImageSet = Annotated[str, Field(pattern=r"^[\w-]+/[\w .+-]+$")]
+_IMAGE_SET = r"^[\w-]+/[\w .+-]+$"
+PATTERNS[_IMAGE_SET] = "an image set is <year>/<set>, such as 2007/trainval"
+ImageSet = Annotated[str, Field(pattern=_IMAGE_SET)]
 """`<year>/<image set>`: the images that `VOC<year>/ImageSets/Main/<image set>.txt` lists."""
 
 VOC_CLASSES = (

@@ -74,6 +74,8 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
         predictions = predictions_of(output)
         write_json(predictions, measured.predictions)
         details["predictions_sha256"] = sha256_file(predictions)
+    if protocol.files:
+        details["files"] = {file: sha256_file(Path(file)) for file in protocol.files}
     MetricsFile(
         format=1,
         protocol=name,

@@ -19,7 +19,7 @@ def listed_positions(file: Path, task: PreparedData) -> np.ndarray:
         MastError: the list is missing or empty, names an image twice, or its names are not each that of one training
             image; or the task keeps no names.
     """
-    names = _names(file)
+    names = listed_names(file)
     paths = task.paths("train")
     found = {}
     for position, path in enumerate(paths):
@@ -36,7 +36,12 @@ def listed_positions(file: Path, task: PreparedData) -> np.ndarray:
     return np.array(sorted(found.values()), np.int64)
 
 
-def _names(file: Path) -> set[bytes]:
+def listed_names(file: Path) -> set[bytes]:
+    """The names of a list, without folders.
+
+    Raises:
+        MastError: the list is missing or empty, or names an image twice.
+    """
     try:
         lines = [line.strip() for line in file.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")]
     except OSError as error:

@@ -11,6 +11,7 @@ from mast.config.experiment import Experiment
 from mast.data.readers import Reader
 from mast.errors import MastError
 from mast.preflight.doubts import doubts
+from mast.preflight.standing import standing
 from mast.results import Results
 
 PACKAGE = "mast-ssl"
@@ -55,11 +56,18 @@ def data(experiment: Experiment) -> Iterator[Finding]:
     if any(not Path(place).is_absolute() for spec in waiting.values() for place in spec.needed()):
         yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root names another place"
     for name, spec in experiment.datasets.items():
-        state, line = _availability(spec) if name in waiting else ("ok", "prepared")
+        state, line = _availability(spec) if name in waiting else _prepared(experiment, name)
         yield state, "data", f"{name}: {line}"
     for name, spec in experiment.protocols.items():
         for file in spec.files:
             yield "ok" if Path(file).is_file() else "missing", "data", f"protocol {name}: {file}"
+
+
+def _prepared(experiment: Experiment, name: str) -> tuple[str, str]:
+    now = standing(experiment, name)
+    if now.due:
+        return "note", f"prepared, and since then {now}; the next run prepares it again"
+    return "ok", "prepared"
 
 
 def _availability(spec: Reader) -> tuple[str, str]:

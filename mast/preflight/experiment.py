@@ -1,33 +1,40 @@
 """Checks of a whole configuration that look at files, made when the workflow is planned: before anything runs."""
 
 import importlib.util
-from pathlib import Path
+from collections.abc import Collection
 
 from mast.config.experiment import Experiment
 from mast.config.pretrain import PretrainSpec
-from mast.config.published import read_published
+from mast.config.published import check_published, published_file, read_published
 from mast.errors import MastError
+from mast.methods import METHODS
+from mast.models.settings import EncoderSpec
 from mast.preflight.doubts import doubts
+from mast.preflight.known import Known, known_datasets
 from mast.preflight.protocols import check_protocols
-from mast.records import Manifest
-from mast.results import Results
 from mast.settings import nearest
 
 
-def check_experiment(experiment: Experiment) -> list[str]:
-    """Check encoders, data, batch sizes, what protocols ask of their tasks, and published values.
+def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere: bool = False) -> list[str]:
+    """Check encoders, data, batch sizes, what methods and protocols ask of their data, and published values.
 
     All as far as this needs no image to be decoded.
+
+    Args:
+        experiment: the configuration.
+        due: datasets that are prepared, and will be prepared again.
+        anywhere: whether the configuration may be meant for another machine: data that are not here are not missed.
 
     Returns:
         What can be done, but not as it is written (`mast.preflight.doubts`): a line each.
 
     Raises:
-        MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, `studies.<name>: …`, or the file of
+        MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, `studies.<name>…: …`, or the file of
             published values, for the first that cannot work.
     """
     _check_timm_names(experiment)
-    counts = {name: _count_train(experiment, name) for name in experiment.datasets}
+    datasets = known_datasets(experiment, due, anywhere)
+    counts = {name: _count_train(experiment, known) for name, known in datasets.items()}
     for name, run in experiment.runs.items():
         count, spec = counts[run.dataset], experiment.pretrain_spec(name)
         if count is not None and spec.batch_size is not None and spec.batch_size > count:
@@ -35,14 +42,21 @@ def check_experiment(experiment: Experiment) -> list[str]:
                 f"runs.{name}: batch_size: {spec.batch_size} is more than the {count} training images of "
                 f"{run.dataset!r}; set batch_size to {count} or less, or give more images"
             )
+        if channel := datasets[run.dataset].flat_channel:
+            raise MastError(
+                f"runs.{name}.dataset: {channel} has one value in all training images of {run.dataset!r} and cannot be "
+                "normalised; prepare images that differ in it"
+            )
+        if METHODS[run.method].NEEDS_LABELS:
+            _check_labels(name, datasets[run.dataset])
         _check_shares(name, spec, experiment)
     _check_seeds(experiment)
-    check_protocols(experiment, counts)
+    check_protocols(experiment, datasets)
     if experiment.monitor.tensorboard and importlib.util.find_spec("tensorboard") is None:
         raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard, or leave it out")
-    published = Path(experiment.published)
-    if published.exists() or "published" in experiment.model_fields_set:  # without one, tables alone cannot be made
-        read_published(published)
+    published = published_file(experiment.published)
+    if published is not None:
+        check_published(experiment, read_published(published))
     return doubts(experiment, counts)
 
 
@@ -71,19 +85,23 @@ def _check_seeds(experiment: Experiment) -> None:
                 )
 
 
-def _count_train(experiment: Experiment, name: str) -> int | None:
+def _count_train(experiment: Experiment, known: Known) -> int | None:
     """Number of training images; None where only preparing the data tells. Data not prepared yet are checked."""
-    spec = experiment.datasets[name]
-    manifest = Results(experiment.results).data(name).manifest
-    if manifest.exists():
-        prepared = Manifest.read(manifest)
-        if prepared.spec == spec.model_dump(mode="json"):
-            return prepared.splits["train"]["count"]
     try:
-        spec.check(evaluated=any(name in study.tasks for study in experiment.studies.values()))
-        return spec.train_count
+        known.check(evaluated=any(known.name in study.tasks for study in experiment.studies.values()))
+        return known.count
     except (MastError, OSError) as error:
-        raise MastError(f"datasets.{name}: {error}") from None
+        raise MastError(f"datasets.{known.name}: {error}") from None
+
+
+def _check_labels(run: str, known: Known) -> None:
+    if known.labelled is False:
+        raise MastError(f"runs.{run}: its method needs labels, which {known.name!r} does not have; choose other data")
+    if known.labels is not None and known.labels.train.min() < 0:
+        raise MastError(
+            f"runs.{run}: its method needs a label of every image, and {known.name!r} has images for which a class is "
+            "to be ignored (label −1); choose other data"
+        )
 
 
 def _check_timm_names(experiment: Experiment) -> None:
@@ -98,3 +116,21 @@ def _check_timm_names(experiment: Experiment) -> None:
             raise MastError(
                 f"runs.{run}: encoder.name: timm has no model {name!r}; {nearest(name, timm.list_models())}"
             )
+        _check_build(run, experiment.runs[run].encoder)
+
+
+def _check_build(run: str, encoder: EncoderSpec) -> None:
+    """The encoder has the stages that are asked of it; nothing is computed."""
+    import torch
+
+    from mast.models.encoder import build_encoder
+
+    try:
+        with torch.device("meta"):
+            build_encoder(encoder)
+    except MastError as error:
+        raise MastError(f"runs.{run}: {error}") from None
+    except AttributeError:
+        raise MastError(
+            f"runs.{run}: encoder.stem: {encoder.name!r} has no stem that could be made small; set it to imagenet"
+        ) from None

@@ -3,21 +3,68 @@
 from collections.abc import Iterator
 
 from mast.config.experiment import Experiment, Study
-from mast.protocols import PlannedTask
+from mast.errors import MastError
+from mast.preflight.known import Known
+from mast.protocols import PlannedTask, Protocol
 
 
-def check_protocols(experiment: Experiment, counts: dict[str, int | None]) -> None:
+def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
     """Let the protocol of every study compare what it asks for with what the study's tasks have.
 
     Args:
         experiment: the configuration.
-        counts: data set → number of training images, None where it is not known yet.
+        datasets: what is known of each dataset.
 
     Raises:
-        MastError: `protocols.<name>…`, for the first that asks for more than a task has.
+        MastError: `protocols.<name>…` or `studies.<name>…`, for the first that asks for more than a task has.
     """
-    for study, task in planned_tasks(experiment, counts):
-        experiment.protocols[study.protocol].check(study.protocol, task)
+    for study_name, study in experiment.studies.items():
+        protocol, metrics = experiment.protocols[study.protocol], study.metrics()
+        for name in study.tasks:
+            known = datasets[name]
+            if protocol.READS != "scenes":
+                _check_labels(study_name, study.protocol, protocol, known)
+                _check_top5(study_name, known, metrics.get(name))
+            keeps_names = getattr(known.spec, "storage", None) == "index"
+            task = PlannedTask(
+                name,
+                known.count,
+                lambda known=known: known.labels,
+                keeps_names,
+                lambda known=known: known.objects,
+                lambda known=known: known.names,
+            )
+            try:
+                protocol.check(study.protocol, task)
+            except OSError as error:
+                raise MastError(f"datasets.{name}: {error}") from None
+
+
+def _check_labels(study: str, protocol_name: str, protocol: Protocol, known: Known) -> None:
+    """The task has train and test labels, of two classes or more, and none to be ignored where that cannot be done."""
+    where = f"studies.{study}.tasks: {known.name!r}"
+    if known.labelled is False:
+        raise MastError(f"{where} has no labels; evaluation needs them")
+    if known.tested is False:
+        raise MastError(f"{where} has no test split; evaluation needs one")
+    if known.labels is None:
+        return
+    for target, sizes in known.labels.class_sizes(known.labels.train):
+        if (sizes > 0).sum() < 2:
+            raise MastError(f"{where}: the training images of target {target!r} are of one class; two are needed")
+    if not protocol.IGNORES and (known.labels.train.min() < 0 or known.labels.test.min() < 0):
+        raise MastError(
+            f"{where} has images for which a class is to be ignored (label −1), which protocol {protocol_name!r} "
+            f"({protocol.kind}) cannot do; choose svm-voc"
+        )
+
+
+def _check_top5(study: str, known: Known, metric: str | None) -> None:
+    if metric == "top5" and known.labels is not None and max(known.labels.classes.values()) <= 5:
+        raise MastError(
+            f"studies.{study}.metric: top5 needs more than 5 classes, which no target of {known.name!r} has; leave it "
+            "out"
+        )
 
 
 def planned_tasks(experiment: Experiment, counts: dict[str, int | None]) -> Iterator[tuple[Study, PlannedTask]]:

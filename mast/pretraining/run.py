@@ -61,7 +61,8 @@ def pretrain(
         StoppedBySignalError: a signal stopped the run; its checkpoint is saved.
     """
     started = time.monotonic()
-    spec, files, target = spec.resolved(), RunFiles(Path(output)), torch.device(local_device(device))
+    pace, spec = spec.checkpoint_minutes, spec.resolved().without_pace()
+    files, target = RunFiles(Path(output)), torch.device(local_device(device))
     spec_sha256 = sha256_json(spec.model_dump(mode="json"))
     with join(target) as world:
         prepared = open_prepared(data)
@@ -77,7 +78,7 @@ def pretrain(
             training = Pretraining(learner, batches, seed, checkpoints, log, looks)
             title = f"pretrain {spec.method}"
             with _enough_memory(spec):
-                train(training, title, training.steps, spec.batch_size, checkpoints, world, spec.checkpoint_minutes)
+                train(training, title, training.steps, spec.batch_size, checkpoints, world, pace)
         elif world.leads:
             log.restart([])
         if not world.leads:

@@ -7,10 +7,13 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from mast.catalogue import Catalogue
-from mast.data.known_labels import KnownLabels
+from mast.data.known_labels import KnownLabels, KnownObjects
 from mast.errors import MastError
 from mast.evaluation.inputs import Measured
 from mast.settings import StrictModel, nearest
+
+CLASSIFICATION = ("top1", "top5", "mean_per_class")
+"""What is measured of a classifier; `top5` of targets with more than 5 classes."""
 
 STAGES = {"features": "evaluate", "images": "finetune", "scenes": "detection"}
 """What protocols read → the stage whose resources their jobs get."""
@@ -27,6 +30,10 @@ class PlannedTask:
     """Its labels; None where only preparing the data tells."""
     keeps_names: bool
     """Whether images keep the names of their files."""
+    objects: Callable[[], KnownObjects | None] = lambda: None
+    """Of detection data; None where only preparing the data tells."""
+    names: Callable[[], set[bytes] | None] = lambda: None
+    """Names of the training images' files, where they are kept; None where only preparing the data tells."""
 
 
 class Protocol(StrictModel):
@@ -40,6 +47,8 @@ class Protocol(StrictModel):
     """Whether it can do with images for which a class is to be ignored (label −1 of multi-label data)."""
     SHOWN: ClassVar[tuple[str, ...]] = ("top1",)
     """The metrics that tables show, where a study chooses none; the CSV holds all."""
+    CHOICES: ClassVar[tuple[str, ...] | None] = None
+    """The metrics of which a study may choose one to show; None where that is not known beforehand."""
     AVERAGED: ClassVar[bool] = True
     """Whether tables show the mean over tasks and targets. Not where targets are measures of one task."""
     UNIT: ClassVar[str] = "Accuracy"
@@ -101,11 +110,13 @@ class SplitProtocol(Protocol):
 
     def check_count(self, name: str, task: PlannedTask, key: str) -> None:
         """Raise MastError if the setting `key` is more than the task's training images."""
-        value = getattr(self, key)
-        if task.count is not None and value > task.count:
+        value, labels = getattr(self, key), task.labels()
+        count = task.count if labels is None else len(labels.fitted(self.split))
+        if count is not None and value > count:
+            rest = "" if self.split == "test" else " (without the validation images)"
             raise MastError(
-                f"protocols.{name}.{key}: {value} is more than the {task.count} training images of {task.name!r}; "
-                f"choose {task.count} or less"
+                f"protocols.{name}.{key}: {value} is more than the {count} training images of {task.name!r}{rest}; "
+                f"choose {count} or less"
             )
 
     def class_sizes(self, task: PlannedTask, use: Literal["fitted", "scored"]) -> Iterator[tuple[str, np.ndarray]]:

@@ -12,7 +12,7 @@ from mast.errors import MastError
 from mast.evaluation.images import LabelledImages, labelled_images
 from mast.evaluation.inputs import EncoderInputs, Measured
 from mast.evaluation.metrics import chance_levels, classification_metrics
-from mast.evaluation.subset_list import listed_positions
+from mast.evaluation.subset_list import listed_names, listed_positions
 from mast.files import sha256_json
 from mast.protocols import PlannedTask
 from mast.protocols._sgd import SgdProtocol
@@ -49,7 +49,7 @@ class SemiProtocol(SgdProtocol):
     def check(self, name: str, task: PlannedTask) -> None:
         """The list of labelled images can be used; or the share of the labels is one batch."""
         if self.subset_list is not None:
-            _check_list(name, self.subset_list, task)
+            _check_list(name, self.subset_list, task, self.batch_size)
             return
         for target, sizes in self.class_sizes(task, "fitted"):
             labelled = sum(max(1, round(self.fraction * size)) for size in sizes if size)
@@ -128,11 +128,27 @@ def finetune(
         return heads[0](backbone.encode(images.score_images)).cpu().numpy()
 
 
-def _check_list(name: str, file: str, task: PlannedTask) -> None:
+def _check_list(name: str, file: str, task: PlannedTask, batch_size: int) -> None:
     if not Path(file).is_file():
         raise MastError(f"protocols.{name}.subset_list: {file}: no such file; docs/protocols.md says where to get it")
     if not task.keeps_names:
         raise MastError(
             f"protocols.{name}.subset_list: {task.name!r} keeps no file names; choose data with `storage: index`, or "
             "leave the list out"
+        )
+    key = f"protocols.{name}"
+    try:
+        listed = listed_names(Path(file))
+    except MastError as error:
+        raise MastError(f"{key}.subset_list: {error}") from None
+    if len(listed) < batch_size:
+        raise MastError(
+            f"{key}.batch_size: {batch_size} is more than the {len(listed)} images that {file} names; choose "
+            f"{len(listed)} or less"
+        )
+    known = task.names()
+    if known is not None and (unknown := sorted(listed - known)):
+        raise MastError(
+            f"{key}.subset_list: {file}: {unknown[0].decode(errors='replace')!r} is no training image of "
+            f"{task.name!r} ({len(unknown)} of {len(listed)} names are not); use the list that belongs to these data"
         )

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mast.augment.operations.crop import Crop
 from mast.augment.operations.flip import Flip
-from mast.protocols import SplitProtocol
+from mast.protocols import CLASSIFICATION, SplitProtocol
 from mast.settings import Count, NonNegative, Positive
 
 
@@ -15,6 +15,7 @@ class SgdProtocol(SplitProtocol):
 
     VERSION = 2
     READS = "images"
+    CHOICES = CLASSIFICATION
     TINY: ClassVar[dict[str, Any]] = {"epochs": 1, "batch_size": 3}
 
     epochs: Count

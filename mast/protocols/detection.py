@@ -22,6 +22,7 @@ class DetectionProtocol(Protocol):
     VERSION = 3
     READS = "scenes"
     SHOWN = ("AP", "AP50", "AP75")
+    CHOICES = ()
     AVERAGED = False
     UNIT = "Average precision"
     CAPTION = (
@@ -86,6 +87,22 @@ class DetectionProtocol(Protocol):
             f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol "
             f"(detectron2) of published values. The score is {score}."
         )
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """There is one batch of annotated training images and, where masks are scored, a mask of every object."""
+        known = task.objects()
+        if known is None:
+            return
+        if self.masks and known.without_mask is not None:
+            raise MastError(
+                f"protocols.{name}.masks: every object needs a mask, and {task.name!r} has none for some "
+                f"({known.without_mask}); set masks to false, or choose data with masks"
+            )
+        if known.annotated is not None and known.annotated < self.batch_size:
+            raise MastError(
+                f"protocols.{name}.batch_size: {self.batch_size} is more than the {known.annotated} annotated training "
+                f"images of {task.name!r}; choose {known.annotated} or less"
+            )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Schedules that reach beyond their end, more regions than there are, settings that something else replaces."""

@@ -31,6 +31,7 @@ class FewShotProtocol(SplitProtocol):
     """Episodes of few labelled images, a logistic regression each (AugSelf, transfer_few_shot.py)."""
 
     READS = "features"
+    CHOICES = ("top1",)
     CAPTION = (
         "Few-shot evaluation: in each episode a logistic regression is fitted to a few labelled images of a few "
         "classes, on frozen features, and tested on other images of these classes. Mean over the episodes."

@@ -8,7 +8,7 @@ from mast.errors import MastError
 from mast.evaluation.features_file import select
 from mast.evaluation.inputs import FeatureInputs, Measured
 from mast.evaluation.metrics import chance_levels, classification_metrics
-from mast.protocols import PlannedTask, SplitProtocol
+from mast.protocols import CLASSIFICATION, PlannedTask, SplitProtocol
 from mast.settings import Count, Positive
 
 QUERIES_PER_CHUNK = 512
@@ -18,6 +18,7 @@ class KnnProtocol(SplitProtocol):
     """Weighted nearest neighbours by cosine similarity (Wu et al. 2018)."""
 
     READS = "features"
+    CHOICES = CLASSIFICATION
     CAPTION = "Nearest neighbours on frozen features: votes weighted by cosine similarity, nothing trained."
     TINY: ClassVar[dict[str, Any]] = {"k": 2}
 

@@ -11,7 +11,7 @@ from mast.errors import MastError
 from mast.evaluation.features_file import Split, select
 from mast.evaluation.inputs import FeatureInputs, Measured
 from mast.evaluation.metrics import chance_levels, classification_metrics
-from mast.protocols import SplitProtocol
+from mast.protocols import CLASSIFICATION, PlannedTask, SplitProtocol
 from mast.settings import Count, Positive
 
 CHOOSING = ("top1", "mean_per_class")
@@ -26,6 +26,7 @@ class LinearProtocol(SplitProtocol):
 
     VERSION = 2
     READS = "features"
+    CHOICES = CLASSIFICATION
     CAPTION = (
         "Linear evaluation: multinomial logistic regression by L-BFGS on frozen, unnormalised features. The strength "
         "of the regularisation is chosen on the validation images, by the metric that is shown; the classifier is then "
@@ -45,6 +46,20 @@ class LinearProtocol(SplitProtocol):
     """Of L-BFGS, for each fit."""
     tolerance: Positive = 1e-9
     """A fit ends when a step lowers the objective by less than this, nats per image."""
+
+    def check(self, name: str, task: PlannedTask) -> None:
+        """There are images to fit on and others to choose on."""
+        labels = task.labels()
+        if labels is None:
+            return
+        count, held_out = len(labels.train), len(labels.validation)
+        if self.split == "val":
+            count, held_out = count - held_out, round(held_out / count * (count - held_out))
+        if not 0 < held_out < count:
+            raise MastError(
+                f"protocols.{name}: {count} training images of {task.name!r}, {held_out} of them to choose on, leave "
+                "none for one of the two; give more images, or change validation_fraction"
+            )
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:
         """Fit and score linear classifiers for every target of a task.

@@ -52,6 +52,7 @@ class SvmProtocol(SplitProtocol):
     READS = "features"
     IGNORES = True
     SHOWN = ("mAP",)
+    CHOICES = ()
     CAPTION = (
         "Multi-label evaluation: a linear SVM for each class on frozen, normalised features, its C chosen by "
         "cross-validation. Mean average precision."
@@ -68,13 +69,20 @@ class SvmProtocol(SplitProtocol):
     """Of liblinear's dual coordinate descent, for each fit."""
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """Every fold has an image with and one without each class."""
+        """Every fold has an image with and one without each class, and every class an image to score."""
         for target, sizes in self.class_sizes(task, "fitted"):
             fewest = min(sizes.min(), sizes.sum() - sizes.max())
             if fewest < self.folds:
                 raise MastError(
                     f"protocols.{name}.folds: {self.folds} is more than the {fewest} training images with or without "
                     f"a class of target {target!r} of {task.name!r}; choose fewer folds"
+                )
+
+        for target, sizes in self.class_sizes(task, "scored"):
+            if sizes.min() == 0:
+                raise MastError(
+                    f"protocols.{name}: no image of {task.name!r} to score is of class {int(sizes.argmin())} of target "
+                    f"{target!r}; leave the class out, or give images of it"
                 )
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:

@@ -9,12 +9,13 @@ from typing import Any
 
 from safetensors import safe_open
 
+from mast.data.outside import Snapshot, changes
 from mast.data.prepared.store import PreparedData
 from mast.errors import MastError
 from mast.evaluation.features_file import read_origin
 from mast.files import WEIGHTS_METADATA, sha256_file
 from mast.records import AnalysisRecord, Manifest, MetricsFile, Origin, Record, RunRecord, TableSources
-from mast.results import PREDICTIONS_SUFFIX, Results, RunFiles, predictions_of, sources_of
+from mast.results import PREDICTIONS_SUFFIX, DataFiles, Results, RunFiles, predictions_of, sources_of
 from mast.verify.formats import unreadable
 from mast.verify.rebuild import rebuild_command
 
@@ -119,6 +120,21 @@ class Verification:
                     yield (changed if changed.is_relative_to(self.results) else file), f"{changed} is not as recorded"
             except MastError as error:
                 yield file, str(error).removeprefix(f"{file}: ").split(";")[0]
+            yield from self._sources(file)
+
+    def _sources(self, manifest: Path) -> Problems:
+        """The files outside that data were prepared from. Another time alone is no mismatch, and files may be gone."""
+        sources = DataFiles(manifest.parent).sources
+        if not sources.exists() or sources in self._unreadable:
+            return
+        try:
+            seen = Snapshot.read(sources)
+        except MastError as error:
+            yield sources, str(error).removeprefix(f"{sources}: ").split(";")[0]
+            return
+        now = seen.again()
+        if now is not None and (found := changes(seen, now)).content:
+            yield manifest, f"{found} since the data were prepared"
 
     def _runs(self) -> Problems:
         for encoder in self._found(str(EVERY.run(*OF_RUN).encoder)):

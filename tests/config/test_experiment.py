@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from support import ROOT
 
 from mast.config.experiment import Experiment, merge
+from mast.config.figures import FIGURES
 from mast.config.load import load_experiment
+from mast.config.plan import figure_files, health_files
 from mast.config.pretrain import PretrainSpec
 from mast.settings import parse, parse_spec
 
@@ -106,3 +108,30 @@ def test_spec_survives_the_command_line(name: str) -> None:
     for run in experiment.runs:
         spec = experiment.pretrain_spec(run)
         assert parse_spec(PretrainSpec, spec.model_dump_json()).resolved() == spec
+
+
+def test_data_and_a_run_are_a_whole_configuration() -> None:
+    values = {"datasets": {"photos": {"kind": "folder", "root": "photos"}}}
+    values["runs"] = {
+        "mine": {"method": "mast", "dataset": "photos"},
+        "none": {"method": "untrained", "dataset": "photos"},
+    }
+    experiment = parse(Experiment, values, "config")
+    mine = [f"results/pretrain/photos/mine/seed{seed}" for seed in (0, 1)]
+    none = [f"results/pretrain/photos/none/seed{seed}" for seed in (0, 1)]
+    records = {run: [f"{folder}/run.json" for folder in folders] for run, folders in (("mine", mine), ("none", none))}
+    assert health_files(experiment) == records
+    assert figure_files(experiment, "losses") == {"mine": [f"{folder}/metrics.jsonl" for folder in mine]}
+    assert [figure for figure in FIGURES if figure_files(experiment, figure)] == ["losses"]
+    assert experiment.studies == experiment.protocols == {}
+    tiny = parse(Experiment, values | {"scale": "tiny"}, "config")
+    assert tiny.run_seeds("mine") == (0,) and tiny.results == "results-tiny"
+
+
+def test_how_often_a_training_saves_its_state_is_no_part_of_what_it_is(smoke: dict[str, Any]) -> None:
+    before = parse(Experiment, smoke, "config").pretrain_spec("mast")
+    smoke["pretrain"]["checkpoint_minutes"] = 1.5
+    changed = parse(Experiment, smoke, "config")
+    assert changed.pretrain_spec("mast").checkpoint_minutes == 1.5
+    assert changed.pretrain_spec("mast").without_pace() == before.without_pace() == before
+    assert changed.pretrain_spec("untrained").without_pace().checkpoint_minutes is None

@@ -10,7 +10,9 @@ from support import ROOT
 
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
+from mast.data.readers import READERS
 from mast.errors import MastError
+from mast.protocols import PROTOCOLS as CATALOGUE
 from mast.settings import parse
 
 CONFIG = ROOT / "config"
@@ -74,7 +76,88 @@ def test_mistake_is_one_line_that_names_the_key(keys: str, value: Any, named: li
         assert word in message
 
 
-@pytest.mark.parametrize("key", ["name", "datasets", "runs", "protocols", "studies"])
+KINDS = f"choose from: {', '.join(map(repr, READERS))}"
+PROTOCOLS = f"choose from: {', '.join(map(repr, CATALOGUE))}"
+NAME = "a name has letters, digits, _ . and -, and begins with a letter or digit"
+INTEGER = "Input should be a valid integer, unable to parse string as an integer"
+MAPPING = "Input should be a valid dictionary: keys with values"
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        ("datasets/shapes", {"size": 16}, f"datasets.shapes.kind: Field required; {KINDS}"),
+        ("datasets/shapes", {"knd": "x"}, f"datasets.shapes.kind: Field required; is 'knd' meant for it? {KINDS}"),
+        (
+            "datasets/shapes/kind",
+            "shape",
+            f"datasets.shapes.kind: 'shape' is not known; did you mean 'shapes'? {KINDS}",
+        ),
+        ("datasets/shapes/kind", True, f"datasets.shapes.kind: True is not known; {KINDS}"),
+        ("datasets/shapes/kind", [], f"datasets.shapes.kind: [] is not known; {KINDS}"),
+        ("protocols/knn/kind", "kn", f"protocols.knn.kind: 'kn' is not known; did you mean 'knn'? {PROTOCOLS}"),
+        ("datasets/shapes", None, f"datasets.shapes: {MAPPING} (got None)"),
+        ("datasets", [], f"datasets: {MAPPING}"),
+        ("runs/mast", "mast", f"runs.mast: {MAPPING} (got 'mast')"),
+        ("pretrain/optimizer", [], f"pretrain.optimizer: {MAPPING}"),
+        ("runs/bad name", {}, f"runs.bad name: {NAME} (got 'bad name')"),
+        (
+            "results",
+            "a{b",
+            "results: a directory of results has letters, digits, spaces and _ . / - in its path (got 'a{b')",
+        ),
+        ("studies/linear/runs", "mast", "studies.linear.runs: Input should be a list (got 'mast')"),
+        ("studies/linear/runs", [], "studies.linear.runs: should have at least 1 entry, not 0"),
+        (
+            "studies/linear/runs",
+            [True],
+            "studies.linear.runs.0: Input should be a valid string (got True); put text into quotes",
+        ),
+        ("pretrain/encoder/widths", [8] * 5, "pretrain.encoder.widths: should have at most 4 entries, not 5"),
+        (
+            "pretrain/optimizer/name",
+            "adam",
+            "pretrain.optimizer.name: Input should be 'lars', 'sgd' or 'adamw' (got 'adam'); did you mean 'adamw'?",
+        ),
+        (
+            "datasets/more",
+            {"kind": "voc", "root": "x", "train": ["2007"]},
+            "datasets.more.train.0: an image set is <year>/<set>, such as 2007/trainval (got '2007')",
+        ),
+        (
+            "pretrain/epochs",
+            "x" * 300,
+            f"pretrain.epochs: {INTEGER} (got '{'x' * 79}…)",
+        ),
+    ],
+)
+def test_messages_know_nothing_of_how_settings_are_read(keys: str, value: Any, message: str) -> None:
+    with pytest.raises(MastError) as error:
+        parse(Experiment, changed(keys, value), "c")
+    assert str(error.value) == f"c: {message}"
+
+
+PLACES = (
+    *("datasets", "datasets/shapes", "datasets/shapes/kind", "datasets/shapes/train", "pretrain", "pretrain/policy"),
+    *("pretrain/policy/augmentations", "pretrain/encoder", "pretrain/encoder/name", "pretrain/encoder/widths"),
+    *("runs", "runs/mast", "runs/mast/mast", "runs/mast/seeds", "protocols", "protocols/knn", "protocols/detection"),
+    *("studies", "studies/linear", "studies/linear/metric", "studies/linear/compare", "figures", "figures/losses"),
+    *("resources", "resources/pretrain", "seeds", "name", "results", "published", "scale", "changed_data"),
+)
+INTERNALS = ("discriminator", "tag", "tuple", "Tuple", "instance", "pattern", "validation", "Extra", "pydantic", "Spec")
+
+
+@pytest.mark.parametrize("value", [True, 3, 0.5, "x y", [], [3], {}, {"x": 1}, {3: 1}, [[]], b"x"])
+def test_no_message_names_internals(value: Any) -> None:
+    for keys in PLACES:
+        try:
+            parse(Experiment, changed(keys, value), "c")
+        except MastError as error:
+            said = str(error).removeprefix("c: ").split("choose from")[0]
+            assert "\n" not in said and not any(word in said for word in INTERNALS), (keys, said)
+
+
+@pytest.mark.parametrize("key", ["datasets", "runs"])
 def test_missing_section_is_named(key: str) -> None:
     values = smoke()
     del values[key]

@@ -1,6 +1,7 @@
 """The labelled images of `semi-*` as a published list names them."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from mast.data.readers.folder import FolderData
 from mast.errors import MastError
 from mast.evaluation.run import evaluate_encoder
 from mast.evaluation.subset_list import listed_positions
+from mast.files import sha256_file
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import save_encoder
 from mast.models.settings import EncoderSpec
 from mast.preflight.experiment import check_experiment
+from mast.preflight.standing import files_state
 from mast.protocols._semi import subset_hash
 from mast.protocols.semi_1 import Semi1Protocol
 from mast.settings import parse
@@ -124,3 +127,11 @@ def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
     evaluate_encoder("semi-1", spec, tmp_path / "encoder.safetensors", tmp_path / "data", tmp_path / "m.json")
     found = json.loads((tmp_path / "m.json").read_text())
     assert found["details"]["labelled"] == {"class": {"count": 4, "sha256": subset_hash(np.array(chosen))}}
+    assert found["details"]["files"] == {str(listed): sha256_file(listed)}
+    state = files_state([str(listed)], tmp_path / "m.json")
+    assert state == files_state([str(listed)], tmp_path / "absent.json") == [sha256_file(listed)]
+    os.utime(write(listed, [NAMES[0]]), ns=(1, 1))
+    assert files_state([str(listed)], tmp_path / "m.json") != state
+    del found["details"]["files"]  # as earlier versions wrote it
+    (tmp_path / "m.json").write_text(json.dumps(found))
+    assert files_state([str(listed)], tmp_path / "m.json") is None

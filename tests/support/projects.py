@@ -60,8 +60,8 @@ def new_project(directory: Path) -> Project:
 def planned(output: str) -> dict[str, list[dict[str, str]]]:
     """The wildcards of each planned job of a dry run, by rule."""
     jobs: dict[str, list[dict[str, str]]] = {}
-    for block in re.split(r"\n(?=(?:local)?rule )", output)[1:]:
-        rule = re.match(r"(?:local)?rule (\S+):", block).group(1)
+    for block in re.split(r"\n(?=(?:local)?(?:rule|checkpoint) )", output)[1:]:
+        rule = re.match(r"(?:local)?(?:rule|checkpoint) (\S+):", block).group(1)
         found = re.search(r"^    wildcards: (.*)$", block, flags=re.MULTILINE)
         wildcards = dict(pair.split("=") for pair in found.group(1).split(", ")) if found else {}
         jobs.setdefault(rule, []).append(wildcards)

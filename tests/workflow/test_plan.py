@@ -126,8 +126,10 @@ def test_a_mistake_in_the_configuration_is_one_line(project: Project, old: str, 
 
 
 def test_a_study_named_like_a_rule_is_refused(project: Project) -> None:
-    run = project.snakemake("--dry-run", "--configfile", project.edited(("\n  knn:\n    title", "\n  all:\n    title")))
+    edited = project.edited(("\n  knn:\n    title", "\n  all:\n    title"), ("length: [knn]", "length: [all]"))
+    run = project.snakemake("--dry-run", "--configfile", edited)
     assert run.returncode != 0
+    assert "studies.all: a rule of the workflow has this name; choose another" in run.stdout
     assert "Traceback" not in run.stdout
 
 

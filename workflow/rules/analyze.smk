@@ -8,7 +8,7 @@ rule analyze_run:
         heads=pretrained.heads,
         encoder=pretrained.encoder,
         run=pretrained.record,
-        data=results.data("{dataset}").manifest,
+        data=data_of("dataset", pretrained.record),
     output:
         **{name: analysed.table(name) for name in ANALYSIS_COLUMNS},
         extremes=analysed.extremes,

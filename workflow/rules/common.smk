@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from functools import cache
 
 import mast.settings  # not its names: `parse` is one of Snakemake's own here
 from mast.config.text import read_yaml
@@ -15,10 +16,24 @@ try:
     from mast.config.figures import FIGURES as FIGURE_SOURCES
     from mast.config.plan import figure_files, health_files, of_runs, study_metrics
     from mast.preflight.experiment import check_experiment
+    from mast.preflight.standing import standing
 
     read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
     experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
-    doubts = check_experiment(experiment)
+    results = Results(experiment.results)
+
+    @cache
+    def standing_of(dataset, written):
+        """How a dataset stands to its settings and files; `written` is the time of its manifest."""
+        return standing(experiment, dataset)
+
+    def standing_now(dataset):
+        manifest = results.data(dataset).manifest
+        return standing_of(dataset, manifest.stat().st_mtime_ns if manifest.exists() else None)
+
+    # Jobs of an executor plan on their own, and do not look at all files again.
+    standings = {name: standing_now(name) for name in experiment.datasets} if workflow.is_main_process else {}
+    doubts = check_experiment(experiment, {name for name, now in standings.items() if now.due})
 except MastError as error:
     raise WorkflowError(str(error)) from None
 
@@ -26,7 +41,6 @@ for doubt in doubts if workflow.is_main_process else ():
     print(f"mast: warning: {doubt}", file=sys.stderr)
 
 MAST = f"{shlex.quote(sys.executable)} -m mast.cli"  # of this interpreter, whichever environment is active
-results = Results(experiment.results)
 RESULTS = str(results.root)
 
 
@@ -66,6 +80,16 @@ def verbatim(text):
 def as_it_is(text):
     """JSON as a param; without <, as the report writes params into a script."""
     return verbatim(text.replace("<", r"\u003c"))
+
+
+class Unrecorded:
+    """A param that Snakemake does not record, as it is of a type that it cannot compare: it reruns nothing."""
+
+    def __init__(self, text=""):
+        self.text = text
+
+    def __str__(self):
+        return self.text
 
 
 def stage_resources(stage):

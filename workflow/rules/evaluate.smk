@@ -1,3 +1,4 @@
+from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
 
@@ -6,10 +7,16 @@ FEATURES_FILE = results.features(*OF_RUN, "{task}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
 
 
+def content_of_files(wildcards):
+    """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
+    files = experiment.protocols[wildcards.protocol].files
+    return files_state(files, Path(str(METRICS_FILE).format(**wildcards))) or Unrecorded()
+
+
 rule extract_features:
     input:
         encoder=results.run(*OF_RUN).encoder,
-        data=results.data("{task}").manifest,
+        data=data_of("task", FEATURES_FILE),
     output:
         FEATURES_FILE,
     log:
@@ -53,7 +60,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
             f"evaluate_{reads}"
         input:
             encoder=results.run(*OF_RUN).encoder,
-            data=results.data("{task}").manifest,
+            data=data_of("task", METRICS_FILE),
             files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
         output:
             metrics=METRICS_FILE,
@@ -69,6 +76,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
             spec=protocol_json,
             version=protocol_version,
             data=subpath(input.data, parent=True),
+            content=content_of_files,
         wildcard_constraints:
             protocol=one_of(protocols_reading(reads)),
         shell:

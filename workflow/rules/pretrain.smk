@@ -8,9 +8,15 @@ LAUNCH = f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.l
 MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if experiment.monitor.epochs or experiment.monitor.tensorboard else ""
 
 
+def pace(wildcards):
+    """How often a training saves its state, which changes no result."""
+    minutes = experiment.pretrain_spec(wildcards.run).checkpoint_minutes
+    return Unrecorded("" if minutes is None else f" --checkpoint-minutes {minutes:g}")
+
+
 rule pretrain_run:
     input:
-        data=results.data("{dataset}").manifest,
+        data=data_of("dataset", pretrained.record),
     output:
         update(pretrained.encoder),
         update(pretrained.heads),
@@ -24,12 +30,13 @@ rule pretrain_run:
     resources:
         **stage_resources("pretrain"),
     params:
-        spec=lambda wildcards: experiment.pretrain_spec(wildcards.run).model_dump_json(),
+        spec=lambda wildcards: experiment.pretrain_spec(wildcards.run).without_pace().model_dump_json(),
+        pace=pace,
         data=subpath(input.data, parent=True),
         output=subpath(output[0], parent=True),
     shell:
         f"{LAUNCH}{MAST} pretrain"
         " --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
         " --data {params.data:q} --output {params.output:q}"
-        " --threads {threads} --gpus {resources.gpus}"
+        " --threads {threads} --gpus {resources.gpus}{params.pace}"
         f"{MONITOR.replace('{', '{{').replace('}', '}}')} > {{log:q}} 2>&1"

@@ -1,9 +1,12 @@
 import json
 from pathlib import Path
 
+from mast.config.published import published_file
 from mast.results import SOURCES_SUFFIX, suffixed
 
 FORMATS = (".csv", ".md", ".tex", ".html")
+PUBLISHED = published_file(experiment.published)
+PUBLISHED_OPTION = " --published {input.published:q}" if PUBLISHED else ""
 COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
 
@@ -35,6 +38,11 @@ def shown_as(key, title):
     return {key: title.translate(str.maketrans("{}<>", "()‹›"))}
 
 
+def after(file):
+    """An input of a figure. The time of a manifest does not count: detections are made again when the data change."""
+    return ancient(file) if Path(file).name == "manifest.json" else file
+
+
 HEALTH_TABLE = in_formats(results.health, *FORMATS)
 TABLES = [table for study in experiment.studies for table in study_tables(study)] + HEALTH_TABLE
 FIGURES = [file for figure in SHOWN for file in in_formats(results.figure(figure), ".svg", ".png")]
@@ -46,7 +54,7 @@ for study, spec in experiment.studies.items():
             f"table_{study}"
         input:
             metrics=study_metrics(experiment, study),
-            published=verbatim(experiment.published),
+            published=verbatim([str(PUBLISHED)] if PUBLISHED else []),
         output:
             update(in_formats(results.table(study), *FORMATS[:-1], SOURCES_SUFFIX)),
             report(
@@ -66,8 +74,8 @@ for study, spec in experiment.studies.items():
             output=str(results.table(study)),
             caption=verbatim(experiment.protocol_caption(study)),
         shell:
-            f"{MAST} table"
-            " --spec {params.spec:q} --published {input.published:q} --output {params.output:q}"
+            f"{MAST} table{PUBLISHED_OPTION}"
+            " --spec {params.spec:q} --output {params.output:q}"
             " {input.metrics:q} > {log:q} 2>&1"
 
 
@@ -133,7 +141,7 @@ for figure in SHOWN:
         name:
             f"figure_{figure}"
         input:
-            [file for own in figure_files(experiment, figure).values() for file in own],
+            [after(file) for own in figure_files(experiment, figure).values() for file in own],
         output:
             report(update(svg), caption=caption("caption"), category="Figures", labels={"figure": figure}),
             update(png),
@@ -171,7 +179,7 @@ rule make_report:
         new_config=str(results.config.with_name(f".{results.config.name}")),
         new_report=str(results.report.with_name(f".{results.report.name}")),
         python=sys.executable,
-        snakefile=workflow.main_snakefile,
+        snakefile=str(Path(workflow.main_snakefile).resolve()),
     shell:
         "( printf '%s\n' {params.config:q} > {params.new_config:q} &&"
         " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {params.new_config:q}"

@@ -35,6 +35,7 @@ class Writer:
         self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
         self._splits: dict[str, dict[str, int]] = {}
+        self._objects: dict[str, dict[str, int]] = {}
         self._noted: dict[str, dict[str, int]] = {}
         self._named: dict[str, dict[str, list[str]]] = {}
 
@@ -85,6 +86,7 @@ class Writer:
         """Write the COCO instances of one split."""
         file = f"{split}_annotations.json"
         write_json(self._partial / file, coco)
+        self._objects[split] = _count_objects(coco["annotations"])
         self._files[file] = sha256_file(self._partial / file)
 
     def count(self, split: str, count: int, skipped: int = 0, **others: int) -> None:
@@ -130,6 +132,7 @@ class Writer:
             licence=licence,
             targets=targets,
             splits=self._splits,
+            objects=self._objects,
             named=self._named,
             mean=mean,
             std=std,
@@ -137,6 +140,13 @@ class Writer:
             sha256=sha256_json(self._files),
             index=index,
         ).write(manifest)
+
+
+def _count_objects(annotations: list[dict[str, Any]]) -> dict[str, int]:
+    """Images with an object to learn from, and objects without a mask."""
+    learned = (entry for entry in annotations if not entry["iscrowd"] or entry.get("difficult"))
+    images = {entry["image_id"] for entry in learned}
+    return {"annotated": len(images), "unmasked": sum("segmentation" not in entry for entry in annotations)}
 
 
 def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:

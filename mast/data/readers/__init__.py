@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BaseModel, Field, SerializerFunctionWrapHandler, model_serializer
 
 from mast.catalogue import Catalogue
-from mast.data.known_labels import KnownLabels
+from mast.data import outside
+from mast.data.known_labels import KnownLabels, KnownObjects
 from mast.settings import StrictModel
 
 
@@ -41,6 +42,8 @@ class Reader(StrictModel, ABC):
 
     has_boxes: ClassVar[bool] = False
     """Whether objects in the images are annotated with boxes. Images of other data have labels, or none."""
+    descriptive: ClassVar[frozenset[str]] = frozenset({"licence", "unreadable", "download", "verify"})
+    """Settings that leave the content of data as it is which have been prepared once."""
     tiny: ClassVar[dict[str, Any]] = {}
     """Settings that replace those of a configuration with `scale: tiny`."""
     tiny_most: ClassVar[dict[str, int]] = {}
@@ -79,6 +82,16 @@ class Reader(StrictModel, ABC):
         return None
 
     @property
+    def labelled(self) -> bool | None:
+        """Whether training images have labels; None where only preparing the data tells."""
+        return None if self.known_labels is None else True
+
+    @property
+    def known_objects(self) -> KnownObjects | None:
+        """The objects that prepared detection data will have; None where only preparing the data tells."""
+        return None
+
+    @property
     def prepared_bytes(self) -> int | None:
         """Size of the prepared images, bytes; 0 where they stay in place, None where it is not known beforehand."""
         return None
@@ -88,9 +101,25 @@ class Reader(StrictModel, ABC):
         """Where missing files are to be had; None for the user's own data and for data that are rendered."""
         return None
 
+    def sources(self) -> Iterator[outside.Place]:
+        """The files outside from which the data are prepared: when they change, the data are prepared again.
+
+        By default those that must be there: of directories every file, of files their content.
+
+        Raises:
+            MastError: they cannot be listed.
+        """
+        for place in self.needed():
+            yield outside.Tree(place, every=True) if Path(place).is_dir() else outside.Text(place)
+
+    def content(self) -> dict[str, Any]:
+        """The settings from which the content of the prepared data follows: none that describe, and no paths."""
+        placed = _without_places(self)
+        return {key: value for key, value in placed.items() if key not in self.descriptive}
+
     def needed(self) -> list[str]:
         """Files and directories that must be there before the data can be prepared: the settings that are paths."""
-        return list(_places(self))
+        return places(self)
 
     def missing(self) -> list[str]:
         """Those that are not there."""
@@ -118,6 +147,22 @@ def below(root: Path, model: type[BaseModel], values: dict[str, Any]) -> dict[st
         elif isinstance(value, dict) and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             placed[key] = below(root, field.annotation, value)
     return placed
+
+
+def places(settings: BaseModel) -> list[str]:
+    """The values of all settings that are paths."""
+    return list(_places(settings))
+
+
+def _without_places(settings: BaseModel) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, field in type(settings).model_fields.items():
+        value = getattr(settings, key)
+        if isinstance(value, BaseModel):
+            kept[key] = _without_places(value)
+        elif Place not in field.metadata:
+            kept[key] = value
+    return kept
 
 
 def _places(settings: BaseModel) -> Iterator[str]:

@@ -2,14 +2,18 @@
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any, Literal
 
 import numpy as np
 
+from mast.data import outside
 from mast.data.annotations import Id, boxes_fault, identity, in_order, is_number
+from mast.data.known_labels import KnownObjects
 from mast.data.names import Finder, difference, seen
 from mast.data.prepared.instances import TOLERANCE, Split, is_box, write_instances
 from mast.data.readers import DataPath
@@ -51,6 +55,28 @@ class CocoData(InPlace):
         classes = [splits["train"].names[key] for key in in_order(splits["train"].names)]
         source = f"COCO instances {self.train.annotations} and {self.test.annotations}"
         write_instances(name, self, splits, classes, output, source, threads)
+
+    @cached_property
+    def known_objects(self) -> KnownObjects:
+        """As the annotation files say; which of them can be used, preparing tells.
+
+        Raises:
+            MastError: a file is missing, damaged or inconsistent.
+        """
+        without = None
+        splits = [_read(self.train), _read(self.test)]
+        for split in splits:
+            bare = (entry for entry in split.annotations if not entry.get("segmentation"))
+            if without is None and (found := next(bare, None)) is not None:
+                without = split.annotation_place(found)
+        images = {entry["image_id"] for entry in splits[0].annotations if not entry.get("iscrowd")}
+        return KnownObjects(len(images), without)
+
+    def sources(self) -> Iterator[outside.Place]:
+        """The annotation files, and the images that they name."""
+        for split in (self.train, self.test):
+            yield outside.Text(split.annotations)
+            yield outside.Listed(split.images, tuple(image["file_name"] for image in _read(split).images.values()))
 
 
 @dataclass

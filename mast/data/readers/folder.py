@@ -1,11 +1,13 @@
 """`folder`: any directory of images, with a folder for each class, or flat and unlabeled."""
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from mast.data import outside
 from mast.data.folders import Listing, list_splits, list_unlabeled
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
@@ -60,6 +62,17 @@ class FolderData(ImageFiles, HeldOut):
             targets = {TARGET: classes} if classes else {}
             finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
 
+    def sources(self) -> Iterator[outside.Place]:
+        """The images of each split, and where there is no train those directly in `root`."""
+        root = Path(self.root)
+        if self.labels == "none":
+            yield outside.Tree(str(root / "train" if (root / "train").is_dir() else root))
+            return
+        if not (root / "train").is_dir():
+            yield outside.Tree(str(root), deep=False)
+        for split in ("train", "val", "valid", "validation", "test"):
+            yield outside.Tree(str(root / split))
+
     @cached_property
     def _listings(self) -> dict[str, Listing]:
         root = Path(self.root)
@@ -78,6 +91,11 @@ class FolderData(ImageFiles, HeldOut):
         train, test = self._listings["train"], self._listings["test"]
         validation = self._held_out(train, np.arange(len(train.files)))
         return KnownLabels({TARGET: len(train.classes)}, train.labels[:, None], test.labels[:, None], validation)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether train has a folder for each class."""
+        return bool(self._listings["train"].classes)
 
     def check(self, evaluated: bool) -> None:
         """The layout is one that is understood and, to be evaluated on, has a test split."""

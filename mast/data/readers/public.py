@@ -16,6 +16,9 @@ from mast.errors import MastError
 TARGET = "class"
 """Name of the one target."""
 
+UNLABELLED = ("stl10-unlabeled",)
+"""The sources without labels and test split."""
+
 _REDUCED = "or set verify: false for a reduced copy of your own"
 
 
@@ -100,6 +103,16 @@ class PublicData(ImageFiles):
         source = self.described
         archive = source.archives[0].url if self.download and source.archives else None
         return Origin(Path(self.root).absolute(), source.homepage, source.gigabytes, archive)
+
+    @property
+    def labelled(self) -> bool:
+        """Most are."""
+        return self.source not in UNLABELLED
+
+    def check(self, evaluated: bool) -> None:
+        """To be evaluated on, it has labels."""
+        if evaluated and not self.labelled:
+            raise MastError(f"is a task of a study, and {self.source} has neither labels nor a test split")
 
     def needed(self) -> list[str]:
         """What its layout needs."""

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from mast.data.embedded.glyphs import GLYPHS
 from mast.data.embedded.scenes import VERSION, render_scenes
+from mast.data.known_labels import KnownObjects
 from mast.data.prepared.writer import BOX_TARGET, Writer, channel_statistics
 from mast.data.readers import Reader
 from mast.settings import Count
@@ -37,6 +38,11 @@ class ScenesData(Reader):
             source = f"rendered by mast.data.embedded.scenes, generator version {VERSION}"
             statistics = channel_statistics(writer.load("train_images.npy"))
             writer.finish(name, self.model_dump(mode="json"), source, "MIT", {BOX_TARGET: list(GLYPHS)}, *statistics)
+
+    @property
+    def known_objects(self) -> KnownObjects:
+        """Every scene has an object, and every object a mask."""
+        return KnownObjects(self.train, None)
 
     @property
     def prepared_bytes(self) -> int:

@@ -1,5 +1,7 @@
 """`table`: images that a file lists, with labels of several targets and splits in its columns."""
 
+import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -7,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from mast.data import outside
 from mast.data.image_table import ImageTable, read_image_table
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
@@ -107,6 +110,16 @@ class TableData(ImageFiles, HeldOut):
         classes = {target: len(names) for target, names in self._table.classes.items()}
         train, test = (self._table.labels[rows[split]] for split in ("train", "test"))
         return KnownLabels(classes, train, test, self._held_out(rows["train"]))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether the file has labels."""
+        return bool(self.targets)
+
+    def sources(self) -> Iterator[outside.Place]:
+        """The file, and the images that it lists."""
+        yield outside.Text(self.file)
+        yield outside.Listed(self.root, tuple(os.path.relpath(file, self.root) for file in self._table.files))
 
     def check(self, evaluated: bool) -> None:
         """The file can be read, its images are there and, to be evaluated on, it has targets and a test split."""

@@ -1,6 +1,7 @@
 """`voc`: a detection data set in the layout of PASCAL VOC's development kit. Images stay in place."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -9,13 +10,15 @@ from xml.etree.ElementTree import Element
 
 from pydantic import Field
 
+from mast.data import outside
+from mast.data.known_labels import KnownObjects
 from mast.data.names import Finder, composed
 from mast.data.prepared.instances import Split, write_instances
 from mast.data.readers import DataPath
 from mast.data.settings import VOC_CLASSES, ImageSet, ImageSets, InPlace
 from mast.data.text import read_lines
 from mast.errors import MastError
-from mast.settings import nearest
+from mast.settings import Once, nearest
 
 
 class VocData(ImageSets, InPlace):
@@ -24,10 +27,10 @@ class VocData(ImageSets, InPlace):
     kind: Literal["voc"]
     root: DataPath
     """Directory that holds VOC2007, VOC2012, … (`VOCdevkit`)."""
-    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval", "2012/trainval")
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval", "2012/trainval")
     """Image sets to train on, each as `<year>/<set>`; by default VOC07+12."""
-    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
-    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
     """Names that the annotations use, in the order of their numbers."""
     unreadable: Literal["stop", "skip"] = "stop"
     """As for `coco`."""
@@ -47,6 +50,20 @@ class VocData(ImageSets, InPlace):
         splits = {"train": _read(self, self.train), "test": _read(self, self.test)}
         source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
         write_instances(name, self, splits, list(self.classes), output, source, threads)
+
+    @property
+    def known_objects(self) -> KnownObjects:
+        """Boxes alone."""
+        return KnownObjects(None, "data of kind 'voc' hold boxes alone")
+
+    def sources(self) -> Iterator[outside.Place]:
+        """The lists of images, and the images and annotation files that they name."""
+        for _, _, file in self.listed(*self.train, *self.test):
+            yield outside.Text(str(file))
+        for image_sets in (self.train, self.test):
+            images = _read(self, image_sets).images.values()
+            yield outside.Listed(self.root, tuple(image["file_name"] for image in images))
+            yield outside.Listed(self.root, tuple(image["xml"].relative_to(self.root).as_posix() for image in images))
 
 
 @dataclass

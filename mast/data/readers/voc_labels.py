@@ -1,11 +1,15 @@
 """`voc-labels`: PASCAL VOC's classification task, one target for each class."""
 
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from mast.data import outside
+from mast.data.known_labels import KnownLabels
 from mast.data.names import Finder
 from mast.data.prepared.splits import random_split
 from mast.data.prepared.write_images import finish, write_images
@@ -13,6 +17,7 @@ from mast.data.prepared.writer import Writer
 from mast.data.settings import VOC_CLASSES, HeldOut, ImageFiles, ImageSet, ImageSets
 from mast.data.text import read_lines
 from mast.errors import MastError
+from mast.settings import Once
 
 VALUES = ["absent", "present"]
 """The values of every target (docs/formats.md, *Prepared data*)."""
@@ -28,10 +33,10 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
     """PASCAL VOC's classification task: which classes an image shows. One label for each class, for `svm-voc`."""
 
     kind: Literal["voc-labels"]
-    train: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/trainval",)
+    train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval",)
     """Image sets to train on, each as `<year>/<set>`."""
-    test: Annotated[tuple[ImageSet, ...], Field(min_length=1)] = ("2007/test",)
-    classes: Annotated[tuple[str, ...], Field(min_length=1)] = VOC_CLASSES
+    test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
+    classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
     """Names of the files `ImageSets/Main/<class>_<set>.txt`."""
     licence: str = "not stated"
 
@@ -51,6 +56,29 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
                     writer.array("val_indices.npy", held_out)
             source = f"PASCAL VOC layout {self.root}: {', '.join(self.train)} and {', '.join(self.test)}"
             finish(writer, name, self, source, self.licence, dict.fromkeys(self.classes, VALUES), threads)
+
+    def sources(self) -> Iterator[outside.Place]:
+        """The lists of each class, and the images that they name."""
+        for folder, set_name, _ in self.listed(*self.train, *self.test):
+            for name in self.classes:
+                yield outside.Text(str(folder / f"ImageSets/Main/{name}_{set_name}.txt"))
+        for image_sets in (self.train, self.test):
+            names = (file.relative_to(self.root).as_posix() for file in _read(self, image_sets)[0])
+            yield outside.Listed(self.root, tuple(names))
+
+    @property
+    def labelled(self) -> bool:
+        """Always."""
+        return True
+
+    @cached_property
+    def known_labels(self) -> KnownLabels | None:
+        """As the lists say, if they are there."""
+        if self.missing():
+            return None
+        train, test = (_read(self, image_sets)[1] for image_sets in (self.train, self.test))
+        held_out = random_split(len(train), self.validation_fraction, self.split_seed)[1]
+        return KnownLabels(dict.fromkeys(self.classes, len(VALUES)), train, test, held_out)
 
     @property
     def prepared_bytes(self) -> int | None:

@@ -59,7 +59,7 @@ class Result:
         return self.estimate.mean - self.published.value
 
 
-def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, output_stem: Path) -> None:
+def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path | None, output_stem: Path) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
 
     The CSV holds every metric at full precision, one line per run and column; the others show those of the spec, as
@@ -71,7 +71,7 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path, outpu
     metrics = list(metrics)
     frame = collect(metrics)
     require_fit(frame, spec)
-    values = read_published(published)
+    values = () if published is None else read_published(published)
     every = all_columns(frame, spec)
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
     visible = visible_columns(every, spec)

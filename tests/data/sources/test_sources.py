@@ -13,6 +13,7 @@ from torchvision import datasets
 from mast.cli import main
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.store import PreparedData, open_prepared
+from mast.data.readers.public import UNLABELLED
 from mast.data.sources.catalogue import SOURCES
 from mast.evaluation.features import extract_features
 from mast.evaluation.run import evaluate_features
@@ -212,3 +213,8 @@ def test_from_prepare_over_pretraining_to_scores(source: str, tmp_path: Path) ->
 def test_unlabeled_images_are_pretrained_on(tmp_path: Path) -> None:
     LAYOUTS["stl10-unlabeled"](tmp_path / "root")
     assert pretrained("stl10-unlabeled", tmp_path).is_file()
+
+
+def test_which_public_sources_have_no_labels() -> None:
+    assert {name for name, source in SOURCES.items() if source.classes == 0} == set(UNLABELLED)
+    assert {name for name, source in SOURCES.items() if "test" not in source.counts} == set(UNLABELLED)

@@ -366,3 +366,12 @@ assert "torch" not in sys.modules
     assert capfd.readouterr().err.splitlines() == [note]
     for suffix in ("md", "tex", "html"):
         assert note in (tmp_path / f"t.{suffix}").read_text()
+
+
+def test_settings_that_every_table_has_stand_in_its_csv_once(
+    tmp_path: Path, metrics_file: Callable[..., Path], published: Path
+) -> None:
+    rows = [_row("vicreg", "V") | {"settings": {"method": "vicreg", "dataset": "shapes", "epochs": "3"}}]
+    write_table(_spec(tasks=["shapes"], rows=rows), [metrics_file()], published, tmp_path / "t")
+    table = pd.read_csv(tmp_path / "t.csv")
+    assert table["method"].eq("vicreg").all() and table["dataset"].eq("shapes").all() and table["epochs"].eq(3).all()

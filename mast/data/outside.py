@@ -1,0 +1,258 @@
+"""What data are prepared from, as it lay on disk, and what of it has changed since (docs/data.md, *Changed data*)."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mast.data.decode import SUFFIXES
+from mast.errors import MastError
+from mast.files import atomic_path, sha256_file
+
+LARGEST_HASHED = 2 << 30
+"""Size up to which a list or an annotation file is compared by its content, bytes; beyond by size and time."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The images of a directory."""
+
+    path: str
+    deep: bool = True
+    """Also those in the directories below it, at any depth."""
+    every: bool = False
+    """Not only images: every file whose name does not begin with a dot."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Files below a directory that a list or an annotation file names."""
+
+    path: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """A list or an annotation file: compared by its content."""
+
+    path: str
+
+
+Place = Tree | Listed | Text
+KINDS: dict[str, type[Place]] = {"tree": Tree, "listed": Listed, "text": Text}
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The files of some places. A file's name is `<number of its place>/<path below it>`."""
+
+    places: tuple[Place, ...]
+    """Of `Listed` without names."""
+    names: list[str]
+    sizes: np.ndarray
+    """int64 [N], bytes."""
+    times: np.ndarray
+    """int64 [N], of the last change, nanoseconds."""
+    hashes: dict[str, str]
+    """Name of a list or annotation file → SHA-256 of its content."""
+    reason: str = ""
+    """Why the data were prepared again; empty the first time."""
+
+    def write(self, file: Path) -> None:
+        """Write the snapshot as a NumPy archive, atomically."""
+        kinds = {kind: name for name, kind in KINDS.items()}
+        places = [{"kind": kinds[type(place)], **asdict(place)} for place in self.places]
+        about = {"format": 1, "reason": self.reason, "places": places, "hashes": self.hashes}
+        names = np.frombuffer("\0".join(self.names).encode(errors="surrogateescape"), np.uint8)
+        with atomic_path(file) as temporary:
+            np.savez(temporary, about=np.array(json.dumps(about)), names=names, sizes=self.sizes, times=self.times)
+
+    @classmethod
+    def read(cls, file: Path) -> "Snapshot":
+        """Read what `write` wrote.
+
+        Raises:
+            MastError: the file is missing or damaged.
+        """
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                about = json.loads(str(arrays["about"]))
+                names = arrays["names"].tobytes().decode(errors="surrogateescape")
+                places = tuple(_place(values) for values in about["places"])
+                sizes, times = arrays["sizes"], arrays["times"]
+                return cls(places, names.split("\0") if names else [], sizes, times, about["hashes"], about["reason"])
+        except Exception as error:  # numpy, zipfile and json raise many kinds on damaged files
+            reason = " ".join(str(error).split())
+            raise MastError(f"{file}: cannot be read ({reason}); delete it, then prepare the data again") from None
+
+    def again(self) -> "Snapshot | None":
+        """The same places as they are now; None where none of them is there any more."""
+        listed: list[list[str]] = [[] for _ in self.places]
+        for name in self.names:
+            number, _, rest = name.partition("/")
+            listed[int(number)].append(rest)
+        places = [
+            replace(place, names=tuple(names)) if isinstance(place, Listed) else place
+            for place, names in zip(self.places, listed, strict=True)
+        ]
+        return snapshot(places, self)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What differs between two snapshots."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    other: tuple[str, ...] = ()
+    """Files of another size or content."""
+    touched: int = 0
+    """Number of files of which nothing but the time is known to differ."""
+    new_folders: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> bool:
+        """Whether more than times differ."""
+        return bool(self.added or self.removed or self.other)
+
+    def __bool__(self) -> bool:
+        """Whether anything differs."""
+        return self.content or self.touched > 0
+
+    def __str__(self) -> str:
+        """In a few words: `40 files added (new folder: 'train/zebra'), 1 file of another time`."""
+        folders = f" (new folder: {_some(self.new_folders)})" if self.new_folders else ""
+        parts = [f"{_files(len(self.added))} added{folders}"] if self.added else []
+        parts += [f"{_files(len(self.removed))} removed ({_some(self.removed)})"] if self.removed else []
+        parts += [f"{_files(len(self.other))} changed ({_some(self.other)})"] if self.other else []
+        parts += [f"{_files(self.touched)} of another time"] if self.touched else []
+        return ", ".join(parts)
+
+
+def snapshot(places: Iterable[Place], before: Snapshot | None = None) -> Snapshot | None:
+    """Look at places; None where there are none, or nothing is there.
+
+    A list of the same size and time as in `before` is not read again.
+    """
+    known = {} if before is None else {name: before.names.index(name) for name in before.hashes}
+    kept: list[Place] = []
+    names: list[str] = []
+    facts: list[tuple[int, int]] = []
+    hashes: dict[str, str] = {}
+    for number, place in enumerate(places):
+        kept.append(Listed(place.path) if isinstance(place, Listed) else place)
+        for name, size, time in _found(place):
+            names.append(f"{number}/{name}")
+            facts.append((size, time))
+        if isinstance(place, Text) and names and names[-1] == f"{number}/" and facts[-1][0] <= LARGEST_HASHED:
+            at = known.get(names[-1])
+            same = at is not None and (before.sizes[at], before.times[at]) == facts[-1]
+            hashes[names[-1]] = before.hashes[names[-1]] if same else sha256_file(Path(place.path))
+    if not names:
+        return None
+    sizes, times = np.array(facts, np.int64).T
+    return Snapshot(tuple(kept), names, sizes, times, hashes)
+
+
+def changes(old: Snapshot, new: Snapshot) -> Changes:
+    """What has changed from `old` to `new`; the places of one may lie elsewhere than those of the other."""
+    if old.names == new.names:
+        rows = np.flatnonzero((old.sizes != new.sizes) | (old.times != new.times))
+        pairs = [(old.names[row], row, row) for row in rows]
+        return _changes(old, new, pairs)
+    before = {name: row for row, name in enumerate(old.names)}
+    after = {name: row for row, name in enumerate(new.names)}
+    shared = [(name, before[name], row) for name, row in after.items() if name in before]
+    pairs = [(name, i, j) for name, i, j in shared if (old.sizes[i], old.times[i]) != (new.sizes[j], new.times[j])]
+    added = [name for name in after if name not in before]
+    folders = {name.rpartition("/")[0] for name in before}
+    fresh = {name.rpartition("/")[0] for name in added} - folders
+    return replace(
+        _changes(old, new, pairs),
+        added=tuple(_shown(new, name) for name in added),
+        removed=tuple(_shown(old, name) for name in before if name not in after),
+        new_folders=tuple(_shown(new, folder) for folder in sorted(fresh) if "/" in folder),
+    )
+
+
+def _changes(old: Snapshot, new: Snapshot, pairs: list[tuple[str, int, int]]) -> Changes:
+    """Of files (name, row in old, row in new) that differ in size or time."""
+    other, touched = [], 0
+    for name, i, j in pairs:
+        hashes = old.hashes.get(name), new.hashes.get(name)
+        known = None not in hashes
+        changed = hashes[0] != hashes[1] if known else old.sizes[i] != new.sizes[j]
+        if changed:
+            other.append(_shown(new, name))
+        else:
+            touched += 1
+    return Changes(other=tuple(other), touched=touched)
+
+
+def _found(place: Place) -> Iterator[tuple[str, int, int]]:
+    """Name below the place, size and time of each of its files."""
+    match place:
+        case Text(path):
+            yield from _facts("", path)
+        case Listed(path, names):
+            for name in names:
+                yield from _facts(name, f"{path}/{name}")
+        case Tree(path, deep, every):
+            yield from sorted(_in_tree(path, deep, every))
+
+
+def _facts(name: str, path: str) -> Iterator[tuple[str, int, int]]:
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return
+    yield name, state.st_size, state.st_mtime_ns
+
+
+def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int]]:
+    """Each real directory is entered once, so that links may form loops."""
+    entered, waiting = set(), [("", root)]
+    while waiting:
+        prefix, folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in entered:
+            continue
+        entered.add(real)
+        try:
+            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_dir():
+                if deep:
+                    waiting.append((f"{prefix}{entry.name}/", entry.path))
+            elif every or f".{entry.name.rpartition('.')[2].lower()}" in SUFFIXES:
+                try:
+                    state = entry.stat()
+                except OSError:  # a link that leads nowhere
+                    continue
+                yield prefix + entry.name, state.st_size, state.st_mtime_ns
+
+
+def _place(values: dict[str, Any]) -> Place:
+    kind = KINDS[values["kind"]]
+    return kind(**{key: tuple(value) if key == "names" else value for key, value in values.items() if key != "kind"})
+
+
+def _shown(one: Snapshot, name: str) -> str:
+    """`train/zebra/1.png`: a name with the last part of the path of its place."""
+    number, _, rest = name.partition("/")
+    return (Path(one.places[int(number)].path).name + f"/{rest}").rstrip("/")
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(map(repr, names[:2])) + (", …" if len(names) > 2 else "")
