@@ -285,19 +285,6 @@ class Origin(EncoderMetadata):
 RECORDS = (Manifest, RunRecord, MetricsFile, AnalysisRecord, TableSources, EncoderMetadata, HeadsMetadata, Origin)
 """What docs/formats.md describes."""
 
-_PARTS = ("common", "partly", "unique", "closed_alone")
-
-ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
-    "masks": ("augmentation", "dimension", "weight"),
-    "overlap": ("first", "second", "cosine", "soft_iou", "cosine_chance", "soft_iou_chance"),
-    "subspaces": ("augmentation", "size", *_PARTS, *(f"{part}_chance" for part in _PARTS)),
-    "uncertainty": ("augmentation", "strength", "uncertainty", "spread", "count"),
-    "difficulty": ("against", "name", "correlation", "low", "high", "count"),
-    "invariance": ("augmentation", "space", "moved", "between", "relative", "shuffled", "count"),
-    "retrieval": ("representation", "images", "top1"),
-}
-"""Table of the analysis → the columns of its CSV file."""
-
 
 def _is_text(annotation: Any) -> bool:
     return annotation in (str, Sha256, str | None) or getattr(annotation, "__origin__", None) is Literal

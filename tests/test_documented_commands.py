@@ -25,6 +25,7 @@ PAGES = [
 
 STANDS_FOR = {
     "config/mine.yaml": "config/config.yaml",
+    "photos.yaml": "config/config.yaml",
     "profiles/mine": "profiles/slurm",
     "../mast/": "",
     "../shared/base.yaml": "config/config.yaml",

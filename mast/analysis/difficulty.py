@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mast.analysis.uncertainty import Predictions
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 
 RESAMPLES = 2000
 SEED = 0

@@ -8,7 +8,7 @@ from torch.nn import functional
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 
 FEATURES, EMBEDDING = "features", "embedding"
 """Names of the whole spaces, encoder and projector; a subspace has the name of its augmentation."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 
 
 def mask_weights(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from mast.analysis.invariance import EMBEDDING, FEATURES
 from mast.analysis.views import augment_views
 from mast.augment.pairing import COMPOSED, draw_pair
 from mast.augment.policy import Params, Policy
+from mast.columns import ANALYSIS_COLUMNS
 from mast.models.encoder import normalise
-from mast.records import ANALYSIS_COLUMNS
 
 PIXELS, COLOUR = "pixels", "colour"
 """Names of the shortcuts, beside those of what is learned."""

@@ -18,6 +18,7 @@ from mast.analysis.retrieval import measure_retrieval
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.analysis.views import encode_views
 from mast.augment.policy import Policy
+from mast.columns import ANALYSIS_COLUMNS
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.errors import MastError
@@ -25,7 +26,7 @@ from mast.files import atomic_path, sha256_file, write_text
 from mast.models.encoder_file import load_encoder, normalisation, read_weights
 from mast.models.projector import load_projector
 from mast.models.uncertainty import load_uncertainty_head
-from mast.records import ANALYSIS_COLUMNS, AnalysisRecord, RunRecord
+from mast.records import AnalysisRecord, RunRecord
 from mast.results import AnalysisFiles, RunFiles
 from mast.settings import parse
 

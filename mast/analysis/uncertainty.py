@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mast.analysis.views import encode_views
 from mast.augment.policy import Params, Policy
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 
 LEVELS = (0.2, 0.4, 0.6, 0.8, 1.0)
 """Strengths at which each augmentation is applied, beside the identity (0); 1 is the strongest that the policy allows.

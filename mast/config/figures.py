@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, create_model, model_validator
 
 from mast.catalogue import module_files, stated
+from mast.columns import ANALYSIS_COLUMNS
 from mast.errors import MastError
-from mast.records import ANALYSIS_COLUMNS
 from mast.settings import Name, Once, StrictModel, parse
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from mast.columns import ANALYSIS_COLUMNS
 from mast.errors import MastError
 from mast.files import require_recorded
-from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.tables.lines import NUMBERS
 from mast.results import AnalysisFiles, RunFiles, sources_of
 

@@ -4,9 +4,9 @@ import types
 
 import pytest
 
+from mast.columns import ANALYSIS_COLUMNS
 from mast.config.figures import FIGURES, Figures, FigureSource
 from mast.errors import MastError
-from mast.records import ANALYSIS_COLUMNS
 from mast.reporting import figures
 from mast.settings import parse
 

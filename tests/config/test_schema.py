@@ -9,8 +9,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from support import ROOT
 
+from mast.columns import ANALYSIS_COLUMNS
 from mast.config.schema import formats_markdown, json_schema, markdown
-from mast.records import ANALYSIS_COLUMNS
 
 
 def smoke() -> dict[str, Any]:

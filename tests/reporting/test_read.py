@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
+from mast.columns import ANALYSIS_COLUMNS
 from mast.errors import MastError
-from mast.records import ANALYSIS_COLUMNS
 from mast.reporting import style
 from mast.reporting.figures import load
 from mast.reporting.read import ANALYSIS_TEXT, NUMERIC, read_table

@@ -1,4 +1,4 @@
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 
 analysed = results.analysis("{dataset}", "{run}", "{seed}")
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram, linkage
 from scipy.spatial.distance import squareform
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.heat_map import draw_pairs, without_diagonal
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.style import COLOURS, WIDTH, save_figure_of

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.heat_map import draw_heat_map
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.style import WIDTH, save_figure_of

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.heat_map import draw_heat_map
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, save_figure_of

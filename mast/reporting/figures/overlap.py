@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.heat_map import draw_pairs, without_diagonal
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.style import WIDTH, save_figure_of

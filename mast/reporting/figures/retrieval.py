@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, read_seeds
 from mast.reporting.statistics import estimate
 from mast.reporting.style import WIDTH, point_style, save_figure_of

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.records import ANALYSIS_COLUMNS
+from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, over_seeds, read_table
 from mast.reporting.style import WIDTH, line_styles, save_figure_of
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mast.columns import ANALYSIS_COLUMNS
 from mast.config.figures import FIGURES
 from mast.errors import MastError
-from mast.records import ANALYSIS_COLUMNS
 from mast.reporting.figures import load
 from mast.reporting.figures.certainty import grid
 from mast.reporting.figures.clusters import merges
