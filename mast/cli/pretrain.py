@@ -16,6 +16,7 @@ from mast.cli.options import (
     path,
     warn,
 )
+from mast.errors import MastError
 from mast.runtime import choose_device
 from mast.settings import parse_spec
 
@@ -28,7 +29,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
     minutes = "minutes between two checkpoints (default: as in the settings)"
     parser.add_argument("--checkpoint-minutes", type=float, metavar="N", help=minutes)
-    parser.add_argument("--monitor", metavar="JSON", default="{}", help="with --spec: what is looked at on the way")
+    parser.add_argument("--monitor", metavar="JSON", help="with --spec: what is looked at on the way")
     add_process(parser)
     parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
     parser.set_defaults(execute=_pretrain)
@@ -36,13 +37,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _pretrain(arguments: argparse.Namespace) -> None:
     if arguments.spec is None:
+        if arguments.monitor is not None:
+            raise MastError("--monitor: goes with --spec; a configuration has the key `monitor`")
         known(experiment(arguments).runs, "run", arguments.run)
         spec, monitor = experiment(arguments).pretrain_spec(arguments.run), experiment(arguments).monitor
     else:
         from mast.config.monitor import MonitorSpec
         from mast.config.pretrain import PretrainSpec
 
-        spec, monitor = parse_spec(PretrainSpec, arguments.spec), parse_spec(MonitorSpec, arguments.monitor)
+        spec, monitor = parse_spec(PretrainSpec, arguments.spec), parse_spec(MonitorSpec, arguments.monitor or "{}")
     if arguments.checkpoint_minutes is not None:
         spec = spec.model_copy(update={"checkpoint_minutes": arguments.checkpoint_minutes})
     data = path(arguments, "data", PLACES.data("{dataset}").directory)

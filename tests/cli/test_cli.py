@@ -51,6 +51,7 @@ def test_validate_names_the_key(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ("arguments", "named"),
     [
         (["pretrain", "--config", SMOKE, "--run", "mats", "--seed", "0"], ["--run", "'mats'", "'mast'"]),
+        (["pretrain", "--config", SMOKE, "--run", "mast", "--seed", "0", "--monitor", "{}"], ["--monitor", "--spec"]),
         (["prepare", "--config", SMOKE, "--dataset", "shape"], ["--dataset", "'shape'", "'shapes'"]),
         (["evaluate", "--config", SMOKE, "--protocol", "liner", "--run", "mast"], ["--protocol", "'linear'"]),
         (["evaluate", "--config", SMOKE, "--protocol", "linear", "--run", "mast"], ["--seed", "required"]),
