@@ -31,7 +31,7 @@ class PublishedValue(StrictModel):
     method: str
     encoder: str
     dataset: Name
-    """The data set of pretraining."""
+    """The dataset of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
     augmentations: str | None = None
