@@ -78,7 +78,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{value!r} stands there twice; name it once")
+            raise ValueError(f"{value!r} is listed twice; name it once")
     return values
 
 

@@ -24,7 +24,7 @@ ProtocolSpec = union(PROTOCOLS)
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
-        raise ValueError("a seed stands there twice")
+        raise ValueError("a seed is listed twice")
     return seeds
 
 
