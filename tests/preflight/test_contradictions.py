@@ -94,7 +94,7 @@ def test_the_configuration_that_is_changed_below_is_a_good_one(tmp_path: Path) -
             r"^c\.yaml: studies\.knn\.runs: 'one' is listed twice; name it once$",
         ),
         ("studies__knn__settings", ["epochs", "epochs"], r"studies\.knn\.settings: 'epochs' is listed twice"),
-        ("studies__knn__compare", {"baseline": "one", "runs": ["two", "two"]}, r"compare\.runs: 'two' stands there tw"),
+        ("studies__knn__compare", {"baseline": "one", "runs": ["two", "two"]}, r"compare\.runs: 'two' is listed twice"),
         ("figures", {"losses": ["one", "one"]}, r"figures\.losses: 'one' is listed twice"),
         ("studies__knn_comparison", BASE["studies"]["knn"], None),
         ("studies__knn__metric", "top1", None),
