@@ -83,7 +83,7 @@ def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 Once = AfterValidator(_once)
-"""Of a tuple: each of its values stands there once."""
+"""Of a tuple: each of its values occurs once."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
