@@ -1,8 +1,8 @@
 """The embedded benchmark `typefaces`: one printed letter per image, five factors drawn independently and uniformly.
 
-Nobody drew these letters for this project. Each factor is a task, and needs other invariances than the rest: `colour`,
-of the ink, is erased by jitter and grayscale; `slant` is confused by shear and rotation, `weight` by blur. Position,
-size, the tone of the ink, and the paper with its tint, shade and grain are nuisance.
+Nobody drew these letters for this project. Each factor is a task, and needs other invariances than the rest: jitter and
+grayscale change `colour`, of the ink; shear and rotation change `slant`; blur changes `weight`. Position, size, the
+tone of the ink, and the paper with its tint, shade and grain are nuisance. docs/instrument.md: what they erase.
 """
 
 import numpy as np
