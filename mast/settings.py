@@ -78,12 +78,12 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"{value!r} stands there twice; name it once")
+            raise ValueError(f"{value!r} is listed twice; name it once")
     return values
 
 
 Once = AfterValidator(_once)
-"""Of a tuple: each of its values stands there once."""
+"""Of a tuple: each of its values occurs once."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]

@@ -36,7 +36,7 @@ from mast.settings import parse
 BASELINE = "vicreg"
 AT_ONCE = 4
 """Trainings that share the device, where that is faster than one after the other."""
-FIRST_SEED = 100
+FIRST_SEED = 200
 """Of no other experiment, so that nothing was chosen on these trainings."""
 TRAIN, TEST, IMAGES_SEED = 5000, 2000, 2
 """As config/claim.yaml prepares its images."""

@@ -19,7 +19,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", metavar="PART", choices=PARTS, help="run these parts, in this order")
     parser.add_argument("--minutes", type=_positive, default=8.0, help="for all parts together (default: 8)")
-    parser.add_argument("--claim", type=_positive, metavar="MINUTES", help="instead: train VICReg and MAST for so long")
+    parser.add_argument("--claim", type=_positive, metavar="MINUTES", help="instead: train all methods for so long")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu is for --tiny (default: cuda)")
     parser.add_argument("--tiny", action="store_true", help="every part in miniature, to see that it works")
     parser.add_argument("--keep", action="store_true", help="add to the gpu.json that is there, not begin anew")

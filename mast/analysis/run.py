@@ -47,7 +47,7 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
 
     Args:
         run_directory: what pretraining wrote: encoder, heads and record.
-        data: directory of a prepared classification data set, usually that of pretraining; its test images are used,
+        data: directory of a prepared classification dataset, usually that of pretraining; its test images are used,
             or those of train where it has no test split.
         output: directory of the files.
         device: where the encoder runs.

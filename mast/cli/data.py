@@ -1,4 +1,4 @@
-"""`mast prepare`: make a data set's fixed-size arrays and splits."""
+"""`mast prepare`: make a dataset's fixed-size arrays and splits."""
 
 import argparse
 
@@ -9,7 +9,7 @@ from mast.settings import parse_spec
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("prepare", help="prepare a data set")
+    parser = commands.add_parser("prepare", help="prepare a dataset")
     add_config_or_spec(parser)
     add_names(parser, "dataset", required=True)
     add_paths(parser, output="directory of the prepared data")

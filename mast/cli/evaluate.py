@@ -1,4 +1,4 @@
-"""`mast features` and `mast evaluate`: an encoder's features of a data set, and its metrics under a protocol."""
+"""`mast features` and `mast evaluate`: an encoder's features of a dataset, and its metrics under a protocol."""
 
 import argparse
 
@@ -31,7 +31,7 @@ METRICS = PLACES.metrics("{protocol}", "{task}", *OF_RUN)
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    features = commands.add_parser("features", help="extract an encoder's features of a data set")
+    features = commands.add_parser("features", help="extract an encoder's features of a dataset")
     add_config(features)
     add_names(features, "run", "seed", "task")
     add_paths(features, encoder="encoder file", data="directory of the prepared data", output="features file")

@@ -99,7 +99,7 @@ def warn(lines: Iterable[str]) -> None:
 
 
 def _name(arguments: argparse.Namespace, field: str) -> Any:
-    if field not in arguments:  # the data set of pretraining
+    if field not in arguments:  # the dataset of pretraining
         return known(experiment(arguments).runs, "run", arguments.run).dataset
     if getattr(arguments, field) is None:
         raise MastError(f"--{field}: required with --config")

@@ -1,4 +1,4 @@
-"""A whole configuration: data sets, runs, protocols, studies; what belongs together is checked together."""
+"""A whole configuration: datasets, runs, protocols, studies; what belongs together is checked together."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -16,7 +16,7 @@ from mast.protocols import PROTOCOLS
 from mast.settings import PATTERNS, Count, Name, Once, StrictModel, one_line
 
 DataSpec = union(READERS)
-"""Any data set."""
+"""Any dataset."""
 
 ProtocolSpec = union(PROTOCOLS)
 """Any protocol."""
@@ -24,7 +24,7 @@ ProtocolSpec = union(PROTOCOLS)
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
-        raise ValueError("a seed stands there twice")
+        raise ValueError("a seed is listed twice")
     return seeds
 
 
@@ -60,14 +60,14 @@ class Study(StrictModel):
     """One or two sentences under the table: what is compared, and under which protocol."""
     protocol: Name
     tasks: Annotated[tuple[Name, ...], Field(min_length=1), Once]
-    """Names of data sets to evaluate on; each label of a data set is a column of its own."""
+    """Names of datasets to evaluate on; each label of a dataset is a column of its own."""
     runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
     settings: Annotated[tuple[str, ...], Once] = ()
     """Dotted keys of the runs' settings shown as columns before the results, e.g. `policy.augmentations`."""
     compare: Compare | None = None
     """Adds a table of differences to a baseline."""
     metric: Metric | dict[Name, Metric] | None = None
-    """The metric that the table shows, one for all or per task: the one with which a data set is usually reported.
+    """The metric that the table shows, one for all or per task: the one with which a dataset is usually reported.
     Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
     seeds: Seeds | None = None
     """Seeds of its runs that are evaluated (default: all that the runs have)."""
@@ -124,12 +124,12 @@ class Experiment(StrictModel):
     results: Annotated[str, Field(pattern=_DIRECTORY)] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
-    """Directory below which relative paths of data sets lie (default: the one in which the command runs)."""
+    """Directory below which relative paths of datasets lie (default: the one in which the command runs)."""
     changed_data: Literal["prepare", "ignore"] = "prepare"
     """When files change from which a dataset was prepared: prepare it again, and run again what depends on it if its
     content is another; or go on with what was prepared."""
     scale: Literal["full", "tiny"] = "full"
-    """`tiny`: every stage of this configuration on a few images per data set, with a small encoder, one seed and one
+    """`tiny`: every stage of this configuration on a few images per dataset, with a small encoder, one seed and one
     epoch, in `<results>-tiny`: shows that all of it runs; its numbers mean nothing."""
     datasets: Annotated[dict[Name, DataSpec], Field(min_length=1)]
     pretrain: Annotated[dict[str, Any], Field(default_factory=dict)]

@@ -11,7 +11,7 @@ from mast.config.tables import distinct
 from mast.results import Results, predictions_of, suffixed
 
 Place = Callable[[str, str, int], Path]
-"""The path of an artefact of one run with one seed: of (data set of pretraining, run, seed)."""
+"""The path of an artefact of one run with one seed: of (dataset of pretraining, run, seed)."""
 
 
 def of_runs(experiment: Experiment, place: Place, runs: Iterable[str], seeds: Iterable[int] | None = None) -> list[str]:

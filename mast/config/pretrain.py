@@ -59,7 +59,7 @@ class OptimizerSpec(StrictModel):
 class _Networks(StrictModel):
     method: Method = "vicreg"
     dataset: Name
-    """Name of the data set (in `datasets`) to pretrain on."""
+    """Name of the dataset (in `datasets`) to pretrain on."""
     encoder: EncoderSpec = EncoderSpec()
     policy: PolicySpec | None = PolicySpec()
     projector: ProjectorSpec | None = ProjectorSpec()

@@ -31,7 +31,7 @@ class PublishedValue(StrictModel):
     method: str
     encoder: str
     dataset: Name
-    """The data set of pretraining."""
+    """The dataset of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
     augmentations: str | None = None
@@ -83,7 +83,7 @@ def read_published(path: Path) -> tuple[PublishedValue, ...]:
     """Read the published values.
 
     Raises:
-        MastError: the file is missing or not YAML, a key stands twice, a key or value is wrong, or a number has no
+        MastError: the file is missing or not YAML, a key is there twice, a key or value is wrong, or a number has no
             source.
     """
     return parse(PublishedValues, read_yaml(path) or {}, str(path)).values

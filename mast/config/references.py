@@ -18,7 +18,7 @@ def check_references(experiment: "Experiment") -> None:
     for name, run in experiment.runs.items():
         dataset = _known(experiment, "datasets", run.dataset, f"runs.{name}.dataset")
         if dataset.has_boxes:
-            raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection data set ({dataset.kind})")
+            raise ValueError(f"runs.{name}.dataset: {run.dataset!r} is a detection dataset ({dataset.kind})")
     for name, study in experiment.studies.items():
         _check_study(experiment, name, study)
     _check_figures(experiment)

@@ -23,7 +23,7 @@ TINY_RESOURCES = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpus": 0}
 
 
 def placed(root: str, datasets: dict[str, Any]) -> dict[str, Any]:
-    """The data sets with their relative paths taken to lie below `root`."""
+    """The datasets with their relative paths taken to lie below `root`."""
     readers = {name: _reader(spec) for name, spec in datasets.items()}
     return datasets | {name: below(Path(root), reader, datasets[name]) for name, reader in readers.items() if reader}
 
@@ -31,7 +31,7 @@ def placed(root: str, datasets: dict[str, Any]) -> dict[str, Any]:
 def tiny(values: dict[str, Any]) -> dict[str, Any]:
     """A configuration whose runs are merged, so small that all of it runs in minutes on fixtures of a few images.
 
-    Every data set, run, study and figure stays; data are not compared with their official sizes; results go to
+    Every dataset, run, study and figure stays; data are not compared with their official sizes; results go to
     `<results>-tiny`, beside the real ones. Sections that are not mappings are left for validation to report.
     """
     changes: dict[str, Any] = {"results": f"{values.get('results', 'results')}-tiny", "seeds": [0]}
@@ -48,7 +48,7 @@ def _each(section: Any, change: Any) -> Any:
 
 
 def _reader(spec: Any) -> type[Reader] | None:
-    """The reader of a data set as written; None where there is none, which validation reports."""
+    """The reader of a dataset as written; None where there is none, which validation reports."""
     kind = spec.get("kind") if isinstance(spec, dict) else None
     return READERS[kind] if isinstance(kind, str) and kind in READERS.files else None
 

@@ -13,7 +13,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schema() -> dict[str, Any]:
     """JSON schema of a configuration file as written: shared settings in `pretrain`, differences in `runs`.
 
-    Names that must be defined elsewhere in the same file (a study's runs, a run's data set) are checked only by
+    Names that must be defined elsewhere in the same file (a study's runs, a run's dataset) are checked only by
     `mast validate`; a JSON schema cannot express them.
     """
     schema = Experiment.model_json_schema()

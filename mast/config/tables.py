@@ -27,7 +27,7 @@ class TableRow(StrictModel):
     """Whether the method trains with labels: no other run is then compared with it."""
     encoder: str
     dataset: Name
-    """The data set of pretraining."""
+    """The dataset of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
     augmentations: str | None = None

@@ -1,6 +1,6 @@
 """YAML → plain values, refusing what YAML allows and nobody wants.
 
-That is a key that stands twice, aliases that grow without bound, and text that YAML 1.1 takes for something else.
+That is a duplicate key, aliases that grow without bound, and text that YAML 1.1 takes for something else.
 """
 
 import re
@@ -21,7 +21,7 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML (or JSON) file.
 
     Raises:
-        MastError: the file is missing, not UTF-8 or not YAML; a key stands twice, or is no text; a value is read as a
+        MastError: the file is missing, not UTF-8 or not YAML; a key is there twice, or is no text; a value is read as a
             number to another base than ten, or as a date; aliases refer to themselves or stand for more than
             MOST_VALUES values; lists or keys are nested too deeply.
     """

@@ -1,1 +1,1 @@
-"""Data sets, the prepared format, and batches."""
+"""Datasets, the prepared format, and batches."""

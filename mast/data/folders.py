@@ -62,7 +62,7 @@ def list_splits(root: Path) -> dict[str, Listing]:
         if not train.classes or not test.classes:
             bare = "test" if train.classes else "train"
             raise MastError(
-                f"{root / bare}: holds no class folders, which a data set with a test split needs; {_LAYOUT}"
+                f"{root / bare}: holds no class folders, which a dataset with a test split needs; {_LAYOUT}"
             )
         splits["test"] = Listing(test.files, _labels(folders["test"], test, train), train.classes, test.left_out)
     return splits

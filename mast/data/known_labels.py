@@ -1,4 +1,4 @@
-"""The labels and objects that a data set will have, as far as they are known before it is prepared."""
+"""The labels and objects that a dataset will have, as far as they are known before it is prepared."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One entry for every kind of data set: from its settings to the prepared directory."""
+"""One entry for every kind of dataset: from its settings to the prepared directory."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +10,9 @@ from mast.results import DataFiles
 
 
 def prepare(name: str, spec: Reader, output: Path, threads: int = 1, reason: str = "") -> None:
-    """Write the prepared form of a data set into the directory `output` (docs/formats.md).
+    """Write the prepared form of a dataset into the directory `output` (docs/formats.md).
 
-    Either the whole data set is replaced, or, if anything goes wrong, what was there before stays. Beside it stands
+    Either the whole dataset is replaced, or, if anything goes wrong, what was there before stays. Beside it stands
     what the files outside were like before they were read, so that later changes are noticed.
 
     Args:

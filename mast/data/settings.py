@@ -1,4 +1,4 @@
-"""Settings that several kinds of data sets share."""
+"""Settings that several kinds of datasets share."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ class HeldOut(Reader):
 
 
 class ImageFiles(Reader):
-    """Data sets of image files."""
+    """Datasets of image files."""
 
     tiny: ClassVar[dict[str, Any]] = {"size": 32}
     later: ClassVar[frozenset[str]] = frozenset({"range"})
@@ -39,7 +39,7 @@ class ImageFiles(Reader):
     """Images are resized (short side, bicubic) and centre-cropped to this side, pixels."""
     storage: Literal["arrays", "index"] = "arrays"
     """`arrays`: images are decoded once, into one array. `index`: image files stay in place and are decoded whenever a
-    batch needs them, for data sets too large to copy."""
+    batch needs them, for datasets too large to copy."""
     unreadable: Literal["stop", "skip"] = "stop"
     """What a file that cannot be decoded does: stop with its name, or be skipped and counted in the manifest. An index
     reads no more than the head of each file; a file damaged further on stops the job that decodes it."""

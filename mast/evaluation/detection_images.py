@@ -35,7 +35,7 @@ class DetectionImages(Dataset[Example]):
         """Index the annotations; with `annotated_only` images without a box are left out.
 
         Raises:
-            MastError: the data set has no annotations, a category outside its classes, or, where `masks` are wanted,
+            MastError: the dataset has no annotations, a category outside its classes, or, where `masks` are wanted,
                 an object without segmentation.
         """
         self.place = task.path

@@ -1,4 +1,4 @@
-"""From an encoder and a prepared data set to the features file."""
+"""From an encoder and a prepared dataset to the features file."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext

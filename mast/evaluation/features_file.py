@@ -16,7 +16,7 @@ NESTED_SEED = 0
 """Seed of the validation images drawn from the training images where the real ones are scored (`split: val`)."""
 
 PRESENCE = ("absent", "present")
-"""The values of a target that is one class of a multi-label data set; label −1: the class is to be ignored."""
+"""The values of a target that is one class of a multi-label dataset; label −1: the class is to be ignored."""
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,10 @@ def labelled_images(task: PreparedData, split: Literal["test", "val"]) -> Labell
 def check_task(task: PreparedData) -> None:
     """Raise MastError unless the task has labelled train and test images."""
     if not task.has("test"):
-        raise MastError(f"{task.path}: data set {task.name!r} has no test split; evaluation needs one")
+        raise MastError(f"{task.path}: dataset {task.name!r} has no test split; evaluation needs one")
     for split in ("train", "test"):
         if task.labels(split) is None:
-            raise MastError(f"{task.path}: data set {task.name!r} has no labels for {split}; evaluation needs them")
+            raise MastError(f"{task.path}: dataset {task.name!r} has no labels for {split}; evaluation needs them")
 
 
 def _check_labels(task: PreparedData) -> None:

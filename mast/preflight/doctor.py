@@ -51,7 +51,7 @@ def packages() -> Iterator[Finding]:
 
 
 def data(experiment: Experiment) -> Iterator[Finding]:
-    """Data sets that are neither prepared nor there to be prepared, and files that protocols read."""
+    """Datasets that are neither prepared nor there to be prepared, and files that protocols read."""
     waiting = _waiting(experiment)
     if any(not Path(place).is_absolute() for spec in waiting.values() for place in spec.needed()):
         yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root names another place"
@@ -111,7 +111,7 @@ def _needs(experiment: Experiment) -> Iterator[tuple[Path, str, float]]:
 
 
 def _waiting(experiment: Experiment) -> dict[str, Reader]:
-    """The data sets that are not prepared."""
+    """The datasets that are not prepared."""
     results = Results(experiment.results)
     return {name: spec for name, spec in experiment.datasets.items() if not results.data(name).manifest.exists()}
 

@@ -42,7 +42,7 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
 
     Args:
         experiment: the configuration; of `scale: tiny` nothing is expected.
-        counts: data set → number of training images, None where it is not known yet.
+        counts: dataset → number of training images, None where it is not known yet.
     """
     if experiment.scale == "tiny":
         return []

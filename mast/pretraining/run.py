@@ -50,7 +50,7 @@ def pretrain(
         spec: resolved settings.
         run: the run's name.
         seed: initial weights, order of images, augmentations; < 2³¹.
-        data: directory of the prepared data set.
+        data: directory of the prepared dataset.
         output: directory of the run's files.
         device: `cpu`, `cuda`, `cuda:1`, …
         threads: recorded in run.json; set for the process by the caller.
@@ -103,7 +103,7 @@ def pretrain(
 def build_learner(
     spec: PretrainSpec, prepared: PreparedData, device: torch.device | str = "cpu", world: World = ALONE
 ) -> Learner:
-    """The model of a run for a data set, on its device.
+    """The model of a run for a dataset, on its device.
 
     Raises:
         MastError: a method that needs labels on data without, or a channel that has one value in all training images.
@@ -116,7 +116,7 @@ def build_learner(
             )
     method = METHODS[spec.method](spec)
     if method.NEEDS_LABELS and prepared.labels("train") is None:
-        raise MastError(f"runs: a {spec.method} run needs labels, and data set {prepared.name!r} has none")
+        raise MastError(f"runs: a {spec.method} run needs labels, and dataset {prepared.name!r} has none")
     classes = [len(names) for names in prepared.targets.values()]
     image_size = prepared.images("train").shape[1]
     learner = Learner(method, image_size, prepared.mean, prepared.std, classes, world)

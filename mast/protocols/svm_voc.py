@@ -26,7 +26,7 @@ TOLERANCE = 1e-4
 """Of liblinear's stopping rule (svm_trainer.py)."""
 
 ALL_CLASSES = "classes"
-"""Target under which the mean over the classes of a multi-label data set stands."""
+"""Target under which the mean over the classes of a multi-label dataset stands."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class SvmProtocol(SplitProtocol):
         cross-validation on the training images (of equals the first), the SVM refitted on all of them and scored once.
         Images for which a class is to be ignored count as images without it in training and are left out of its score.
 
-        A target with the values `absent` and `present` is one class of a multi-label data set: its metric is `AP`, and
+        A target with the values `absent` and `present` is one class of a multi-label dataset: its metric is `AP`, and
         the mean over these is `mAP` of the target `classes`. Of any other target each value is a class, and the metric
         `mAP`.
 

@@ -1,4 +1,4 @@
-"""Features of an encoder file on a prepared data set."""
+"""Features of an encoder file on a prepared dataset."""
 
 from pathlib import Path
 

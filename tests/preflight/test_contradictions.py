@@ -87,15 +87,15 @@ def test_the_configuration_that_is_changed_below_is_a_good_one(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
-        ("studies__knn__tasks", ["shapes", "shapes"], r"^c\.yaml: studies\.knn\.tasks: 'shapes' stands there twice"),
+        ("studies__knn__tasks", ["shapes", "shapes"], r"^c\.yaml: studies\.knn\.tasks: 'shapes' is listed twice"),
         (
             "studies__knn__runs",
             ["one", "one"],
-            r"^c\.yaml: studies\.knn\.runs: 'one' stands there twice; name it once$",
+            r"^c\.yaml: studies\.knn\.runs: 'one' is listed twice; name it once$",
         ),
-        ("studies__knn__settings", ["epochs", "epochs"], r"studies\.knn\.settings: 'epochs' stands there twice"),
-        ("studies__knn__compare", {"baseline": "one", "runs": ["two", "two"]}, r"compare\.runs: 'two' stands there tw"),
-        ("figures", {"losses": ["one", "one"]}, r"figures\.losses: 'one' stands there twice"),
+        ("studies__knn__settings", ["epochs", "epochs"], r"studies\.knn\.settings: 'epochs' is listed twice"),
+        ("studies__knn__compare", {"baseline": "one", "runs": ["two", "two"]}, r"compare\.runs: 'two' is listed twice"),
+        ("figures", {"losses": ["one", "one"]}, r"figures\.losses: 'one' is listed twice"),
         ("studies__knn_comparison", BASE["studies"]["knn"], None),
         ("studies__knn__metric", "top1", None),
         ("studies__boxes__metric", "top1", r"studies\.boxes\.metric: 'detection' does not measure top1; leave it out"),
@@ -134,7 +134,7 @@ def test_a_study_with_the_name_of_a_table_of_differences(tmp_path: Path) -> None
 def test_image_sets_and_classes_that_stand_there_twice(tmp_path: Path) -> None:
     for key, value in (("train", ["2007/trainval", "2007/trainval"]), ("classes", ["cat", "cat"])):
         for kind in ("voc", "voc-labels"):
-            with pytest.raises(MastError, match=rf"datasets\.more\.{key}: '.*' stands there twice"):
+            with pytest.raises(MastError, match=rf"datasets\.more\.{key}: '.*' is listed twice"):
                 experiment(tmp_path, datasets__more={"kind": kind, "root": "x", key: value})
 
 

@@ -1,4 +1,4 @@
-"""Every data set of the paper's configurations, a few images each, in the official layouts below one directory."""
+"""Every dataset of the paper's configurations, a few images each, in the official layouts below one directory."""
 
 import json
 import shutil

@@ -76,7 +76,7 @@ def train(
 
 
 def prepare_all(inputs: Path) -> None:
-    """Data sets and an encoder for every kind of training."""
+    """Datasets and an encoder for every kind of training."""
     child = _context.Process(target=_prepare_all, args=(inputs,))
     child.start()
     child.join(120)

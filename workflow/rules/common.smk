@@ -18,7 +18,7 @@ try:
     from mast.preflight.experiment import check_experiment
     from mast.preflight.standing import standing
 
-    read_yaml(workflow.configfiles[-1])  # of a key that stands twice, `config` holds but the last
+    read_yaml(workflow.configfiles[-1])  # of a duplicate key, `config` holds the last value only
     experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
     results = Results(experiment.results)
 

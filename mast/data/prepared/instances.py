@@ -1,4 +1,4 @@
-"""Annotated objects of a detection data set: what its readers (COCO, VOC) share. Images stay in place."""
+"""Annotated objects of a detection dataset: what its readers (COCO, VOC) share. Images stay in place."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ def write_instances(
     source: str,
     threads: int,
 ) -> None:
-    """Decode every image, check every object, and write cleaned annotations as a prepared data set.
+    """Decode every image, check every object, and write cleaned annotations as a prepared dataset.
 
     Each image entry gets the `sha256` of its file, so that the identity of the data covers the images. Categories are
     numbered 1…C in the order of `classes`. `settings` say what to do with what is `unreadable`.

@@ -16,7 +16,7 @@ from mast.results import DataFiles
 
 
 class PreparedData:
-    """A prepared data set, read from its directory. Images are memory-mapped and read-only.
+    """A prepared dataset, read from its directory. Images are memory-mapped and read-only.
 
     A file's hash is compared with the recorded one before its content is first used.
 
@@ -30,7 +30,7 @@ class PreparedData:
         self._file = DataFiles(self.path).manifest
         self._verified: set[str] = set()
         if not self._file.is_file():
-            raise MastError(f"{self.path}: not a prepared data set (no {self._file.name}); run `mast prepare` first")
+            raise MastError(f"{self.path}: not a prepared dataset (no {self._file.name}); run `mast prepare` first")
         self.manifest = Manifest.read(self._file)
         for file in self.manifest.files:
             if not (self.path / file).is_file():
@@ -114,11 +114,11 @@ class PreparedData:
         return np.array(self._array("val_indices.npy"))
 
     def annotations(self, split: str) -> dict[str, Any]:
-        """COCO instances of a detection data set; `images_root` is there if the images stay in place."""
+        """COCO instances of a detection dataset; `images_root` is there if the images stay in place."""
         self._require(split)
         file = f"{split}_annotations.json"
         if file not in self.manifest.files:
-            raise MastError(f"{self.path}: {self.name!r} has no annotations; a detection data set is needed here")
+            raise MastError(f"{self.path}: {self.name!r} has no annotations; a detection dataset is needed here")
         self._verify(file)
         return read_json(self.path / file)
 
@@ -205,7 +205,7 @@ def _differs(file: Path, recorded: str) -> bool:
 
 
 def open_prepared(path: Path) -> PreparedData:
-    """Open a prepared data set.
+    """Open a prepared dataset.
 
     Raises:
         MastError: it is incomplete or damaged.

@@ -18,11 +18,11 @@ from mast.results import DataFiles
 log = logging.getLogger(__name__)
 
 BOX_TARGET = "box"
-"""The target of a detection data set; its classes are the categories 1…C of the annotations, in order."""
+"""The target of a detection dataset; its classes are the categories 1…C of the annotations, in order."""
 
 
 class Writer:
-    """Writes a prepared data set, all of it or nothing: a context manager.
+    """Writes a prepared dataset, all of it or nothing: a context manager.
 
     Files are collected in a folder of their own. `finish` removes the old manifest, if there is one, moves the files
     into place and writes the new manifest last, so that a manifest never describes other files. If the block fails,
@@ -30,7 +30,7 @@ class Writer:
     """
 
     def __init__(self, path: Path) -> None:
-        """Begin, in a new directory or over an old data set."""
+        """Begin, in a new directory or over an old dataset."""
         self.path = Path(path)
         self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
@@ -110,7 +110,7 @@ class Writer:
         std: list[float],
         index: Index | None = None,
     ) -> None:
-        """Put the files into place, remove those of an older data set, and write the manifest.
+        """Put the files into place, remove those of an older dataset, and write the manifest.
 
         `index` says where the images are that stay in place.
         """

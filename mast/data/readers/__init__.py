@@ -1,4 +1,4 @@
-"""Readers: one file for each kind of data set, with its settings and all that is known of such data."""
+"""Readers: one file for each kind of dataset, with its settings and all that is known of such data."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ DataPath = Annotated[str, Field(min_length=1), Place]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the files of a public data set come from."""
+    """Where the files of a public dataset come from."""
 
     root: Path
     """Where they lie."""
@@ -35,7 +35,7 @@ class Origin:
 
 
 class Reader(StrictModel, ABC):
-    """The settings of one kind of data set, and what is known of such data before they are prepared.
+    """The settings of one kind of dataset, and what is known of such data before they are prepared.
 
     The field `kind` of each reader is a literal: the name of its file, with `-` in the place of `_`.
     """

@@ -1,4 +1,4 @@
-"""`coco`: a detection data set of the user's own, annotated in COCO's instances format. Images stay in place."""
+"""`coco`: a detection dataset of the user's own, annotated in COCO's instances format. Images stay in place."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from mast.settings import StrictModel
 
 
 class CocoSplit(StrictModel):
-    """One split of a detection data set."""
+    """One split of a detection dataset."""
 
     images: DataPath
     """Directory of the images."""
@@ -32,7 +32,7 @@ class CocoSplit(StrictModel):
 
 
 class CocoData(InPlace):
-    """A detection data set: directories of images with COCO JSON annotations."""
+    """A detection dataset: directories of images with COCO JSON annotations."""
 
     kind: Literal["coco"]
     train: CocoSplit

@@ -1,4 +1,4 @@
-"""`public`: a public data set in its official layout, with the splits of its protocol."""
+"""`public`: a public dataset in its official layout, with the splits of its protocol."""
 
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -23,7 +23,7 @@ _REDUCED = "or set verify: false for a reduced copy of your own"
 
 
 class PublicData(ImageFiles):
-    """A public data set in its official layout below `root`, with the splits of its protocol (docs/data.md)."""
+    """A public dataset in its official layout below `root`, with the splits of its protocol (docs/data.md)."""
 
     tiny: ClassVar[dict[str, Any]] = ImageFiles.tiny | {"verify": False, "download": False}
 
@@ -60,7 +60,7 @@ class PublicData(ImageFiles):
 
     @property
     def described(self) -> Source:
-        """What is known of the data set."""
+        """What is known of the dataset."""
         from mast.data.sources.catalogue import SOURCES  # imports torchvision, which takes seconds
 
         return SOURCES[self.source]

@@ -1,4 +1,4 @@
-"""`voc`: a detection data set in the layout of PASCAL VOC's development kit. Images stay in place."""
+"""`voc`: a detection dataset in the layout of PASCAL VOC's development kit. Images stay in place."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from mast.settings import Once, nearest
 
 
 class VocData(ImageSets, InPlace):
-    """A detection data set in PASCAL VOC's layout: `VOC<year>/{Annotations,ImageSets,JPEGImages}`; boxes, no masks."""
+    """A detection dataset in PASCAL VOC's layout: `VOC<year>/{Annotations,ImageSets,JPEGImages}`; boxes, no masks."""
 
     kind: Literal["voc"]
     root: DataPath

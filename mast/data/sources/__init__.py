@@ -1,1 +1,1 @@
-"""Public data sets: where they come from, how they are laid out on disk, how they are split."""
+"""Public datasets: where they come from, how they are laid out on disk, how they are split."""

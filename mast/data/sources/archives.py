@@ -19,7 +19,7 @@ from mast.errors import MastError
 from mast.progress import Progress
 
 _LOCK = ".mast-lock"
-"""File that the process holds which is fetching into a root: data sets may share a root, or even an archive."""
+"""File that the process holds which is fetching into a root: datasets may share a root, or even an archive."""
 
 _STAGING = ".mast-partial"
 """Folder that holds what is not complete yet; what a killed process left in it is removed by the next."""

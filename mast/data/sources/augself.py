@@ -10,7 +10,7 @@ _SPLITS = "https://raw.githubusercontent.com/hankook/AugSelf/c131db66b5ade96af86
 
 
 def split_list(name: str, md5: str) -> Archive:
-    """The file of one data set's split, fetched to the folder `augself`; the MD5 is that of the named commit."""
+    """The file of one dataset's split, fetched to the folder `augself`; the MD5 is that of the named commit."""
     return Archive(f"{_SPLITS}/{name}.pth", md5, f"augself/{name}.pth")
 
 

@@ -1,4 +1,4 @@
-"""Data sets of image files and split files that torchvision reads."""
+"""Datasets of image files and split files that torchvision reads."""
 
 from pathlib import Path
 

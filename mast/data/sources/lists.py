@@ -1,4 +1,4 @@
-"""Data sets whose official splits torchvision does not read: lists of image files, or class folders."""
+"""Datasets whose official splits torchvision does not read: lists of image files, or class folders."""
 
 import json
 from pathlib import Path

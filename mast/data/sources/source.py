@@ -1,4 +1,4 @@
-"""What is known of a public data set, and what a reader returns."""
+"""What is known of a public dataset, and what a reader returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Contents:
-    """A whole data set as it was read."""
+    """A whole dataset as it was read."""
 
     splits: dict[str, Split]
     """`train` and, if there is one, `test`."""
@@ -48,7 +48,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Source:
-    """One public data set."""
+    """One public dataset."""
 
     title: str
     homepage: str

@@ -123,7 +123,7 @@ def _require_agreement(frame: pd.DataFrame, group: list[str], column: str) -> No
 
 
 def _require_one_state_of_data(frame: pd.DataFrame) -> None:
-    """A data set that is trained on and evaluated must be the same in both places."""
+    """A dataset that is trained on and evaluated must be the same in both places."""
     trained = frame.drop_duplicates("dataset").set_index("dataset")
     for record in frame.drop_duplicates("task").itertuples():
         if record.task in trained.index and trained.data_sha256[record.task] != record.task_sha256:

@@ -1,4 +1,4 @@
-"""What can be wrong with a public data set: one line says so, nothing half-written counts, a rerun repairs it."""
+"""What can be wrong with a public dataset: one line says so, nothing half-written counts, a rerun repairs it."""
 
 import errno
 import hashlib
