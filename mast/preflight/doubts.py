@@ -1,15 +1,18 @@
 """Settings that can be followed but do not do what they say: named when the workflow is planned, and by commands."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mast.config.experiment import Experiment
 from mast.config.pretrain import PretrainSpec
 from mast.models.settings import NARROW
-from mast.preflight.protocols import planned_tasks
+
+if TYPE_CHECKING:
+    from mast.config.experiment import Experiment
 
 Condition = tuple[str, Callable[[PretrainSpec], bool]]
 """When a setting has an effect: in words, and of a run's settings."""
@@ -60,6 +63,8 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
     longest = max(experiment.pretrain_spec(name).epochs or 0 for name in experiment.runs)
     if looks > longest:
         found[f"monitor.epochs: {looks} is more than the epochs of any run; choose {longest} or less"] = None
+    from mast.preflight.protocols import planned_tasks  # with all of a configuration; a run's own doubts need none
+
     for study, task in planned_tasks(experiment, counts):
         protocol = experiment.protocols[study.protocol]
         found |= {f"protocols.{study.protocol}.{key}: {line}": None for key, line in protocol.doubts(task)}

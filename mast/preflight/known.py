@@ -89,10 +89,13 @@ class Known:
         bare = sum(split["unmasked"] for split in counts.values())
         return KnownObjects(counts["train"]["annotated"], f"{bare} of them" if bare else None)
 
-    def _told(self, look: Callable[[], Told]) -> Told:
+    def _told(self, look: Callable[[], Told]) -> Told | None:
+        """What the source tells; of one that is not here, what needs no look at its files."""
         try:
             return look()
         except (MastError, OSError) as error:
+            if self.spec.missing():
+                return None
             raise MastError(f"datasets.{self.name}: {error}") from None
 
     @cached_property

@@ -288,4 +288,5 @@ def test_the_range_of_deep_images(pictures: Path, tmp_path: Path, capsys: pytest
     np.testing.assert_allclose(deep, same, atol=1e-5)
     arguments = ["--images", str(pictures), "--output", str(tmp_path / "g.npz"), "--gpus", "0"]
     assert main(["embed", "--encoder", str(tmp_path / "encoder.safetensors"), *arguments, "--range", "ful"]) == 2
-    assert "mast: error: --range: Input should be 'full' or 'minmax' (got 'ful')\n" in capsys.readouterr().err
+    message = "mast: error: --range: Input should be 'full' or 'minmax' (got 'ful'); did you mean 'full'?\n"
+    assert message in capsys.readouterr().err

@@ -31,6 +31,7 @@ def experiment() -> dict:
     smoke["pretrain"] |= {"epochs": 4, "batch_size": 16, "checkpoint_minutes": 1e-6}
     smoke["runs"] = {"mast": {"method": "mast", "label": "MAST"}}
     smoke["protocols"]["semi-10"] |= {"batch_size": 4}
+    smoke["protocols"]["detection"] |= {"batch_size": 8}
     one = {"tasks": ["shapes"], "runs": ["mast"]}
     smoke["studies"] = {
         "linear": {"title": "Linear evaluation", "protocol": "linear", **one},
