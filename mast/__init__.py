@@ -7,19 +7,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mast.api.embed import embed
     from mast.api.encoder import PretrainedEncoder, load_encoder
     from mast.api.loss import MastLoss
     from mast.api.views import PairedAugmentation, Views
 
 __version__ = "0.1.0"
 
-__all__ = ["MastLoss", "PairedAugmentation", "PretrainedEncoder", "Views", "load_encoder"]
+__all__ = ["MastLoss", "PairedAugmentation", "PretrainedEncoder", "Views", "embed", "load_encoder"]
 
 _MODULES = {
     "MastLoss": "loss",
     "PairedAugmentation": "views",
     "PretrainedEncoder": "encoder",
     "Views": "views",
+    "embed": "embed",
     "load_encoder": "encoder",
 }
 

@@ -56,6 +56,14 @@ def embed(
     """
     if output.suffix not in FORMATS:
         raise MastError(f"{output}: the suffix says the format; use {' or '.join(FORMATS)}")
+    features, files = features_below(encoder, images, size, device, threads, unreadable, levels)
+    _write(output, files, features)
+
+
+def features_below(
+    encoder: Path, images: Path, size: int | None, device: str, threads: int, unreadable: str, levels: PixelRange
+) -> tuple[np.ndarray, list[str]]:
+    """Features, float32 [N, D], of every image below a directory, and the images' paths below it; see `embed`."""
     weights, side = _encoder(encoder, size)
     found = search(images, "--images is a directory of images")
     if not found.images:
@@ -75,7 +83,7 @@ def embed(
             log.warning(line)
     if not kept:
         raise MastError(f"{images}: none of its images can be read")
-    _write(output, [file.relative_to(images).as_posix() for file in kept], np.concatenate(parts))
+    return np.concatenate(parts), [file.relative_to(images).as_posix() for file in kept]
 
 
 def _encoder(given: Path, size: int | None) -> tuple[Path, int]:

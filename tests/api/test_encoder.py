@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import mast
 from mast.errors import MastError
@@ -44,3 +46,16 @@ def test_an_exported_folder_is_read_too(file: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MastError, match="none: no such file"):
         mast.load_encoder(tmp_path / "none")
+
+
+def test_a_folder_of_images_is_embedded_as_the_encoder_embeds_tensors(file: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
+    for number, image in enumerate(pixels):
+        place = tmp_path / "photos" / f"{number}" / "a.png"
+        place.parent.mkdir(parents=True)
+        Image.fromarray(image).save(place)
+    features, files = mast.embed(file, tmp_path / "photos", size=16)
+    assert files == ["0/a.png", "1/a.png", "2/a.png"]
+    with torch.inference_mode():
+        expected = mast.load_encoder(file)(torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    torch.testing.assert_close(torch.from_numpy(features), expected)

@@ -27,6 +27,7 @@ BELOW_IN_LAYER = {
     ("methods", "learner"),
     ("protocols", "evaluation"),
     ("pretraining", "analysis"),
+    ("api", "export"),
 }
 """Neighbours of one layer of which one may use the other."""
 
