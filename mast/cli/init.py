@@ -22,7 +22,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _init(arguments: argparse.Namespace) -> None:
     images = arguments.images.resolve()
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", images.stem).strip("-_") or "own"
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", images.stem)[:64].strip("-_") or "own"
     output = arguments.output or Path(f"{name}.yaml")
     if output.exists() and not arguments.force:
         raise MastError(f"{output}: is there already; name another file with -o, or replace it with --force")

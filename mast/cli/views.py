@@ -1,10 +1,17 @@
 """`mast views`: a picture of the pairs that a run would train on."""
 
+from __future__ import annotations
+
 import argparse
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mast.cli.options import add_process, known
 from mast.errors import MastError
+
+if TYPE_CHECKING:
+    from mast.config.experiment import Experiment
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -37,14 +44,22 @@ def _views(arguments: argparse.Namespace) -> None:
     from mast.preflight.standing import standing
 
     now = standing(experiment, run.dataset)
-    if now.due or not now.prepared:
+    if now.due or not now.prepared:  # for the picture alone: the workflow prepares data itself, and knows of it
         from mast.data.prepare import prepare
 
-        prepare(run.dataset, experiment.datasets[run.dataset], data.directory, arguments.threads, now.reason)
+        with tempfile.TemporaryDirectory() as folder:
+            prepare(run.dataset, experiment.datasets[run.dataset], Path(folder) / "data", arguments.threads)
+            _draw(arguments, experiment, Path(folder) / "data")
+    else:
+        _draw(arguments, experiment, data.directory)
+
+
+def _draw(arguments: argparse.Namespace, experiment: Experiment, data: Path) -> None:
     from mast.analysis.pairs import sample_pairs
     from mast.data.prepared.store import open_prepared
     from mast.reporting.figures.views import draw_pairs
 
-    pairs = sample_pairs(experiment.pretrain_spec(arguments.run), open_prepared(data.directory), arguments.seed)
+    pairs = sample_pairs(experiment.pretrain_spec(arguments.run), open_prepared(data), arguments.seed)
+    run = experiment.runs[arguments.run]
     draw_pairs({run.label or arguments.run: pairs}, arguments.output.with_suffix(""))
     print(f"{arguments.output}: {len(pairs['images'])} images of {run.dataset!r} as {arguments.run!r} sees them")

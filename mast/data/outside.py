@@ -228,7 +228,11 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
         except OSError:
             continue
         for entry in entries:
-            if entry.is_dir():
+            try:
+                folder_here = entry.is_dir()
+            except OSError:  # a link to itself
+                continue
+            if folder_here:
                 if deep:
                     waiting.append((f"{prefix}{entry.name}/", entry.path))
             elif every or f".{entry.name.rpartition('.')[2].lower()}" in SUFFIXES:

@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from mast.analysis import pairs
 from mast.cli import main
-from mast.data.prepared.store import open_prepared
+from mast.config.pretrain import PretrainSpec
+from mast.data.prepare import prepare
+from mast.data.prepared.store import PreparedData, open_prepared
+from mast.data.readers.shapes import ShapesData
 
 CONFIG = """
 name: views
@@ -32,15 +37,26 @@ def test_a_picture_is_drawn_before_anything_trains(config: Path, tmp_path: Path)
     assert main(["views", str(config), "--run", "vicreg", "-o", str(picture)]) == 0
     with Image.open(picture) as image:
         assert image.getextrema() != ((255, 255),) * 4
-    assert (tmp_path / "results" / "data" / "shapes" / "manifest.json").exists()
-    assert not (tmp_path / "results" / "pretrain").exists()
+    assert not (tmp_path / "results").exists(), "the workflow prepares data itself, and knows of what it prepared"
 
 
-def test_images_are_those_of_the_configuration_as_it_is_now(config: Path, tmp_path: Path) -> None:
+def test_images_are_those_of_the_configuration_as_it_is_now(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[int] = []
+    sample = pairs.sample_pairs
+
+    def noted(spec: PretrainSpec, data: PreparedData, seed: int) -> dict[str, np.ndarray]:
+        sides.append(data.images("train").shape[1])
+        return sample(spec, data, seed)
+
+    monkeypatch.setattr(pairs, "sample_pairs", noted)
+    prepare("shapes", ShapesData(kind="shapes", train=12, test=4, size=16), tmp_path / "results" / "data" / "shapes")
     for size in (16, 24):
         config.write_text(config.read_text().replace("size: 16", f"size: {size}"))
         assert main(["views", str(config), "--run", "vicreg", "-o", str(tmp_path / "views.png")]) == 0
-        assert open_prepared(tmp_path / "results" / "data" / "shapes").images("train").shape[1] == size
+    assert sides == [16, 24]
+    assert open_prepared(tmp_path / "results" / "data" / "shapes").images("train").shape[1] == 16, "left as it was"
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,11 @@ def test_files_listed_by_absolute_paths_are_looked_at(tmp_path: Path) -> None:
     before = snapshot([place])
     file.write_bytes(b"22")
     assert changes(before, before.again()).other
+
+
+def test_a_link_to_itself_hides_no_change(root: Path) -> None:
+    before = snapshot(places(root))
+    (root / "photos/train/b/self").symlink_to("self")
+    assert not changes(before, snapshot(places(root)))
+    rewrite(root / "photos/train/b/3.PNG", b"other")
+    assert changes(before, snapshot(places(root)))

@@ -98,8 +98,9 @@ class TrainingBatches:
         begun = self._pending.pop((epoch, step, share.start, share.stop), None)
         images = self._pixels(rows) if begun is None else begun.result()
         following = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
-        next_rows = self.indices(*following)[share]
-        self._pending[*following, share.start, share.stop] = self._ahead.submit(self._pixels, next_rows)
+        if share == slice(None) or self.size(following[1]) == self.size(step):  # of another size, the share is another
+            next_rows = self.indices(*following)[share]
+            self._pending[*following, share.start, share.stop] = self._ahead.submit(self._pixels, next_rows)
         return images
 
     def _pixels(self, rows: np.ndarray) -> torch.Tensor:
