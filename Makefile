@@ -1,5 +1,5 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
-# make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (a minute)
+# make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (90 s)
 # make test   lint and run all tests
 # make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
@@ -86,7 +86,7 @@ schema: .venv/installed
 readme: .venv/installed
 	$(RUN) mast fill README.md --results results
 	mkdir -p docs/images
-	cp results/figures/losses.png docs/images/
+	cp results/figures/losses.png results/figures/views.png docs/images/
 
 # The same for config/claim.yaml: the page says which tables and figures.
 results: .venv/installed
