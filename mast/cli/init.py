@@ -49,4 +49,4 @@ def _init(arguments: argparse.Namespace) -> None:
     write_text(output, text)
     quoted = shlex.quote(str(output))
     print(f"{output}: {found.train} images; see them as a run does: mast views {quoted} --run mast")
-    print(f"train: snakemake --profile profiles/default --configfile {quoted} all")
+    print(f"train: snakemake all --profile profiles/default --configfile {quoted}")

@@ -1,11 +1,13 @@
 """`mast init` looks at images, chooses settings that are valid, and names what is wrong."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from snakemake.cli import parse_args
 
 from mast.cli import main
 from mast.config.experiment import Experiment
@@ -127,7 +129,10 @@ def test_epochs_fit_the_minutes_within_bounds(minutes: float, epochs: int) -> No
 def test_the_file_is_written_once(labelled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "mine.yaml"
     assert main(["init", str(labelled), "-o", str(output)]) == 0
-    assert f"mast views {output} --run mast" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"mast views {output} --run mast" in printed
+    command = printed[printed.index("snakemake ") :].strip()
+    assert set(parse_args(shlex.split(command)[1:])[1].targets) == {"all"}
     assert load_experiment(output).name == "photos"
     assert main(["init", str(labelled), "-o", str(output)]) == 2
     assert "is there already" in capsys.readouterr().err
