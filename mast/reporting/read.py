@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from mast.columns import ANALYSIS_COLUMNS
@@ -41,6 +42,21 @@ def read_metrics_log(path: Path) -> pd.DataFrame:
                     f"{path}: line {number} is not a JSON object; delete the file and pretrain again"
                 ) from None
     return pd.DataFrame(records)
+
+
+def read_arrays(path: Path, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Arrays of a NumPy archive of the analysis, by name.
+
+    Raises:
+        MastError: the file is missing, damaged, not the one that the analysis's record holds, or lacks one of `names`.
+    """
+    require_recorded(path, AnalysisFiles(path.parent).record)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
+    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
+        reason = " ".join(str(error).split())
+        raise MastError(f"{path}: cannot be read ({reason}); analyze the run again") from None
 
 
 def read_table(path: Path, columns: Iterable[str]) -> pd.DataFrame:

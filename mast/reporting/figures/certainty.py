@@ -5,11 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from mast.errors import MastError
-from mast.files import require_recorded
-from mast.reporting.read import Runs
+from mast.reporting.read import Runs, read_arrays
 from mast.reporting.style import WIDTH, save_figure_of
-from mast.results import AnalysisFiles
 
 SOURCE = {
     "shows": "uncertainty",
@@ -41,13 +38,8 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 def _read(path: Path) -> Extremes:
     """Images uint8 [2, E, S, S, 3] and σ [2, E]."""
-    require_recorded(path, AnalysisFiles(path.parent).record)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return arrays["images"], arrays["sigma"]
-    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
-        reason = " ".join(str(error).split())
-        raise MastError(f"{path}: cannot be read ({reason}); analyze the run again") from None
+    arrays = read_arrays(path, ("images", "sigma"))
+    return arrays["images"], arrays["sigma"]
 
 
 def _figure(ends: dict[str, Extremes]) -> Figure:

@@ -7,11 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mast.errors import MastError
-from mast.files import require_recorded
-from mast.reporting.read import Runs
+from mast.reporting.read import Runs, read_arrays
 from mast.reporting.style import WIDTH, save_figure_of
-from mast.results import AnalysisFiles
 
 SOURCE = {
     "shows": "views",
@@ -52,13 +49,7 @@ def draw_pairs(found: dict[str, Pairs], output_stem: Path) -> None:
 
 
 def _read(path: Path) -> Pairs:
-    require_recorded(path, AnalysisFiles(path.parent).record)
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in ("images", "a", "b", "active", "names")}
-    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
-        reason = " ".join(str(error).split())
-        raise MastError(f"{path}: cannot be read ({reason}); analyze the run again") from None
+    return read_arrays(path, ("images", "a", "b", "active", "names"))
 
 
 def _figure(found: dict[str, Pairs]) -> Figure:
