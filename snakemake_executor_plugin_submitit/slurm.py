@@ -3,6 +3,7 @@
 squeue shows a finished job for MinJobAge (300 s by default) after its end; sacct is asked only after that.
 """
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -65,8 +66,9 @@ def accounted_state(job_id: str) -> str | None:
 
 
 def cancel(job_ids: list[str]) -> None:
-    """End jobs, running or waiting."""
-    subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
+    """Ask SLURM to end jobs, running or waiting. Whether it does so is seen in the queue."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
 
 
 def _ignore_terminate() -> None:

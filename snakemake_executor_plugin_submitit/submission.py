@@ -1,21 +1,26 @@
 """One submitted job: its folder, what has become of it, and the memory that outlives Snakemake's main process."""
 
+import contextlib
 import json
 import pickle
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 
 @dataclass
 class Submission:
-    """A job that was handed to submitit. Everything about it lies in `folder`, which is its own."""
+    """A job that was handed to submitit, or is about to be. Everything about it lies in `folder`, which is its own."""
 
-    job_id: str
     folder: str
     tasks: int
-    submitted: float
-    """Seconds since the epoch."""
+    works: dict[str, str]
+    """Path of each file that it makes → identity of the work that makes it (`identity.works`)."""
+    earlier: list[str] = field(default_factory=list)
+    """Those of its `update` outputs that were there before."""
+    job_id: str = ""
+    """Empty until the job was accepted."""
+    submitted: float = 0.0
+    """Seconds since the epoch by the clock of the file system, which dates inputs as well; 0 where it is not known."""
 
     @property
     def logs(self) -> list[str]:
@@ -35,16 +40,27 @@ class Submission:
         return max((path.stat().st_mtime for path in self._result_files()), default=0.0)
 
     def results(self) -> list[tuple[str, object]]:
-        """What the tasks that came to an end left behind: ("success", …) or ("error", traceback)."""
-        return list(self._results())
+        """What the tasks that came to an end left behind: ("success", …) or ("error", traceback).
 
-    def _results(self) -> Iterator[tuple[str, object]]:
-        for path in self._result_files():
-            with path.open("rb") as file:
-                yield pickle.load(file)
+        A file that cannot be read, for now or for good, counts as none: an exception here would end the workflow.
+        """
+        return self._results("*")
 
-    def _result_files(self) -> list[Path]:
-        return sorted(Path(self.folder).glob(f"{self.job_id}_*_result.pkl"))
+    @property
+    def main_task_succeeded(self) -> bool:
+        """Whether the task that runs Snakemake came to a good end; others may have failed."""
+        return any(kind == "success" for kind, _ in self._results("0"))
+
+    def _results(self, rank: str) -> list[tuple[str, object]]:
+        found = []
+        for path in self._result_files(rank):
+            with contextlib.suppress(Exception):  # a damaged pickle may raise anything
+                kind, value = pickle.loads(path.read_bytes())
+                found.append((str(kind), value))
+        return found
+
+    def _result_files(self, rank: str = "*") -> list[Path]:
+        return sorted(Path(self.folder).glob(f"{self.job_id}_{rank}_result.pkl")) if self.job_id else []
 
 
 class Registry:
@@ -55,22 +71,29 @@ class Registry:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
 
-    def find(self, key: str) -> Submission | None:
-        """The submission recorded under a key."""
-        try:
-            return Submission(**json.loads(self._path(key).read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return None
+    def add(self, submission: Submission) -> None:
+        """Record a submission, in place of what was recorded of it before."""
+        path = self._path(submission)
+        names = [entry.name for entry in fields(Submission) if entry.name != "submitted"]
+        partial = path.with_suffix(".part")
+        partial.write_text(json.dumps({name: getattr(submission, name) for name in names}), encoding="utf-8")
+        partial.replace(path)
 
-    def add(self, key: str, submission: Submission) -> None:
-        """Record a submission, in place of an earlier one with the same key."""
-        partial = self._path(key).with_suffix(".part")
-        partial.write_text(json.dumps(asdict(submission)), encoding="utf-8")
-        partial.replace(self._path(key))
-
-    def remove(self, key: str) -> None:
+    def remove(self, submission: Submission) -> None:
         """Forget a submission."""
-        self._path(key).unlink(missing_ok=True)
+        self._path(submission).unlink(missing_ok=True)
 
-    def _path(self, key: str) -> Path:
-        return self.directory / f"{key}.json"
+    def load(self) -> tuple[list[Submission], list[Path]]:
+        """What is recorded, and the files that cannot be read, e.g. after a power failure or of another version."""
+        submissions, unreadable = [], []
+        for path in sorted(self.directory.glob("*.json")):
+            try:
+                submission = Submission(**json.loads(path.read_text(encoding="utf-8")))
+                submission.submitted = path.stat().st_mtime
+                submissions.append(submission)
+            except (OSError, ValueError, TypeError):
+                unreadable.append(path)
+        return submissions, unreadable
+
+    def _path(self, submission: Submission) -> Path:
+        return self.directory / f"{Path(submission.folder).name}.json"
