@@ -74,6 +74,7 @@ def test_a_short_job_is_not_told_to_save_at_its_start(stand_in: Callable[..., No
     [
         ({"nodes": 2, "tasks": 3}, "tasks: 3 cannot be shared out evenly over 2 nodes"),
         ({"gpus": 1, "gres": "gpu:1"}, "gres: 'gpu:1' and gpus: 1 are both set"),
+        ({"gpus": 1, "gpu": 2}, "gpus: 1 and gpu: 2 are both set"),
         ({"gpus": "many"}, "gpus: 'many' is not a whole number"),
         ({"gpus": -1}, "gpus: -1 is less than 0"),
         ({"runtime": 0}, "runtime: 0 is less than 1"),
@@ -85,6 +86,12 @@ def test_a_contradiction_is_one_line(resources: dict, message: str) -> None:
     with pytest.raises(SubmissionError, match=re.escape(message)) as raised:
         parameters("job", 1, resources)
     assert "\n" not in str(raised.value)
+
+
+def test_gpus_have_snakemakes_name_too() -> None:
+    expected = parameters("job", 1, {"gpus": 2})
+    assert expected["gpus_per_node"] == 2
+    assert parameters("job", 1, {"gpu": 2}) == parameters("job", 1, {"gpu": 2, "gpus": 2}) == expected
 
 
 def test_what_sbatch_refuses_is_one_line(stand_in: Callable[..., None], tmp_path: Path) -> None:
@@ -145,7 +152,7 @@ def test_an_allocation_around_snakemake_is_not_inherited(
 
 
 def test_the_page_of_the_plugin_lists_every_option_and_resource() -> None:
-    page = Path(backends.__file__).with_name("README.md").read_text()
+    page = (Path(__file__).parents[1] / "docs/further.md").read_text()
     options = [f"| `--submitit-{option.name.replace('_', '-')}` |" for option in fields(ExecutorSettings)]
     assert [option for option in options if option not in page] == []
     assert [name for name in resources._MADE_BY_RESOURCES.values() if f"`{name}`" not in page] == []

@@ -4,8 +4,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from support.slurm_cluster import KILL_WAIT, Cluster, Workflow
-from support.waiting import on_this_machine, wait_for
+from slurm_lab.cluster import KILL_WAIT, Cluster
+from slurm_lab.waiting import on_this_machine, wait_for
+from slurm_lab.workflow import Workflow
 
 MakeWorkflow = Callable[[str], Workflow]
 
