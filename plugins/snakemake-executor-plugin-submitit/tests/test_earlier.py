@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,7 +67,8 @@ class Backend:
 class Scene:
     def __init__(self, directory: Path) -> None:
         self.directory, self.backend, self.registry = directory, Backend(), Registry(directory / "open")
-        self.dag = SimpleNamespace(forcerules=set(), targetfiles=set())
+        self.reason = SimpleNamespace(missing_output=set(), forced=False)
+        self.dag = SimpleNamespace(forcerules=set(), targetfiles=set(), reason=lambda _: self.reason)
         self.settings = SimpleNamespace(forcerun=set(), forcetargets=False)
 
     def left(
@@ -77,7 +79,7 @@ class Scene:
         self.registry.add(Submission(str(folder), 1, works(job), job_id=job_id if recorded is None else recorded))
         if running:
             self.backend.running[job_id] = QueuedJob("RUNNING", f"{folder}/submission_file_1.sh")
-        (folder).mkdir()
+        folder.mkdir()
         return self.registry.load()[0][-1]
 
     def restart(self) -> Earlier:
@@ -204,6 +206,30 @@ def test_a_job_of_a_group_that_has_changed_ends_the_whole_group(scene: Scene) ->
     scene.left(Group(Job(output="a"), Job(output="b", inputs="a")))
     assert scene.restart().claim([Job(output="b", inputs="a", lr=0.2)]) == {}
     assert scene.backend.cancelled == ["7"]
+
+
+def test_a_job_that_goes_on_is_not_kept_if_another_one_of_its_group_has_changed(scene: Scene) -> None:
+    same = Job(output="a")
+    scene.left(Group(Job(output="a"), Job(output="b")))
+    assert scene.restart().claim([same, Job(output="b", lr=0.2)]) == {}
+    assert scene.backend.cancelled == ["7"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "taken"),
+    [({"missing_output": {"model"}}, True), ({"forced": True}, True), ({"code_changed": True}, False)],
+)
+def test_a_job_that_has_ended_is_taken_over_if_its_outputs_were_not_there_when_snakemake_looked(
+    scene: Scene, reason: dict[str, object], taken: bool
+) -> None:
+    """`forced` is what Snakemake says of incomplete outputs."""
+    left, job = scene.left(Job(), running=False), Job()
+    Path("model").touch()
+    (Path(left.folder) / "7_0_result.pkl").write_bytes(pickle.dumps(("success", None)))
+    vars(scene.reason).update(reason)
+    assert scene.restart().claim([job]) == ({job: left} if taken else {})
+    os.utime("model", (time.time() + 100,) * 2)
+    assert scene.restart().claim([job]) == {}, "somebody else has changed it"
 
 
 def test_the_same_workflow_in_another_directory_is_another_one(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

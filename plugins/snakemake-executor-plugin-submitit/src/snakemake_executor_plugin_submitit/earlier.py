@@ -49,11 +49,12 @@ class Earlier:
             return {}
         try:
             queue = self.backend.queue()
-            claims, outdated = self._sort_out(held, queue)
+            fitting, outdated = self._sort_out(held, queue)
             alive = self._end([submission for found in outdated.values() for submission in found], queue)
         except QueueUnavailableError as error:
             message = f"a job of an earlier run may still make the same files, and SLURM does not answer: {error}"
             return dict.fromkeys(held, SubmissionError(message))
+        claims: Claims = dict(fitting)
         for job, found in outdated.items():
             if stuck := [submission for submission in found if submission.folder in alive]:
                 claims[job] = SubmissionError(
@@ -68,14 +69,17 @@ class Earlier:
 
     def _sort_out(
         self, held: Mapping[JobExecutorInterface, list[Submission]], queue: Mapping[str, QueuedJob]
-    ) -> tuple[Claims, dict[JobExecutorInterface, list[Submission]]]:
-        claims: Claims = {}
+    ) -> tuple[dict[JobExecutorInterface, Submission], dict[JobExecutorInterface, list[Submission]]]:
+        claims: dict[JobExecutorInterface, Submission] = {}
         outdated = {}
         for job, found in held.items():
             if len(found) == 1 and self._fits(found[0], job, queue):
                 claims[job] = found[0]
             else:
                 outdated[job] = found
+        ended = {submission.folder for found in outdated.values() for submission in found}
+        for job in [job for job, claim in claims.items() if claim.folder in ended]:  # another member of a group
+            outdated[job] = [claims.pop(job)]
         return claims, outdated
 
     def _fits(self, submission: Submission, job: JobExecutorInterface, queue: Mapping[str, QueuedJob]) -> bool:
@@ -86,7 +90,15 @@ class Earlier:
         if newest(foreign) > submission.submitted:
             return False
         verdict = outcome(submission, queue.get(submission.job_id))
-        return verdict.kind == "active" or (verdict.kind == "succeeded" and _made(submission, job))
+        return verdict.kind == "active" or (verdict.kind == "succeeded" and self._has_just_made(submission, job))
+
+    def _has_just_made(self, submission: Submission, job: JobExecutorInterface) -> bool:
+        """Whether a submission has made the outputs of a job since Snakemake looked at them.
+
+        If they were complete by then, and are to be made all the same, something has changed that only Snakemake knows.
+        """
+        reasons = [self.workflow.dag.reason(member) for member in members(job)]
+        return all(reason.missing_output or reason.forced for reason in reasons) and _made(submission, job)
 
     def _is_forced(self, job: JobExecutorInterface) -> bool:
         """Whether the user wants the job to run again, and not only Snakemake because its outputs are incomplete."""
@@ -105,7 +117,11 @@ class Earlier:
                 accepted = (job_id for job_id, place in queue.items() if submission.owns(place.script))
                 submission.job_id = next(accepted, "")
         left = {submission.folder: submission for submission in submissions}
-        queued = [submission for submission in left.values() if _place(submission, queue) is not None]
+        queued = [
+            submission
+            for submission in left.values()
+            if _place(submission, queue) and _verdict(submission, queue).kind in ("active", "unclear")
+        ]
         for submission in queued:
             self.logger.warning(
                 f"Job {submission.job_id} of an earlier run is cancelled: it makes {min(submission.works)}, "
