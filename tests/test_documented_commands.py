@@ -27,7 +27,7 @@ PATTERNS = (
 )
 PAGES = [
     *sorted(file.relative_to(ROOT) for pattern in PATTERNS for file in ROOT.glob(pattern)),
-    *map(Path, ("README.md", "results/README.md", "Makefile")),
+    *map(Path, ("README.md", "CONTRIBUTING.md", "results/README.md", "Makefile")),
 ]
 
 STANDS_FOR = {
