@@ -93,7 +93,8 @@ def request(resources: Mapping[str, Any]) -> str:
 
 def _gpus(resources: Mapping[str, Any]) -> int:
     """The number under either name: Snakemake's own is `gpu`."""
-    numbers = {key: _number(resources, key, 0) for key in ("gpus", "gpu") if key in resources}
+    named = [key for key in ("gpus", "gpu") if resources.get(key) is not None]  # Snakemake's own kind has no `in`
+    numbers = {key: _number(resources, key, 0) for key in named}
     if len(set(numbers.values())) > 1:
         raise SubmissionError(f"gpus: {numbers['gpus']} and gpu: {numbers['gpu']} are both set; set one of them")
     return next(iter(numbers.values()), 0)
