@@ -147,10 +147,12 @@ def test_while_the_queue_does_not_answer_only_jobs_without_predecessors_are_subm
 
 
 def test_a_job_whose_id_was_never_heard_is_found_by_its_folder_and_ended(scene: Scene) -> None:
-    scene.left(Job(), recorded="")
+    left = scene.left(Job(), recorded="")
+    first_try = QueuedJob("CANCELLED", f"{left.folder}/submission_file_0.sh")
+    scene.backend.running = {"6": first_try} | scene.backend.running
     assert scene.restart().claim([Job()]) == {}
     assert scene.backend.cancelled == ["7"]
-    assert scene.backend.running == {}
+    assert scene.backend.running == {"6": first_try}
 
 
 def test_a_job_with_the_same_id_on_a_rebuilt_cluster_is_left_alone(scene: Scene) -> None:

@@ -120,13 +120,29 @@ def test_a_submission_that_was_not_answered_is_cancelled_and_made_again(
         f"#!/bin/bash\nif [ -e {asked} ]; then echo 'Submitted batch job 8'; exit; fi\n"
         f"touch {asked}; echo '{timeout}' >&2; exit 1\n"
     )
+    monkeypatch.setattr(backends.slurm, "POLL_SECONDS", 0.0)
     stand_in(
-        f"#!/bin/bash\necho '6|RUNNING|/other/submission_file_a.sh'\necho '7|PENDING|{folder}/submission_file_b.sh'\n",
+        f"#!/bin/bash\ncd {tmp_path}; [ -e ending ] && state=CANCELLED || state=RUNNING\n"
+        f"[ -e cancelled ] && touch ending\n"
+        f"echo '6|RUNNING|/other/submission_file_a.sh'; echo \"7|$state|{folder}/submission_file_b.sh\"\n",
         "squeue",
     )
     stand_in(f"#!/bin/bash\necho $@ > {tmp_path}/cancelled\n", "scancel")
     assert Slurm(10, 120).submit(Payload("true", "/", 60), folder, parameters("job", 1, {}), {}) == "8"
     assert (tmp_path / "cancelled").read_text() == "7\n"
+    assert (tmp_path / "ending").exists(), "it is waited for"
+
+
+def test_a_submission_that_goes_on_although_it_is_cancelled_is_not_made_again(
+    stand_in: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "PAUSES", (0, 0))
+    monkeypatch.setattr(backends.slurm, "SECONDS_TO_END", 0.0)
+    folder = tmp_path / "folder"
+    stand_in("#!/bin/bash\necho 'sbatch: error: Batch job submission failed: Socket timed out' >&2; exit 1\n")
+    stand_in(f"#!/bin/bash\necho '7|RUNNING|{folder}/submission_file_b.sh'\n", "squeue")
+    with pytest.raises(SubmissionError, match="job 7, which SLURM did not confirm, was cancelled and goes on"):
+        Slurm(10, 120).submit(Payload("true", "/", 60), folder, parameters("job", 1, {}), {})
 
 
 def test_missing_commands_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -27,8 +27,6 @@ PAUSES = (5, 20)
 UNANSWERED = ("timed out", "Unable to contact", "Zero Bytes", "temporarily unavailable", "authentication")
 """In messages of an overloaded controller; those of bad requests hold none of them."""
 SLURM_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
-
-
 DEVICES_FILE = "gpus.json"
 """In the folder of a local job: the GPUs that it uses."""
 
@@ -74,9 +72,7 @@ class Slurm:
         """Submit a job that SLURM may requeue; patiently where the controller is overloaded."""
         executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=self.requeues)
         additional = {"requeue": True, **parameters.get("slurm_additional_parameters", {})}
-        delay = min(
-            self.signal_delay, 60 * parameters["timeout_min"] // 2
-        )  # a longer one ends a short job at its start
+        delay = _delay(self.signal_delay, parameters)
         chosen = {**parameters, "slurm_signal_delay_s": delay, "slurm_additional_parameters": additional}
         executor.update_parameters(**chosen)
         for pause in PAUSES:
@@ -101,12 +97,21 @@ class Slurm:
 
     def _cancel_accepted(self, folder: Path) -> None:
         """End what the controller made of a submission that it did not confirm."""
+        deadline = time.monotonic() + slurm.SECONDS_TO_END
         try:
-            accepted = [job_id for job_id, job in slurm.queue().items() if Path(job.script).parent == folder]
+            if accepted := _alive(folder):
+                slurm.cancel(accepted)
+            while _alive(folder):
+                if time.monotonic() > deadline:
+                    raise SubmissionError(f"job {accepted[0]}, which SLURM did not confirm, was cancelled and goes on")
+                time.sleep(slurm.POLL_SECONDS)
         except slurm.QueueUnavailableError as error:
             raise SubmissionError(f"SLURM does not answer: {error}") from None
-        if accepted:
-            slurm.cancel(accepted)
+
+
+def _alive(folder: Path) -> list[str]:
+    """Jobs of a submission that wait or run."""
+    return [job_id for job_id, job in slurm.queue().items() if Path(job.script).parent == folder and not job.ended]
 
 
 class Local:

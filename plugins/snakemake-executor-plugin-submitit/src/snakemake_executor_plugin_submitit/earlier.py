@@ -12,12 +12,8 @@ from snakemake_executor_plugin_submitit.backends import Backend
 from snakemake_executor_plugin_submitit.errors import SubmissionError
 from snakemake_executor_plugin_submitit.identity import absolute, members, newest, works
 from snakemake_executor_plugin_submitit.outcome import Outcome, outcome
-from snakemake_executor_plugin_submitit.slurm import QueuedJob, QueueUnavailableError
+from snakemake_executor_plugin_submitit.slurm import POLL_SECONDS, SECONDS_TO_END, QueuedJob, QueueUnavailableError
 from snakemake_executor_plugin_submitit.submission import Registry, Submission
-
-SECONDS_TO_END = 180.0
-"""How long a cancelled job may take to end: SLURM's KillWait (30 s) and UnkillableStepTimeout (60 s), with air."""
-POLL_SECONDS = 0.5
 
 Claims = dict[JobExecutorInterface, Submission | SubmissionError]
 
@@ -114,8 +110,9 @@ class Earlier:
         """Cancel submissions, wait for their ends and forget them; the folders of those that do not end."""
         for submission in submissions:
             if not submission.job_id:  # the main process died before it heard the id
-                accepted = (job_id for job_id, place in queue.items() if submission.owns(place.script))
-                submission.job_id = next(accepted, "")
+                accepted = [job_id for job_id, place in queue.items() if submission.owns(place.script)]
+                accepted.sort(key=lambda job_id: queue[job_id].ended)
+                submission.job_id = next(iter(accepted), "")
         left = {submission.folder: submission for submission in submissions}
         queued = [
             submission
