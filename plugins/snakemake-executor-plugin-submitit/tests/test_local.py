@@ -77,6 +77,9 @@ def test_a_job_that_fails_or_cannot_be_submitted_leaves_what_it_was_to_update(tm
     assert "gres: 'gpu:1' and gpus: 1 are both set" in output
     assert (tmp_path / "b.txt").read_text() == "of before\n", output
     assert (tmp_path / "c.txt").read_text() == "of before\n", output
+    again = snakemake(tmp_path, "--submitit-cluster", "debug", "--keep-going", "--rerun-incomplete", "--dry-run")
+    output = again.communicate(timeout=600)[0]
+    assert all(f"rule {rule}:" in output for rule in "bc"), "they are not taken for what the jobs were to make"
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 from snakemake_executor_plugin_submitit.backends import Backend, Debug, Local, Slurm
 from snakemake_executor_plugin_submitit.earlier import Claims, Earlier
 from snakemake_executor_plugin_submitit.errors import SubmissionError
-from snakemake_executor_plugin_submitit.identity import works
+from snakemake_executor_plugin_submitit.identity import members, works
 from snakemake_executor_plugin_submitit.outcome import Outcome, last_word, outcome
 from snakemake_executor_plugin_submitit.payload import Payload
 from snakemake_executor_plugin_submitit.resources import parameters
@@ -79,6 +79,19 @@ class Executor(RemoteExecutor):
                 reason = f"Job {submission.job_id}: {verdict.reason}"
                 kept = unchanged(submission, self.workflow.persistence)
                 self._report_failure(info, kept, reason, aux_logs=submission.logs)
+
+    def handle_job_error(self, job: JobExecutorInterface) -> None:
+        """Called when Snakemake has dealt with a failed job: what it put back is not what the job was to make.
+
+        Snakemake (9.27) records it as such, and would not make it again; so it is marked as incomplete.
+        """
+        super().handle_job_error(job)
+        for member in members(job):
+            if earlier_outputs(member):
+                try:
+                    member.register()
+                except OSError as error:
+                    self.logger.warning(f"{member.output[0]} cannot be marked as incomplete ({error}); delete it")
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """End all jobs, those included whose state is just being asked for."""
