@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -76,13 +77,15 @@ def _lists(directory: Path, split: str | None) -> dict[str, list[Path]]:
     return by_name(directory, found, "the column `split`") if split is None else {"train": found}
 
 
-def columns_of(file: Path) -> list[str]:
-    """The columns of a `.csv`, `.tsv` or `.jsonl` file, or of the first of METADATA in a directory.
+def columns_of(file: Path) -> dict[str, list[Any]]:
+    """The values of each column of a list, or of those that all lists in a directory have.
 
     Raises:
-        MastError: the file cannot be read.
+        MastError: a file cannot be read.
     """
-    return list(read_cells(lists_below(file)[0] if file.is_dir() else file, "path").columns)
+    parts = [read_cells(one, "path").columns for one in (lists_below(file) if file.is_dir() else [file])]
+    shared = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: [value for part in parts for value in part[name]] for name in shared}
 
 
 def files_of(cells: Cells, column: str, root: Path) -> list[Path]:

@@ -57,6 +57,8 @@ class RowsData(ImageFiles, HeldOut):
     def _rows(self) -> dict[str, np.ndarray]:
         """The rows of train, those of val included, and of test if there are any."""
         table = self._table
+        if table.splits is not None and self.test_fraction:
+            raise MastError("test_fraction: names of files say which images are for training; leave it out")
         if table.splits is not None:
             train, test = np.flatnonzero(table.splits != "test"), np.flatnonzero(table.splits == "test")
         elif self.test_fraction:
@@ -75,6 +77,10 @@ class RowsData(ImageFiles, HeldOut):
         if not self.targets:
             return random_split(len(rows), self.validation_fraction, self.split_seed)[1]
         return stratified_split(table.labels[rows, 0], self.validation_fraction, self.split_seed)[1]
+
+    def some(self, count: int) -> Collection[Path | Blob]:
+        """A few images, evenly spaced: at most `count` of them, at a cost that does not grow with the data."""
+        return self._images(np.unique(np.linspace(0, len(self._table) - 1, count).astype(np.int64)))
 
     @property
     def train_count(self) -> int:

@@ -16,7 +16,6 @@ from mast.data.readers._rows import RowsData
 from mast.data.rows import Rows, labels_of, splits_of
 from mast.data.shards.find import by_name, by_pattern, check_whole, find_shards
 from mast.data.shards.shard import Shard, ShardImages
-from mast.errors import MastError
 from mast.files import path_below
 from mast.settings import StrictModel
 
@@ -73,16 +72,18 @@ class ShardsData(RowsData):
         self._check_columns()
         if self.shards is not None and self.split is not None:
             raise ValueError("shards: the column `split` says which images are for testing; leave one out")
-        if self.shards is not None and self.shards.test is not None and self.test_fraction:
-            raise ValueError("test_fraction: `shards` says which images are for testing; leave one out")
         return self
 
     @abstractmethod
     def _open(self, file: Path) -> Shard:
         """Open one shard, with the columns of `_columns`."""
 
-    def _found(self) -> list[Path]:
-        """All shards."""
+    def found(self) -> list[Path]:
+        """All shards, sorted.
+
+        Raises:
+            MastError: there are none, or a directory cannot be read.
+        """
         return find_shards(Path(self.root), self.SUFFIXES)
 
     def _check_shards(self, shards: dict[str, list[Shard]]) -> None:
@@ -95,15 +96,12 @@ class ShardsData(RowsData):
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
         """The shards of each split; all are train where a column says what is what."""
-        root, found = Path(self.root), self._found()
+        root, found = Path(self.root), self.found()
         if self.shards is not None:
             patterns = {split: pattern for split, pattern in self.shards if pattern is not None}
             return by_pattern(root, found, patterns)
         check_whole(root, found)
-        files = {"train": found} if self.split is not None else by_name(root, found)
-        if self.test_fraction and "test" in files:
-            raise MastError(f"test_fraction: {files['test'][0]} says that its images are for testing; leave it out")
-        return files
+        return {"train": found} if self.split is not None else by_name(root, found)
 
     @cached_property
     def _opened(self) -> list[Shard]:
@@ -141,6 +139,10 @@ class ShardsData(RowsData):
 
     def _images(self, rows: np.ndarray) -> ShardImages:
         return ShardImages(self._opened, rows)
+
+    def some(self, count: int) -> ShardImages:
+        """The first images of the first shard."""
+        return self._images(np.arange(min(count, len(self._opened[0]))))
 
     def sources(self) -> Iterator[outside.Place]:
         """The shards, and images outside that they name."""

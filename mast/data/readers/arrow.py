@@ -24,9 +24,9 @@ class ArrowData(ColumnarData):
 
     kind: Literal["arrow"]
 
-    def _found(self) -> list[Path]:
+    def found(self) -> list[Path]:
         """Of a saved split the shards that it lists: others beside them are what `datasets` keeps for itself."""
-        found = super()._found()
+        found = super().found()
         if found == [Path(self.root)]:
             return found
         listed = {folder: _listed(folder) for folder in {file.parent for file in found}}

@@ -16,6 +16,7 @@ from mast.data.outside import changes, snapshot
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers import READERS, Reader
+from mast.errors import MastError
 
 SPLITS = {"train": (range(6),), "validation": (range(6, 8),), "test": (range(8, 12),)}
 
@@ -87,7 +88,7 @@ def test_other_splits_can_be_chosen_or_drawn(kind: str, tmp_path: Path) -> None:
     spec = spec_of(kind, shard, targets=(target,), test_fraction=0.5)
     assert len(spec.known_labels.train) + len(spec.known_labels.test) == 4
     spec = spec_of(kind, tmp_path / "own", targets=(target,), test_fraction=0.5)
-    with pytest.raises(Exception, match="says that its images are for testing; leave it out"):
+    with pytest.raises(MastError, match="test_fraction: names of files say which images"):
         spec.check(evaluated=False)
 
 
