@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 64
 """Images of which the bytes are taken out of a file at once."""
 
+_BUFFER = 1 << 20
+"""Bytes of a Parquet file that are read at once; by default pyarrow reads all of a group of rows, often the file."""
+
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
 """The last bytes of a whole stream (Apache Arrow, Columnar Format, *IPC Streaming Format*)."""
 
@@ -197,7 +200,7 @@ class ParquetShard(ColumnarShard):
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         import pyarrow.parquet as parquet
 
-        with parquet.ParquetFile(self.file) as file:
+        with parquet.ParquetFile(self.file, buffer_size=_BUFFER, pre_buffer=False) as file:
             yield from file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False)
 
     def _paths_without_bytes(self) -> dict[int, str | None]:

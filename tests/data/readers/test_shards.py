@@ -12,7 +12,7 @@ from PIL import Image
 from pydantic import ValidationError
 from support.shards import NAMES, png, sample, table, write_parquet, write_saved, write_stream, write_tar
 
-from mast.data.outside import changes, snapshot
+from mast.data.outside import Snapshot, changes, snapshot
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers import READERS, Reader
@@ -97,7 +97,8 @@ def test_changed_and_added_shards_are_noticed(kind: str, tmp_path: Path) -> None
     write, _ = WRITERS[kind]
     write(tmp_path / "own")
     spec = spec_of(kind, tmp_path / "own")
-    before = snapshot(spec.sources())
+    snapshot(spec.sources()).write(tmp_path / "sources.npz")
+    before = Snapshot.read(tmp_path / "sources.npz")
     assert not changes(before, before.again())
     shard = next(file for file in sorted((tmp_path / "own").rglob("*")) if file.name.endswith(spec.SUFFIXES))
     (tmp_path / "own" / "README.md").write_text("no shard")
