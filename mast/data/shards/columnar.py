@@ -177,6 +177,8 @@ class ColumnarShard(Shard, ABC):
             raise MastError(f"{self.file}: needs pyarrow, which is not installed: pip install pyarrow") from None
         try:
             yield
+        except PermissionError:
+            raise MastError(f"{self.file}: cannot be read (Permission denied)") from None
         except (pa.ArrowException, OSError, EOFError) as error:
             reason = " ".join(str(error).split()).rstrip(".")
             raise MastError(

@@ -221,6 +221,8 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
     try:
         with gzip.open(file) if packed else file.open("rb") as raw:
             yield raw
+    except PermissionError:
+        raise MastError(f"{file}: cannot be read (Permission denied)") from None
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
         reason = " ".join(str(error).split())
         raise MastError(

@@ -1,6 +1,7 @@
 """What is wrong with shards is said in one line that names the file and the row or key."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -317,6 +318,14 @@ def test_an_image_that_does_not_decode_is_named_by_file_and_row_or_key(
     message = capsys.readouterr().err.splitlines()[-1]
     assert f"{PLACES[kind]}: cannot be read as an image (" in message
     assert "repair or remove it, or set unreadable: skip" in message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
+@pytest.mark.parametrize(("kind", "write"), [("parquet", parquet), ("arrow", arrow), ("webdataset", tar)])
+def test_a_file_that_may_not_be_read_is_named(kind: str, write: Callable[[Path], Path], tmp_path: Path) -> None:
+    write(tmp_path).chmod(0)
+    with pytest.raises(MastError, match=r"own\.\w+: cannot be read \(Permission denied\)$"):
+        READERS[kind](kind=kind, root=str(tmp_path)).check(evaluated=False)
 
 
 @pytest.mark.parametrize("kind", ["parquet", "arrow"])
