@@ -9,6 +9,7 @@ from mast.data.folders import SPLITS
 from mast.data.readers import READERS, Reader
 from mast.data.search import look_into, search
 from mast.errors import MastError
+from mast.settings import parse
 
 FEWEST_PER_CLASS = 5
 """Images of a class, on average, from which on the values of a column are taken for classes."""
@@ -64,33 +65,36 @@ def split_column(columns: Mapping[str, Sequence[Any]]) -> str | None:
     return None
 
 
-def evaluable(settings: dict[str, Any], targets: Sequence[str], notes: list[str]) -> tuple[dict[str, Any], Reader]:
+def evaluable(
+    settings: dict[str, Any], targets: Sequence[str], notes: list[str], others: Sequence[dict[str, Any]] = ()
+) -> tuple[dict[str, Any], Reader]:
     """Settings with as many of the targets as can be evaluated on, with a test split, and their reader.
 
-    What cannot be done is added to `notes`.
+    Args:
+        settings: without targets.
+        targets: columns that look like labels.
+        notes: what cannot be done is added.
+        others: further settings that make a test split of data that have none; the last resort is to draw one.
 
     Raises:
         MastError: the data cannot be read.
     """
     kind, reason = READERS[settings["kind"]], ""
-    for some in dict.fromkeys((tuple(targets), tuple(targets[:1]))):
-        for drawn in ({}, {"test_fraction": TEST_FRACTION}):
-            tried = settings | {"targets": list(some)} | drawn
-            if not some or (drawn and "split" in settings):
-                continue
+    for some in dict.fromkeys((tuple(targets), tuple(targets[:1]))) if targets else ():
+        for more in ({}, *others, {"test_fraction": TEST_FRACTION}):
+            tried = settings | {"targets": list(some)} | more
             try:
-                spec = kind(**tried)
+                spec = parse(kind, tried, "")
                 spec.check(evaluated=True)
             except MastError as error:
-                reason = str(error)
+                reason = reason or str(error)
             else:
                 return tried, spec
     if reason:
         notes.append(f"No columns of labels are used: {reason.split(';')[0]}.")
-    bare = {key: value for key, value in settings.items() if key != "split"}
-    spec = kind(**bare)
+    spec = kind(**settings)
     spec.check(evaluated=False)
-    return bare, spec
+    return settings, spec
 
 
 def _are_classes(values: Sequence[Any]) -> bool:

@@ -47,9 +47,8 @@ def settings_of_shards(place: Path, kind: str, notes: list[str]) -> tuple[dict[s
     chosen = _of_tar if kind == "webdataset" else _of_columns
     own, targets = chosen(settings, place, notes)
     settings |= own
-    if "split" not in settings:
-        settings |= _without_test(place, READERS[kind](**settings).found())
-    return evaluable(settings, targets, notes)
+    others = [] if "split" in settings else _without_test(place, READERS[kind](**settings).found())
+    return evaluable(settings, targets, notes, others)
 
 
 def _of_columns(settings: dict[str, Any], place: Path, notes: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -95,12 +94,12 @@ def _chosen(
     return image | ({} if split is None else {"split": split}), targets
 
 
-def _without_test(place: Path, shards: list[Path]) -> dict[str, Any]:
+def _without_test(place: Path, shards: list[Path]) -> list[dict[str, Any]]:
     """Where shards are named train and validation alone, the latter are to test on."""
     splits = by_name(place, shards)
-    if "val" not in splits or "test" in splits:
-        return {}
-    return {"shards": {key: _pattern(place, splits[split]) for key, split in (("train", "train"), ("test", "val"))}}
+    if splits.keys() != {"train", "val"}:
+        return []
+    return [{"shards": {"train": _pattern(place, splits["train"]), "test": _pattern(place, splits["val"])}}]
 
 
 def _pattern(place: Path, shards: list[Path]) -> str:

@@ -150,6 +150,20 @@ def test_labels_and_splits_of_a_list_are_found(tmp_path: Path) -> None:
     assert set(written(found).studies) == {"linear", "knn"}
 
 
+def test_labels_that_cannot_be_used_are_named_and_splits_stay(tmp_path: Path) -> None:
+    lines = ["path,species,part"]
+    for number in range(30):
+        image(tmp_path / f"{number}.png")
+        part, species = ("test", "cow") if number < 6 else ("train", "cat" if number % 2 else "dog")
+        lines.append(f"{number}.png,{species},{part}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    found = look(tmp_path / "list.csv")
+    assert "targets" not in found.settings and found.settings["split"] == "part"
+    assert (found.train, found.classes) == (24, 0)
+    assert "class 'cow' is in test but not in train" in found.notes[-1]
+    assert not written(found).studies
+
+
 def test_shards_are_understood(tmp_path: Path) -> None:
     """What the Hub, `save_to_disk` and webdataset leave; validation is tested on where there is no test."""
     for split, numbers in (("train", range(8)), ("validation", range(8, 12))):
