@@ -32,21 +32,19 @@ class WebDatasetData(ShardsData):
 
     def _check_shards(self, shards: dict[str, list[TarShard]]) -> None:
         """No image is in two splits; two of one key are taken to be the same if their bytes are."""
-        seen: dict[int | str, list[tuple[str, TarShard, int]]] = {}
-        for split, own in shards.items():
-            for shard in own:
-                for row, key in enumerate(shard.keys):
-                    for other, holder, there in seen.get(key, ()):
-                        if other != split and _same(shard, row, holder, there):
-                            raise MastError(
-                                f"{shard.file}: key {key!r} is also in {holder.file}, with the same image; keep it in "
-                                f"{other} or {split}"
-                            )
-                    seen.setdefault(key, []).append((split, shard, row))
+        seen: dict[tuple[int | str, int], list[tuple[TarShard, int]]] = {}
+        for own in shards.values():
+            images = [((key, shard.size(row)), shard, row) for shard in own for row, key in enumerate(shard.keys)]
+            for known, shard, row in images:
+                for holder, there in seen.get(known, ()):
+                    if _content(shard, row) == _content(holder, there):
+                        raise MastError(
+                            f"{shard.file}: key {known[0]!r} is also in {holder.file}, of another split, with the same "
+                            "image; keep one"
+                        )
+            for known, shard, row in images:
+                seen.setdefault(known, []).append((shard, row))
 
 
-def _same(one: TarShard, row: int, other: TarShard, there: int) -> bool:
-    if one.size(row) != other.size(there):
-        return False
-    contents = [next(shard.read(np.array([at]))).getvalue() for shard, at in ((one, row), (other, there))]
-    return contents[0] == contents[1]
+def _content(shard: TarShard, row: int) -> bytes:
+    return next(shard.read(np.array([row]))).getvalue()

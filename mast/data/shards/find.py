@@ -34,21 +34,21 @@ def find_shards(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def check_whole(root: Path, shards: list[Path]) -> None:
-    """No shard is missing among those whose names say how many there are.
+    """No shard is missing among those whose names say how many there are; `root` alone may be one of them.
 
     Raises:
         MastError: one is.
     """
     here = set(shards)
-    for file in shards:
-        if match := _NUMBERED.fullmatch(file.name):
-            name, count, rest = match["name"], match["count"], match["rest"]
-            others = [file.with_name(f"{name}-{number:05d}-of-{count}{rest}") for number in range(int(count))]
-            if missing := [other for other in others if other not in here]:
-                raise MastError(
-                    f"{missing[0]}: missing ({len(missing)} of {int(count)} such shards); "
-                    "fetch it, or name in `shards` those to use"
-                )
+    numbered = [(file, match) for file in shards if file != root and (match := _NUMBERED.fullmatch(file.name))]
+    series = {(file.parent, match["name"], match["count"], match["rest"]) for file, match in numbered}
+    for folder, name, count, rest in sorted(series):
+        others = [folder / f"{name}-{number:05d}-of-{count}{rest}" for number in range(int(count))]
+        if missing := [other for other in others if other not in here]:
+            raise MastError(
+                f"{missing[0]}: missing ({len(missing)} of {int(count)} such shards); "
+                "fetch it, or name in `shards` those to use"
+            )
 
 
 def by_name(root: Path, shards: list[Path], key: str = "`shards`") -> dict[str, list[Path]]:

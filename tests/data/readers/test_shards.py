@@ -146,6 +146,11 @@ def test_paths_lead_to_images_outside_which_are_watched(kind: str, both: bool, t
     assert changes(before, before.again()).other == (f"{tmp_path.name}/images/1.png",)
 
 
+def test_one_of_several_shards_can_be_read_alone(tmp_path: Path) -> None:
+    shard = write_parquet(tmp_path / "test-00001-of-00002.parquet", table(range(6)))
+    assert numbers(prepared(spec_of("parquet", shard), tmp_path / "out"), "train") == list(range(6))
+
+
 def test_feather_files_and_packed_tars_are_read(tmp_path: Path) -> None:
     with pa.OSFile(str(tmp_path / "own.feather"), "wb") as sink, pa.ipc.new_file(sink, table(range(6)).schema) as file:
         file.write_table(table(range(6)), max_chunksize=4)

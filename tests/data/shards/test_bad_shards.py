@@ -241,7 +241,7 @@ WRONG: dict[str, tuple[str, Callable[[Path], object], dict[str, object], str]] =
         "webdataset",
         lambda root: splits(root, [0, 1, 2], [2, 3]),
         {},
-        r"test\.tar: key 'a/0002' is also in .*train\.tar, with the same image; keep it in train or test",
+        r"test\.tar: key 'a/0002' is also in .*train\.tar, of another split, with the same image; keep one",
     ),
     "a class that train lacks": (
         "webdataset",
