@@ -31,9 +31,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
         short = self.torch_choice(self.min_size) if self.training else self.min_size[-1]
         old = image.shape[-2:]
         new = resized(old, short, self.max_size)
-        if new != tuple(old):
-            image = interpolate(LEVELS * image[None], new, mode="bilinear", antialias=True)[0].round() / LEVELS
-        image = super().normalize(image)
+        image = super().normalize(_resampled(image, new))
         if target is not None:
             target["boxes"] = resize_boxes(target["boxes"], old, new)
             if "masks" in target:
@@ -56,12 +54,22 @@ class ReferenceTransform(GeneralizedRCNNTransform):
         return result
 
 
+def _resampled(image: Tensor, new: tuple[int, int]) -> Tensor:
+    """An image in [0, 1] with `new` height and width: along its rows and then its columns, rounded after either."""
+    if new == image.shape[1:]:
+        return image
+    levels = LEVELS * image[None]
+    for size in ((image.shape[1], new[1]), new):
+        levels = interpolate(levels, size, mode="bilinear", antialias=True).add(0.5).floor()
+    return levels[0] / LEVELS
+
+
 def resized(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
     """Height and width of an image whose short side becomes `short`, unless its long side would be over `longest`."""
-    scale = short / min(size)
-    if scale * max(size) > longest:
-        scale = longest / max(size)
-    height, width = (int(scale * side + 0.5) for side in size)
+    sides = [short / min(size) * side for side in size]
+    if max(sides) > longest:
+        sides = [longest / max(sides) * side for side in sides]
+    height, width = (int(side + 0.5) for side in sides)
     return height, width
 
 

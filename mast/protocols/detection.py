@@ -40,8 +40,8 @@ class DetectionProtocol(Protocol):
 
     kind: Literal["detection"]
     architecture: Literal["fpn", "c4"] = "fpn"
-    """`fpn`: torchvision's detectors, with a feature pyramid on the encoder's four stages. `c4`: that of published values,
-    where the encoder is a ResNet-50: proposals from the third stage, heads on the fourth, with the losses, resizing and
+    """`fpn`: torchvision's, with a feature pyramid on the encoder's four stages. `c4`: that of published values where
+    the encoder is a ResNet-50: proposals from the third stage, heads on the fourth, with the losses, resizing and
     batches of detectron2 and the normalisation that facebookresearch/moco adds."""
     backbone: Literal["frozen", "finetuned"] = "finetuned"
     batch_norm: Literal["batch", "encoder"] = "batch"
