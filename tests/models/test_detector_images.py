@@ -33,7 +33,7 @@ def test_sizes_are_rounded_to_the_nearest() -> None:
 
 @pytest.mark.parametrize("size", [(120, 150), (30, 41), (90, 200)])
 def test_images_are_resized_as_pillow_does(size: tuple[int, int]) -> None:
-    """Down with antialiasing and up: one pixel of a hundred may be a grey level off, by Pillow's whole-number weights."""
+    """Down with antialiasing and up. Pillow's weights are whole numbers: one pixel of a hundred may be a level off."""
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     image = torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
     found = transform().resize(image)[0].permute(1, 2, 0).numpy() * 255
