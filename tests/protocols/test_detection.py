@@ -149,6 +149,15 @@ def test_the_detector_of_published_values_is_scored_from_statistics_computed_ane
     assert list(result["metrics"]) == ["box", "mask"] and result["settings"]["architecture"] == "c4"
 
 
+def test_detectors_with_a_pyramid_are_recorded_as_they_were_before_there_was_another() -> None:
+    """So their results are not made again; but those that VOC07's score rounds since version 4 are."""
+    later = {"architecture", "precise_batches"}
+    assert not later & PROTOCOL.model_dump().keys() and PROTOCOL.version == 3
+    assert later <= C4.model_dump().keys() and C4.version == 3
+    assert PROTOCOL.model_copy(update={"score": "voc07"}).version == 4
+    assert DetectionProtocol.model_validate_json(PROTOCOL.model_dump_json()) == PROTOCOL
+
+
 @pytest.mark.parametrize("backbone", ["frozen", "finetuned"])
 def test_only_fine_tuning_changes_the_encoder(encoder: Path, scenes: Path, tmp_path: Path, backbone: str) -> None:
     spec = PROTOCOL.model_copy(update={"backbone": backbone})
