@@ -289,6 +289,12 @@ def test_wanted_masks_are_those_of_polygons_drawn_in_the_box() -> None:
         assert (mask != drawn).mean() < 0.03
 
 
+def test_cells_of_a_pixel_hold_that_pixel() -> None:
+    pixels = torch.from_numpy((np.random.default_rng(0).random((1, 30, 40)) > 0.5).astype(np.uint8))
+    found = mask_targets(pixels, torch.tensor([[8.0, 5.0, 22.0, 19.0]]), torch.tensor([0]), 14)
+    assert torch.equal(found, pixels[:, 5:19, 8:22].float())
+
+
 def test_masks_are_learned_of_the_own_class() -> None:
     generator = torch.Generator().manual_seed(0)
     logits, wanted = (
