@@ -30,7 +30,7 @@ DECAY = 0.1
 """SOLVER.GAMMA of detectron2 (config/defaults.py), as the following three are constants of it."""
 
 WARMUP_FACTOR = 0.001
-"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR)."""
+"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR), where settings do not say."""
 
 MOMENTUM = 0.9
 """Of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
@@ -63,6 +63,7 @@ class DetectionSettings(Protocol):
     decay_steps: tuple[int, ...] | None
     weight_decay: float
     warmup_steps: int
+    warmup_factor: float
     precise_batches: int
 
 
@@ -98,7 +99,8 @@ class DetectorTraining:
         self._order_state = self._order.get_state()
         self.steps = spec.steps or spec.epochs * len(self._loader)
         optimizer = build_optimizer(detector, spec)
-        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps, spec.decay_steps))
+        factor = lr_factor(spec.warmup_steps, self.steps, spec.decay_steps, spec.warmup_factor)
+        self._schedule = LambdaLR(optimizer, factor)
         self._optimizer = optimizer
         self._parts = {"detector": detector, "optimizer": optimizer, "schedule": self._schedule}
 
@@ -199,13 +201,18 @@ def detect(detector: Detector, images: DetectionImages, batch_size: int, device:
     return results
 
 
-def lr_factor(warmup: int, total: int, decay_steps: Sequence[float] | None = None) -> Callable[[int], float]:
-    """Function from the step (from 0) to the share of the full learning rate; `decay_steps` are STEPS by default."""
+def lr_factor(
+    warmup: int, total: int, decay_steps: Sequence[float] | None = None, start: float = WARMUP_FACTOR
+) -> Callable[[int], float]:
+    """Function from the step (from 0) to the share of the full learning rate.
+
+    It rises from `start` in `warmup` steps, of `total`, and falls at `decay_steps`, by default STEPS.
+    """
     falls = [share * total for share in STEPS] if decay_steps is None else decay_steps
 
     def factor(step: int) -> float:
         if step < warmup:
-            return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
+            return start + (1 - start) * step / warmup
         return DECAY ** sum(step >= fall for fall in falls)
 
     return factor

@@ -94,6 +94,7 @@ def c4_parts(encoder: nn.Module, classes: int, normalisation: Normalisation, pro
     rpn = ProposalNetwork(
         anchors,
         RPNHead(channels, anchors.num_anchors_per_location()[0]),
+        weight=protocol.rpn_weight,
         pre_nms_top_n={mode: BEFORE_NMS * count for mode, count in after.items()},
         post_nms_top_n=after,
         **_reference("rpn_"),

@@ -1,5 +1,7 @@
 """Proposals and heads of R50-C4: what is computed on a feature map, and the losses of detectron2."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
@@ -14,6 +16,11 @@ MASK_THRESHOLD = 0.5
 class ProposalNetwork(RegionProposalNetwork):
     """Trained on L1 (MODEL.RPN.SMOOTH_L1_BETA 0), where torchvision's is smooth with β = 1/9."""
 
+    def __init__(self, *parts: Any, weight: float = 1.0, **settings: Any) -> None:
+        """torchvision's, with the `weight` of both losses (MODEL.RPN.LOSS_WEIGHT)."""
+        super().__init__(*parts, **settings)
+        self.weight = weight
+
     def compute_loss(
         self, objectness: Tensor, pred_bbox_deltas: Tensor, labels: list[Tensor], regression_targets: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
@@ -26,13 +33,13 @@ class ProposalNetwork(RegionProposalNetwork):
             regression_targets: of each image, [anchors, 4].
 
         Returns:
-            Sums over the samples, divided by the number that is asked for, not by that which is found.
+            Sums over the samples, divided by the number that is asked for, not by that which is found; times `weight`.
         """
         positive, negative = (torch.cat(sampled).bool() for sampled in self.fg_bg_sampler(labels))
-        sampled, wanted = positive | negative, self.fg_bg_sampler.batch_size_per_image * len(labels)
+        sampled, share = positive | negative, self.weight / (self.fg_bg_sampler.batch_size_per_image * len(labels))
         truth, targets = torch.cat(labels)[sampled], torch.cat(regression_targets)[positive]
         loss_objectness = binary_cross_entropy_with_logits(objectness.flatten()[sampled], truth, reduction="sum")
-        return loss_objectness / wanted, l1_loss(pred_bbox_deltas[positive], targets, reduction="sum") / wanted
+        return share * loss_objectness, share * l1_loss(pred_bbox_deltas[positive], targets, reduction="sum")
 
 
 class Res5Heads(RoIHeads):

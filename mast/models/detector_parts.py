@@ -43,6 +43,7 @@ class DetectorSettings(Protocol):
     max_size: int
     anchor_sizes: tuple[int, ...]
     proposals: int
+    rpn_weight: float
     rois: int
 
 

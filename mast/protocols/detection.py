@@ -31,7 +31,12 @@ class DetectionProtocol(Protocol):
         "unless the table says VOC07's. Published values are those of the R50-C4 detector unless they say otherwise; "
         "a detector with FPN deviates from it."
     )
-    LATER: ClassVar[dict[str, Any]] = {"architecture": "fpn", "precise_batches": 200}
+    LATER: ClassVar[dict[str, Any]] = {
+        "architecture": "fpn",
+        "precise_batches": 200,
+        "warmup_factor": 0.001,
+        "rpn_weight": 1.0,
+    }
     TINY: ClassVar[dict[str, Any]] = {
         **{"epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
         **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
@@ -65,7 +70,9 @@ class DetectionProtocol(Protocol):
     weight_decay: NonNegative = 1e-4
     """Not applied to the scale and shift of normalisation."""
     warmup_steps: Annotated[int, Field(ge=0)] = 100
-    """Steps in which the learning rate rises linearly from a thousandth: 100 on VOC, 1,000 on COCO."""
+    """Steps in which the learning rate rises linearly: 100 on VOC, 1,000 on COCO."""
+    warmup_factor: Annotated[float, Field(gt=0, le=1)] = 0.001
+    """First learning rate, as a share of `lr`."""
     fpn_channels: Count = 256
     """`fpn` only."""
     head_channels: Count = 1024
@@ -83,6 +90,8 @@ class DetectionProtocol(Protocol):
     proposals: Count = 1000
     """Regions proposed per image in the evaluation; twice as many in training. `c4` chooses them from six times as
     many, `fpn` from as many on each level."""
+    rpn_weight: Positive = 1.0
+    """`c4` only: weight of the two losses of region proposals, of which those of the heads have 1."""
     rois: Count = 512
     """Proposals per image on which the box head is trained."""
     precise_batches: Annotated[int, Field(ge=0)] = 200
@@ -129,10 +138,12 @@ class DetectionProtocol(Protocol):
             yield "epochs", f"has no effect: steps is {self.steps}; leave one of them out"
         if self.backbone == "frozen" and "batch_norm" in self.model_fields_set and self.batch_norm == "batch":
             yield "batch_norm", "has no effect: a frozen encoder keeps its own statistics; leave it out"
-        unread = {"c4": ("fpn_channels", "head_channels"), "fpn": ("precise_batches",)}[self.architecture]
+        unread = {"c4": ("fpn_channels", "head_channels"), "fpn": ("precise_batches", "rpn_weight")}[self.architecture]
         for key in unread:
             if key in self.model_fields_set:
                 yield key, f"has no effect: architecture is {self.architecture}; leave it out"
+        if self.warmup_steps == 0 and "warmup_factor" in self.model_fields_set:
+            yield "warmup_factor", "has no effect: warmup_steps is 0; leave it out"
         if self.rois > 2 * self.proposals:
             line = f"{self.rois} is more than the {2 * self.proposals} regions that training proposes"
             yield "rois", f"{line}; choose no more than that, or more proposals"

@@ -266,12 +266,15 @@ def test_proposals_are_learned_by_l1_over_the_number_of_samples_that_is_asked_fo
     generator = torch.Generator().manual_seed(0)
     labels = [torch.tensor([1.0, 0.0, -1.0, 0.0]), torch.tensor([0.0, 1.0, 0.0, -1.0])]
     logits, deltas, wanted = (torch.randn(8, size, generator=generator) for size in (1, 4, 4))
-    found = small().rpn.compute_loss(logits, deltas, labels, list(wanted.split(4)))
+    found, weighted = (
+        small(rpn_weight=weight).rpn.compute_loss(logits, deltas, labels, list(wanted.split(4))) for weight in (1, 0.2)
+    )
     truth = torch.cat(labels).numpy()
     chance = 1 / (1 + np.exp(-logits.double().numpy()[:, 0]))
     likelihood = np.where(truth == 1, np.log(chance), np.log(1 - chance))[truth >= 0].sum()
     distance = np.abs(deltas.double().numpy() - wanted.double().numpy())[truth == 1].sum()
     assert [value.item() for value in found] == pytest.approx([-likelihood / 512, distance / 512], rel=1e-6)
+    assert [value.item() for value in weighted] == pytest.approx([0.2 * value.item() for value in found], rel=1e-6)
 
 
 def test_wanted_masks_are_those_of_polygons_drawn_in_the_box() -> None:

@@ -151,9 +151,9 @@ def test_the_detector_of_published_values_is_scored_from_statistics_computed_ane
 
 def test_detectors_with_a_pyramid_are_recorded_as_they_were_before_there_was_another() -> None:
     """So their results are not made again; but those that VOC07's score rounds since version 4 are."""
-    later = {"architecture", "precise_batches"}
-    assert not later & PROTOCOL.model_dump().keys() and PROTOCOL.version == 3
-    assert later <= C4.model_dump().keys() and C4.version == 3
+    later = {"architecture": "c4", "precise_batches": 2, "warmup_factor": 0.1, "rpn_weight": 0.2}
+    assert not later.keys() & PROTOCOL.model_dump().keys() and PROTOCOL.version == 3
+    assert later.keys() <= PROTOCOL.model_copy(update=later).model_dump().keys() and C4.version == 3
     assert PROTOCOL.model_copy(update={"score": "voc07"}).version == 4
     assert DetectionProtocol.model_validate_json(PROTOCOL.model_dump_json()) == PROTOCOL
 
@@ -300,12 +300,21 @@ def test_learning_rate_warms_up_and_falls_twice() -> None:
     np.testing.assert_allclose(shares, [0.001, 0.5005, 1, 1, 0.1, 0.1, 0.01, 0.01])
 
 
-@pytest.mark.parametrize("falls", [(9, 11), (7, 8)])
-def test_the_schedule_is_that_of_torchs_own_schedulers(falls: tuple[int, int]) -> None:
+def test_a_training_begins_with_the_share_that_its_settings_state(encoder: Path, scenes: Path) -> None:
+    images = DetectionImages(open_prepared(scenes), "train")
+    for share in (0.001, 0.25):
+        spec = PROTOCOL.model_copy(update={"warmup_factor": share})
+        training = DetectorTraining(build(encoder, spec)[0], images, spec, "detection", 0, "cpu")
+        rates = [group["lr"] for group in training.state()["optimizer"]["param_groups"]]
+        assert rates == pytest.approx([share * spec.lr] * 2)
+
+
+@pytest.mark.parametrize(("falls", "start"), [((9, 11), 0.001), ((7, 8), 0.001), ((9, 11), 0.333)])
+def test_the_schedule_is_that_of_torchs_own_schedulers(falls: tuple[int, int], start: float) -> None:
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.02)
-    warmup = LinearLR(optimizer, start_factor=0.001, total_iters=4)
+    warmup = LinearLR(optimizer, start_factor=start, total_iters=4)
     reference = ChainedScheduler([warmup, MultiStepLR(optimizer, list(falls), gamma=0.1)])
-    factor = lr_factor(4, 12, None if falls == (9, 11) else falls)
+    factor = lr_factor(4, 12, None if falls == (9, 11) else falls, *[start] * (start != 0.001))
     for step in range(12):
         assert 0.02 * factor(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
         optimizer.step()
