@@ -63,11 +63,6 @@ class Protocol(StrictModel):
     out of what is recorded, so that older results stay as they are."""
 
     @property
-    def version(self) -> int:
-        """Of the code that evaluates with these settings: VERSION, unless a change of the code concerns some alone."""
-        return self.VERSION
-
-    @property
     def note(self) -> str:
         """A sentence below tables on how it measures with these settings; empty for none."""
         return ""
@@ -75,6 +70,11 @@ class Protocol(StrictModel):
     def table_facts(self) -> dict[str, Any]:
         """What tables show of it (fields of `mast.config.tables.TableSpec`)."""
         return {"shown": self.SHOWN, "averaged": self.AVERAGED, "unit": self.UNIT, "note": self.note}
+
+    @property
+    def version(self) -> int:
+        """Of the code that evaluates with these settings: VERSION, unless a change of the code concerns some alone."""
+        return self.VERSION
 
     @property
     def files(self) -> tuple[str, ...]:
