@@ -82,9 +82,8 @@ class SvmProtocol(SplitProtocol):
                 )
 
         for target, sizes in self.class_sizes(task, "scored"):
-            needed = (
-                sizes[1:] if len(sizes) == len(PRESENCE) else sizes
-            )  # AP of what all images show is 100, as VISSL's
+            # Of one class and its absence the absence is not needed: what all images show has an AP of 100, as in VISSL.
+            needed = sizes[1:] if len(sizes) == len(PRESENCE) else sizes
             if needed.min() == 0:
                 missing = int(needed.argmin()) + len(sizes) - len(needed)
                 raise MastError(
