@@ -82,7 +82,7 @@ class SvmProtocol(SplitProtocol):
                 )
 
         for target, sizes in self.class_sizes(task, "scored"):
-            # Of one class and its absence the absence is not needed: what all images show has an AP of 100, as in VISSL.
+            # Of a class and its absence the absence is not needed: what all images show has an AP of 100, as in VISSL.
             needed = sizes[1:] if len(sizes) == len(PRESENCE) else sizes
             if needed.min() == 0:
                 missing = int(needed.argmin()) + len(sizes) - len(needed)
