@@ -56,7 +56,8 @@ class Backbone:
     std: Tensor
     device: str
     norm_images: int | None = None
-    """In train mode: batch norm takes its statistics over parts of a batch with no more images."""
+    """In train mode: batch norm takes its statistics over parts of a batch with no more images (of an odd batch in
+    pairs one part has three)."""
 
     @classmethod
     def load(cls, file: Path, seed: int, device: str, norm_images: int | None = None) -> Self:
@@ -80,7 +81,8 @@ class Backbone:
         images = normalise(view, self.mean, self.std)
         if not self.model.training or self.norm_images is None or len(images) <= self.norm_images:
             return self.model(images)
-        first, *others = images.tensor_split(math.ceil(len(images) / self.norm_images))
+        parts = min(math.ceil(len(images) / self.norm_images), len(images) // 2)  # one image alone has no variance
+        first, *others = images.tensor_split(parts)
         features = [self.model(first)]
         with _running_statistics_kept(self.model):
             features += [self.model(part) for part in others]
