@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.decode import decode_again, square
-from mast.settings import FULL, PixelRange
+from mast.data.decode import decode_again
+from mast.data.transforms import squared
+from mast.settings import FULL, PixelRange, Transform
 
 
 class IndexedImages:
     """Image files that look like one uint8 array [N, S, S, 3]: `images[rows]` decodes these rows, and no others.
 
-    Each image is resized (short side, bicubic) and centre-cropped to S pixels, as arrays are in preparing them. Pillow
+    Each image becomes a square of S pixels as those of arrays do in preparing them (`mast.data.transforms`). Pillow
     decodes and resizes outside Python's global lock, so that threads use as many cores.
     """
 
@@ -21,13 +22,22 @@ class IndexedImages:
     ndim = 4
 
     def __init__(
-        self, root: Path, paths: np.ndarray, size: int, threads: int | None = None, levels: PixelRange = FULL
+        self,
+        root: Path,
+        paths: np.ndarray,
+        size: int,
+        threads: int | None = None,
+        levels: PixelRange = FULL,
+        transform: Transform | None = None,
+        upright: bool = True,
     ) -> None:
         """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told.
 
-        `levels` says which values of images of more than 8 bits become 0 and 255.
+        `levels` says which values of images of more than 8 bits become 0 and 255, `transform` how an image becomes a
+        square of `size` pixels, and `upright` whether it is turned as its EXIF says.
         """
         self._root, self._paths, self._size, self._levels = Path(root), paths, size, levels
+        self._transform, self._upright = transform, upright
         if threads is None:
             import torch  # slow to import, and planning a workflow reads this module
 
@@ -56,4 +66,5 @@ class IndexedImages:
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
-        return square(decode_again(self._root / os.fsdecode(path), levels=self._levels), self._size)
+        image = decode_again(self._root / os.fsdecode(path), self._upright, self._levels)
+        return squared(image, self._size, self._transform)
