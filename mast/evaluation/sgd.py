@@ -21,14 +21,16 @@ from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.subset import Images
 from mast.errors import MastError
 from mast.evaluation.features import encode
+from mast.evaluation.heads import parameter_groups
 from mast.evaluation.images import LabelledImages
+from mast.evaluation.schedule import share
 from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_finite_encoder, normalisation
 from mast.training import train
 
 MOMENTUM = 0.9
-"""Of SGD, without Nesterov's (facebookresearch/vicreg, evaluate.py)."""
+"""Of SGD (facebookresearch/vicreg, evaluate.py; facebookresearch/vissl)."""
 
 HEAD_STD = 0.01
 """Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
@@ -41,7 +43,12 @@ class SgdSettings(Protocol):
     epochs: int
     batch_size: int
     lr_head: float
+    lr_batch: int | None
     weight_decay: float
+    nesterov: bool
+    schedule: str
+    milestones: tuple[int, ...] | None
+    gamma: float
     crop: Crop
     flip: Flip
 
@@ -157,11 +164,12 @@ class HeadTraining:
         self.device = torch.device(backbone.device)
         self.history: list[Any] = []
         frozen = lr_backbone is None
-        groups = [{"params": heads.parameters()}]
+        groups = parameter_groups(heads)
         groups += [] if frozen else [{"params": backbone.model.parameters(), "lr": lr_backbone}]
-        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": False}
+        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": spec.nesterov}
         self._optimizer = torch.optim.SGD(groups, lr=spec.lr_head, weight_decay=spec.weight_decay, **fixed)
-        self._starts = [group["lr"] for group in self._optimizer.param_groups]
+        scale = 1.0 if spec.lr_batch is None else spec.batch_size / spec.lr_batch
+        self._starts = [scale * group["lr"] for group in self._optimizer.param_groups]
         self._modules = nn.ModuleList([heads] if frozen else [heads, backbone.model])
         self._features = torch.no_grad()(backbone.features) if frozen else backbone.features
         trained_on, on_gpu = (images.train_images, images.train_labels), self.device.type == "cuda"
@@ -187,7 +195,7 @@ class HeadTraining:
         """One batch; at the end of an epoch, its score is added to the history."""
         epoch, within = divmod(step, self._batches.steps_per_epoch)
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
-            group["lr"] = start * cosine(epoch, self.spec.epochs)
+            group["lr"] = start * share(self.spec, epoch)
         uint8, labels = self._batches.batch(epoch, within)
         uint8, labels = (values.to(self.device, non_blocking=True) for values in (uint8, labels))
         view = self._policy.apply(uint8, self._policy.sample(len(uint8), 0, self._generator))
@@ -229,8 +237,3 @@ class HeadTraining:
         loss.backward()
         self._optimizer.step()
         return loss.detach()
-
-
-def cosine(epoch: int, epochs: int) -> float:
-    """Share of the learning rate in an epoch, from 1 towards 0 (evaluate.py steps its schedule once per epoch)."""
-    return (1 + math.cos(math.pi * epoch / epochs)) / 2
