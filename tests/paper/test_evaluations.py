@@ -14,6 +14,9 @@ WHOLE = {"scale": (0.08, 1.0), "ratio": (3 / 4, 4 / 3)}
 VICREG = {"batch_size": 256, "schedule": "cosine", "nesterov": False, "lr_batch": None}
 """facebookresearch/vicreg, evaluate.py."""
 
+SEMI = VICREG | {"epochs": 20, "weight_decay": 0}
+"""README, of 1 % and of 10 % of the labels."""
+
 VISSL = {"batch_size": 256, "schedule": "steps", "gamma": 0.1, "nesterov": True, "lr_batch": 256, "head": "normalised"}
 """facebookresearch/vissl, eval_resnet_8gpu_transfer_{places205,inaturalist18}_linear.yaml."""
 
@@ -21,8 +24,8 @@ IMAGENET: dict[str, dict[str, Any]] = {
     # README of facebookresearch/vicreg: `--lr-head 0.02`; defaults of evaluate.py
     "linear-sgd": VICREG | {"epochs": 100, "lr_head": 0.02, "weight_decay": 1e-6, "head": "linear"},
     # README: `--train-perc 1 --epochs 20 --lr-backbone 0.03 --lr-classifier 0.08 --weight-decay 0`
-    "semi-1": VICREG | {"epochs": 20, "lr_backbone": 0.03, "lr_head": 0.08, "weight_decay": 0},
-    "semi-10": VICREG | {"epochs": 20, "lr_backbone": 0.01, "lr_head": 0.1, "weight_decay": 0},
+    "semi-1": SEMI | {"subset_list": "imagenet_subsets/1percent.txt", "lr_backbone": 0.03, "lr_head": 0.08},
+    "semi-10": SEMI | {"subset_list": "imagenet_subsets/10percent.txt", "lr_backbone": 0.01, "lr_head": 0.1},
     # VICReg, appendix C.3, on top of VISSL's files
     "linear-places": VISSL
     | {"epochs": 28, "milestones": (4, 8, 12), "lr_head": 0.003, "weight_decay": 1e-4, "pooling": "grid"},

@@ -39,6 +39,7 @@ def test_relative_paths_lie_below_data_root() -> None:
     experiment = load_experiment(PAPER / "imagenet.yaml", {"data_root": "/some/where"})
     assert experiment.datasets["imagenet"].root == "/some/where/imagenet"
     assert experiment.datasets["coco"].test.images == "/some/where/coco/val2017"
+    assert experiment.protocols["semi-1"].files == ("/some/where/imagenet_subsets/1percent.txt",)
     assert load_experiment(PAPER / "imagenet.yaml").datasets["imagenet"].root == "imagenet"
 
 

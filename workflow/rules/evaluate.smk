@@ -1,3 +1,5 @@
+from os.path import exists
+
 from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
@@ -61,7 +63,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         input:
             encoder=results.run(*OF_RUN).encoder,
             data=data_of("task", METRICS_FILE),
-            files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
+            files=lambda wildcards: [file for file in experiment.protocols[wildcards.protocol].files if exists(file)],
         output:
             metrics=METRICS_FILE,
             **more,
