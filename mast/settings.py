@@ -117,6 +117,15 @@ class Transform(StrictModel):
     """Of the resizing, which is antialiased."""
 
 
+class Normalisation(StrictModel):
+    """Mean and standard deviation of the channels, of pixels in [0, 1]."""
+
+    mean: tuple[Probability, Probability, Probability]
+    """Red, green, blue."""
+    std: tuple[Positive, Positive, Positive]
+    """Likewise."""
+
+
 Turning = Literal["upright", "stored"]
 """Whether pixels are turned as EXIF says, or taken as they are stored."""
 

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import stratified_split
 from mast.data.readers import DataPath, Reader
-from mast.settings import FULL, PATTERNS, PixelRange, Transform, Turning
+from mast.settings import FULL, PATTERNS, Normalisation, PixelRange, Transform, Turning
 
 
 class HeldOut(Reader):
@@ -31,7 +31,7 @@ class ImageFiles(Reader):
     """Datasets of image files."""
 
     tiny: ClassVar[dict[str, Any]] = {"size": 32}
-    later: ClassVar[frozenset[str]] = frozenset({"range", "transform", "exif"})
+    later: ClassVar[frozenset[str]] = frozenset({"range", "transform", "exif", "normalisation"})
 
     root: DataPath
     """Path of the directory; relative paths start at the directory in which the command runs."""
@@ -51,6 +51,9 @@ class ImageFiles(Reader):
     does it (docs/protocols.md). Null: as `size` says, the whole in one step."""
     exif: Turning = "upright"
     """Whether a photograph is turned as its EXIF says. `stored`, as torchvision's loaders read it: it is not."""
+    normalisation: Normalisation | None = None
+    """By which encoders that are pretrained on the data normalise their images, always. Null: as the training images
+    are."""
 
     @model_validator(mode="after")
     def _large_enough_to_crop(self) -> Self:

@@ -85,6 +85,20 @@ def test_from_the_original_file_however_images_are_stored(storage: str, tmp_path
     assert len({data.sha256, plain.sha256, upright.sha256}) == 3, "another reading is another dataset"
 
 
+@pytest.mark.parametrize("storage", ["arrays", "index"])
+def test_a_stated_normalisation_takes_the_place_of_the_images_own(storage: str, tmp_path: Path) -> None:
+    for number in range(2):
+        write(tmp_path / f"{number}.jpg", *ODD["tiny"])
+    settings = {"kind": "folder", "root": str(tmp_path), "size": 16, "storage": storage, "labels": "none"}
+    stated = {"mean": [0.43, 0.42, 0.39], "std": [0.27, 0.26, 0.27]}
+    prepare("stated", FolderData(**settings, normalisation=stated), tmp_path / "stated")
+    prepare("own", FolderData(**settings), tmp_path / "own")
+    data, own = open_prepared(tmp_path / "stated"), open_prepared(tmp_path / "own")
+    assert {"mean": data.mean, "std": data.std} == stated != {"mean": own.mean, "std": own.std}
+    assert data.sha256 != own.sha256, "what is trained on them is another encoder"
+    np.testing.assert_array_equal(data.images("train")[:2], own.images("train")[:2])
+
+
 def test_a_square_that_cannot_be_cut_out_is_one_line() -> None:
     values = {"kind": "folder", "root": "x", "size": 224, "transform": {"resize": 200}}
     with pytest.raises(

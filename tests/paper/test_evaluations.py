@@ -66,6 +66,15 @@ def test_protocols_have_the_constants_of_their_sources(name: str, expected: dict
             assert protocols[protocol].flip.probability == 0.5
 
 
+def test_encoders_normalise_as_in_the_sources() -> None:
+    """facebookresearch/vicreg, augmentations.py and evaluate.py; hankook/AugSelf, datasets.py."""
+    stated = [paper("imagenet").datasets["imagenet"], paper("stl10").datasets["stl10"]]
+    assert [tuple(data.normalisation.model_dump().values()) for data in stated] == [
+        ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ((0.43, 0.42, 0.39), (0.27, 0.26, 0.27)),
+    ]
+
+
 def test_images_are_brought_to_their_size_as_in_the_sources() -> None:
     datasets = paper("imagenet").datasets
     for name, (resize, square, interpolation, size) in TRANSFORMS.items():

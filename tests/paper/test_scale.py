@@ -44,7 +44,7 @@ def test_relative_paths_lie_below_data_root() -> None:
 
 
 def test_absolute_paths_stay(tmp_path: Path) -> None:
-    text = (PAPER / "imagenet.yaml").read_text(encoding="utf-8").replace("root: imagenet,", "root: /own/imagenet,")
+    text = (PAPER / "imagenet.yaml").read_text(encoding="utf-8").replace("root: imagenet\n", "root: /own/imagenet\n")
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
     experiment = load_experiment(tmp_path / "own.yaml", {"data_root": "/some/where"})
     assert experiment.datasets["imagenet"].root == "/own/imagenet"

@@ -89,19 +89,26 @@ def finish(
             exif=spec.exif,
         )
     )
-    if index is None:
-        images = writer.load("train_images.npy")
+    _write_reading(writer, spec)
+    stated = spec.normalisation
+    if stated is not None:
+        statistics = [*stated.mean], [*stated.std]
+    elif index is None:
+        statistics = channel_statistics(writer.load("train_images.npy"))
     else:
         reading = spec.size, threads, spec.range, spec.transform, spec.exif == "upright"
         indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), *reading)
-        _write_reading(writer, spec)
-        images = Subset(indexed, np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64)))
-    statistics = channel_statistics(images)
+        shown = np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64))
+        statistics = channel_statistics(Subset(indexed, shown))
     writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
 
 
 def _write_reading(writer: Writer, spec: ImageFiles) -> None:
-    """Settings of an index from which its images follow, which are not among the files that identify the data."""
+    """Settings from which results follow and which show in no other file: data are identified by their files."""
+    if spec.normalisation is not None:
+        writer.array("normalisation.npy", np.array([spec.normalisation.mean, spec.normalisation.std]))
+    if spec.storage == "arrays":
+        return
     if spec.range != FULL:
         writer.array("range.npy", np.array(spec.range))
     if spec.transform is not None:
