@@ -1,6 +1,6 @@
 """From an encoder and a prepared dataset to the features file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -12,25 +12,39 @@ from mast.data.prepared.store import open_prepared
 from mast.data.prepared.subset import Images
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
+from mast.evaluation.heads import GridFeatures
 from mast.evaluation.images import check_task
 from mast.evaluation.origin import origin_of
 from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_encoder, normalisation
 
+POOLINGS: dict[str, Callable[[nn.Module], nn.Module]] = {"global": lambda encoder: encoder, "grid": GridFeatures}
+"""How the last stage is pooled → what makes an encoder do so: the mean over all positions, or over windows at 2 × 2
+places."""
 
-def extract_features(encoder_file: Path, data: Path, output: Path, device: str = "cpu", batch_size: int = 512) -> None:
+
+def extract_features(
+    encoder_file: Path,
+    data: Path,
+    output: Path,
+    device: str = "cpu",
+    batch_size: int = 512,
+    pooling: str = "global",
+) -> None:
     """Write the pooled features of a task's train and test images (docs/formats.md, *Features*).
 
     The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
     standard deviation of its pretraining.
 
     Raises:
-        MastError: the task has no labels or no test split, or the encoder's features are not finite.
+        MastError: the task has no labels or no test split, the encoder's features are not finite, or its last stage has
+            too few positions for the pooling.
     """
     task = open_prepared(data)
     check_task(task)
     encoder, metadata = load_encoder(encoder_file)
+    encoder = POOLINGS[pooling](encoder)
     mean, std = normalisation(metadata)
     features = {}
     for split in ("train", "test"):
@@ -51,6 +65,7 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
             np.asarray(task.val_indices),
             dict(task.targets),
             origin_of(encoder_file, metadata, task),
+            pooling,
         ),
     )
 

@@ -83,6 +83,11 @@ class Protocol(StrictModel):
         """Where files that are missing are to be had; empty where only the user knows."""
         return ""
 
+    @property
+    def feature_pooling(self) -> str:
+        """Of protocols that read features: how those are pooled (`mast.evaluation.features.POOLINGS`)."""
+        return "global"
+
     def check(self, name: str, task: PlannedTask) -> None:
         """Compare what it asks for with what a task has, before anything runs; `name` is that in the configuration.
 

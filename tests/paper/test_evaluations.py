@@ -32,7 +32,8 @@ IMAGENET: dict[str, dict[str, Any]] = {
     "linear-inat": VISSL
     | {"epochs": 84, "milestones": (24, 48, 72), "lr_head": 0.005, "weight_decay": 1e-4, "pooling": "global"},
     # facebookresearch/vissl, voc07/eval_resnet_8gpu_transfer_voc07_svm.yaml
-    "svm": {"costs": (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000), "folds": 3, "max_iterations": 2000},
+    "svm": {"costs": (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000), "folds": 3, "max_iterations": 2000}
+    | {"pooling": "grid", "positive_weight": 2},
 }
 
 STL10: dict[str, dict[str, Any]] = {

@@ -5,7 +5,7 @@ from mast.protocols import STAGES
 from mast.results import predictions_of
 
 OF_RUN = ("{dataset}", "{run}", "{seed}")
-FEATURES_FILE = results.features(*OF_RUN, "{task}")
+FEATURES_FILE = results.features(*OF_RUN, "{task}{pooling}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
 
 
@@ -13,6 +13,12 @@ def content_of_files(wildcards):
     """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
     files = experiment.protocols[wildcards.protocol].files
     return files_state(files, Path(str(METRICS_FILE).format(**wildcards))) or Unrecorded()
+
+
+def features_of(wildcards):
+    """The features that the job's protocol reads."""
+    run = wildcards.dataset, wildcards.run, wildcards.seed
+    return str(results.features(*run, wildcards.task, experiment.protocols[wildcards.protocol].feature_pooling))
 
 
 rule extract_features:
@@ -28,15 +34,18 @@ rule extract_features:
         **stage_resources("features"),
     params:
         data=subpath(input.data, parent=True),
+        pooling=lambda wildcards: wildcards.pooling.replace("+", " --pooling ") or Unrecorded(),
+    wildcard_constraints:
+        pooling=r"(\+grid)?",
     shell:
         f"{MAST} features"
-        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
+        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}{params.pooling}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
 
 rule evaluate_features:
     input:
-        FEATURES_FILE,
+        features_of,
     output:
         METRICS_FILE,
     log:
