@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mast.augment.pairing import Pair
+from mast.augment.views import View
 from mast.config.pretrain import PretrainSpec
 from mast.distributed import ALONE
 from mast.learner import Learner
@@ -46,4 +47,4 @@ def drawn() -> torch.Generator:
 def embedded(learner: Learner, pair: Pair) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Features and embeddings of both views, as `Learner.embed` gives them."""
     floats = images().float() / 255
-    return learner.embed(floats, pair.a), learner.embed(floats, pair.b)
+    return learner.embed(View(floats, pair.a)), learner.embed(View(floats, pair.b))
