@@ -46,7 +46,8 @@ class PixelBox(CropBox):
 
         width, height = whole.unbind(1)
         low, high = self.ratio
-        return torch.stack((width.minimum((height * high).round()), height.minimum((width / low).round())), dim=1)
+        sides = width.minimum((height * high).round()), height.minimum((width / low).round())
+        return torch.stack(sides, dim=1).clamp(min=1)
 
 
 def central_squares(sizes: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mast.augment.policy import Params, Policy, unit_float
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ class Drawn:
     def of_pair(cls, pair: Pair) -> Drawn:
         """Two views."""
         return cls((pair.a, pair.b), pair.active)
+
+    def boxes(self, rows: slice) -> np.ndarray:
+        """Whether and where each view crops these images, float32 [V, B, 5]: what `mast.data.crops` cuts."""
+        return np.stack([params["crop"][rows].numpy() for params in self.params])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mast.augment.policy import Params, Policy
-from mast.augment.views import View
+from mast.augment.views import Drawn, View
 from mast.data.crops import CropBoxes, Interpolation
 from mast.data.prepared.batches import Crops, TrainingBatches
 
@@ -66,5 +66,5 @@ class Drawing:
         return self._drawn[step][1]
 
     def _crops(self, epoch: int, within: int, share: slice) -> CropBoxes:
-        rows = self._of(epoch * self._batches.steps_per_epoch + within)["crop"][share]
-        return CropBoxes(rows.unsqueeze(0).numpy(), self._interpolation)
+        params = self._of(epoch * self._batches.steps_per_epoch + within)
+        return CropBoxes(Drawn((params,)).boxes(share), self._interpolation)

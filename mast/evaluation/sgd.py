@@ -17,6 +17,7 @@ from mast.augment.operations.flip import Flip
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
+from mast.data.crops import HEADS
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.subset import Images
 from mast.errors import MastError
@@ -169,7 +170,7 @@ class HeadTraining:
         self._batches = TrainingBatches(*trained_on, spec.batch_size, seed, keep_last=True, pin_memory=on_gpu)
         policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
         policy = Policy(policy, images.train_images.shape[1])
-        self._drawing = Drawing(policy, self._batches, seed, spec.crop.interpolation or "bilinear")
+        self._drawing = Drawing(policy, self._batches, seed, spec.crop.interpolation or HEADS)
         self._loss, self._note = torch.zeros(()), ""
 
     def run(self, checkpoints: Checkpoints) -> None:

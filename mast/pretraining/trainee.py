@@ -8,7 +8,7 @@ import torch
 from mast.augment.views import Drawn
 from mast.checkpoint import Checkpoints
 from mast.config.pretrain import PretrainSpec
-from mast.data.crops import CropBoxes
+from mast.data.crops import PRETRAINING, CropBoxes
 from mast.data.prepared.batches import TrainingBatches
 from mast.distributed import World
 from mast.errors import MastError
@@ -130,9 +130,9 @@ class Pretraining:
         """The crops of this process's images in one part of a step."""
         whole = self.batches.size(within) // self.spec.accumulate
         part, first = divmod(share.start, whole)
-        views = self._draws(epoch * self.batches.steps_per_epoch + within)[part].params
-        boxes = torch.stack([params["crop"][first : first + share.stop - share.start] for params in views])
-        return CropBoxes(boxes.numpy(), self.spec.policy.crop.interpolation or "bicubic")
+        drawn = self._draws(epoch * self.batches.steps_per_epoch + within)[part]
+        rows = slice(first, first + share.stop - share.start)
+        return CropBoxes(drawn.boxes(rows), self.spec.policy.crop.interpolation or PRETRAINING)
 
     def _write_line(self, done: int) -> None:
         self._stop_if(self.window.first_bad(done))

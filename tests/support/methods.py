@@ -1,5 +1,6 @@
 """One batch through a method, without data on the disk."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,11 +28,11 @@ def spec_of(**settings: Any) -> PretrainSpec:
     return parse(PretrainSpec, TINY | settings, "test").resolved()
 
 
-def learner_of(**settings: Any) -> Learner:
-    """A learner of a tiny run, in training."""
+def learner_of(classes: Sequence[int] = (), **settings: Any) -> Learner:
+    """A learner of a tiny run, in training; `classes` of each target, if there are labels."""
     spec = spec_of(**settings)
     torch.manual_seed(0)
-    return Learner(METHODS[spec.method](spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
+    return Learner(METHODS[spec.method](spec), 16, [0.5] * 3, [0.25] * 3, list(classes), ALONE).train()
 
 
 def images() -> Tensor:
