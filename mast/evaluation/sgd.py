@@ -17,9 +17,11 @@ from mast.augment.operations.flip import Flip
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
+from mast.data.crops import HEADS
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.subset import Images
 from mast.errors import MastError
+from mast.evaluation.drawing import Drawing
 from mast.evaluation.features import encode
 from mast.evaluation.heads import parameter_groups
 from mast.evaluation.images import LabelledImages
@@ -175,8 +177,8 @@ class HeadTraining:
         trained_on, on_gpu = (images.train_images, images.train_labels), self.device.type == "cuda"
         self._batches = TrainingBatches(*trained_on, spec.batch_size, seed, keep_last=True, pin_memory=on_gpu)
         policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
-        self._policy = Policy(policy, images.train_images.shape[1])
-        self._generator = torch.Generator().manual_seed(seed)
+        policy = Policy(policy, images.train_images.shape[1])
+        self._drawing = Drawing(policy, self._batches, seed, spec.crop.interpolation or HEADS)
         self._loss, self._note = torch.zeros(()), ""
 
     def run(self, checkpoints: Checkpoints) -> None:
@@ -196,9 +198,9 @@ class HeadTraining:
         epoch, within = divmod(step, self._batches.steps_per_epoch)
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
             group["lr"] = start * share(self.spec, epoch)
-        uint8, labels = self._batches.batch(epoch, within)
+        uint8, labels = self._batches.batch(epoch, within, crops=self._drawing.crops)
         uint8, labels = (values.to(self.device, non_blocking=True) for values in (uint8, labels))
-        view = self._policy.apply(uint8, self._policy.sample(len(uint8), 0, self._generator))
+        view = self._drawing.view(step, uint8)
         self._loss = self._descend(view, labels)
         if within == self._batches.steps_per_epoch - 1:
             self.check(step + 1)
@@ -209,14 +211,14 @@ class HeadTraining:
     def state(self) -> dict[str, Any]:
         """Weights, optimiser, generator of the augmentations, history."""
         weights, optimizer = self._modules.state_dict(), self._optimizer.state_dict()
-        random = self._generator.get_state()
+        random = self._drawing.state()
         return {"modules": weights, "optimizer": optimizer, "generator": random, "history": self.history}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
         self._modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"].cpu())
+        self._drawing.load(state["generator"].cpu())
         self.history = state["history"]
 
     def check(self, done: int) -> None:

@@ -8,6 +8,7 @@ from PIL import Image
 from torchvision.datasets.folder import pil_loader
 from torchvision.transforms import CenterCrop, Compose, InterpolationMode, Resize
 
+from mast.data.crops import CropBoxes
 from mast.data.decode import decode, square
 from mast.data.prepare import prepare
 from mast.data.prepared.store import open_prepared
@@ -27,6 +28,8 @@ BICUBIC = (
 """hankook/AugSelf, datasets.py, load_datasets."""
 
 CASES = {"imagenet": IMAGENET, "voc07": VOC07, "augself": BICUBIC}
+
+IN_PLACE = {"storage": "index", "labels": "none"}
 
 ODD = {
     "portrait": ("RGB", (333, 501), 1),
@@ -83,6 +86,19 @@ def test_from_the_original_file_however_images_are_stored(storage: str, tmp_path
     theirs = Compose([Resize(128), Resize((96, 96))])(pil_loader(str(tmp_path / "test/a/0.jpg")))
     np.testing.assert_array_equal(data.images("test")[:1][0], np.asarray(theirs))
     assert len({data.sha256, plain.sha256, upright.sha256}) == 3, "another reading is another dataset"
+
+
+@pytest.mark.parametrize(("exif", "sides"), [("stored", (400, 299)), ("upright", (299, 400))])
+def test_crops_are_of_the_same_reading(exif: str, sides: tuple[int, int], tmp_path: Path) -> None:
+    for number in range(2):
+        file = write(tmp_path / f"{number}.jpg", *ODD["turned"])
+    prepare("odd", FolderData(kind="folder", root=str(tmp_path), size=96, **IN_PLACE, exif=exif), tmp_path / "prepared")
+    images, left_half = open_prepared(tmp_path / "prepared").images("train"), np.float32([1, 0, 0, 0.5, 1])
+    assert images.sizes(np.array([1])).tolist() == [list(sides)]
+    ours = images.crops(np.array([1]), CropBoxes(left_half[None, None], "bilinear"))[0, 0]
+    box = (0, 0, round(sides[0] / 2), sides[1])
+    theirs = decode(file, upright=exif == "upright").crop(box).resize((96, 96), Image.Resampling.BILINEAR)
+    assert np.abs(ours.astype(int) - np.asarray(theirs)).mean() < 1 / 4
 
 
 @pytest.mark.parametrize("storage", ["arrays", "index"])

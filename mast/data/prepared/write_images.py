@@ -96,8 +96,8 @@ def finish(
     elif index is None:
         statistics = channel_statistics(writer.load("train_images.npy"))
     else:
-        reading = spec.size, threads, spec.range, spec.transform, spec.exif == "upright"
-        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), *reading)
+        reading = {"levels": spec.range, "transform": spec.transform, "upright": spec.exif == "upright"}
+        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, **reading)
         shown = np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64))
         statistics = channel_statistics(Subset(indexed, shown))
     writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
@@ -137,7 +137,7 @@ def _write_array(
 def _write_index(
     writer: Writer, split: str, files: Sequence[Path], spec: ImageFiles, threads: int, notes: Notes
 ) -> list[int]:
-    read = partial(measure, levels=spec.range)
+    read = partial(measure, levels=spec.range, upright=spec.exif == "upright")
     with Progress(f"{spec.root} {split}", len(files)) as progress:
         found = list(readable(read, files, spec.unreadable, threads, notes, progress))
     kept = [position for position, _ in found]
