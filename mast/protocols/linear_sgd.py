@@ -27,7 +27,7 @@ class LinearSgdProtocol(SgdProtocol):
         """There is one batch of training images."""
         self.check_count(name, task, "batch_size")
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Train a linear head for every target of a task.
 
         The protocol is VICReg's (evaluate.py): the encoder frozen and in eval mode; SGD with momentum, cosine schedule;
@@ -41,7 +41,7 @@ class LinearSgdProtocol(SgdProtocol):
         from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
 
         images = labelled_images(inputs.task, self.split)
-        backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device)
+        backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, world=inputs.world)
         heads = build_heads(backbone, [len(classes) for classes in inputs.task.targets.values()])
         features = backbone.encode(images.score_images)
 
@@ -52,6 +52,8 @@ class LinearSgdProtocol(SgdProtocol):
 
         training = HeadTraining(inputs.protocol, self, backbone, heads, images, inputs.seed, score=score)
         training.run(inputs.saved(self))
+        if not inputs.world.leads:
+            return None
         metrics = {
             target: training.history[-1][t] | {"top1_best_epoch": max(epoch[t]["top1"] for epoch in training.history)}
             for t, target in enumerate(inputs.task.targets)
