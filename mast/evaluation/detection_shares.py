@@ -1,17 +1,19 @@
 """A detector in several processes, each with a share of a batch: what one process with the whole batch would compute.
 
-Three things in torchvision's detectors depend on the other images of a batch, apart from batch normalisation
-(`World.prepare`): the size to which images are padded, what has been drawn from the global generator before, and the
-number of regions over which a loss is averaged. `Shares` sees to each, so that the generator has the same state in all
-processes after every step, too.
+In torchvision's detectors these depend on the other images of a batch, apart from batch normalisation
+(`World.prepare`): the size to which images are padded, the scale of features that is derived from it, what has been
+drawn from the global generator before, and the number of regions over which a loss is averaged. `Shares` sees to each.
+The generator has the same state in all processes after every step, too.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
 from torchvision.models.detection.rpn import RegionProposalNetwork
+from torchvision.ops import MultiScaleRoIAlign
 
 from mast.distributed import World
 
@@ -34,9 +36,13 @@ class Shares:
         self._world, self._own = world, own
         self._detector = detector
         self._sizes: list[int] = []
+        self._shape: list[int] = []
         transform = detector.transform
         self._draw_size, self._largest = transform.torch_choice, transform.max_by_axis
         transform.torch_choice, transform.max_by_axis = self._choice, self._max_by_axis
+        for module in detector.modules():
+            if isinstance(module, MultiScaleRoIAlign):
+                module.register_forward_pre_hook(self._with_largest)
         self._anchors = detector.rpn.fg_bg_sampler = SharedSampler(detector.rpn.fg_bg_sampler, world)
         self._regions = detector.roi_heads.fg_bg_sampler = SharedSampler(detector.roi_heads.fg_bg_sampler, world)
 
@@ -60,8 +66,17 @@ class Shares:
         return self._sizes.pop(0)
 
     def _max_by_axis(self, shapes: list[list[int]]) -> list[int]:
+        """The largest side of images [3, H, W] in each direction, over the images of all processes in training."""
         own = self._largest(shapes)
-        return self._largest(self._world.everyones(own)) if self._detector.training else own
+        if self._detector.training:
+            self._shape = self._largest(self._world.everyones(own))
+            return list(self._shape)
+        return own
+
+    def _with_largest(self, _module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Features, boxes and shapes of the images, of which torchvision takes the largest for that of the features."""
+        *others, shapes = given
+        return (*others, [*shapes, tuple(self._shape[1:])]) if self._detector.training else given
 
 
 class SharedSampler:
