@@ -90,14 +90,31 @@ class Resources(StrictModel):
     gpus: Annotated[int, Field(ge=0)] = 0
 
 
-class PretrainResources(Resources):
-    """What one training needs."""
+class SharedResources(Resources):
+    """What one job needs whose work several processes share: one for each GPU of each node."""
+
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs of each node; each takes a share of the work."""
+    nodes: Count = 1
+    """More than one needs the submitit executor; each process then has `threads` of its own (docs/cluster.md)."""
+
+    @property
+    def processes(self) -> int:
+        """That share the work."""
+        return self.nodes * max(self.gpus, 1)
+
+
+class PretrainResources(SharedResources):
+    """What one pretraining needs."""
 
     runtime: Count = 120
-    gpus: Annotated[int, Field(ge=0)] = 0
-    """GPUs of each node; each trains a share of every batch."""
-    nodes: Count = 1
-    """More than one needs the submitit executor (docs/cluster.md)."""
+
+
+class TransferResources(SharedResources):
+    """What one evaluation needs that trains on images or scenes."""
+
+    mem_mb: Count = 3000
+    runtime: Count = 120
 
 
 class Stages(StrictModel):
@@ -105,12 +122,12 @@ class Stages(StrictModel):
 
     prepare: Resources = Resources()
     pretrain: PretrainResources = PretrainResources()
-    features: Resources = Resources()
+    features: SharedResources = SharedResources()
     evaluate: Resources = Resources()
     """Protocols that read features."""
-    finetune: Resources = Resources(runtime=120, mem_mb=3000)
+    finetune: TransferResources = TransferResources()
     """Protocols that read labelled images."""
-    detection: Resources = Resources(runtime=120, mem_mb=3000)
+    detection: TransferResources = TransferResources()
     """Protocols that read scenes."""
     analyze: Resources = Resources()
     report: Resources = Resources()

@@ -95,15 +95,30 @@ class Protocol(StrictModel):
             MastError: `protocols.<name>…: …`
         """
 
+    def check_processes(self, name: str, processes: int) -> None:
+        """Compare what it asks for with the number of processes that evaluate together, before anything runs.
+
+        Raises:
+            MastError: they cannot; `protocols.<name>…: …`
+        """
+        if processes > 1:
+            raise MastError(
+                f"protocols.{name}: {self.kind!r} runs in one process, and {processes} are asked for (GPUs × nodes); "
+                f"set resources.{STAGES[self.READS]} to one GPU and one node"
+            )
+
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """What will not happen as it is written, on a task: (key, `<what happens>; <what would be right>`)."""
         yield from ()
 
-    def evaluate(self, inputs: Any) -> Measured:
+    def evaluate(self, inputs: Any) -> Measured | None:
         """Measure.
 
         Args:
             inputs: FeatureInputs where it READS features, else EncoderInputs.
+
+        Returns:
+            What was measured; of several processes only that of the first is looked at.
 
         Raises:
             MastError: encoder, data or settings do not fit one another, or training diverges.

@@ -1,5 +1,6 @@
 """Semi-supervised evaluation: encoder and head fine-tuned on a share of the labels."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -72,7 +73,17 @@ class SemiProtocol(SgdProtocol):
                     f"of target {target!r} of {task.name!r}; choose {labelled} or less"
                 )
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def check_processes(self, name: str, processes: int) -> None:
+        """Each process has a part of a batch that batch norm sees as a whole."""
+        super().check_processes(name, processes)
+        parts = self.batch_size if self.norm_images is None else math.ceil(self.batch_size / self.norm_images)
+        if processes > parts:
+            raise MastError(
+                f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) of at most "
+                f"{self.norm_images}, which {processes} processes cannot share; choose fewer GPUs and nodes, or null"
+            )
+
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Fine-tune on the labelled share of each target in turn.
 
         The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode
@@ -95,7 +106,10 @@ class SemiProtocol(SgdProtocol):
             subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
             checkpoints = inputs.saved(self, str(column), target=target, labelled=subsets[target]["sha256"])
             scores = finetune(self, inputs, share, len(classes), checkpoints)
-            metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
+            if scores is not None:
+                metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
+        if not inputs.world.leads:
+            return None
         counts = {"train": len(images.train_images), "test": len(images.score_images)}
         chance = chance_levels(inputs.task.targets, images.score_labels)
         return Measured(metrics, counts, {"labelled": subsets}, chance=chance)
@@ -127,18 +141,25 @@ def subset_hash(positions: np.ndarray) -> str:
 
 def finetune(
     spec: SemiProtocol, inputs: EncoderInputs, images: LabelledImages, classes: int, checkpoints: "Checkpoints"
-) -> np.ndarray:
-    """Fine-tune a fresh copy of the encoder with one head; scores of the images to score, float32 [M, classes]."""
+) -> np.ndarray | None:
+    """Fine-tune a fresh copy of the encoder with one head.
+
+    Returns:
+        Scores of the images to score, float32 [M, classes], in the first process; None in the others.
+    """
     import torch
 
     from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
 
-    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, spec.norm_images)
-    backbone.model.train()
+    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, spec.norm_images, inputs.world)
+    backbone.train()
     heads = build_heads(backbone, [classes])
     HeadTraining(inputs.protocol, spec, backbone, heads, images, inputs.seed, spec.lr_backbone).run(checkpoints)
+    features = backbone.encode(images.score_images)
+    if features is None:
+        return None
     with torch.no_grad():
-        return heads[0](backbone.encode(images.score_images)).cpu().numpy()
+        return heads[0](features).cpu().numpy()
 
 
 def _check_list(name: str, file: str, task: PlannedTask, batch_size: int) -> None:

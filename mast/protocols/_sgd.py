@@ -8,8 +8,9 @@ from pydantic import Field, model_validator
 
 from mast.augment.operations.crop import Crop
 from mast.augment.operations.flip import Flip
+from mast.errors import MastError
 from mast.protocols import CLASSIFICATION, PlannedTask, SplitProtocol
-from mast.settings import Count, NonNegative, Positive
+from mast.settings import Count, NonNegative, Positive, Precision
 
 
 class SgdProtocol(SplitProtocol):
@@ -18,10 +19,10 @@ class SgdProtocol(SplitProtocol):
     VERSION = 2
     READS = "images"
     CHOICES = CLASSIFICATION
-    TINY: ClassVar[dict[str, Any]] = {"epochs": 1, "batch_size": 3}
+    TINY: ClassVar[dict[str, Any]] = {"epochs": 1, "batch_size": 3, "precision": "fp32", "last_batch_multiple": 1}
     LATER: ClassVar[dict[str, Any]] = {
-        **{"schedule": "cosine", "milestones": None, "gamma": 0.1},
-        **{"nesterov": False, "lr_batch": None},
+        **{"precision": "fp32", "last_batch_multiple": 1, "lr_batch": None},
+        **{"schedule": "cosine", "milestones": None, "gamma": 0.1, "nesterov": False},
     }
 
     epochs: Count
@@ -46,6 +47,12 @@ class SgdProtocol(SplitProtocol):
     """Random resized crop of the training images; images to score are taken whole."""
     flip: Flip = Flip()
     """Probability 0 where a label depends on left and right."""
+    precision: Precision = "fp32"
+    """Autocast type of the encoder in training; heads, losses and what is scored are computed in float32."""
+    last_batch_multiple: Count = 1
+    """The last short batch of an epoch is filled up with the epoch's first images to a multiple of this, at least two
+    times it. The published code has its number of GPUs for it (torch's DistributedSampler). How many processes train
+    here changes nothing."""
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Steps of the schedule that are never reached."""
@@ -53,6 +60,14 @@ class SgdProtocol(SplitProtocol):
         if late:
             line = f"training ends after {self.epochs} epochs, before {late[0]}"
             yield "milestones", f"{line}: the learning rate does not fall there; choose less"
+
+    def check_processes(self, name: str, processes: int) -> None:
+        """Each process has an image of a batch."""
+        if processes > self.batch_size:
+            raise MastError(
+                f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "
+                f"processes; choose {processes} or more, or fewer GPUs and nodes"
+            )
 
     @model_validator(mode="after")
     def _steps_are_complete(self) -> Self:

@@ -10,7 +10,7 @@ from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
 from mast.memory import memory_for
 from mast.protocols import PlannedTask, Protocol
-from mast.settings import Count, NonNegative, Positive
+from mast.settings import Count, NonNegative, Positive, Precision
 
 FIRST_FALL = 3 / 4
 """When the learning rate falls for the first time, as a share of training (`mast.evaluation.detection.STEPS`)."""
@@ -31,8 +31,9 @@ class DetectionProtocol(Protocol):
         "at one overlap, COCO's unless the table says VOC07's. The FPN detector deviates from the R50-C4 protocol of "
         "the published values."
     )
+    LATER: ClassVar[dict[str, Any]] = {"precision": "fp32"}
     TINY: ClassVar[dict[str, Any]] = {
-        **{"epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
+        **{"precision": "fp32", "epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
         **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
         **{"min_size": 64, "max_size": 64, "train_sizes": []},
         **{"anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16},
@@ -76,6 +77,8 @@ class DetectionProtocol(Protocol):
     """Regions proposed per image in the evaluation; twice as many in training."""
     rois: Count = 512
     """Proposals per image on which the box head is trained."""
+    precision: Precision = "fp32"
+    """Autocast type of the detector in training; detections that are scored are computed in float32."""
 
     @property
     def note(self) -> str:
@@ -102,6 +105,14 @@ class DetectionProtocol(Protocol):
             raise MastError(
                 f"protocols.{name}.batch_size: {self.batch_size} is more than the {known.annotated} annotated training "
                 f"images of {task.name!r}; choose {known.annotated} or less"
+            )
+
+    def check_processes(self, name: str, processes: int) -> None:
+        """Each process has as many images of a batch."""
+        if self.batch_size % processes:
+            raise MastError(
+                f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "
+                f"processes; choose a multiple of {processes}, or other numbers of GPUs and nodes"
             )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
@@ -142,7 +153,7 @@ class DetectionProtocol(Protocol):
             raise ValueError("score: voc07 scores boxes alone; set masks to false, or score to coco")
         return self
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Train a detector on the train split and score it on the test split, after the last epoch.
 
         Linear warm-up, then a learning rate that falls tenfold twice; random horizontal flips. The seed is set in
@@ -172,10 +183,13 @@ class DetectionProtocol(Protocol):
         encoder, metadata = load_finite_encoder(inputs.encoder)
         torch.manual_seed(inputs.seed)
         detector = Detector(encoder, train.classes, *normalisation(metadata), self).to(inputs.device)
-        training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
-        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in fp32"):
+        world = inputs.world
+        training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device, world)
+        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in {self.precision}"):
             training.run(inputs.saved(self))
-            predictions = detect(detector, test, self.batch_size, inputs.device)
+            predictions = detect(detector, test, self.batch_size, inputs.device, world)
+        if predictions is None:
+            return None
         score = voc07_average_precision if self.score == "voc07" else average_precision
         metrics = {"box": score(test.coco, predictions)}
         if self.masks:

@@ -40,7 +40,7 @@ class LinearSgdProtocol(SgdProtocol):
         """There is one batch of training images."""
         self.check_count(name, task, "batch_size")
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Train a linear head for every target of a task.
 
         The encoder is frozen and in eval mode; SGD with momentum; random resized crop and flip in training, whole
@@ -57,13 +57,14 @@ class LinearSgdProtocol(SgdProtocol):
         from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
 
         images = labelled_images(inputs.task, self.split)
-        backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device)
+        backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, world=inputs.world)
         positions = 1
         if self.pooling == "grid":
             backbone, positions = replace(backbone, model=GridFeatures(backbone.model).eval()), SIDE**2
         classes = [len(names) for names in inputs.task.targets.values()]
         if self.head == "normalised":
             heads = normalised_heads(backbone.model.num_features, positions, classes, backbone.device)
+            inputs.world.prepare(heads)
         else:
             heads = build_heads(backbone, classes)
         features = backbone.encode(images.score_images)
@@ -77,6 +78,8 @@ class LinearSgdProtocol(SgdProtocol):
 
         training = HeadTraining(inputs.protocol, self, backbone, heads, images, inputs.seed, score=score)
         training.run(inputs.saved(self))
+        if not inputs.world.leads:
+            return None
         metrics = {
             target: training.history[-1][t] | {"top1_best_epoch": max(epoch[t]["top1"] for epoch in training.history)}
             for t, target in enumerate(inputs.task.targets)

@@ -180,7 +180,7 @@ def test_heads_are_trained_on_every_image_of_an_epoch(encoder: Path, tmp_path: P
     backbone = Backbone.load(encoder, 0, "cpu")
     training = HeadTraining("sgd", spec, backbone, build_heads(backbone, [3]), labelled_images(task, "test"), 0)
     seen = []
-    training._descend = lambda view, labels: seen.append((len(view), len(labels))) or torch.zeros(())
+    training._descend = lambda view, labels, *_: seen.append((len(view), len(labels))) or torch.zeros(())
     training.run(Checkpoints(tmp_path / "kept", {}))
     assert seen == [(40, 40), (40, 40), (10, 10)] * 2
     group = training._optimizer.param_groups[0]

@@ -38,7 +38,7 @@ rule extract_features:
     wildcard_constraints:
         pooling=r"(\+grid)?",
     shell:
-        f"{MAST} features"
+        f"{shared('features')} features"
         " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}{params.pooling}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
@@ -91,7 +91,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         wildcard_constraints:
             protocol=one_of(protocols_reading(reads)),
         shell:
-            f"{MAST} evaluate"
+            f"{shared(STAGES[reads])} evaluate"
             " --protocol {wildcards.protocol} --spec {params.spec:q} --seed {wildcards.seed}"
             " --encoder {input.encoder:q} --data {params.data:q} --output {output.metrics:q}"
             " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
