@@ -11,13 +11,16 @@ from mast.config.load import load_experiment
 WHOLE = {"scale": (0.08, 1.0), "ratio": (3 / 4, 4 / 3)}
 """torchvision's RandomResizedCrop without arguments, as in VICReg's evaluate.py and in VISSL's files."""
 
-VICREG = {"batch_size": 256, "schedule": "cosine", "nesterov": False, "lr_batch": None}
+EIGHT_GPUS = {"batch_size": 256, "precision": "fp32", "last_batch_multiple": 8}
+"""A node of VICReg's README and of VISSL's files (NUM_PROC_PER_NODE), with torch's DistributedSampler."""
+
+VICREG = EIGHT_GPUS | {"schedule": "cosine", "nesterov": False, "lr_batch": None}
 """facebookresearch/vicreg, evaluate.py."""
 
 SEMI = VICREG | {"epochs": 20, "weight_decay": 0}
 """README, of 1 % and of 10 % of the labels."""
 
-VISSL = {"batch_size": 256, "schedule": "steps", "gamma": 0.1, "nesterov": True, "lr_batch": 256, "head": "normalised"}
+VISSL = EIGHT_GPUS | {"schedule": "steps", "gamma": 0.1, "nesterov": True, "lr_batch": 256, "head": "normalised"}
 """facebookresearch/vissl, eval_resnet_8gpu_transfer_{places205,inaturalist18}_linear.yaml."""
 
 IMAGENET: dict[str, dict[str, Any]] = {
