@@ -55,7 +55,9 @@ class SgdProtocol(SplitProtocol):
     here changes nothing."""
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
-        """Steps of the schedule that are never reached."""
+        """Steps of the schedule that are never reached, and settings of another schedule."""
+        if self.schedule != "steps" and "gamma" in self.model_fields_set:
+            yield "gamma", f"has no effect with schedule: {self.schedule}; leave it out"
         late = [epoch for epoch in self.milestones or () if epoch >= self.epochs]
         if late:
             line = f"training ends after {self.epochs} epochs, before {late[0]}"

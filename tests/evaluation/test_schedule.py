@@ -70,6 +70,8 @@ def test_steps_after_the_end_are_named() -> None:
     assert not list(steps(epochs=14, milestones=(4, 12)).doubts(task))
     [(key, line)] = steps(epochs=12, milestones=(4, 12)).doubts(task)
     assert key == "milestones" and "training ends after 12 epochs, before 12" in line
+    [(key, line)] = LinearSgdProtocol(kind="linear-sgd", gamma=0.5).doubts(task)
+    assert key == "gamma" and "has no effect with schedule: cosine" in line
 
 
 def test_what_older_results_record_stays() -> None:

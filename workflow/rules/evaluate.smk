@@ -1,5 +1,3 @@
-from os.path import exists
-
 from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
@@ -72,7 +70,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         input:
             encoder=results.run(*OF_RUN).encoder,
             data=data_of("task", METRICS_FILE),
-            files=lambda wildcards: [file for file in experiment.protocols[wildcards.protocol].files if exists(file)],
+            files=lambda wildcards: [file for file in experiment.protocols[wildcards.protocol].files if Path(file).exists()],
         output:
             metrics=METRICS_FILE,
             **more,
