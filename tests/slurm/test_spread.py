@@ -1,5 +1,6 @@
 """Each kind of training on two nodes with two processes each, preempted once: the results of one left alone."""
 
+import contextlib
 import csv
 import json
 import os
@@ -105,11 +106,20 @@ def _preempt(cluster: Cluster, job: str, processes: list[psutil.Process]) -> Non
     urgent = ("sbatch", "--parsable", "--nodes=2", "--exclusive", "--output=/dev/null", "--wrap=sleep 1")
     cluster.command(*urgent)
     try:
-        told = lambda: all(_has_signal(process, "ShdPnd", signal.SIGTERM) for process in processes)  # noqa: E731
-        wait_for(told, 25, f"SIGTERM to all processes of job {job}")
+        wait_for(lambda: any(map(_is_told, processes)), PATIENCE, f"a signal to job {job}")
     finally:
         for process in processes:
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def _is_told(process: psutil.Process) -> bool:
+    """Whether a process that is held has got a signal to stop; SLURM lets held ones go on with it."""
+    try:
+        held = process.status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return True
+    return not held or any(_has_signal(process, "ShdPnd", number) for number in (signal.SIGTERM, signal.SIGUSR2))
 
 
 def _trains(process: psutil.Process) -> bool:
