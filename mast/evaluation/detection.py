@@ -16,8 +16,16 @@ from mast.checkpoint import Checkpoints
 from mast.data.segmentation import run_lengths
 from mast.distributed import ALONE, World
 from mast.errors import MastError
-from mast.evaluation.detection_images import DetectionImages, Example, OwnRows, ShuffledOrder, flipped
+from mast.evaluation.detection_images import (
+    DetectionImages,
+    Example,
+    GroupedOrder,
+    OwnRows,
+    ShuffledOrder,
+    flipped,
+)
 from mast.evaluation.detection_shares import Shares
+from mast.evaluation.precise_statistics import recompute_statistics
 from mast.evaluation.workers import Batches, Reported, reading
 from mast.models.detector import Detector
 from mast.models.encoder_file import first_not_finite
@@ -34,7 +42,7 @@ DECAY = 0.1
 """SOLVER.GAMMA of detectron2 (config/defaults.py), as the following three are constants of it."""
 
 WARMUP_FACTOR = 0.001
-"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR)."""
+"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR), where settings do not say."""
 
 MOMENTUM = 0.9
 """Of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
@@ -58,6 +66,7 @@ MASK_THRESHOLD = 0.5
 class DetectionSettings(Protocol):
     """What training reads of a protocol's settings."""
 
+    architecture: str
     epochs: int
     steps: int | None
     batch_size: int
@@ -67,6 +76,8 @@ class DetectionSettings(Protocol):
     weight_decay: float
     warmup_steps: int
     precision: str
+    warmup_factor: float
+    precise_batches: int
 
 
 class DetectorTraining:
@@ -105,7 +116,10 @@ class DetectorTraining:
         self._detector = detector.train()
         self._flips = torch.Generator().manual_seed(seed)
         self._order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=self._flips)))
-        self._sampler = ShuffledOrder(images, generator=self._order)
+        if spec.architecture == "c4":
+            self._sampler: ShuffledOrder = GroupedOrder(images, spec.batch_size, self._order)
+        else:
+            self._sampler = ShuffledOrder(images, generator=self._order)
         batches = BatchSampler(self._sampler, spec.batch_size, drop_last=True)
         self._loader = _loader(images, OwnRows(batches, self._rows), self._order)
         self._batches: Batches | None = None
@@ -113,7 +127,8 @@ class DetectorTraining:
         self._order_state = self._order.get_state()
         self.steps = spec.steps or spec.epochs * len(self._loader)
         optimizer = build_optimizer(detector, spec)
-        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps, spec.decay_steps))
+        factor = lr_factor(spec.warmup_steps, self.steps, spec.decay_steps, spec.warmup_factor)
+        self._schedule = LambdaLR(optimizer, factor)
         self._optimizer, self._scaler = optimizer, scaler(spec.precision, self.device)
         self._parts = {"detector": detector, "optimizer": optimizer, "schedule": self._schedule}
         if self._scaler.is_enabled():
@@ -129,6 +144,10 @@ class DetectorTraining:
         try:
             with reading(self._place):
                 train(self, "train detector", self.steps, self.spec.batch_size, checkpoints, self._world)
+                if self.spec.architecture == "c4":
+                    batches = self.spec.precise_batches
+                    recompute_statistics(self._detector, self._look_further, batches, self.spec.batch_size)
+                    self.check(self.steps)
         finally:
             if self._batches is not None:
                 self._batches.close()
@@ -183,6 +202,11 @@ class DetectorTraining:
             losses = self._detector(images, targets)
         return torch.stack(list(losses.values())).sum() if self._shares is None else self._shares.loss(losses)
 
+    def _look_further(self, number: int) -> Tensor:
+        """The loss of a batch after the last step: the next ones, in the order of training."""
+        examples = self._next((self.steps + number) % len(self._loader))
+        return self._loss(examples)
+
     def _next(self, within: int) -> list[Example]:
         """A batch of the epoch that is going on; after its last one, the order of the next epoch may be drawn."""
         if self._batches is None:
@@ -232,13 +256,18 @@ def detect(
     return None if parts is None else [result for part in parts for result in part]
 
 
-def lr_factor(warmup: int, total: int, decay_steps: Sequence[float] | None = None) -> Callable[[int], float]:
-    """Function from the step (from 0) to the share of the full learning rate; `decay_steps` are STEPS by default."""
+def lr_factor(
+    warmup: int, total: int, decay_steps: Sequence[float] | None = None, start: float = WARMUP_FACTOR
+) -> Callable[[int], float]:
+    """Function from the step (from 0) to the share of the full learning rate.
+
+    It rises from `start` in `warmup` steps, of `total`, and falls at `decay_steps`, by default STEPS.
+    """
     falls = [share * total for share in STEPS] if decay_steps is None else decay_steps
 
     def factor(step: int) -> float:
         if step < warmup:
-            return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
+            return start + (1 - start) * step / warmup
         return DECAY ** sum(step >= fall for fall in falls)
 
     return factor

@@ -74,6 +74,11 @@ class Protocol(StrictModel):
         return {"shown": self.SHOWN, "averaged": self.AVERAGED, "unit": self.UNIT, "note": self.note}
 
     @property
+    def version(self) -> int:
+        """Of the code that evaluates with these settings: VERSION, unless a change of the code concerns some alone."""
+        return self.VERSION
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Files of the user that it reads."""
         return ()

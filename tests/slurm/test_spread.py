@@ -50,6 +50,8 @@ CONFIGURATION = {
 }
 SPREAD = ("pretrain_run", "extract_features", "evaluate_images", "evaluate_scenes")
 """The rules whose jobs take two nodes."""
+PREEMPTIBLE = (*SPREAD, "evaluate_features")
+"""Those that are sent to a partition of low priority: none of them preempts another."""
 TRAININGS = {"pretrain": "pretrain/shapes/mast/seed0/checkpoints"} | {
     protocol: f"metrics/{protocol}/{task}/shapes/mast/seed0.checkpoints"
     for protocol, task in (("head", "digits"), ("semi", "digits"), ("detection", "scenes"))
@@ -65,7 +67,7 @@ def test_trainings_on_two_nodes_that_are_preempted_once_give_the_results_of_ones
 ) -> None:
     flow = workflow(f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
     (flow.directory / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
-    needs = [f"{rule}:{need}" for rule in SPREAD for need in ("tasks=4", "slurm_partition=preempt")]
+    needs = [*(f"{rule}:tasks=4" for rule in SPREAD), *(f"{rule}:slurm_partition=preempt" for rule in PREEMPTIBLE)]
     run, results = flow.start("tables", "--configfile", "config.yaml", "--set-resources", *needs), flow.directory
     preempted: dict[str, str] = {}
     while len(preempted) < len(TRAININGS):

@@ -56,6 +56,7 @@ CASES: dict[str, tuple[Protocol, str]] = {
     "fine-tuning, whole batches": (SEMI.model_copy(update={"norm_images": None}), "toy"),
     "detection": (DETECTION, "scenes"),
     "detection, encoder's statistics": (DETECTION.model_copy(update={"batch_norm": "encoder"}), "scenes"),
+    "detection, c4": (DETECTION.model_copy(update={"architecture": "c4", "precise_batches": 2}), "scenes"),
 }
 STOPPED = ("linear head", "fine-tuning", "detection")
 """Those that are also told to stop, and start again."""
