@@ -42,8 +42,9 @@ class SemiProtocol(SgdProtocol):
     lr_backbone: Positive
     weight_decay: NonNegative = 0.0
     norm_images: Annotated[int, Field(ge=2)] | None = 32
-    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more; null: the
-    whole batch. In the published code it is each GPU's share: 256 images on 8 GPUs."""
+    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more (of an odd
+    batch in pairs one part has three); null: the whole batch. In the published code it is each GPU's share: 256 images
+    on 8 GPUs."""
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
     subset_list: Annotated[Annotated[str, Field(min_length=1)] | None, Place] = None
