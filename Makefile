@@ -1,7 +1,7 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
 # make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (90 s)
 # make test   lint and run all tests
-# make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit
+# make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit; trainings on both
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
