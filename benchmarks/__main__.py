@@ -10,10 +10,11 @@ import time
 
 import torch
 
-from benchmarks import augmentation, objective, report, scaling, step, workflow
+from benchmarks import augmentation, decode, objective, report, scaling, step, workflow
 
 SECTIONS = {
     "augmentation": augmentation.measure,
+    "decode": decode.measure,
     "step": step.measure,
     "workflow": workflow.measure,
     "scaling": scaling.measure,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.crops import CropBoxes, crops
+from mast.data.crops import CropBoxes, Interpolation, crops
 from mast.data.decode import decode_again, square
 from mast.settings import FULL, PixelRange
 
@@ -78,19 +78,18 @@ class IndexedImages:
         views = len(wanted.boxes)
         images = np.empty((views, len(rows), self._size, self._size, 3), np.uint8)
         tasks = zip(self._paths[rows], wanted.boxes.transpose(1, 0, 2), strict=True)
-        for row, image in enumerate(self._pool.map(lambda task: self._crops(*task, wanted.interpolation), tasks)):
-            images[:, row] = image
+        for row, cut in enumerate(self._pool.map(lambda task: self._crops(*task, wanted.interpolation), tasks)):
+            for view, image in enumerate(cut):
+                images[view, row] = image
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
         return square(decode_again(self._root / os.fsdecode(path), levels=self._levels), self._size)
 
-    def _crops(self, path: bytes, boxes: np.ndarray, interpolation: str) -> np.ndarray:
-        """Of one image, from rows as in `CropBoxes`."""
-        cropped, images = boxes[:, 0] > 0, np.empty((len(boxes), self._size, self._size, 3), np.uint8)
+    def _crops(self, path: bytes, boxes: np.ndarray, interpolation: Interpolation) -> list[np.ndarray]:
+        """Of one image, from rows as in `CropBoxes`; a view that is not cropped costs a decoding of its own."""
+        cropped, file = boxes[:, 0] > 0, self._root / os.fsdecode(path)
+        cut = iter(())
         if cropped.any():
-            file = self._root / os.fsdecode(path)
-            images[cropped] = crops(file, boxes[cropped, 1:], self._size, interpolation, levels=self._levels)
-        if not cropped.all():
-            images[~cropped] = self._read(path)
-        return images
+            cut = iter(crops(file, boxes[cropped, 1:], self._size, interpolation, levels=self._levels))
+        return [next(cut) if own else self._read(path) for own in cropped]
