@@ -6,6 +6,8 @@
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make gpu-check  check the GPU path on one CUDA device and measure it beside its peers (8 minutes; ARGS="--only idle")
+# make package  build the wheels and try them in an empty environment outside the checkout (3 minutes)
+# make ci     what .github/workflows/ runs on Linux: make test and make package
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
@@ -18,7 +20,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
+.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -42,6 +44,11 @@ faults: .venv/tested
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+package: .venv/tested
+	.ci/package
+
+ci: test package
 
 audit:
 	test -x .venv/audit/bin/pip-audit || $(PYTHON) -m venv .venv/audit

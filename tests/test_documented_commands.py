@@ -20,7 +20,8 @@ from mast.results import Results
 PATTERNS = ("docs/*.md", "config/**/*.md", "config/**/*.yaml", "profiles/**/*.yaml")
 PAGES = [
     *sorted(file.relative_to(ROOT) for pattern in PATTERNS for file in ROOT.glob(pattern)),
-    *map(Path, ("README.md", "results/README.md", "snakemake_executor_plugin_submitit/README.md", "Makefile")),
+    *map(Path, ("README.md", "CONTRIBUTING.md", "results/README.md", "Makefile")),
+    Path("snakemake_executor_plugin_submitit/README.md"),
 ]
 
 STANDS_FOR = {

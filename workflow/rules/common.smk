@@ -18,8 +18,12 @@ try:
     from mast.preflight.experiment import check_experiment
     from mast.preflight.standing import standing
 
-    read_yaml(workflow.configfiles[-1])  # of a duplicate key, `config` holds the last value only
-    experiment = mast.settings.parse(Experiment, config, workflow.configfiles[-1])
+    if workflow.modifier.is_main_snakefile():
+        CONFIGURATION = workflow.configfiles[-1]
+        read_yaml(CONFIGURATION)  # of a duplicate key, `config` holds the last value only
+    else:
+        CONFIGURATION = f"config of the module {__name__}"  # given by the workflow that uses this one
+    experiment = mast.settings.parse(Experiment, config, CONFIGURATION)
     results = Results(experiment.results)
 
     @cache

@@ -24,13 +24,12 @@ def study_tables(study):
 
 def caption(*names):
     """The first caption that there is; `caption` shows the rule's param of that name."""
-    here = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
-    captions = [f"../report/{name}.rst" for name in names]
-    found = [file for file in captions if (here / file).exists()]
-    if not found:
-        looked_for = " or ".join(str((here / file).resolve()) for file in captions)
-        raise WorkflowError(f"{looked_for}: no such file; write the caption for the report there")
-    return found[0]
+    captions = {f"../report/{name}.rst": workflow.current_basedir.join(f"../report/{name}.rst") for name in names}
+    for caption, file in captions.items():
+        if workflow.sourcecache.exists(file):  # also where the workflow is read from a repository
+            return caption
+    looked_for = " or ".join(os.path.normpath(file.get_path_or_uri(secret_free=True)) for file in captions.values())
+    raise WorkflowError(f"{looked_for}: no such file; write the caption for the report there")
 
 
 def shown_as(key, title):
