@@ -1,12 +1,13 @@
 """What protocols share that train classification heads on augmented images."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from mast.augment.operations.crop import Crop
 from mast.augment.operations.flip import Flip
-from mast.protocols import CLASSIFICATION, SplitProtocol
+from mast.protocols import CLASSIFICATION, PlannedTask, SplitProtocol
 from mast.settings import Count, NonNegative, Positive
 
 
@@ -25,6 +26,13 @@ class SgdProtocol(SplitProtocol):
     """Not scaled with the batch."""
     weight_decay: NonNegative
     crop: Crop = Crop()
-    """Random resized crop of the training images; images to score are taken as prepared."""
+    """Random resized crop of the training images, of files that stay in place at their original size; images to score
+    are taken as prepared."""
     flip: Flip = Flip()
     """Probability 0 where a label depends on left and right."""
+
+    def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
+        """How files are cropped, where there are none."""
+        if self.crop.interpolation is not None and not task.keeps_names:
+            line = f"has no effect: {task.name!r} is prepared into arrays; leave it out, or choose `storage: index`"
+            yield "crop.interpolation", line
