@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader
 from mast.checkpoint import Checkpoints
 from mast.data.segmentation import run_lengths
 from mast.errors import MastError
-from mast.evaluation.detection_images import DetectionImages, Example, ShuffledOrder, flipped
+from mast.evaluation.detection_images import DetectionImages, Example, GroupedOrder, ShuffledOrder, flipped
+from mast.evaluation.precise_statistics import recompute_statistics
 from mast.evaluation.workers import Batches, Reported, reading
 from mast.models.detector import Detector
 from mast.models.encoder_file import first_not_finite
@@ -29,7 +30,7 @@ DECAY = 0.1
 """SOLVER.GAMMA of detectron2 (config/defaults.py), as the following three are constants of it."""
 
 WARMUP_FACTOR = 0.001
-"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR)."""
+"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR), where settings do not say."""
 
 MOMENTUM = 0.9
 """Of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
@@ -53,6 +54,7 @@ MASK_THRESHOLD = 0.5
 class DetectionSettings(Protocol):
     """What training reads of a protocol's settings."""
 
+    architecture: str
     epochs: int
     steps: int | None
     batch_size: int
@@ -61,6 +63,8 @@ class DetectionSettings(Protocol):
     decay_steps: tuple[int, ...] | None
     weight_decay: float
     warmup_steps: int
+    warmup_factor: float
+    precise_batches: int
 
 
 class DetectorTraining:
@@ -85,14 +89,18 @@ class DetectorTraining:
         self._detector = detector.train()
         self._flips = torch.Generator().manual_seed(seed)
         self._order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=self._flips)))
-        self._sampler = ShuffledOrder(images, generator=self._order)
+        if spec.architecture == "c4":
+            self._sampler: ShuffledOrder = GroupedOrder(images, spec.batch_size, self._order)
+        else:
+            self._sampler = ShuffledOrder(images, generator=self._order)
         self._loader = _loader(images, spec.batch_size, self._sampler)
         self._batches: Batches | None = None
         self._place = images.place
         self._order_state = self._order.get_state()
         self.steps = spec.steps or spec.epochs * len(self._loader)
         optimizer = build_optimizer(detector, spec)
-        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps, spec.decay_steps))
+        factor = lr_factor(spec.warmup_steps, self.steps, spec.decay_steps, spec.warmup_factor)
+        self._schedule = LambdaLR(optimizer, factor)
         self._optimizer = optimizer
         self._parts = {"detector": detector, "optimizer": optimizer, "schedule": self._schedule}
 
@@ -106,6 +114,10 @@ class DetectorTraining:
         try:
             with reading(self._place):
                 train(self, "train detector", self.steps, self.spec.batch_size, checkpoints)
+                if self.spec.architecture == "c4":
+                    batches = self.spec.precise_batches
+                    recompute_statistics(self._detector, self._look_further, batches, self.spec.batch_size)
+                    self.check(self.steps)
         finally:
             if self._batches is not None:
                 self._batches.close()
@@ -144,6 +156,11 @@ class DetectorTraining:
         """Raise MastError unless all weights are finite."""
         if first_not_finite(self._detector) is not None:
             raise self._diverged(done)
+
+    def _look_further(self, number: int) -> Tensor:
+        """The loss of a batch after the last step: the next ones, in the order of training."""
+        examples = self._next((self.steps + number) % len(self._loader))
+        return _loss(self._detector, examples, self._flips, self.device)
 
     def _next(self, within: int) -> list[Example]:
         """A batch of the epoch that is going on; after its last one, the order of the next epoch may be drawn."""
@@ -184,13 +201,18 @@ def detect(detector: Detector, images: DetectionImages, batch_size: int, device:
     return results
 
 
-def lr_factor(warmup: int, total: int, decay_steps: Sequence[float] | None = None) -> Callable[[int], float]:
-    """Function from the step (from 0) to the share of the full learning rate; `decay_steps` are STEPS by default."""
+def lr_factor(
+    warmup: int, total: int, decay_steps: Sequence[float] | None = None, start: float = WARMUP_FACTOR
+) -> Callable[[int], float]:
+    """Function from the step (from 0) to the share of the full learning rate.
+
+    It rises from `start` in `warmup` steps, of `total`, and falls at `decay_steps`, by default STEPS.
+    """
     falls = [share * total for share in STEPS] if decay_steps is None else decay_steps
 
     def factor(step: int) -> float:
         if step < warmup:
-            return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
+            return start + (1 - start) * step / warmup
         return DECAY ** sum(step >= fall for fall in falls)
 
     return factor

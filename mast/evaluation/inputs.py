@@ -55,7 +55,7 @@ class EncoderInputs:
         from mast.checkpoint import Checkpoints
 
         origin = {"encoder_sha256": self.origin.encoder_sha256, "task_sha256": self.origin.task_sha256}
-        own = {"settings": spec.model_dump_json(), "version": spec.VERSION, "seed": self.seed}
+        own = {"settings": spec.model_dump_json(), "version": spec.version, "seed": self.seed}
         self.trainings.append(Checkpoints(self.checkpoints / folder, {**own, **origin, **more}))
         return self.trainings[-1]
 

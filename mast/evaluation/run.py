@@ -80,7 +80,7 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
         format=1,
         protocol=name,
         kind=protocol.kind,
-        version=protocol.VERSION,
+        version=protocol.version,
         settings=protocol.model_dump(mode="json", exclude={"kind"}),
         metrics=measured.metrics,
         counts=measured.counts,

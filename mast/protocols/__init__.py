@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from mast.catalogue import Catalogue
 from mast.data.known_labels import KnownLabels, KnownObjects
@@ -57,6 +58,9 @@ class Protocol(StrictModel):
     """What the report says below its tables."""
     TINY: ClassVar[dict[str, Any]] = {}
     """Settings for `scale: tiny`, laid over those of the configuration."""
+    LATER: ClassVar[dict[str, Any]] = {}
+    """Settings that came later, with the value at which results are what they were without them: there they are left
+    out of what is recorded, so that older results stay as they are."""
 
     @property
     def note(self) -> str:
@@ -66,6 +70,11 @@ class Protocol(StrictModel):
     def table_facts(self) -> dict[str, Any]:
         """What tables show of it (fields of `mast.config.tables.TableSpec`)."""
         return {"shown": self.SHOWN, "averaged": self.AVERAGED, "unit": self.UNIT, "note": self.note}
+
+    @property
+    def version(self) -> int:
+        """Of the code that evaluates with these settings: VERSION, unless a change of the code concerns some alone."""
+        return self.VERSION
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -94,6 +103,10 @@ class Protocol(StrictModel):
             StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
         """
         raise NotImplementedError
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if self.LATER.get(key, ...) != value}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

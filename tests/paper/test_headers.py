@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mast.config.load import load_experiment
 from mast.config.pretrain import PretrainSpec
+from mast.models.detector import Detector
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
 
@@ -62,9 +63,45 @@ def test_hours_on_imagenet_add_up() -> None:
     experiment = load_experiment(PAPER / "imagenet.yaml")
     long, short = (sum(spec.epochs == epochs for spec in experiment.runs.values()) for epochs in (1000, 100))
     a_run = stated("imagenet", r"= ([\d.]+) hours a run")
-    parts = [float(part) for part in re.search(r"(\d+) \+ (\d+) \+ (\d+) \+ (\d+) = 1,175", head("imagenet")).groups()]
-    assert parts[:2] == pytest.approx([long * a_run, short * a_run / 10], rel=0.01) and sum(parts) == 1175
-    assert stated("imagenet", r"About ([\d,]+) hours") == pytest.approx(1175, rel=0.03)
+    parts = [float(part) for part in re.search(r"(\d+) \+ (\d+) \+ (\d+) \+ (\d+) = 1,339", head("imagenet")).groups()]
+    assert parts[:2] == pytest.approx([long * a_run, short * a_run / 10], rel=0.01) and sum(parts) == 1339
+    assert stated("imagenet", r"About ([\d,]+) hours") == pytest.approx(1339, rel=0.03)
+    of_encoder = [
+        stated("imagenet", pattern) for pattern in (r"= ([\d.]+), 1 %", r"1 % ([\d.]+)", r"= ([\d.]+); iNat18")
+    ]
+    inat, voc, coco = (
+        stated("imagenet", pattern) for pattern in (r"M = ([\d.]+);", r"= (\d+) hours, COCO", r"= (\d+); tog")
+    )
+    assert sum([*of_encoder, inat, voc, coco]) == pytest.approx(stated("imagenet", r"together (\d+) hours"), rel=0.01)
+    assert parts[3] == pytest.approx(long * stated("imagenet", r"together (\d+) hours"), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "pattern", "hours"),
+    [
+        ("detection-voc", 20, r"VOC, (\d+) px: (\d+) GMAC", r"= (\d+) hours, COCO"),
+        ("detection-coco", 80, r"COCO, (\d+) px: (\d+) GMAC", r"= (\d+); together"),
+    ],
+)
+def test_hours_of_detectors(name: str, classes: int, pattern: str, hours: str) -> None:
+    """At the mean short side and 4:3, with as many regions with an object as are sampled at most."""
+    experiment = load_experiment(PAPER / "imagenet.yaml")
+    spec, norm = experiment.protocols[name], torch.ones(1, 3, 1, 1)
+    detector = Detector(build_encoder(experiment.pretrain_spec("vicreg").encoder), classes, norm, norm, spec)
+    detector.eval().to("meta")
+    short, stated_gmac = map(int, re.search(pattern, head("imagenet")).groups())
+    assert short == sum(spec.train_sizes) / len(spec.train_sizes)
+    heads = detector.roi_heads
+    with FlopCounterMode(display=False) as counter:
+        [level] = detector.backbone(torch.empty(1, 3, short, short * 4 // 3, device="meta")).values()
+        detector.rpn.head([level])
+        regions = heads.box_head(torch.empty(spec.rois, level.shape[1], 14, 14, device="meta"))
+        if spec.masks:
+            heads.mask_predictor(regions[: spec.rois // 4])
+    flop = counter.get_total_flops()
+    assert flop / 2e9 == pytest.approx(stated_gmac, rel=0.005)
+    total = flop * FORWARD_BACKWARD * spec.steps * spec.batch_size
+    assert total / 20e12 / SECONDS == pytest.approx(stated("imagenet", hours), rel=0.03)
 
 
 def test_disk_of_prepared_images() -> None:

@@ -160,6 +160,15 @@ def test_a_setting_of_one_run_is_named_there_and_of_many_where_one_uses_it_not_a
             {"backbone": "frozen", "batch_norm": "batch", "warmup_steps": 0},
             "batch_norm: has no effect: a frozen encoder keeps its own statistics; leave it out",
         ),
+        (
+            {"architecture": "c4", "head_channels": 64, "warmup_steps": 0},
+            "head_channels: has no effect: architecture is c4; leave it out",
+        ),
+        ({"warmup_factor": 0.1, "warmup_steps": 0}, "warmup_factor: has no effect: warmup_steps is 0; leave it out"),
+        (
+            {"precise_batches": 20, "warmup_steps": 0},
+            "precise_batches: has no effect: architecture is fpn; leave it out",
+        ),
     ],
 )
 def test_a_contradiction_of_a_protocol_is_one_line(settings: dict, line: str) -> None:

@@ -73,7 +73,7 @@ def protocol_json(wildcards):
 
 def protocol_version(wildcards):
     """That of the protocol's code. No command reads it: it is a param so that results of another are made again."""
-    return experiment.protocols[wildcards.protocol].VERSION
+    return experiment.protocols[wildcards.protocol].version
 
 
 def verbatim(text):
