@@ -77,10 +77,14 @@ class IndexedImages:
         """
         views = len(wanted.boxes)
         images = np.empty((views, len(rows), self._size, self._size, 3), np.uint8)
-        tasks = zip(self._paths[rows], wanted.boxes.transpose(1, 0, 2), strict=True)
-        for row, cut in enumerate(self._pool.map(lambda task: self._crops(*task, wanted.interpolation), tasks)):
-            for view, image in enumerate(cut):
+        paths = self._paths[rows]
+
+        def cut(row: int) -> None:
+            for view, image in enumerate(self._crops(paths[row], wanted.boxes[:, row], wanted.interpolation)):
                 images[view, row] = image
+
+        for _ in self._pool.map(cut, range(len(rows))):  # raises what a thread raised
+            pass
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
