@@ -26,6 +26,8 @@ class Tree:
     """Also those in the directories below it, at any depth."""
     every: bool = False
     """Not only images: every file whose name does not begin with a dot."""
+    suffixes: tuple[str, ...] = ()
+    """Instead of images: files whose names end so, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +204,10 @@ def _found(place: Place) -> Iterator[tuple[str, int, int]]:
         case Listed(path, names):
             for name in names:
                 yield from _facts(name, name if name.startswith("/") else f"{path}/{name}")
-        case Tree(path, deep, every):
-            yield from sorted(_in_tree(path, deep, every))
+        case Tree(path, deep, every, suffixes):
+            for found in sorted(_in_tree(path, deep, every or bool(suffixes))):
+                if not suffixes or found[0].lower().endswith(suffixes):
+                    yield found
 
 
 def _facts(name: str, path: str) -> Iterator[tuple[str, int, int]]:
@@ -245,7 +249,8 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
 
 def _place(values: dict[str, Any]) -> Place:
     kind = KINDS[values["kind"]]
-    return kind(**{key: tuple(value) if key == "names" else value for key, value in values.items() if key != "kind"})
+    tuples = ("names", "suffixes")
+    return kind(**{key: tuple(value) if key in tuples else value for key, value in values.items() if key != "kind"})
 
 
 def _shown(one: Snapshot, name: str) -> str:
