@@ -166,6 +166,17 @@ def test_an_edit_that_describes_is_expected_to_change_nothing(tmp_path: Path) ->
         assert now.due and not now.same and now.settings == tuple(edit)
 
 
+@pytest.mark.parametrize("make", [folder, indexed])
+@pytest.mark.parametrize("edit", [{"size": 24}, {"size": 224}, {"split_seed": 1}])
+def test_what_another_setting_prepares_is_other_data(
+    tmp_path: Path, make: Callable[[Path], dict], edit: dict[str, int]
+) -> None:
+    """Results are known by the identity of their data: where it stays, nothing runs again."""
+    spec = make(tmp_path / "outside")
+    identities = {Manifest.read(prepared(tmp_path, one) / "manifest.json").sha256 for one in (spec, spec | edit)}
+    assert len(identities) == 2
+
+
 def test_data_that_lie_elsewhere_now_are_the_same_if_their_files_are(tmp_path: Path) -> None:
     spec = folder(tmp_path / "outside")
     prepared(tmp_path, spec)

@@ -111,6 +111,8 @@ def _write_reading(writer: Writer, spec: ImageFiles) -> None:
         writer.array("normalisation.npy", np.array([spec.normalisation.mean, spec.normalisation.std]))
     if spec.storage == "arrays":
         return
+    if spec.size != ImageFiles.model_fields["size"].default:
+        writer.array("size.npy", np.array(spec.size))
     if spec.range != FULL:
         writer.array("range.npy", np.array(spec.range))
     if spec.transform is not None:
