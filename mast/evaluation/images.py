@@ -1,5 +1,6 @@
 """The labelled images of a task: what a protocol trains on and what it is scored on."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,3 +65,12 @@ def _check_labels(task: PreparedData) -> None:
                 raise MastError(
                     f"{task.path}: the training images of target {target!r} hold one class; at least 2 are needed"
                 )
+
+
+def part_count(size: int, norm_images: int) -> int:
+    """Parts in which a batch of `size` is normalised, of at most `norm_images` each; none is of one image alone.
+
+    One image has no variance where an encoder's last features have one position: of an odd batch in pairs one part has
+    three.
+    """
+    return min(math.ceil(size / norm_images), size // 2)

@@ -25,7 +25,7 @@ from mast.errors import MastError
 from mast.evaluation.drawing import Drawing
 from mast.evaluation.features import gathered
 from mast.evaluation.heads import parameter_groups
-from mast.evaluation.images import LabelledImages
+from mast.evaluation.images import LabelledImages, part_count
 from mast.evaluation.schedule import share
 from mast.memory import memory_for
 from mast.models.encoder import normalise
@@ -99,8 +99,7 @@ class Backbone:
             return [own] if own.start < own.stop else []
         if self.norm_images is None:  # also without images it takes part in what is normalised together
             return [own]
-        count = min(math.ceil(size / self.norm_images), size // 2)  # one image alone has no variance
-        rows = np.array_split(np.arange(size), count)
+        rows = np.array_split(np.arange(size), part_count(size, self.norm_images))
         return [slice(int(part[0]), int(part[-1]) + 1) for part in rows[self.world.share(len(rows))]]
 
     def features(self, view: Tensor, sizes: list[int] | None = None) -> Tensor:

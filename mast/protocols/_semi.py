@@ -1,6 +1,5 @@
 """Semi-supervised evaluation: encoder and head fine-tuned on a share of the labels."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -11,7 +10,7 @@ from mast.data.prepared.store import PreparedData
 from mast.data.prepared.subset import Subset
 from mast.data.readers import Place
 from mast.errors import MastError
-from mast.evaluation.images import LabelledImages, labelled_images
+from mast.evaluation.images import LabelledImages, labelled_images, part_count
 from mast.evaluation.inputs import EncoderInputs, Measured
 from mast.evaluation.metrics import chance_levels, classification_metrics
 from mast.evaluation.subset_list import listed_names, listed_positions
@@ -77,10 +76,12 @@ class SemiProtocol(SgdProtocol):
     def check_processes(self, name: str, processes: int) -> None:
         """Each process has a part of a batch that batch norm sees as a whole."""
         super().check_processes(name, processes)
-        parts = self.batch_size if self.norm_images is None else math.ceil(self.batch_size / self.norm_images)
+        if self.norm_images is None:
+            return
+        parts = part_count(self.batch_size, self.norm_images)
         if processes > parts:
             raise MastError(
-                f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) of at most "
+                f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) by "
                 f"{self.norm_images}, which {processes} processes cannot share; choose fewer GPUs and nodes, or null"
             )
 

@@ -127,8 +127,8 @@ EIGHT = {"gpus": 4, "nodes": 2}
         (
             {"kind": "semi-10", "batch_size": 9, "norm_images": 2},
             "finetune",
-            {"gpus": 5},
-            r"protocols\.p\.norm_images: 9 images are normalised in 5 part\(s\) of at most 2, which 8 processes cannot",
+            {"gpus": 4},
+            r"protocols\.p\.norm_images: 9 images are normalised in 4 part\(s\) by 2, which 8 processes cannot",
         ),
         (
             {"kind": "knn", "k": 1},
