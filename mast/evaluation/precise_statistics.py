@@ -1,16 +1,21 @@
 """Statistics of batch norm, computed anew for weights that no longer change."""
 
+import io
+import sys
 from collections.abc import Callable
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mast.distributed import ALONE, World
 from mast.progress import Progress
 
 
 @torch.no_grad()
-def recompute_statistics(model: nn.Module, forward: Callable[[int], object], batches: int, images: int) -> None:
+def recompute_statistics(
+    model: nn.Module, forward: Callable[[int], object], batches: int, images: int, world: World = ALONE
+) -> None:
     """Replace running mean and variance of batch norm by their averages over batches.
 
     Running ones are of weights that changed on the way. (TEST.PRECISE_BN of detectron2, engine/hooks.py; fvcore,
@@ -20,7 +25,8 @@ def recompute_statistics(model: nn.Module, forward: Callable[[int], object], bat
         model: in the mode of training; its weights stay as they are.
         forward: applies it to the batch of a number, from 0.
         batches: their number; 0 changes nothing.
-        images: in each of them, for the progress that is shown.
+        images: in each of them, for the progress that the first process shows.
+        world: the processes that share each batch.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm) and layer.training]
     if not layers or not batches:
@@ -29,7 +35,8 @@ def recompute_statistics(model: nn.Module, forward: Callable[[int], object], bat
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # torch then averages over all that it sees
-    with Progress("statistics", batches * images) as progress:
+    stream = sys.stderr if world.leads else io.StringIO()
+    with Progress("statistics", batches * images, stream=stream) as progress:
         for number in range(batches):
             forward(number)
             progress.update(images)

@@ -13,7 +13,8 @@ from mast.protocols import PlannedTask, Protocol
 from mast.settings import Count, NonNegative, Positive, Precision
 
 FIRST_FALL = 3 / 4
-"""When the learning rate falls for the first time, as a share of training (`mast.evaluation.detection.STEPS`)."""
+"""When the learning rate falls for the first time, as a share of training (STEPS of
+`mast.evaluation.detection_optimizer`)."""
 
 
 class DetectionProtocol(Protocol):

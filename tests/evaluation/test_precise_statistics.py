@@ -1,9 +1,11 @@
 """Statistics of batch norm after training are averages over batches, of layers that are training."""
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
+from mast.distributed import World
 from mast.evaluation.precise_statistics import recompute_statistics
 
 
@@ -37,3 +39,10 @@ def test_weights_stay_and_nothing_is_recomputed_from_no_batch() -> None:
     recompute_statistics(model, lambda _number: model(torch.rand(4, 3, 2, 2)), 1, 4)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed == {"1.running_mean", "1.running_var"}
+
+
+def test_of_several_processes_the_first_one_shows_the_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    model = nn.BatchNorm2d(3)
+    for rank, shown in ((0, 1), (1, 0)):
+        recompute_statistics(model, lambda _number: model(torch.rand(4, 3, 2, 2)), 1, 4, World(rank, 2))
+        assert capsys.readouterr().err.count("statistics: 4/4 images") == shown

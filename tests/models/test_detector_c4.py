@@ -14,7 +14,7 @@ from pycocotools import mask as coco_mask
 from scipy.ndimage import map_coordinates
 from torch import nn
 
-from mast.evaluation.detection import build_optimizer
+from mast.evaluation.detection_optimizer import build_optimizer
 from mast.models.detector import Detector
 from mast.models.detector_c4 import ExactAnchors
 from mast.models.detector_c4_heads import box_loss, mask_loss, mask_targets

@@ -204,7 +204,7 @@ def test_the_share_of_the_peak_is_that_of_the_schedule() -> None:
 
 def test_the_first_fall_is_that_of_the_detector() -> None:
     """Read from its text: the module imports torch and torchvision."""
-    source = (ROOT / "mast/evaluation/detection.py").read_text(encoding="utf-8")
+    source = (ROOT / "mast/evaluation/detection_optimizer.py").read_text(encoding="utf-8")
     [steps] = re.findall(r"^STEPS = \((\d+) / (\d+), ", source, flags=re.MULTILINE)
     assert int(steps[0]) / int(steps[1]) == FIRST_FALL
 

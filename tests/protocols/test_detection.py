@@ -23,8 +23,9 @@ from mast.data.readers.shapes_scenes import ScenesData
 from mast.errors import MastError
 from mast.evaluation import detection
 from mast.evaluation.coco_metrics import average_precision
-from mast.evaluation.detection import DetectorTraining, build_optimizer, detect, lr_factor
+from mast.evaluation.detection import DetectorTraining, detect
 from mast.evaluation.detection_images import DetectionImages, flipped
+from mast.evaluation.detection_optimizer import build_optimizer, lr_factor
 from mast.evaluation.run import evaluate_encoder
 from mast.models.detector import Detector
 from mast.models.detector_parts import stage_channels
