@@ -69,3 +69,16 @@ def test_several_gpus_of_one_machine_are_given_to_torchrun(command: str, monkeyp
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", "--module", "--", "mast.cli"]
     assert commands == [[sys.executable, *launcher, *given, "--threads", "2"]]
     assert _threads(commands[0][8:]) == 2
+
+
+def test_processes_that_cannot_share_the_work_are_not_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each of them would say so, and torchrun that they ended."""
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    monkeypatch.setattr("mast.cli.program.set_up_process", lambda _threads: None)
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("processes were started"))
+    spec = '{"kind": "detection", "batch_size": 6}'
+    assert main(["evaluate", "--spec", spec, *PLACES["evaluate"], "--gpus", "4"]) == 2
+    assert "protocols.p.batch_size: 6 images cannot be shared out over 4 processes" in capsys.readouterr().err

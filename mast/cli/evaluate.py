@@ -86,6 +86,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
         evaluate_features(arguments.protocol, protocol, *inputs, output)
     else:
+        protocol.check_processes(arguments.protocol, max(1, arguments.gpus or 0))
         device = choose_device(arguments.gpus)
         become_several(arguments.gpus, arguments.threads)
         from mast.evaluation.run import evaluate_encoder
