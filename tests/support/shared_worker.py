@@ -58,7 +58,7 @@ CASES: dict[str, tuple[Protocol, str]] = {
     "detection, encoder's statistics": (DETECTION.model_copy(update={"batch_norm": "encoder"}), "scenes"),
     "detection, c4": (DETECTION.model_copy(update={"architecture": "c4", "precise_batches": 2}), "scenes"),
 }
-STOPPED = ("linear head", "fine-tuning", "detection")
+STOPPED = ("linear head", "fine-tuning", "detection, c4")
 """Those that are also told to stop, and start again."""
 STOP_AT = 3
 """The step before which one process gets the signal."""
