@@ -91,7 +91,7 @@ def read_features(path: Path, ignore: bool = False) -> Features:
                 val_indices=arrays["val_indices"],
                 classes={str(target): classes[str(target)] for target in arrays["targets"]},
                 origin=Origin.of(json.loads(str(arrays["metadata"])), "metadata"),
-                pooling=str(arrays["pooling"]) if "pooling" in arrays else "global",
+                pooling=_pooling(arrays),
             )
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
@@ -105,14 +105,14 @@ def read_features(path: Path, ignore: bool = False) -> Features:
     return features
 
 
-def read_origin(path: Path) -> Origin:
-    """What a features file says of its encoder and its task, without reading its arrays.
+def read_origin(path: Path) -> tuple[Origin, str]:
+    """What a features file says of its encoder and its task, and its pooling, without reading its arrays.
 
     Raises:
         MastError: it lacks a part of that.
     """
     with np.load(path, allow_pickle=False) as arrays:
-        return Origin.of(json.loads(str(arrays["metadata"])), str(path))
+        return Origin.of(json.loads(str(arrays["metadata"])), str(path)), _pooling(arrays)
 
 
 def select(features: Features, split: Literal["test", "val"]) -> Split:
@@ -143,6 +143,10 @@ def select(features: Features, split: Literal["test", "val"]) -> Split:
         features.train_features[validation],
         features.train_labels[validation],
     )
+
+
+def _pooling(arrays: Mapping[str, np.ndarray]) -> str:
+    return str(arrays["pooling"]) if "pooling" in arrays else "global"
 
 
 def _check(path: Path, features: Features, ignore: bool) -> None:

@@ -160,12 +160,14 @@ class Verification:
         for file in self._found(str(EVERY.features(*OF_RUN, "*"))):
             if file not in self._unreadable:
                 try:
-                    origin = read_origin(file)
+                    origin, pooling = read_origin(file)
                 except MastError as error:
                     yield file, str(error).removeprefix(f"{file}: ")
                     continue
                 *names, seed, _ = file.relative_to(self.results / "features").parts
-                yield from self._origin(file, origin, *names, seed, file.stem.split("+")[0])
+                task, _, mark = file.stem.partition("+")
+                yield from self._origin(file, origin, *names, seed, task)
+                yield from self._same(file, "pooling", pooling, mark or "global", "its path")
 
     def _metrics(self) -> Problems:
         for file, record in self._recorded(EVERY.metrics("*", "*", *OF_RUN)):
