@@ -13,8 +13,7 @@ from mast.augment.views import Drawn, View, Views
 from mast.distributed import World
 from mast.errors import MastError
 from mast.models.encoder import build_encoder, normalise
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from mast.models.precision import autocast
 
 
 class Learner(nn.Module):
@@ -84,8 +83,7 @@ class Learner(nn.Module):
 
     def autocast(self) -> torch.autocast:
         """The context in which networks compute, in the run's precision; the loss is outside of it."""
-        reduced = AUTOCAST.get(self.spec.precision)
-        return torch.autocast(self.mean.device.type, dtype=reduced, enabled=reduced is not None)
+        return autocast(self.spec.precision, self.mean.device)
 
     def compile_networks(self) -> None:
         """Let torch compile the encoder, and the projector if there is one; names of weights stay as they are.

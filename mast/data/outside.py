@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mast.data.decode import SUFFIXES
+from mast.data.search import passed_over
 from mast.errors import MastError
 from mast.files import atomic_path, sha256_file
 
@@ -25,7 +26,7 @@ class Tree:
     deep: bool = True
     """Also those in the directories below it, at any depth."""
     every: bool = False
-    """Not only images: every file whose name does not begin with a dot."""
+    """Not only images: every file whose name does not begin with a dot, and that no system left (`SYSTEM`)."""
     suffixes: tuple[str, ...] = ()
     """Instead of images: files whose names end so, in lower case."""
 
@@ -228,7 +229,7 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
             continue
         entered.add(real)
         try:
-            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+            entries = [entry for entry in os.scandir(folder) if not _is_left_out(entry.name)]
         except OSError:
             continue
         for entry in entries:
@@ -245,6 +246,10 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
                 except OSError:  # a link that leads nowhere
                     continue
                 yield prefix + entry.name, state.st_size, state.st_mtime_ns
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or passed_over(name)
 
 
 def _place(values: dict[str, Any]) -> Place:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, RandomSampler
+from torch.utils.data import BatchSampler, Dataset, RandomSampler
 
 from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
@@ -139,6 +139,22 @@ class GroupedOrder(ShuffledOrder):
                 yield from group
                 group.clear()
         yield from waiting[True] + waiting[False]
+
+
+class OwnRows:
+    """Of each batch of positions those that one process has."""
+
+    def __init__(self, batches: BatchSampler, rows: slice) -> None:
+        """Take `rows` of each of the `batches`."""
+        self._batches, self._rows = batches, rows
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Positions of each batch."""
+        return (batch[self._rows] for batch in self._batches)
 
 
 def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:

@@ -15,6 +15,7 @@ from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods import Outcome
 from mast.models.encoder_file import first_not_finite
+from mast.models.precision import scaler
 from mast.pretraining.collapse import CollapseWatch
 from mast.pretraining.metrics_log import MetricsLog
 from mast.pretraining.monitor import Monitor
@@ -58,7 +59,7 @@ class Pretraining:
         if self.spec.compile:
             learner.compile_networks()
         self.optimizer = build_optimizer(learner, *learner.method.fast_parameters(learner), self.spec.optimizer)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.spec.precision == "fp16")
+        self.scaler = scaler(self.spec.precision, self.device)
         self.window = Window(self.spec.batch_size if len(self.shares) > 1 else 0)
         self.generator = torch.Generator()
         self.crops = self._crops if batches.in_place and "crop" in learner.policy.names else None

@@ -35,6 +35,8 @@ class PlannedTask:
     """Of detection data; None where only preparing the data tells."""
     names: Callable[[], set[bytes] | None] = lambda: None
     """Names of the training images' files, where they are kept; None where only preparing the data tells."""
+    here: bool = True
+    """Whether its data are on this machine."""
 
 
 class Protocol(StrictModel):
@@ -81,6 +83,16 @@ class Protocol(StrictModel):
         """Files of the user that it reads."""
         return ()
 
+    @property
+    def origin(self) -> str:
+        """Where files that are missing are to be had; empty where only the user knows."""
+        return ""
+
+    @property
+    def feature_pooling(self) -> str:
+        """Of protocols that read features: how those are pooled (`mast.evaluation.features.POOLINGS`)."""
+        return "global"
+
     def check(self, name: str, task: PlannedTask) -> None:
         """Compare what it asks for with what a task has, before anything runs; `name` is that in the configuration.
 
@@ -88,15 +100,30 @@ class Protocol(StrictModel):
             MastError: `protocols.<name>…: …`
         """
 
+    def check_processes(self, name: str, processes: int) -> None:
+        """Compare what it asks for with the number of processes that evaluate together, before anything runs.
+
+        Raises:
+            MastError: they cannot; `protocols.<name>…: …`
+        """
+        if processes > 1:
+            raise MastError(
+                f"protocols.{name}: {self.kind!r} runs in one process, and {processes} are asked for (GPUs × nodes); "
+                f"set resources.{STAGES[self.READS]} to one GPU and one node"
+            )
+
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """What will not happen as it is written, on a task: (key, `<what happens>; <what would be right>`)."""
         yield from ()
 
-    def evaluate(self, inputs: Any) -> Measured:
+    def evaluate(self, inputs: Any) -> Measured | None:
         """Measure.
 
         Args:
             inputs: FeatureInputs where it READS features, else EncoderInputs.
+
+        Returns:
+            What was measured; of several processes only that of the first is looked at.
 
         Raises:
             MastError: encoder, data or settings do not fit one another, or training diverges.

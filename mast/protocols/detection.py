@@ -10,7 +10,7 @@ from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
 from mast.memory import memory_for
 from mast.protocols import PlannedTask, Protocol
-from mast.settings import Count, NonNegative, Positive
+from mast.settings import Count, NonNegative, Positive, Precision
 
 FIRST_FALL = 3 / 4
 """When the learning rate falls for the first time, as a share of training (`mast.evaluation.detection.STEPS`)."""
@@ -32,13 +32,14 @@ class DetectionProtocol(Protocol):
         "a detector with FPN deviates from it."
     )
     LATER: ClassVar[dict[str, Any]] = {
+        "precision": "fp32",
         "architecture": "fpn",
         "precise_batches": 200,
         "warmup_factor": 0.001,
         "rpn_weight": 1.0,
     }
     TINY: ClassVar[dict[str, Any]] = {
-        **{"epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
+        **{"precision": "fp32", "epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
         **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
         **{"min_size": 64, "max_size": 64, "train_sizes": []},
         **{"anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16, "precise_batches": 2},
@@ -94,6 +95,8 @@ class DetectionProtocol(Protocol):
     """`c4` only: weight of the two losses of region proposals, of which those of the heads have 1."""
     rois: Count = 512
     """Proposals per image on which the box head is trained."""
+    precision: Precision = "fp32"
+    """Autocast type of the detector in training; detections that are scored are computed in float32."""
     precise_batches: Annotated[int, Field(ge=0)] = 200
     """`c4` only: training batches over which the statistics of batch norm are computed anew after training (PRECISE_BN
     of detectron2); 0 keeps the running ones."""
@@ -130,6 +133,14 @@ class DetectionProtocol(Protocol):
             raise MastError(
                 f"protocols.{name}.batch_size: {self.batch_size} is more than the {known.annotated} annotated training "
                 f"images of {task.name!r}; choose {known.annotated} or less"
+            )
+
+    def check_processes(self, name: str, processes: int) -> None:
+        """Each process has as many images of a batch."""
+        if self.batch_size % processes:
+            raise MastError(
+                f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "
+                f"processes; choose a multiple of {processes}, or other numbers of GPUs and nodes"
             )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
@@ -176,7 +187,7 @@ class DetectionProtocol(Protocol):
             raise ValueError("score: voc07 scores boxes alone; set masks to false, or score to coco")
         return self
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Train a detector on the train split and score it on the test split, after the last epoch.
 
         Linear warm-up, then a learning rate that falls tenfold twice; random horizontal flips. The seed is set in
@@ -206,10 +217,13 @@ class DetectionProtocol(Protocol):
         encoder, metadata = load_finite_encoder(inputs.encoder)
         torch.manual_seed(inputs.seed)
         detector = Detector(encoder, train.classes, *normalisation(metadata), self).to(inputs.device)
-        training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
-        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in fp32"):
+        world = inputs.world
+        training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device, world)
+        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in {self.precision}"):
             training.run(inputs.saved(self))
-            predictions = detect(detector, test, self.batch_size, inputs.device)
+            predictions = detect(detector, test, self.batch_size, inputs.device, world)
+        if predictions is None:
+            return None
         score = voc07_average_precision if self.score == "voc07" else average_precision
         metrics = {"box": score(test.coco, predictions)}
         if self.masks:

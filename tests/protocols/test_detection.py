@@ -432,6 +432,26 @@ def test_a_training_may_be_as_long_as_a_number_of_steps(encoder: Path, scenes: P
         assert DetectorTraining(detector, images, spec, "detection", 0, "cpu").steps == steps
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_detector_can_be_trained_in_reduced_precision(
+    encoder: Path, scenes: Path, tmp_path: Path, precision: str
+) -> None:
+    ends = {}
+    for name in ("fp32", precision):
+        spec = PROTOCOL.model_copy(update={"precision": name, "masks": True, "mask_channels": 8, "steps": 2})
+        torch.manual_seed(0)
+        detector, _ = build(encoder, spec)
+        images = DetectionImages(open_prepared(scenes), "train", masks=True)
+        training = DetectorTraining(detector, images, spec, "detection", 0, "cpu")
+        training.run(Checkpoints(tmp_path / name, {}))
+        assert ("scaler" in training.state()) == (name == "fp16")
+        training.load(training.state())
+        ends[name] = detector.backbone.body.conv1.weight.detach()
+    assert ends[precision].dtype == torch.float32
+    assert not torch.equal(ends[precision], ends["fp32"])
+    torch.testing.assert_close(ends[precision], ends["fp32"], rtol=0, atol=0.01)
+
+
 def write_nan(path: Path) -> Path:
     model = build_encoder(ENCODER)
     torch.nn.init.constant_(model.layer2[0].conv1.weight, float("nan"))

@@ -115,3 +115,10 @@ def metrics_of(protocols):
             for file in study_metrics(experiment, name)
         }
     )
+
+
+def shared(stage):
+    """The program for a stage whose work several processes share: of a job of several tasks each runs the command."""
+    if getattr(experiment.resources, stage).nodes == 1:
+        return MAST
+    return f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.launch {MAST}"

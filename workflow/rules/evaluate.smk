@@ -1,16 +1,24 @@
 from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
+from snakemake.io import IOFile
 
 OF_RUN = ("{dataset}", "{run}", "{seed}")
-FEATURES_FILE = results.features(*OF_RUN, "{task}")
+FEATURES_FILE = results.features(*OF_RUN, "{task}{pooling}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
 
 
 def content_of_files(wildcards):
     """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
-    files = experiment.protocols[wildcards.protocol].files
-    return files_state(files, Path(str(METRICS_FILE).format(**wildcards))) or Unrecorded()
+    files, metrics = experiment.protocols[wildcards.protocol].files, str(METRICS_FILE).format(**wildcards)
+    recorded = workflow.persistence.params(IOFile(metrics, ANY_RULE)) if files else None
+    return files_state(files, Path(metrics), recorded or ()) or Unrecorded()
+
+
+def features_of(wildcards):
+    """The features that the job's protocol reads."""
+    run = wildcards.dataset, wildcards.run, wildcards.seed
+    return str(results.features(*run, wildcards.task, experiment.protocols[wildcards.protocol].feature_pooling))
 
 
 rule extract_features:
@@ -26,15 +34,18 @@ rule extract_features:
         **stage_resources("features"),
     params:
         data=subpath(input.data, parent=True),
+        pooling=lambda wildcards: wildcards.pooling.replace("+", " --pooling ") or Unrecorded(),
+    wildcard_constraints:
+        pooling=r"(\+grid)?",
     shell:
-        f"{MAST} features"
-        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
+        f"{shared('features')} features"
+        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}{params.pooling}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
 
 rule evaluate_features:
     input:
-        FEATURES_FILE,
+        features_of,
     output:
         METRICS_FILE,
     log:
@@ -53,6 +64,8 @@ rule evaluate_features:
         " --threads {threads} > {log:q} 2>&1"
 
 
+ANY_RULE = rules.evaluate_features.rule  # by its name it is not found when another workflow uses this one
+
 for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(METRICS_FILE)})):
 
     rule:
@@ -61,7 +74,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         input:
             encoder=results.run(*OF_RUN).encoder,
             data=data_of("task", METRICS_FILE),
-            files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
+            files=lambda wildcards: [file for file in experiment.protocols[wildcards.protocol].files if Path(file).exists()],
         output:
             metrics=METRICS_FILE,
             **more,
@@ -80,7 +93,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         wildcard_constraints:
             protocol=one_of(protocols_reading(reads)),
         shell:
-            f"{MAST} evaluate"
+            f"{shared(STAGES[reads])} evaluate"
             " --protocol {wildcards.protocol} --spec {params.spec:q} --seed {wildcards.seed}"
             " --encoder {input.encoder:q} --data {params.data:q} --output {output.metrics:q}"
             " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
