@@ -56,7 +56,7 @@ class SgdProtocol(SplitProtocol):
     here changes nothing."""
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
-        """Steps of the schedule that are never reached, settings of another one, and of files where there are none."""
+        """Steps of the schedule that are never reached, settings of another schedule, and how no file is cropped."""
         if self.crop.interpolation is not None and not task.keeps_names:
             line = f"has no effect: {task.name!r} is prepared into arrays; leave it out, or choose `storage: index`"
             yield "crop.interpolation", line
