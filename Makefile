@@ -25,9 +25,10 @@ RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
 	@echo
-	@echo "Tables   results/tables/   (csv, md, tex, html)"
-	@echo "Figures  results/figures/  (svg, png)"
-	@echo "Report   results/report.html"
+	@echo "Open     results/index.html   (all tables and figures)"
+	@echo "Tables   results/tables/      (csv, md, tex, html)"
+	@echo "Figures  results/figures/     (svg, png)"
+	@echo "Report   results/report.html  (how each was made)"
 
 check: lint
 	$(RUN) pytest -n 2 -m 'not slow' --durations 5

@@ -152,8 +152,13 @@ class Results:
         return self.root / "figures" / name
 
     @property
+    def index(self) -> Path:
+        """The page to open first: all tables and figures."""
+        return self.root / "index.html"
+
+    @property
     def report(self) -> Path:
-        """The page with all tables and figures."""
+        """Snakemake's page: the same tables and figures, and how each was made."""
         return self.root / "report.html"
 
     @property

@@ -60,7 +60,8 @@ class Backbone:
     std: Tensor
     device: str
     norm_images: int | None = None
-    """In train mode: batch norm takes its statistics over parts of a batch with no more images."""
+    """In train mode: batch norm takes its statistics over parts of a batch with no more images (of an odd batch in
+    pairs one part has three)."""
     world: World = ALONE
     """The processes that share each batch."""
 
@@ -89,7 +90,8 @@ class Backbone:
             return [own] if own.start < own.stop else []
         if self.norm_images is None:  # also without images it takes part in what is normalised together
             return [own]
-        rows = np.array_split(np.arange(size), math.ceil(size / self.norm_images))
+        count = min(math.ceil(size / self.norm_images), max(1, size // 2))  # one image alone has no variance
+        rows = np.array_split(np.arange(size), count)
         return [slice(int(part[0]), int(part[-1]) + 1) for part in rows[self.world.share(len(rows))]]
 
     def features(self, view: Tensor, sizes: list[int] | None = None) -> Tensor:

@@ -34,8 +34,9 @@ class SemiProtocol(SgdProtocol):
     lr_backbone: Positive
     weight_decay: NonNegative = 0.0
     norm_images: Annotated[int, Field(ge=2)] | None = 32
-    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more; null: the
-    whole batch. In the published code it is each GPU's share: 256 images on 8 GPUs."""
+    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more (of an odd
+    batch in pairs one part has three); null: the whole batch. In the published code it is each GPU's share: 256 images
+    on 8 GPUs."""
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
     subset_list: Annotated[str, Field(min_length=1)] | None = None
@@ -63,7 +64,9 @@ class SemiProtocol(SgdProtocol):
     def check_processes(self, name: str, processes: int) -> None:
         """Each process has a part of a batch that batch norm sees as a whole."""
         super().check_processes(name, processes)
-        parts = self.batch_size if self.norm_images is None else math.ceil(self.batch_size / self.norm_images)
+        if self.norm_images is None:
+            return
+        parts = min(math.ceil(self.batch_size / self.norm_images), self.batch_size // 2)
         if processes > parts:
             raise MastError(
                 f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) of at most "

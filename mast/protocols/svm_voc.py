@@ -69,7 +69,10 @@ class SvmProtocol(SplitProtocol):
     """Of liblinear's dual coordinate descent, for each fit."""
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """Every fold has an image with and one without each class, and every class an image to score."""
+        """Every fold has an image with and one without each class, and every class an image to score that shows it.
+
+        Whether two values are the absence and presence of a class or two classes is known when the task is prepared.
+        """
         for target, sizes in self.class_sizes(task, "fitted"):
             fewest = min(sizes.min(), sizes.sum() - sizes.max())
             if fewest < self.folds:
@@ -79,10 +82,13 @@ class SvmProtocol(SplitProtocol):
                 )
 
         for target, sizes in self.class_sizes(task, "scored"):
-            if sizes.min() == 0:
+            # Of a class and its absence the absence is not needed: what all images show has an AP of 100, as in VISSL.
+            needed = sizes[1:] if len(sizes) == len(PRESENCE) else sizes
+            if needed.min() == 0:
+                missing = int(needed.argmin()) + len(sizes) - len(needed)
                 raise MastError(
-                    f"protocols.{name}: no image of {task.name!r} to score is of class {int(sizes.argmin())} of target "
-                    f"{target!r}; leave the class out, or give images of it"
+                    f"protocols.{name}: no image of {task.name!r} to score is of class {missing} of target {target!r}; "
+                    "leave the class out, or give images of it"
                 )
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:

@@ -161,9 +161,12 @@ def test_batch_norm_sees_what_a_gpu_sees(encoder: Path) -> None:
     assert all(layer.momentum == 0.1 for layer in whole.model.modules() if isinstance(layer, torch.nn.BatchNorm2d))
 
 
-@pytest.mark.parametrize(("images", "parts"), [(8, [8]), (9, [5, 4]), (17, [6, 6, 5]), (24, [8, 8, 8])])
-def test_a_batch_is_split_evenly_for_batch_norm(encoder: Path, images: int, parts: list[int]) -> None:
-    backbone, seen = Backbone.load(encoder, 0, "cpu", norm_images=8), []
+@pytest.mark.parametrize(
+    ("norm_images", "images", "parts"),
+    [(8, 8, [8]), (8, 9, [5, 4]), (8, 17, [6, 6, 5]), (8, 24, [8, 8, 8]), (2, 3, [3]), (2, 5, [3, 2]), (3, 4, [2, 2])],
+)
+def test_a_batch_is_split_evenly_for_batch_norm(encoder: Path, norm_images: int, images: int, parts: list[int]) -> None:
+    backbone, seen = Backbone.load(encoder, 0, "cpu", norm_images=norm_images), []
     backbone.model.conv1.register_forward_hook(lambda _model, inputs, _output: seen.append(len(inputs[0])))
     backbone.model.train()
     backbone.features(torch.rand(images, 3, 16, 16))

@@ -129,9 +129,12 @@ def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
     assert found["details"]["labelled"] == {"class": {"count": 4, "sha256": subset_hash(np.array(chosen))}}
     assert found["details"]["files"] == {str(listed): sha256_file(listed)}
     state = files_state([str(listed)], tmp_path / "m.json")
+    assert files_state([str(listed)], tmp_path / "m.json", ["'{}'", "2"]) is None, "remembered without"
+    assert files_state([str(listed)], tmp_path / "m.json", ["2", str(state)]) == state
     assert state == files_state([str(listed)], tmp_path / "absent.json") == [sha256_file(listed)]
     os.utime(write(listed, [NAMES[0]]), ns=(1, 1))
     assert files_state([str(listed)], tmp_path / "m.json") != state
+    assert files_state([str(listed)], tmp_path / "m.json", ["2"]) == [sha256_file(listed)]
     del found["details"]["files"]  # as earlier versions wrote it
     (tmp_path / "m.json").write_text(json.dumps(found))
     assert files_state([str(listed)], tmp_path / "m.json") is None

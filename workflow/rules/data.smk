@@ -1,5 +1,6 @@
 from mast.preflight.standing import dependents, made_from
 from snakemake.logging import logger
+from snakemake.settings.types import RerunTrigger
 
 prepared = results.data("{dataset}")
 
@@ -29,7 +30,20 @@ def data_of(wildcard, made):
     return manifest
 
 
+def forced_if_due(wildcards):
+    """No input. Snakemake (9.27) has no record of data that `mast prepare` prepared by hand, whose params it could compare.
+
+    An error here would leave the rule out unseen, as the manifest is there.
+    """
+    if workflow.is_main_process and RerunTrigger.PARAMS in workflow.rerun_triggers:
+        if standing_now(wildcards.dataset).due:
+            getattr(workflow.dag, "forcefiles", set()).add(str(results.data(wildcards.dataset).manifest))
+    return []
+
+
 rule prepare_data:
+    input:
+        forced_if_due,
     output:
         update(prepared.manifest),
     log:

@@ -1,6 +1,7 @@
 from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
+from snakemake.io import IOFile
 
 OF_RUN = ("{dataset}", "{run}", "{seed}")
 FEATURES_FILE = results.features(*OF_RUN, "{task}")
@@ -9,8 +10,9 @@ METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
 
 def content_of_files(wildcards):
     """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
-    files = experiment.protocols[wildcards.protocol].files
-    return files_state(files, Path(str(METRICS_FILE).format(**wildcards))) or Unrecorded()
+    files, metrics = experiment.protocols[wildcards.protocol].files, str(METRICS_FILE).format(**wildcards)
+    recorded = workflow.persistence.params(IOFile(metrics, ANY_RULE)) if files else None
+    return files_state(files, Path(metrics), recorded or ()) or Unrecorded()
 
 
 rule extract_features:
@@ -52,6 +54,8 @@ rule evaluate_features:
         " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
         " --threads {threads} > {log:q} 2>&1"
 
+
+ANY_RULE = rules.evaluate_features.rule  # by its name it is not found when another workflow uses this one
 
 for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(METRICS_FILE)})):
 

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+from mast.config.index import index_spec
 from mast.config.published import published_file
 from mast.results import SOURCES_SUFFIX, suffixed
 
@@ -165,6 +166,7 @@ rule make_report:
         TABLES,
         FIGURES,
     output:
+        index=update(results.index),
         report=update(results.report),
         config=update(results.config),
     log:
@@ -176,11 +178,15 @@ rule make_report:
     params:
         config=as_it_is(json.dumps(config)),
         new_config=str(results.config.with_name(f".{results.config.name}")),
+        index=as_it_is(index_spec(experiment).model_dump_json()),
+        new_index=str(results.index.with_name(f".{results.index.name}")),
         new_report=str(results.report.with_name(f".{results.report.name}")),
         python=sys.executable,
         snakefile=str(Path(workflow.main_snakefile).resolve()),
     shell:
         "( printf '%s\n' {params.config:q} > {params.new_config:q} &&"
+        f" {MAST} index --spec {{params.index:q}} --output {{params.new_index:q}} &&"
         " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {params.new_config:q}"
         " --profile none --workflow-profile none --nolock --report {params.new_report:q} tables figures &&"
-        " mv {params.new_report:q} {output.report:q} && mv {params.new_config:q} {output.config:q} ) > {log:q} 2>&1"
+        " mv {params.new_index:q} {output.index:q} && mv {params.new_report:q} {output.report:q} &&"
+        " mv {params.new_config:q} {output.config:q} ) > {log:q} 2>&1"

@@ -1,7 +1,7 @@
 """Images of one split → the prepared form: one array, or an index of files that stay in place."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from mast.data.blob import Blob
 from mast.data.decode import UnreadableImageError, examine, map_files, measure, square
 from mast.data.prepared.index import IndexedImages
 from mast.data.prepared.subset import Subset
@@ -35,7 +36,7 @@ Result = TypeVar("Result")
 def write_images(
     writer: Writer,
     split: str,
-    images: Sequence[Path] | np.ndarray,
+    images: Collection[Path | Blob] | np.ndarray,
     labels: np.ndarray | None,
     spec: ImageFiles,
     threads: int,
@@ -45,7 +46,8 @@ def write_images(
     Args:
         writer: where to.
         split: name of the split.
-        images: image files below `spec.root`, or uint8 [N, H, W, 3].
+        images: image files below `spec.root`, or inside files there, which are read when they are iterated over; or
+            uint8 [N, H, W, 3].
         labels: int [N], or [N, T] for T targets, or None.
         spec: size, storage, and what an unreadable file does.
         threads: for decoding.
@@ -94,7 +96,12 @@ def finish(
 
 
 def _write_array(
-    writer: Writer, split: str, images: Sequence[Path] | np.ndarray, spec: ImageFiles, threads: int, notes: Notes
+    writer: Writer,
+    split: str,
+    images: Collection[Path | Blob] | np.ndarray,
+    spec: ImageFiles,
+    threads: int,
+    notes: Notes,
 ) -> list[int]:
     kept: list[int] = []
     read = partial(square_of, size=spec.size, levels=spec.range)
@@ -124,7 +131,7 @@ def _write_index(
 
 def readable(
     read: Callable[[Item], tuple[Result, frozenset[str]]],
-    items: Sequence[Item],
+    items: Collection[Item],
     unreadable: str,
     threads: int,
     notes: Notes,
@@ -132,10 +139,12 @@ def readable(
     skip: str = SKIP,
 ) -> Iterator[tuple[int, Result]]:
     """Position and result of every item that `read` could read; what it notes or skips goes into `notes`."""
-    for position, found in enumerate(map_files(or_none(read, unreadable, skip), items, threads)):
+    attempt = or_none(read, unreadable, skip)
+    results = map_files(lambda item: (item, attempt(item)), items, threads)
+    for position, (item, found) in enumerate(results):
         progress.update(1)
         for note in {"skipped"} if found is None else found[1]:
-            notes.setdefault(note, []).append(items[position])
+            notes.setdefault(note, []).append(item.path if isinstance(item, Blob) else item)
         if found is not None:
             yield position, found[0]
 
@@ -157,9 +166,9 @@ def or_none(read: Callable[[Item], Result], unreadable: str, skip: str = SKIP) -
     return attempt
 
 
-def square_of(image: Path | np.ndarray, size: int, levels: PixelRange) -> tuple[np.ndarray, frozenset[str]]:
+def square_of(image: Path | Blob | np.ndarray, size: int, levels: PixelRange) -> tuple[np.ndarray, frozenset[str]]:
     """The central square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
-    if not isinstance(image, Path):
+    if isinstance(image, np.ndarray):
         return square(Image.fromarray(image), size), frozenset()
     decoded = examine(image, levels=levels)
     return square(decoded.image, size), decoded.notes
