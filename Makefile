@@ -18,6 +18,7 @@ PYTHON ?= python3
 SHELL := /bin/bash
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PLUGIN := plugins/snakemake-executor-plugin-submitit
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
 .PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
@@ -57,10 +58,10 @@ audit:
 	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements-test.lock
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml $(PLUGIN)/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --requirement requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable $(PLUGIN) --editable .
 	touch $@
 
 .venv/tested: .venv/installed requirements-test.lock
@@ -111,4 +112,4 @@ instrument: .venv/installed
 		cp results/instrument/figures/$${figure##*/} docs/images/instrument/ || exit 1; done
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info $(PLUGIN)/build $(PLUGIN)/src/*.egg-info

@@ -36,6 +36,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config(features)
     add_names(features, "run", "seed", "task")
     add_paths(features, encoder="encoder file", data="directory of the prepared data", output="features file")
+    features.add_argument("--pooling", choices=("global", "grid"), default="global", help="of the encoder's last stage")
     add_process(features)
     features.epilog = SEVERAL
     features.set_defaults(execute=_features)
@@ -57,12 +58,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 
 def _features(arguments: argparse.Namespace) -> None:
     paths = [path(arguments, option, INPUTS[option]) for option in ("encoder", "data")]
-    paths.append(path(arguments, "output", INPUTS["features"]))
+    paths.append(path(arguments, "output", PLACES.features(*OF_RUN, "{task}", arguments.pooling)))
     device = choose_device(arguments.gpus)
     become_several(arguments.gpus, arguments.threads)
     from mast.evaluation.features import extract_features
 
-    extract_features(*paths, device=device)
+    extract_features(*paths, device=device, pooling=arguments.pooling)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -77,7 +78,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         if getattr(arguments, option) is not None:
             wanted = " and ".join(f"--{name}" for name in options)
             raise MastError(f"--{option}: {protocol.kind!r} reads {protocol.READS}; give {wanted}")
-    inputs = [path(arguments, option, INPUTS[option]) for option in options]
+    places = INPUTS | {"features": PLACES.features(*OF_RUN, "{task}", protocol.feature_pooling)}
+    inputs = [path(arguments, option, places[option]) for option in options]
     output = path(arguments, "output", METRICS)
     if protocol.READS == "features":
         from mast.evaluation.run import evaluate_features

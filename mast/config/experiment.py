@@ -141,7 +141,8 @@ class Experiment(StrictModel):
     results: Annotated[str, Field(pattern=_DIRECTORY)] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
-    """Directory below which relative paths of datasets lie (default: the one in which the command runs)."""
+    """Directory below which relative paths of datasets and protocols lie (default: the one in which the command
+    runs)."""
     changed_data: Literal["prepare", "ignore"] = "prepare"
     """When files change from which a dataset was prepared: prepare it again, and run again what depends on it if its
     content is another; or go on with what was prepared."""
@@ -237,8 +238,9 @@ class Experiment(StrictModel):
 
 def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
     """What `data_root` and `scale` make of a configuration."""
-    if isinstance(values.get("data_root"), str) and isinstance(values.get("datasets"), dict):
-        values = {**values, "datasets": placed(values["data_root"], values["datasets"])}
+    for section, kinds in (("datasets", READERS), ("protocols", PROTOCOLS)):
+        if isinstance(values.get("data_root"), str) and isinstance(values.get(section), dict):
+            values = {**values, section: placed(values["data_root"], values[section], kinds)}
     return tiny(values) if values.get("scale") == "tiny" else values
 
 

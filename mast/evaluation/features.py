@@ -1,7 +1,7 @@
 """From an encoder and a prepared dataset to the features file."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -14,14 +14,26 @@ from mast.data.prepared.subset import Images
 from mast.distributed import ALONE, World, join, local_device
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
+from mast.evaluation.heads import GridFeatures
 from mast.evaluation.images import check_task
 from mast.evaluation.origin import origin_of
 from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_encoder, normalisation
 
+POOLINGS: dict[str, Callable[[nn.Module], nn.Module]] = {"global": lambda encoder: encoder, "grid": GridFeatures}
+"""How the last stage is pooled → what makes an encoder do so: the mean over all positions, or over windows at 2 × 2
+places."""
 
-def extract_features(encoder_file: Path, data: Path, output: Path, device: str = "cpu", batch_size: int = 512) -> None:
+
+def extract_features(
+    encoder_file: Path,
+    data: Path,
+    output: Path,
+    device: str = "cpu",
+    batch_size: int = 512,
+    pooling: str = "global",
+) -> None:
     """Write the pooled features of a task's train and test images (docs/formats.md, *Features*).
 
     The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
@@ -30,13 +42,13 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
     Under torchrun, or the submitit plugin's launcher, each process computes a part of them, and the first one writes.
 
     Raises:
-        MastError: the task has no labels or no test split, the encoder's features are not finite, or there are more
-            processes than training images.
+        MastError: the task has no labels or no test split, the encoder's features are not finite, its last stage has
+            too few positions for the pooling, or there are more processes than training images.
     """
     task = open_prepared(data)
     check_task(task)
     encoder, metadata = load_encoder(encoder_file)
-    device = local_device(device)
+    encoder, device = POOLINGS[pooling](encoder), local_device(device)
     with join(torch.device(device)) as world:
         images = {split: task.images(split) for split in ("train", "test")}
         if world.size > len(images["train"]):
@@ -64,6 +76,7 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
             np.asarray(task.val_indices),
             dict(task.targets),
             origin_of(encoder_file, metadata, task),
+            pooling,
         ),
     )
 

@@ -17,12 +17,16 @@ from mast.augment.operations.flip import Flip
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
+from mast.data.crops import HEADS
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.subset import Images
 from mast.distributed import ALONE, World
 from mast.errors import MastError
+from mast.evaluation.drawing import Drawing
 from mast.evaluation.features import gathered
+from mast.evaluation.heads import parameter_groups
 from mast.evaluation.images import LabelledImages
+from mast.evaluation.schedule import share
 from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_finite_encoder, normalisation
@@ -30,7 +34,7 @@ from mast.models.precision import autocast, scaler
 from mast.training import train
 
 MOMENTUM = 0.9
-"""Of SGD, without Nesterov's (facebookresearch/vicreg, evaluate.py)."""
+"""Of SGD (facebookresearch/vicreg, evaluate.py; facebookresearch/vissl)."""
 
 HEAD_STD = 0.01
 """Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
@@ -43,7 +47,12 @@ class SgdSettings(Protocol):
     epochs: int
     batch_size: int
     lr_head: float
+    lr_batch: int | None
     weight_decay: float
+    nesterov: bool
+    schedule: str
+    milestones: tuple[int, ...] | None
+    gamma: float
     crop: Crop
     flip: Flip
     precision: str
@@ -191,11 +200,12 @@ class HeadTraining:
         self.device = torch.device(backbone.device)
         self.history: list[Any] = []
         frozen = lr_backbone is None
-        groups = [{"params": heads.parameters()}]
+        groups = parameter_groups(heads)
         groups += [] if frozen else [{"params": backbone.model.parameters(), "lr": lr_backbone}]
-        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": False}
+        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": spec.nesterov}
         self._optimizer = torch.optim.SGD(groups, lr=spec.lr_head, weight_decay=spec.weight_decay, **fixed)
-        self._starts = [group["lr"] for group in self._optimizer.param_groups]
+        scale = 1.0 if spec.lr_batch is None else spec.batch_size / spec.lr_batch
+        self._starts = [scale * group["lr"] for group in self._optimizer.param_groups]
         self._modules = nn.ModuleList([heads] if frozen else [heads, backbone.model])
         self._scaler = scaler(spec.precision, self.device)
         self._backbone, self._world = backbone, backbone.world
@@ -206,8 +216,8 @@ class HeadTraining:
             images.train_images, images.train_labels, spec.batch_size, **order, pin_memory=pinned
         )
         policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
-        self._policy = Policy(policy, images.train_images.shape[1])
-        self._generator = torch.Generator().manual_seed(seed)
+        policy = Policy(policy, images.train_images.shape[1])
+        self._drawing = Drawing(policy, self._batches, seed, spec.crop.interpolation or HEADS)
         self._loss, self._note = torch.zeros(()), ""
 
     def run(self, checkpoints: Checkpoints) -> None:
@@ -227,14 +237,14 @@ class HeadTraining:
         """One batch; at the end of an epoch, its score is added to the history."""
         epoch, within = divmod(step, self._batches.steps_per_epoch)
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
-            group["lr"] = start * cosine(epoch, self.spec.epochs)
+            group["lr"] = start * share(self.spec, epoch)
         size = self._batches.size(within)
         parts = self._backbone.parts(size)
-        share = slice(parts[0].start, parts[-1].stop) if parts else slice(0)
-        uint8, labels = self._batches.batch(epoch, within, slice(None) if self._world.size == 1 else share)
+        own = slice(parts[0].start, parts[-1].stop) if parts else slice(0)
+        rows = slice(None) if self._world.size == 1 else own
+        uint8, labels = self._batches.batch(epoch, within, rows, crops=self._drawing.crops)
         uint8, labels = (values.to(self.device, non_blocking=True) for values in (uint8, labels))
-        of_all = self._policy.sample(size, 0, self._generator)
-        view = self._policy.apply(uint8, {name: rows[share] for name, rows in of_all.items()})
+        view = self._drawing.view(step, uint8, rows)
         self._loss = self._descend(view, labels, sizes_of(parts), len(labels) / size)
         if within == self._batches.steps_per_epoch - 1:
             self.check(step + 1)
@@ -245,7 +255,7 @@ class HeadTraining:
     def state(self) -> dict[str, Any]:
         """Weights, optimiser, scaler of fp16, generator of the augmentations, history."""
         weights, optimizer = self._modules.state_dict(), self._optimizer.state_dict()
-        random = {"generator": self._generator.get_state(), "history": self.history}
+        random = {"generator": self._drawing.state(), "history": self.history}
         return {"modules": weights, "optimizer": optimizer, "scaler": self._scaler.state_dict(), **random}
 
     def load(self, state: dict[str, Any]) -> None:
@@ -253,7 +263,7 @@ class HeadTraining:
         self._modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state.get("scaler", {}))  # checkpoints of earlier versions have none
-        self._generator.set_state(state["generator"].cpu())
+        self._drawing.load(state["generator"].cpu())
         self.history = state["history"]
 
     def check(self, done: int) -> None:
@@ -284,8 +294,3 @@ class HeadTraining:
 
     def _trained(self) -> list[nn.Parameter]:
         return [weights for group in self._optimizer.param_groups for weights in group["params"]]
-
-
-def cosine(epoch: int, epochs: int) -> float:
-    """Share of the learning rate in an epoch, from 1 towards 0 (evaluate.py steps its schedule once per epoch)."""
-    return (1 + math.cos(math.pi * epoch / epochs)) / 2

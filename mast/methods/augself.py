@@ -11,10 +11,10 @@ from mast.methods import Outcome, vicreg
 from mast.settings import Count, Positive, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
-    from mast.augment.pairing import Pair
     from mast.augment.policy import Params, Policy
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 LAYERS = 3
@@ -65,22 +65,23 @@ class AugSelf(vicreg.Vicreg):
         heads = {name: build_mlp(2 * features, hidden, count, LAYERS) for name, count in outputs.items()}
         return networks | {"predictors": nn.ModuleDict(heads)}
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """VICReg's loss + Σ_k w_k · ½ [ℓ_k(a, b) + ℓ_k(b, a)], ℓ_k the loss of head k on views in this order."""
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        (features_a, own_a), (features_b, own_b) = (learner.embed(images, view) for view in (pair.a, pair.b))
+        (features_a, own_a), (features_b, own_b) = map(learner.embed, views)
         z_a, z_b = map(learner.world.gather, (own_a, own_b))
         plain = self.weighted(vicreg_terms(z_a, z_b), z_a)
-        losses = self._predictions(learner, features_a, features_b, pair)
+        losses = self._predictions(learner, features_a, features_b, *(view.params for view in views))
         weights = self.spec.augself.predict
         loss = plain.loss + sum(weights[name] * value for name, value in losses.items())
         return Outcome(
             loss, plain.terms | {f"predict_{name}": value for name, value in losses.items()}, plain.embedding
         )
 
-    def _predictions(self, learner: Learner, features_a: Tensor, features_b: Tensor, pair: Pair) -> dict[str, Tensor]:
+    def _predictions(
+        self, learner: Learner, features_a: Tensor, features_b: Tensor, a: Params, b: Params
+    ) -> dict[str, Tensor]:
         """The unweighted loss of each head over both orders of the views."""
         import torch
 
@@ -90,7 +91,7 @@ class AugSelf(vicreg.Vicreg):
             with learner.autocast():
                 predicted = learner.predictors[name](both)
             predicted = torch.cat([learner.world.gather(part.float()) for part in predicted.chunk(2)])
-            targets = [self._target(learner.policy, name, *views) for views in ((pair.a, pair.b), (pair.b, pair.a))]
+            targets = [self._target(learner.policy, name, *views) for views in ((a, b), (b, a))]
             target = torch.cat(targets).to(predicted, non_blocking=True)
             losses[name] = prediction_loss(predicted, target, learner.policy.is_switch(name))
         return losses

@@ -36,6 +36,7 @@ def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
                 keeps_names,
                 lambda known=known: known.objects,
                 lambda known=known: known.names,
+                known.manifest is not None or not (known.absent or known.spec.missing()),
             )
             try:
                 protocol.check(study.protocol, task)

@@ -35,6 +35,8 @@ class PlannedTask:
     """Of detection data; None where only preparing the data tells."""
     names: Callable[[], set[bytes] | None] = lambda: None
     """Names of the training images' files, where they are kept; None where only preparing the data tells."""
+    here: bool = True
+    """Whether its data are on this machine."""
 
 
 class Protocol(StrictModel):
@@ -80,6 +82,16 @@ class Protocol(StrictModel):
     def files(self) -> tuple[str, ...]:
         """Files of the user that it reads."""
         return ()
+
+    @property
+    def origin(self) -> str:
+        """Where files that are missing are to be had; empty where only the user knows."""
+        return ""
+
+    @property
+    def feature_pooling(self) -> str:
+        """Of protocols that read features: how those are pooled (`mast.evaluation.features.POOLINGS`)."""
+        return "global"
 
     def check(self, name: str, task: PlannedTask) -> None:
         """Compare what it asks for with what a task has, before anything runs; `name` is that in the configuration.

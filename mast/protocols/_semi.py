@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mast.data.prepared.store import PreparedData
 from mast.data.prepared.subset import Subset
+from mast.data.readers import Place
 from mast.errors import MastError
 from mast.evaluation.images import LabelledImages, labelled_images
 from mast.evaluation.inputs import EncoderInputs, Measured
@@ -21,6 +22,13 @@ from mast.settings import Count, NonNegative, Positive
 
 if TYPE_CHECKING:
     from mast.checkpoint import Checkpoints
+
+SIMCLR = "https://raw.githubusercontent.com/google-research/simclr/master/imagenet_subsets"
+"""Address of the lists that facebookresearch/vicreg, evaluate.py, fetches."""
+
+
+WHERE = f"SimCLR's are {SIMCLR}/1percent.txt and 10percent.txt; or leave it out, to draw the images"
+"""Where lists are to be had, for messages."""
 
 
 class SemiProtocol(SgdProtocol):
@@ -39,14 +47,19 @@ class SemiProtocol(SgdProtocol):
     on 8 GPUs."""
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
-    subset_list: Annotated[str, Field(min_length=1)] | None = None
+    subset_list: Annotated[Annotated[str, Field(min_length=1)] | None, Place] = None
     """File with the names of the labelled images, one a line, in place of the draw (docs/protocols.md). The task needs
-    `storage: index`; relative paths start at the directory in which the command runs."""
+    `storage: index`; relative paths start at `data_root`."""
 
     @property
     def files(self) -> tuple[str, ...]:
         """The list of labelled images."""
         return () if self.subset_list is None else (self.subset_list,)
+
+    @property
+    def origin(self) -> str:
+        """Where lists are to be had."""
+        return WHERE
 
     def check(self, name: str, task: PlannedTask) -> None:
         """The list of labelled images can be used; or the share of the labels is one batch."""
@@ -154,7 +167,9 @@ def finetune(
 
 def _check_list(name: str, file: str, task: PlannedTask, batch_size: int) -> None:
     if not Path(file).is_file():
-        raise MastError(f"protocols.{name}.subset_list: {file}: no such file; docs/protocols.md says where to get it")
+        if not task.here:  # both are missing, which `mast doctor` says
+            return
+        raise MastError(f"protocols.{name}.subset_list: {file}: no such file; {WHERE}")
     if not task.keeps_names:
         raise MastError(
             f"protocols.{name}.subset_list: {task.name!r} keeps no file names; choose data with `storage: index`, or "

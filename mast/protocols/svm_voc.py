@@ -58,6 +58,7 @@ class SvmProtocol(SplitProtocol):
         "cross-validation. Mean average precision."
     )
     TINY: ClassVar[dict[str, Any]] = {"costs": [1], "folds": 2, "max_iterations": 100}
+    LATER: ClassVar[dict[str, Any]] = {"pooling": "global"}
 
     kind: Literal["svm-voc"]
     costs: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000)
@@ -67,6 +68,14 @@ class SvmProtocol(SplitProtocol):
     """Weight of an image that shows the class, relative to one that does not."""
     max_iterations: Count = 2000
     """Of liblinear's dual coordinate descent, for each fit."""
+    pooling: Literal["global", "grid"] = "global"
+    """Of the last stage: the mean over all positions, or over windows one position smaller than the map, at the 2 × 2
+    places where they fit (VISSL's `res5`)."""
+
+    @property
+    def feature_pooling(self) -> str:
+        """As the setting says."""
+        return self.pooling
 
     def check(self, name: str, task: PlannedTask) -> None:
         """Every fold has an image with and one without each class, and every class an image to score that shows it.

@@ -40,6 +40,10 @@ METADATA = {
 SEMI = Semi10Protocol(
     kind="semi-10", fraction=0.5, epochs=2, batch_size=12, norm_images=4, lr_backbone=0.05, lr_head=0.1
 )
+NORMALISED = LinearSgdProtocol(
+    **{"kind": "linear-sgd", "epochs": 3, "batch_size": 16, "lr_head": 0.1, "head": "normalised", "nesterov": True},
+    **{"schedule": "steps", "milestones": (2,), "lr_batch": 8, "weight_decay": 0.01},
+)
 DETECTION = DetectionProtocol(
     **{"kind": "detection", "epochs": 2, "batch_size": 2, "lr": 0.01, "warmup_steps": 2, "masks": True},
     **{"fpn_channels": 8, "head_channels": 16, "mask_channels": 8, "anchor_sizes": (8, 12, 16, 24, 32)},
@@ -47,6 +51,7 @@ DETECTION = DetectionProtocol(
 )
 CASES: dict[str, tuple[Protocol, str]] = {
     "linear head": (LinearSgdProtocol(kind="linear-sgd", epochs=2, batch_size=16, lr_head=0.5), "toy"),
+    "normalised head": (NORMALISED, "toy"),
     "fine-tuning": (SEMI, "toy"),
     "fine-tuning, whole batches": (SEMI.model_copy(update={"norm_images": None}), "toy"),
     "detection": (DETECTION, "scenes"),

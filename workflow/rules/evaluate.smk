@@ -4,7 +4,7 @@ from mast.results import predictions_of
 from snakemake.io import IOFile
 
 OF_RUN = ("{dataset}", "{run}", "{seed}")
-FEATURES_FILE = results.features(*OF_RUN, "{task}")
+FEATURES_FILE = results.features(*OF_RUN, "{task}{pooling}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
 
 
@@ -13,6 +13,12 @@ def content_of_files(wildcards):
     files, metrics = experiment.protocols[wildcards.protocol].files, str(METRICS_FILE).format(**wildcards)
     recorded = workflow.persistence.params(IOFile(metrics, ANY_RULE)) if files else None
     return files_state(files, Path(metrics), recorded or ()) or Unrecorded()
+
+
+def features_of(wildcards):
+    """The features that the job's protocol reads."""
+    run = wildcards.dataset, wildcards.run, wildcards.seed
+    return str(results.features(*run, wildcards.task, experiment.protocols[wildcards.protocol].feature_pooling))
 
 
 rule extract_features:
@@ -28,15 +34,18 @@ rule extract_features:
         **stage_resources("features"),
     params:
         data=subpath(input.data, parent=True),
+        pooling=lambda wildcards: wildcards.pooling.replace("+", " --pooling ") or Unrecorded(),
+    wildcard_constraints:
+        pooling=r"(\+grid)?",
     shell:
         f"{shared('features')} features"
-        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
+        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}{params.pooling}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
 
 rule evaluate_features:
     input:
-        FEATURES_FILE,
+        features_of,
     output:
         METRICS_FILE,
     log:
@@ -65,7 +74,7 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         input:
             encoder=results.run(*OF_RUN).encoder,
             data=data_of("task", METRICS_FILE),
-            files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
+            files=lambda wildcards: [file for file in experiment.protocols[wildcards.protocol].files if Path(file).exists()],
         output:
             metrics=METRICS_FILE,
             **more,

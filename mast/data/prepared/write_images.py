@@ -10,16 +10,17 @@ import numpy as np
 from PIL import Image
 
 from mast.data.blob import Blob
-from mast.data.decode import UnreadableImageError, examine, map_files, measure, square
+from mast.data.decode import UnreadableImageError, examine, map_files, measure
 from mast.data.prepared.index import IndexedImages
 from mast.data.prepared.subset import Subset
 from mast.data.prepared.writer import Writer, channel_statistics
 from mast.data.settings import ImageFiles
+from mast.data.transforms import squared
 from mast.errors import MastError
 from mast.files import path_below
 from mast.progress import Progress
 from mast.records import Index
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transform
 
 STATISTICS_IMAGES = 10_000
 """Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
@@ -82,17 +83,40 @@ def finish(
     index = (
         None
         if spec.storage == "arrays"
-        else Index(root=str(Path(spec.root).absolute()), size=spec.size, range=spec.range)
+        else Index(
+            root=str(Path(spec.root).absolute()),
+            size=spec.size,
+            range=spec.range,
+            transform=spec.transform,
+            exif=spec.exif,
+        )
     )
-    if index is None:
-        images = writer.load("train_images.npy")
+    _write_reading(writer, spec)
+    stated = spec.normalisation
+    if stated is not None:
+        statistics = [*stated.mean], [*stated.std]
+    elif index is None:
+        statistics = channel_statistics(writer.load("train_images.npy"))
     else:
-        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, spec.range)
-        if spec.range != FULL:  # the images are not among the files, and the identity of the data is that of the files
-            writer.array("range.npy", np.array(spec.range))
-        images = Subset(indexed, np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64)))
-    statistics = channel_statistics(images)
+        reading = {"levels": spec.range, "transform": spec.transform, "upright": spec.exif == "upright"}
+        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, **reading)
+        shown = np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64))
+        statistics = channel_statistics(Subset(indexed, shown))
     writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
+
+
+def _write_reading(writer: Writer, spec: ImageFiles) -> None:
+    """Settings from which results follow and which show in no other file: data are identified by their files."""
+    if spec.normalisation is not None:
+        writer.array("normalisation.npy", np.array([spec.normalisation.mean, spec.normalisation.std]))
+    if spec.storage == "arrays":
+        return
+    if spec.range != FULL:
+        writer.array("range.npy", np.array(spec.range))
+    if spec.transform is not None:
+        writer.array("transform.npy", np.array(spec.transform.model_dump_json()))
+    if spec.exif != "upright":
+        writer.array("exif.npy", np.array(spec.exif))
 
 
 def _write_array(
@@ -104,7 +128,8 @@ def _write_array(
     notes: Notes,
 ) -> list[int]:
     kept: list[int] = []
-    read = partial(square_of, size=spec.size, levels=spec.range)
+    upright = spec.exif == "upright"
+    read = partial(square_of, size=spec.size, levels=spec.range, transform=spec.transform, upright=upright)
 
     def rows() -> Iterator[np.ndarray]:
         with Progress(f"{spec.root} {split}", len(images)) as progress:
@@ -119,7 +144,7 @@ def _write_array(
 def _write_index(
     writer: Writer, split: str, files: Sequence[Path], spec: ImageFiles, threads: int, notes: Notes
 ) -> list[int]:
-    read = partial(measure, levels=spec.range)
+    read = partial(measure, levels=spec.range, upright=spec.exif == "upright")
     with Progress(f"{spec.root} {split}", len(files)) as progress:
         found = list(readable(read, files, spec.unreadable, threads, notes, progress))
     kept = [position for position, _ in found]
@@ -166,9 +191,15 @@ def or_none(read: Callable[[Item], Result], unreadable: str, skip: str = SKIP) -
     return attempt
 
 
-def square_of(image: Path | Blob | np.ndarray, size: int, levels: PixelRange) -> tuple[np.ndarray, frozenset[str]]:
-    """The central square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
+def square_of(
+    image: Path | Blob | np.ndarray,
+    size: int,
+    levels: PixelRange,
+    transform: Transform | None = None,
+    upright: bool = True,
+) -> tuple[np.ndarray, frozenset[str]]:
+    """A square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
     if isinstance(image, np.ndarray):
-        return square(Image.fromarray(image), size), frozenset()
-    decoded = examine(image, levels=levels)
-    return square(decoded.image, size), decoded.notes
+        return squared(Image.fromarray(image), size, transform), frozenset()
+    decoded = examine(image, upright, levels)
+    return squared(decoded.image, size, transform), decoded.notes

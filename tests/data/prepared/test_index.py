@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from mast.augment.settings import PolicySpec
 from mast.config.pretrain import PretrainSpec
 from mast.data.decode import UnreadableImageError
 from mast.data.prepare import prepare
@@ -162,9 +163,11 @@ def test_changes_and_moves_are_noticed(root: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root: Path, tmp_path: Path) -> None:
+    """Where nothing is cropped: crops of an index are cut from its files."""
+    spec = TINY.model_copy(update={"policy": PolicySpec(augmentations=("flip", "jitter"))})
     for storage in ("index", "arrays"):
         prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
-        pretrain(TINY, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
+        pretrain(spec, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
     index, arrays = (load_file(tmp_path / storage / "encoder.safetensors") for storage in ("index", "arrays"))
     assert all(torch.equal(index[name], arrays[name]) for name in arrays)
 

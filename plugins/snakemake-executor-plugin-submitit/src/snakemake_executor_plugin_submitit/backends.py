@@ -1,13 +1,14 @@
 """Where jobs run: submitit's executors, and how to see and end what they started."""
 
 import itertools
+import json
 import os
 import pickle
 import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -26,6 +27,8 @@ PAUSES = (5, 20)
 UNANSWERED = ("timed out", "Unable to contact", "Zero Bytes", "temporarily unavailable", "authentication")
 """In messages of an overloaded controller; those of bad requests hold none of them."""
 SLURM_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
+DEVICES_FILE = "gpus.json"
+"""In the folder of a local job: the GPUs that it uses."""
 
 
 class UnansweredError(SubmissionError):
@@ -69,9 +72,7 @@ class Slurm:
         """Submit a job that SLURM may requeue; patiently where the controller is overloaded."""
         executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=self.requeues)
         additional = {"requeue": True, **parameters.get("slurm_additional_parameters", {})}
-        delay = min(
-            self.signal_delay, 60 * parameters["timeout_min"] // 2
-        )  # a longer one ends a short job at its start
+        delay = _delay(self.signal_delay, parameters)
         chosen = {**parameters, "slurm_signal_delay_s": delay, "slurm_additional_parameters": additional}
         executor.update_parameters(**chosen)
         for pause in PAUSES:
@@ -96,12 +97,21 @@ class Slurm:
 
     def _cancel_accepted(self, folder: Path) -> None:
         """End what the controller made of a submission that it did not confirm."""
+        deadline = time.monotonic() + slurm.SECONDS_TO_END
         try:
-            accepted = [job_id for job_id, job in slurm.queue().items() if Path(job.script).parent == folder]
+            if accepted := _alive(folder):
+                slurm.cancel(accepted)
+            while _alive(folder):
+                if time.monotonic() > deadline:
+                    raise SubmissionError(f"job {accepted[0]}, which SLURM did not confirm, was cancelled and goes on")
+                time.sleep(slurm.POLL_SECONDS)
         except slurm.QueueUnavailableError as error:
             raise SubmissionError(f"SLURM does not answer: {error}") from None
-        if accepted:
-            slurm.cancel(accepted)
+
+
+def _alive(folder: Path) -> list[str]:
+    """Jobs of a submission that wait or run."""
+    return [job_id for job_id, job in slurm.queue().items() if Path(job.script).parent == folder and not job.ended]
 
 
 class Local:
@@ -111,31 +121,31 @@ class Local:
         """See ExecutorSettings."""
         self.requeues, self.signal_delay = requeues, signal_delay
         self._handles: dict[str, submitit.Job[None]] = {}
-        self._devices: dict[str, list[str]] = {}
 
     def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
         """Start a controller process, which starts the job's tasks."""
         if parameters["nodes"] > 1:
             raise SubmissionError(f"nodes: {parameters['nodes']}, and there is one; set nodes to 1")
         devices = self._free_devices(parameters.get("gpus_per_node", 0))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DEVICES_FILE).write_text(json.dumps(devices), encoding="utf-8")
+        payload.environment = {"CUDA_VISIBLE_DEVICES": ",".join(devices)}  # submitit's own choice takes numbers only
         executor = submitit.LocalExecutor(folder, max_num_timeout=self.requeues)
         executor.update_parameters(
             timeout_min=parameters["timeout_min"],
             tasks_per_node=parameters["tasks_per_node"],
-            gpus_per_node=len(devices),
             stderr_to_stdout=True,
-            visible_gpus=devices,
             signal_delay_s=_delay(self.signal_delay, parameters),
         )
         job = executor.submit(payload)
-        self._handles[job.job_id], self._devices[job.job_id] = job, devices
+        self._handles[job.job_id] = job
         return job.job_id
 
     def queue(self) -> dict[str, QueuedJob]:
         """Live controller processes; their command lines name their folders."""
         for job_id, job in list(self._handles.items()):
             if job.done():  # also reaps the process
-                del self._handles[job_id], self._devices[job_id]
+                self._handles.pop(job_id, None)  # two threads ask
         return dict(self._controllers())
 
     def cancel(self, submissions: list[Submission]) -> None:
@@ -143,17 +153,23 @@ class Local:
         alive = self.queue()
         for submission in submissions:
             if submission.job_id in alive and submission.owns(alive[submission.job_id].script):
-                os.kill(int(submission.job_id), signal.SIGINT)
+                with suppress(ProcessLookupError):
+                    os.kill(int(submission.job_id), signal.SIGINT)
 
     def last_state(self, job_id: str) -> str | None:
         """Nothing remembers processes."""
         return None
 
     def _free_devices(self, count: int) -> list[str]:
-        """The first GPUs that no job uses; Snakemake's `--resources gpus=N` sees to it that there are enough."""
+        """The first GPUs that no job uses, those of an earlier main process included.
+
+        Snakemake's `--resources gpus=N` sees to it that there are enough.
+        """
+        if not count:
+            return []
         listed = os.environ.get("CUDA_VISIBLE_DEVICES")
-        names = map(str, itertools.count()) if listed is None else iter(listed.split(","))
-        used = {device for devices in self._devices.values() for device in devices}
+        names = map(str, itertools.count()) if listed is None else filter(None, listed.split(","))
+        used = {device for job in self.queue().values() for device in _devices(Path(job.script))}
         free = list(itertools.islice((name for name in names if name not in used), count))
         if len(free) < count:
             raise SubmissionError(f"gpus: {count}, and {len(free)} are free; set --resources gpus to what there is")
@@ -164,6 +180,14 @@ class Local:
             command = process.info["cmdline"] or []
             if "submitit.local._local" in command:
                 yield str(process.pid), QueuedJob("RUNNING", command[-1])
+
+
+def _devices(folder: Path) -> list[str]:
+    """The GPUs of a local job; none for one that somebody else has started through submitit."""
+    try:
+        return json.loads((folder / DEVICES_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
 
 
 class Debug:

@@ -1,7 +1,5 @@
 """The executor: submits Snakemake's jobs, follows them, and finds them again after a crash of the main process."""
 
-import hashlib
-import json
 import os
 import time
 import uuid
@@ -14,12 +12,15 @@ from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
 from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 from snakemake_executor_plugin_submitit.backends import Backend, Debug, Local, Slurm
+from snakemake_executor_plugin_submitit.earlier import Claims, Earlier
 from snakemake_executor_plugin_submitit.errors import SubmissionError
+from snakemake_executor_plugin_submitit.identity import members, works
 from snakemake_executor_plugin_submitit.outcome import Outcome, last_word, outcome
 from snakemake_executor_plugin_submitit.payload import Payload
 from snakemake_executor_plugin_submitit.resources import parameters
 from snakemake_executor_plugin_submitit.slurm import QueueUnavailableError
 from snakemake_executor_plugin_submitit.submission import Registry, Submission
+from snakemake_executor_plugin_submitit.updates import backups, earlier_outputs, keep, unchanged
 
 SECONDS_TO_SAVE = 60.0
 """How long a job may take to save its state after a signal; SLURM's own limits may be shorter."""
@@ -33,24 +34,32 @@ class Executor(RemoteExecutor):
         self.folder = Path(self.executor_settings.folder).absolute()
         self._open: dict[str, Submission] = {}
         self._unclear: dict[str, float] = {}
+        self._claims: Claims = {}
         self._queue_answers = True
         try:
             self.backend = self._build_backend()
             self.registry = _writable_registry(self.folder)
         except SubmissionError as error:
             raise WorkflowError(f"executor submitit: {error}") from None
+        self.earlier = Earlier(self.registry, self.backend, self.workflow, self.logger)
+
+    def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
+        """Run jobs, once nothing that an earlier main process has submitted makes their files in another way."""
+        self._claims = self.earlier.claim(jobs)
+        super().run_jobs(jobs)
 
     def run_job(self, job: JobExecutorInterface) -> None:
         """Submit a job, or go on waiting for the one that an earlier main process has submitted."""
-        key = _key(job)
+        there = earlier_outputs(job)
         try:
-            submission = self._attach(job, key) or self._submit(job, key)
+            submission = self._attach(job) or self._submit(job, there)
         except SubmissionError as error:
-            self.report_job_error(SubmittedJobInfo(job), msg=f"{error}\n")
+            self._report_failure(SubmittedJobInfo(job), there, str(error))
             return
-        self._open[key] = submission
-        info = SubmittedJobInfo(job, external_jobid=submission.job_id, aux={"key": key, "submission": submission})
-        self.report_job_submission(info)
+        self._open[submission.folder] = submission
+        self.report_job_submission(
+            SubmittedJobInfo(job, external_jobid=submission.job_id, aux={"submission": submission})
+        )
 
     async def check_active_jobs(self, active_jobs: list[SubmittedJobInfo]) -> AsyncGenerator[SubmittedJobInfo, None]:
         """Report jobs that have ended, yield the others."""
@@ -62,18 +71,34 @@ class Executor(RemoteExecutor):
             if verdict.kind in ("active", "unclear"):
                 yield info
                 continue
-            self._forget(info.aux["key"])
+            submission = info.aux["submission"]
+            self._forget(submission)
             if verdict.kind == "succeeded":
                 self.report_job_success(info)
             else:
-                self._report_failure(info, verdict.reason)
+                reason = f"Job {submission.job_id}: {verdict.reason}"
+                kept = unchanged(submission, self.workflow.persistence)
+                self._report_failure(info, kept, reason, aux_logs=submission.logs)
+
+    def handle_job_error(self, job: JobExecutorInterface) -> None:
+        """Called when Snakemake has dealt with a failed job: what it put back is not what the job was to make.
+
+        Snakemake (9.27) records it as such, and would not make it again; so it is marked as incomplete.
+        """
+        super().handle_job_error(job)
+        for member in members(job):
+            if earlier_outputs(member):
+                try:
+                    member.register()
+                except OSError as error:
+                    self.logger.warning(f"{member.output[0]} cannot be marked as incomplete ({error}); delete it")
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
         """End all jobs, those included whose state is just being asked for."""
         if self._open:
             self.backend.cancel(list(self._open.values()))
-        for key in list(self._open):
-            self._forget(key)
+        for submission in list(self._open.values()):
+            self._forget(submission)
 
     def _build_backend(self) -> Backend:
         settings = self.executor_settings
@@ -83,36 +108,41 @@ class Executor(RemoteExecutor):
             return Local(settings.requeues, settings.signal_delay)
         return Debug()
 
-    def _submit(self, job: JobExecutorInterface, key: str) -> Submission:
+    def _attach(self, job: JobExecutorInterface) -> Submission | None:
+        """The submission of an earlier main process for the same job, if there is one that is still of use."""
+        claim = self._claims.pop(job, None)
+        if isinstance(claim, SubmissionError):
+            raise claim
+        if claim is not None:
+            self.logger.info(f"Job {job.jobid} is attached to {claim.job_id}, submitted before a restart")
+        return claim
+
+    def _submit(self, job: JobExecutorInterface, there: list[str]) -> Submission:
+        """Record a job, submit it, and record its id: a main process that is killed in between may leave it running."""
         folder = self.folder / f"{job.name}-{uuid.uuid4().hex[:12]}"
         chosen = parameters(f"{job.name}-{job.jobid}", job.threads, job.resources)
-        payload = Payload(self.format_job_exec(job), str(Path.cwd()), SECONDS_TO_SAVE)
-        job_id = self.backend.submit(payload, folder, chosen, job.resources)
-        tasks = chosen["nodes"] * chosen["tasks_per_node"]
-        submission = Submission(job_id, str(folder), tasks, time.time())
-        self.registry.add(key, submission)
-        self.logger.info(f"Job {job.jobid} is submitted as {job_id}; its log: {folder}/{job_id}_0_log.out")
+        copies = backups(there, self.workflow.persistence)
+        payload = Payload(self.format_job_exec(job), str(Path.cwd()), SECONDS_TO_SAVE, copies)
+        submission = Submission(str(folder), chosen["nodes"] * chosen["tasks_per_node"], works(job), there)
+        try:
+            self.registry.add(submission)
+            submission.job_id = self.backend.submit(payload, folder, chosen, job.resources)
+            self.registry.add(submission)
+        except OSError as error:
+            self._give_up(submission)
+            raise SubmissionError(f"{error.filename or folder}: {error.strerror or error}") from None
+        except SubmissionError:
+            self._give_up(submission)
+            raise
+        log = f"{folder}/{submission.job_id}_0_log.out"
+        self.logger.info(f"Job {job.jobid} is submitted as {submission.job_id}; its log: {log}")
         return submission
 
-    def _attach(self, job: JobExecutorInterface, key: str) -> Submission | None:
-        """The submission of an earlier main process for the same job, unless its work is of no use any more."""
-        submission = self.registry.find(key)
-        if submission is None:
-            return None
-        try:
-            verdict = outcome(submission, self.backend.queue().get(submission.job_id))
-        except QueueUnavailableError as error:
-            raise SubmissionError(
-                f"job {submission.job_id} may still run, and SLURM does not answer: {error}"
-            ) from None
-        outdated = _forced(self.dag, job) or _newest(job.input) > submission.submitted
-        if verdict.kind == "active" and outdated:
+    def _give_up(self, submission: Submission) -> None:
+        """After an error, end what may have been submitted nevertheless."""
+        if submission.job_id:
             self.backend.cancel([submission])
-        elif not outdated and (verdict.kind == "active" or (verdict.kind == "succeeded" and _made(submission, job))):
-            self.logger.info(f"Job {job.jobid} is attached to {submission.job_id}, submitted before a restart")
-            return submission
-        self.registry.remove(key)
-        return None
+        self.registry.remove(submission)
 
     def _verdicts(self, infos: list[SubmittedJobInfo]) -> list[Outcome]:
         """One verdict for each job; all are taken to be active while the queue does not answer."""
@@ -124,14 +154,14 @@ class Executor(RemoteExecutor):
             self._queue_answers = False
             return [Outcome("active")] * len(infos)
         self._queue_answers = True
-        return [self._verdict(info.aux["key"], info.aux["submission"], queue) for info in infos]
+        return [self._verdict(info.aux["submission"], queue) for info in infos]
 
-    def _verdict(self, key: str, submission: Submission, queue: dict) -> Outcome:
+    def _verdict(self, submission: Submission, queue: dict) -> Outcome:
         place = queue.get(submission.job_id)
         verdict = outcome(submission, place)
         if verdict.kind != "unclear":
-            self._unclear.pop(key, None)
-        elif self._may_become_clear(key):
+            self._unclear.pop(submission.folder, None)
+        elif self._may_become_clear(submission.folder):
             return verdict
         if verdict.kind == "unclear" or (verdict.kind == "failed" and place is None):
             return last_word(verdict, submission, self.backend.last_state(submission.job_id))
@@ -143,14 +173,16 @@ class Executor(RemoteExecutor):
         since = self._unclear.setdefault(key, now)
         return since == now or now - since < self.workflow.execution_settings.latency_wait
 
-    def _report_failure(self, info: SubmittedJobInfo, reason: str) -> None:
-        submission = info.aux["submission"]
-        self.report_job_error(info, msg=f"Job {submission.job_id}: {reason}\n", aux_logs=submission.logs)
+    def _report_failure(self, info: SubmittedJobInfo, kept: list[str], reason: str, **logs: list[str]) -> None:
+        """Report a failed job; `kept` are those of its outputs that are to stay as they are."""
+        for path, error in keep(kept, self.workflow.persistence).items():
+            self.logger.warning(f"{path}, of before this job, is lost: it cannot be copied ({error})")
+        self.report_job_error(info, msg=f"{reason}\n", **logs)
 
-    def _forget(self, key: str) -> None:
-        self._open.pop(key, None)
-        self._unclear.pop(key, None)
-        self.registry.remove(key)
+    def _forget(self, submission: Submission) -> None:
+        self._open.pop(submission.folder, None)
+        self._unclear.pop(submission.folder, None)
+        self.registry.remove(submission)
 
 
 def _writable_registry(folder: Path) -> Registry:
@@ -164,29 +196,3 @@ def _writable_registry(folder: Path) -> Registry:
             f"--submitit-folder: {folder} is not writable ({error.strerror}); name a directory that all nodes share"
         ) from None
     return registry
-
-
-def _key(job: JobExecutorInterface) -> str:
-    """Identity of a job's work: what it makes, from what, and how."""
-    members = sorted(job.jobs, key=str) if job.is_group() else [job]
-    return hashlib.sha256(json.dumps([_work(member) for member in members]).encode()).hexdigest()[:32]
-
-
-def _work(job: JobExecutorInterface) -> list[object]:
-    files = [sorted(map(str, job.input)), sorted(map(str, job.output))]
-    return [job.rule.name, *files, job.shellcmd or "", sorted(f"{key}={value}" for key, value in job.params.items())]
-
-
-def _forced(dag: object, job: JobExecutorInterface) -> bool:
-    members = job.jobs if job.is_group() else [job]
-    return any(dag.reason(member).forced for member in members)
-
-
-def _made(submission: Submission, job: JobExecutorInterface) -> bool:
-    """Whether the outputs of a job are there as a submission that has ended left them."""
-    return all(Path(str(file)).exists() for file in job.output) and _newest(job.output) <= submission.ended
-
-
-def _newest(files: object) -> float:
-    """Time of the last change among existing files, seconds since the epoch."""
-    return max((path.stat().st_mtime for path in map(Path, map(str, files)) if path.exists()), default=0.0)

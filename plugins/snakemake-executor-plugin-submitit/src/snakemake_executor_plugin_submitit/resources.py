@@ -5,7 +5,7 @@
 | `threads` (of the rule) | cores of each task | `--cpus-per-task` |
 | `mem_mb` | memory of each node, MB | `--mem` |
 | `runtime` | time limit, minutes | `--time` |
-| `gpus` | GPUs of each node | `--gpus-per-node` |
+| `gpus`, or `gpu` | GPUs of each node | `--gpus-per-node` |
 | `gres` | any other request for devices, instead of `gpus` | `--gres` |
 | `nodes` | nodes (default 1) | `--nodes` |
 | `tasks` | processes over all nodes (default: 1 on one node, else one for each GPU, at least one a node) | `--ntasks-per-node` |
@@ -58,7 +58,7 @@ def parameters(name: str, threads: int, resources: Mapping[str, Any]) -> dict[st
     Raises:
         SubmissionError: a value is not a number, or two resources contradict each other.
     """
-    nodes, gpus = _number(resources, "nodes", 1, least=1), _number(resources, "gpus", 0)
+    nodes, gpus = _number(resources, "nodes", 1, least=1), _gpus(resources)
     tasks = _number(resources, "tasks", nodes * max(gpus, 1) if nodes > 1 else 1, least=1)
     if tasks % nodes:
         raise SubmissionError(f"tasks: {tasks} cannot be shared out evenly over {nodes} nodes; set a multiple of nodes")
@@ -86,9 +86,18 @@ def parameters(name: str, threads: int, resources: Mapping[str, Any]) -> dict[st
 
 def request(resources: Mapping[str, Any]) -> str:
     """What a job asks SLURM for, in one line, for messages."""
-    shown = ("slurm_partition", "slurm_account", "qos", "constraint", "nodes", "tasks", "gpus", "gres")
+    shown = ("slurm_partition", "slurm_account", "qos", "constraint", "nodes", "tasks", "gpus", "gpu", "gres")
     asked = [f"{key}={resources[key]}" for key in (*shown, "mem_mb", "runtime", "slurm_extra") if resources.get(key)]
     return ", ".join(asked)
+
+
+def _gpus(resources: Mapping[str, Any]) -> int:
+    """The number under either name: Snakemake's own is `gpu`."""
+    named = [key for key in ("gpus", "gpu") if resources.get(key) is not None]  # Snakemake's own kind has no `in`
+    numbers = {key: _number(resources, key, 0) for key in named}
+    if len(set(numbers.values())) > 1:
+        raise SubmissionError(f"gpus: {numbers['gpus']} and gpu: {numbers['gpu']} are both set; set one of them")
+    return next(iter(numbers.values()), 0)
 
 
 def _number(resources: Mapping[str, Any], key: str, default: int, least: int = 0) -> int:

@@ -2,12 +2,8 @@
 
 from typing import Literal, NamedTuple
 
-from snakemake_executor_plugin_submitit.slurm import QueuedJob
+from snakemake_executor_plugin_submitit.slurm import NO_RESULT_EXPECTED, QueuedJob
 from snakemake_executor_plugin_submitit.submission import Submission
-
-NO_RESULT_EXPECTED = {"CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE", "REVOKED"}
-ENDED = NO_RESULT_EXPECTED | {"COMPLETED", "FAILED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
-"""SLURM's states of jobs that will not run again. All others, and unknown ones, are waited for."""
 
 OUT_OF_REQUEUES = "the job reached its time limit once more than --submitit-requeues allows; raise that or runtime"
 
@@ -27,7 +23,7 @@ def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
     """
     own = queued is not None and submission.owns(queued.script)
     state = queued.state if own else None
-    if state is not None and state not in ENDED:
+    if own and not queued.ended:
         return Outcome("active")
     if state in NO_RESULT_EXPECTED:
         return Outcome("failed", f"SLURM ended the job: {state}")

@@ -19,6 +19,7 @@ from submitit.core.job_environment import JobEnvironment
 from submitit.core.utils import DelayedSubmission
 
 from snakemake_executor_plugin_submitit.slurm import is_preempted
+from snakemake_executor_plugin_submitit.updates import put_back
 
 LAUNCH_FILE = "SNAKEMAKE_SUBMITIT_LAUNCH"
 """Variable with the path at which the first task's launcher leaves the command for the other tasks."""
@@ -29,9 +30,20 @@ WAKE_SECONDS = 0.2
 class Payload:
     """The callable that submitit pickles, and runs once in every task of the job."""
 
-    def __init__(self, command: str, directory: str, seconds_to_save: float) -> None:
-        """Run the shell `command` in `directory`; after a signal it gets `seconds_to_save` before it is killed."""
+    def __init__(
+        self, command: str, directory: str, seconds_to_save: float, copies: dict[str, str] | None = None
+    ) -> None:
+        """Run the shell `command` in `directory`; after a signal it gets `seconds_to_save` before it is killed.
+
+        Args:
+            command: what the first task runs.
+            directory: Snakemake's working directory.
+            seconds_to_save: see above.
+            copies: of files that a killed job did not put back (`updates.backups`).
+        """
         self.command, self.directory, self.seconds_to_save = command, directory, seconds_to_save
+        self.copies = copies or {}
+        self.environment: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._stopping = False
 
@@ -43,6 +55,8 @@ class Payload:
         """
         task = JobEnvironment()
         self._hand_on_signals(task)
+        if task.global_rank == 0:
+            self._begin(task.paths.folder / "begun")
         launch = task.paths.folder / f"launch-{os.environ.get('SLURM_RESTART_COUNT', '0')}.json"
         if task.num_tasks == 1:
             self.run_alone()
@@ -53,6 +67,12 @@ class Payload:
                 launch.with_suffix(".ended").touch()
         else:
             self._follow(launch, task)
+
+    def _begin(self, mark: Path) -> None:
+        """At a second start, after a requeue, put back what the first one may have left half done."""
+        if mark.exists():
+            put_back(self.copies)
+        mark.touch()
 
     def run_alone(self) -> None:
         """Run the whole job here, in a process that handles its own signals.
@@ -66,13 +86,15 @@ class Payload:
         """Called by submitit on SIGUSR2: end the commands; the same payload is then queued again."""
         self._stopping = True
         self._end(self.seconds_to_save)
-        return DelayedSubmission(Payload(self.command, self.directory, self.seconds_to_save))
+        again = Payload(self.command, self.directory, self.seconds_to_save, self.copies)
+        again.environment = self.environment
+        return DelayedSubmission(again)
 
     def _run(self, command: list[str], environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
             command,
             cwd=self.directory,
-            env=os.environ | environment,
+            env=os.environ | self.environment | environment,
             stdin=subprocess.DEVNULL,
             process_group=0,
             preexec_fn=_ignore_user_signal,

@@ -3,6 +3,7 @@
 squeue shows a finished job for MinJobAge (300 s by default) after its end; sacct is asked only after that.
 """
 
+import contextlib
 import re
 import signal
 import subprocess
@@ -16,6 +17,15 @@ ATTEMPTS = 5
 """How often a job asks about itself, a second apart: a busy controller may turn a question down."""
 
 
+SECONDS_TO_END = 180.0
+"""How long a cancelled job may take to end: KillWait (30 s) and UnkillableStepTimeout (60 s), with air."""
+POLL_SECONDS = 0.5
+
+NO_RESULT_EXPECTED = {"CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE", "REVOKED"}
+ENDED = NO_RESULT_EXPECTED | {"COMPLETED", "FAILED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
+"""SLURM's states of jobs that will not run again. All others, and unknown ones, are waited for."""
+
+
 class QueuedJob(NamedTuple):
     """A job as the queue shows it."""
 
@@ -23,6 +33,11 @@ class QueuedJob(NamedTuple):
     """SLURM's name of the state, e.g. PENDING."""
     script: str
     """Path of the submitted script."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will not run again."""
+        return self.state in ENDED
 
 
 class QueueUnavailableError(Exception):
@@ -65,8 +80,9 @@ def accounted_state(job_id: str) -> str | None:
 
 
 def cancel(job_ids: list[str]) -> None:
-    """End jobs, running or waiting."""
-    subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
+    """Ask SLURM to end jobs, running or waiting. Whether it does so is seen in the queue."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
 
 
 def _ignore_terminate() -> None:

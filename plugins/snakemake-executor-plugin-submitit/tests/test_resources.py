@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from snakemake.iocontainers import ResourceList
 
 from snakemake_executor_plugin_submitit import ExecutorSettings, backends, resources
 from snakemake_executor_plugin_submitit.backends import Slurm
@@ -74,6 +75,7 @@ def test_a_short_job_is_not_told_to_save_at_its_start(stand_in: Callable[..., No
     [
         ({"nodes": 2, "tasks": 3}, "tasks: 3 cannot be shared out evenly over 2 nodes"),
         ({"gpus": 1, "gres": "gpu:1"}, "gres: 'gpu:1' and gpus: 1 are both set"),
+        ({"gpus": 1, "gpu": 2}, "gpus: 1 and gpu: 2 are both set"),
         ({"gpus": "many"}, "gpus: 'many' is not a whole number"),
         ({"gpus": -1}, "gpus: -1 is less than 0"),
         ({"runtime": 0}, "runtime: 0 is less than 1"),
@@ -85,6 +87,12 @@ def test_a_contradiction_is_one_line(resources: dict, message: str) -> None:
     with pytest.raises(SubmissionError, match=re.escape(message)) as raised:
         parameters("job", 1, resources)
     assert "\n" not in str(raised.value)
+
+
+def test_gpus_have_snakemakes_name_too() -> None:
+    for asked in ({"gpus": 2}, {"gpu": 2}, {"gpu": 2, "gpus": 2}):
+        assert parameters("job", 1, ResourceList(fromdict=asked))["gpus_per_node"] == 2
+    assert "gpus_per_node" not in parameters("job", 1, ResourceList(fromdict={"gpus": 0}))
 
 
 def test_what_sbatch_refuses_is_one_line(stand_in: Callable[..., None], tmp_path: Path) -> None:
@@ -112,13 +120,29 @@ def test_a_submission_that_was_not_answered_is_cancelled_and_made_again(
         f"#!/bin/bash\nif [ -e {asked} ]; then echo 'Submitted batch job 8'; exit; fi\n"
         f"touch {asked}; echo '{timeout}' >&2; exit 1\n"
     )
+    monkeypatch.setattr(backends.slurm, "POLL_SECONDS", 0.0)
     stand_in(
-        f"#!/bin/bash\necho '6|RUNNING|/other/submission_file_a.sh'\necho '7|PENDING|{folder}/submission_file_b.sh'\n",
+        f"#!/bin/bash\ncd {tmp_path}; [ -e ending ] && state=CANCELLED || state=RUNNING\n"
+        f"[ -e cancelled ] && touch ending\n"
+        f"echo '6|RUNNING|/other/submission_file_a.sh'; echo \"7|$state|{folder}/submission_file_b.sh\"\n",
         "squeue",
     )
     stand_in(f"#!/bin/bash\necho $@ > {tmp_path}/cancelled\n", "scancel")
     assert Slurm(10, 120).submit(Payload("true", "/", 60), folder, parameters("job", 1, {}), {}) == "8"
     assert (tmp_path / "cancelled").read_text() == "7\n"
+    assert (tmp_path / "ending").exists(), "it is waited for"
+
+
+def test_a_submission_that_goes_on_although_it_is_cancelled_is_not_made_again(
+    stand_in: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "PAUSES", (0, 0))
+    monkeypatch.setattr(backends.slurm, "SECONDS_TO_END", 0.0)
+    folder = tmp_path / "folder"
+    stand_in("#!/bin/bash\necho 'sbatch: error: Batch job submission failed: Socket timed out' >&2; exit 1\n")
+    stand_in(f"#!/bin/bash\necho '7|RUNNING|{folder}/submission_file_b.sh'\n", "squeue")
+    with pytest.raises(SubmissionError, match="job 7, which SLURM did not confirm, was cancelled and goes on"):
+        Slurm(10, 120).submit(Payload("true", "/", 60), folder, parameters("job", 1, {}), {})
 
 
 def test_missing_commands_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -145,7 +169,7 @@ def test_an_allocation_around_snakemake_is_not_inherited(
 
 
 def test_the_page_of_the_plugin_lists_every_option_and_resource() -> None:
-    page = Path(backends.__file__).with_name("README.md").read_text()
+    page = (Path(__file__).parents[1] / "docs/further.md").read_text()
     options = [f"| `--submitit-{option.name.replace('_', '-')}` |" for option in fields(ExecutorSettings)]
     assert [option for option in options if option not in page] == []
     assert [name for name in resources._MADE_BY_RESOURCES.values() if f"`{name}`" not in page] == []

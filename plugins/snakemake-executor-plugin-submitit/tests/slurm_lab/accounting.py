@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from support.waiting import answers, free_ports, wait_for
+from slurm_lab.waiting import answers, free_ports, wait_for
 
 PROGRAMS = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacctmgr", "sacct")
 ACCOUNT = "vision"

@@ -19,7 +19,7 @@ SUCCESS, ERROR = ("success", None), ("error", "Traceback …\nRuntimeError: stat
 def submission(folder: Path, *results: tuple[str, object], tasks: int = 1) -> Submission:
     for rank, result in enumerate(results):
         (folder / f"5_{rank}_result.pkl").write_bytes(pickle.dumps(result))
-    return Submission("5", str(folder), tasks, 0.0)
+    return Submission(str(folder), tasks, {"/out": "work"}, job_id="5")
 
 
 def queued(folder: Path, state: str) -> QueuedJob:
@@ -69,12 +69,33 @@ def test_a_job_of_another_cluster_with_the_same_id_is_a_stranger(tmp_path: Path)
 
 
 def test_the_registry_outlives_the_process(tmp_path: Path) -> None:
-    first = Submission("7", "/folder", 4, 12.5)
-    Registry(tmp_path / "open").add("key", first)
+    first = Submission("/jobs/train-1", 4, {"/model.pt": "work"}, ["model.pt"])
     registry = Registry(tmp_path / "open")
-    assert registry.find("key") == first
-    registry.remove("key")
-    assert registry.find("key") is None
+    registry.add(first)
+    first.job_id = "7"
+    registry.add(first)
+    ((read,), unreadable) = Registry(tmp_path / "open").load()
+    assert (read.folder, read.tasks, read.works, read.earlier) == ("/jobs/train-1", 4, first.works, ["model.pt"])
+    assert read.job_id == "7"
+    assert read.submitted == (tmp_path / "open/train-1.json").stat().st_mtime
+    assert not unreadable
+    registry.remove(first)
+    assert registry.load() == ([], [])
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"job_id": "7", "folder": "/f", "tasks": 1, "submitted": 2.5}'])
+def test_a_record_that_is_damaged_or_of_another_version_is_told_apart(tmp_path: Path, text: str) -> None:
+    registry = Registry(tmp_path)
+    (tmp_path / "train-1.json").write_text(text)
+    assert registry.load() == ([], [tmp_path / "train-1.json"])
+
+
+def test_a_result_that_cannot_be_read_counts_as_none(tmp_path: Path) -> None:
+    ended = submission(tmp_path, SUCCESS)
+    assert ended.main_task_succeeded
+    (tmp_path / "5_0_result.pkl").write_bytes(b"\x80\x05half")
+    assert not ended.main_task_succeeded
+    assert outcome(ended, None).kind == "unclear"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.slurm_cluster import Cluster, Run, Workflow
-from support.waiting import wait_for
+from slurm_lab.cluster import Cluster
+from slurm_lab.waiting import wait_for
+from slurm_lab.workflow import Run, Workflow
 
 MakeWorkflow = Callable[[str], Workflow]
 SLEEPERS = """

@@ -4,8 +4,9 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-from support.slurm_cluster import KILL_WAIT, Cluster, Workflow
-from support.waiting import on_this_machine, wait_for
+from slurm_lab.cluster import KILL_WAIT, Cluster
+from slurm_lab.waiting import on_this_machine, wait_for
+from slurm_lab.workflow import Workflow
 
 MakeWorkflow = Callable[[str], Workflow]
 
@@ -65,19 +66,21 @@ def test_a_failing_job_names_its_log_and_the_rest_is_finished(workflow: MakeWork
         HEAD.format(files="'bad.txt', 'good.txt'")
         + """
 rule bad:
-    output: "bad.txt"
+    output: update("bad.txt")
     log: "bad.log"
     resources: mem_mb=100, runtime=5
-    shell: "python -c 'raise ValueError(41 + 1)' > {log} 2>&1"
+    shell: "echo half done > {output}; python -c 'raise ValueError(41 + 1)' > {log} 2>&1"
 rule good:
     output: "good.txt"
     resources: mem_mb=100, runtime=5
     shell: "sleep 2; touch {output}"
 """
     )
-    status, output = flow.run("--keep-going")
+    (flow.directory / "bad.txt").write_text("of before\n")
+    status, output = flow.run("--keep-going", "--forceall")
     assert status != 0
     assert (flow.directory / "good.txt").exists()
+    assert (flow.directory / "bad.txt").read_text() == "of before\n"
     assert "bad.log" in output
     assert "ValueError: 42" in (flow.directory / "bad.log").read_text()
     submitted = [word for word in output.split() if word.endswith("_0_log.out")]
@@ -105,29 +108,40 @@ def test_a_job_cancelled_from_outside_is_an_error_within_two_polls(workflow: Mak
     assert run.wait() != 0
 
 
-def test_after_a_kill_the_same_jobs_are_attached_to(workflow: MakeWorkflow) -> None:
-    flow = workflow(
-        HEAD.format(files="'waited0.txt', 'waited1.txt'")
-        + """
+WAITER = """
 rule waiter:
     output: "waited{i}.txt"
     resources: mem_mb=100, runtime=10
-    shell: "echo started >> started{wildcards.i}; until [ -e go ]; do sleep 0.2; done; echo $SLURM_JOB_ID > {output}"
+    shell: "touch {output}; echo started >> started{wildcards.i}; until [ -e go{config[go]} ]; do sleep 0.2; done; "
+           "echo $SLURM_JOB_ID > {output}"
 """
-    )
-    run = flow.start()
+
+
+def test_after_a_kill_the_same_jobs_are_attached_to_and_others_ended(workflow: MakeWorkflow) -> None:
+    """Both jobs have begun to write; then a setting of all changes, and no job runs beside one with the same output."""
+    flow = workflow(HEAD.format(files="'waited0.txt', 'waited1.txt'") + WAITER)
+    run = flow.start("--config", "go=1")
     wait_for(lambda: all((flow.directory / f"started{i}").exists() for i in range(2)), 180, "both jobs' commands")
     before = set(flow.cluster.active())
     run.process.kill()
     run.wait()
-    assert flow.run("--unlock")[0] == 0
-    again = flow.start()
+    assert flow.run("--unlock", "--config", "go=1")[0] == 0
+    again = flow.start("--config", "go=1")
     wait_for(lambda: again.output.count("is attached to") == 2, 180, "both jobs to be attached to")
-    (flow.directory / "go").touch()
-    assert again.wait() == 0, again.output
-    assert {(flow.directory / f"waited{i}.txt").read_text().strip() for i in range(2)} == before
-    assert all((flow.directory / f"started{i}").read_text() == "started\n" for i in range(2))
     assert "is submitted as" not in again.output
+    again.process.kill()
+    again.wait()
+    assert set(flow.cluster.active()) == before
+
+    assert flow.run("--unlock", "--config", "go=2")[0] == 0
+    changed = flow.start("--config", "go=2")
+    wait_for(lambda: changed.output.count("is submitted as") == 2, 180, "both jobs to be submitted anew")
+    assert changed.output.count("of an earlier run is cancelled: it makes") == 2
+    assert {flow.cluster.jobs()[job] for job in before} == {"CANCELLED"}
+    (flow.directory / "go2").touch()
+    assert changed.wait() == 0, changed.output
+    assert all((flow.directory / f"started{i}").read_text() == "started\nstarted\n" for i in range(2))
+    assert {(flow.directory / f"waited{i}.txt").read_text().strip() for i in range(2)}.isdisjoint(before)
 
 
 def test_a_recreated_cluster_with_the_same_ids_gives_no_stale_success(

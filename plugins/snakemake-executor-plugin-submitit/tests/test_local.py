@@ -12,6 +12,7 @@ import pytest
 
 from snakemake_executor_plugin_submitit.backends import Local
 from snakemake_executor_plugin_submitit.errors import SubmissionError
+from snakemake_executor_plugin_submitit.slurm import QueuedJob
 
 SNAKEFILE = """
 rule all:
@@ -22,9 +23,9 @@ rule a:
     shell: "echo $$ > {output}"
 rule b:
     input: "a.txt"
-    output: "b.txt"
-    resources: runtime=5
-    shell: "cp {input} {output}"
+    output: update("b.txt")
+    resources: runtime=5, gpus=1
+    shell: "echo ${{CUDA_VISIBLE_DEVICES:-none}} > {output}; cat {input} > /dev/null"
 rule tasks:
     output: "tasks.txt"
     resources: runtime=5, tasks=2
@@ -36,13 +37,13 @@ rule tasks:
 QUICK = ["--seconds-between-status-checks", "1", "--latency-wait", "3", "--jobs", "2", "--scheduler", "greedy"]
 
 
-def snakemake(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+def snakemake(directory: Path, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "snakemake", "--executor", "submitit", *QUICK, *arguments]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.Popen(
         command,
         cwd=directory,
-        env={**os.environ, "PATH": path},
+        env={**os.environ, "PATH": path, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -53,21 +54,32 @@ def snakemake(directory: Path, *arguments: str) -> subprocess.Popen[str]:
 @pytest.mark.slow
 def test_jobs_of_one_and_of_two_tasks_run_in_local_processes(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
-    run = snakemake(tmp_path, "--submitit-cluster", "local")
+    run = snakemake(tmp_path, "--submitit-cluster", "local", environment={"CUDA_VISIBLE_DEVICES": "GPU-5,GPU-7"})
     output = run.communicate(timeout=600)[0]
     assert run.returncode == 0, output
+    assert (tmp_path / "b.txt").read_text() == "GPU-5\n"
     assert (tmp_path / "tasks.txt").read_text() == "0 of 2 at a port\n1 of 2 at a port\n"
     assert not list((tmp_path / ".snakemake/submitit/open").iterdir())
 
 
 @pytest.mark.slow
-def test_the_debug_backend_runs_jobs_and_reports_failures(tmp_path: Path) -> None:
-    (tmp_path / "Snakefile").write_text(SNAKEFILE.replace('"b.txt", "tasks.txt"', '"b.txt"').replace("cp {", "false {"))
-    run = snakemake(tmp_path, "--submitit-cluster", "debug")
+def test_a_job_that_fails_or_cannot_be_submitted_leaves_what_it_was_to_update(tmp_path: Path) -> None:
+    failing = SNAKEFILE.replace('"b.txt", "tasks.txt"', '"b.txt", "c.txt"').replace("cat {", "false {")
+    refused = 'rule c:\n    output: update("c.txt")\n    resources: gres="gpu:1", gpus=1\n    shell: "touch {output}"\n'
+    (tmp_path / "Snakefile").write_text(failing + refused)
+    for name in ("b.txt", "c.txt"):
+        (tmp_path / name).write_text("of before\n")
+    run = snakemake(tmp_path, "--submitit-cluster", "debug", "--forceall", "--keep-going")
     output = run.communicate(timeout=600)[0]
     assert run.returncode != 0
     assert (tmp_path / "a.txt").exists()
     assert "the command ended with status 1" in output
+    assert "gres: 'gpu:1' and gpus: 1 are both set" in output
+    assert (tmp_path / "b.txt").read_text() == "of before\n", output
+    assert (tmp_path / "c.txt").read_text() == "of before\n", output
+    again = snakemake(tmp_path, "--submitit-cluster", "debug", "--keep-going", "--rerun-incomplete", "--dry-run")
+    output = again.communicate(timeout=600)[0]
+    assert all(f"rule {rule}:" in output for rule in "bc"), "they are not taken for what the jobs were to make"
 
 
 @pytest.mark.slow
@@ -100,12 +112,21 @@ def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-def test_each_local_job_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5,7")
+def test_each_local_job_has_gpus_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beside one that an earlier main process has started."""
+    (tmp_path / "gpus.json").write_text('["2"]')
+    running = {
+        "1": QueuedJob("RUNNING", str(tmp_path)),
+        "2": QueuedJob("RUNNING", str(tmp_path / "of-another-program")),
+    }
+    monkeypatch.setattr(Local, "queue", lambda _: running)
     backend = Local(10, 120)
-    backend._devices = {"1": ["2"]}
-    assert backend._free_devices(2) == ["5", "7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-5,7")
+    assert backend._free_devices(2) == ["GPU-5", "7"]
     with pytest.raises(SubmissionError, match="gpus: 3, and 2 are free; set --resources gpus to what there is"):
         backend._free_devices(3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(SubmissionError, match="gpus: 1, and 0 are free"):
+        backend._free_devices(1)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    assert backend._free_devices(2) == ["0", "1"]
+    assert backend._free_devices(3) == ["0", "1", "3"]

@@ -1,20 +1,18 @@
-"""A real SLURM with two nodes inside a temporary directory, and Snakemake runs on it."""
+"""A real SLURM with two nodes inside a temporary directory."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
-from support import ROOT
-from support.slurm_accounting import Accounting
-from support.waiting import free_ports, wait_for
+from slurm_lab.accounting import Accounting
+from slurm_lab.waiting import free_ports, wait_for
 
-REPOSITORY = ROOT
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scancel", "scontrol")
 QUERIES = ("squeue", "sinfo", "scontrol")
 """Commands that may be asked again: on a starved machine credentials expire on their way to the controller."""
@@ -59,10 +57,12 @@ class Cluster:
         for daemons in (("slurmd.node1", "slurmd.node2", "slurmctld", "slurmdbd"), ("mariadbd", "munged")):
             processes = [process for name in daemons if (process := self._daemon(name)) is not None]
             for process in processes:
-                process.terminate()
+                with suppress(psutil.NoSuchProcess):
+                    process.terminate()
             psutil.wait_procs(processes, timeout=5)
         for process in self._processes():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
     def _processes(self) -> list[psutil.Process]:
         """All that runs on behalf of this cluster: daemons, jobs, Snakemake."""
@@ -148,56 +148,9 @@ PartitionName=preempt Nodes=node[1-2] MaxTime=60 DefaultTime=10 PriorityTier=1 P
 """
 
 
-class Run:
-    """A Snakemake process in the background, its output in a file."""
-
-    def __init__(self, directory: Path, environment: dict[str, str], arguments: tuple[str, ...]) -> None:
-        self.log = directory / f"snakemake-{time.monotonic_ns()}.txt"
-        command = [sys.executable, "-m", "snakemake", *arguments]
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                command, cwd=directory, env=environment, stdout=log, stderr=log, preexec_fn=_default_interrupt
-            )
-
-    def wait(self, seconds: float = 600) -> int:
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise AssertionError(f"Snakemake did not end:\n{self.output}") from None
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text()
-
-
-class Workflow:
-    """A Snakefile in a directory, run through profiles/slurm on a cluster."""
-
-    def __init__(self, directory: Path, cluster: Cluster, snakefile: str) -> None:
-        self.directory, self.cluster = directory, cluster
-        (directory / "Snakefile").write_text(snakefile)
-
-    def start(self, *arguments: str, profile: str = "slurm", environment: dict[str, str] | None = None) -> Run:
-        quick = ("--seconds-between-status-checks", "1", "--latency-wait", "3", "--retries", "0")
-        words = ("--profile", str(REPOSITORY / "profiles" / profile), *quick, *arguments)
-        return Run(self.directory, environment or self.cluster.environment, words)
-
-    def run(
-        self, *arguments: str, profile: str = "slurm", environment: dict[str, str] | None = None
-    ) -> tuple[int, str]:
-        started = self.start(*arguments, profile=profile, environment=environment)
-        return started.wait(), started.output
-
-
 def system_path() -> str:
     own = str(Path(sys.executable).parent)
     return os.pathsep.join([own, os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-
-
-def _default_interrupt() -> None:
-    """A process started in the background may have been told to ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _environment(pid: int) -> bytes:
