@@ -14,9 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-import torch
 import yaml
-from safetensors.torch import load_file
 from support.slurm_cluster import REPOSITORY, Cluster, Run, Workflow
 from support.slurm_training import CONFIGURATION as SMALL
 from support.waiting import wait_for
@@ -168,10 +166,7 @@ def _left_alone(directory: Path) -> Path:
 
 def _compare(results: Path, alone: Path) -> None:
     encoder = results / "pretrain/shapes/mast/seed0/encoder.safetensors"
-    ours, theirs = load_file(encoder), load_file(alone / "pretrain/encoder.safetensors")
-    assert ours.keys() == theirs.keys()
-    for name, weights in theirs.items():  # DistributedDataParallel adds up in another order in the step after a start
-        torch.testing.assert_close(ours[name], weights, rtol=1e-5, atol=1e-5)
+    assert encoder.read_bytes() == (alone / "pretrain/encoder.safetensors").read_bytes()
     assert json.loads(encoder.with_name("run.json").read_text())["processes"] == 4
     features = results / "features/shapes/mast/seed0/digits.npz"
     assert features.read_bytes() == (alone / "features.npz").read_bytes()
