@@ -46,6 +46,8 @@ faults: .venv/tested
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
 
 package: .venv/tested
 	.ci/package

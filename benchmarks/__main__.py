@@ -10,10 +10,11 @@ import time
 
 import torch
 
-from benchmarks import augmentation, monitor, objective, report, scaling, step, workflow
+from benchmarks import augmentation, decode, monitor, objective, report, scaling, step, workflow
 
 SECTIONS = {
     "augmentation": augmentation.measure,
+    "decode": decode.measure,
     "step": step.measure,
     "monitor": monitor.measure,
     "workflow": workflow.measure,

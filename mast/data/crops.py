@@ -48,12 +48,12 @@ def crops(
     interpolation: Interpolation = "bicubic",
     upright: bool = True,
     levels: PixelRange = FULL,
-) -> np.ndarray:
+) -> list[np.ndarray]:
     """Cut each box and resize it, antialiased, to a square.
 
     As torchvision's `resized_crop` does it to a Pillow image. The mean difference of a crop is at most a quarter of one
     level of 255, and one level where a large JPEG is decoded smaller (docs/data.md). A box that occurs twice is the
-    same in all bits.
+    same array.
 
     Args:
         path: the file.
@@ -64,17 +64,18 @@ def crops(
         levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
 
     Returns:
-        uint8 [V, S, S, 3].
+        V times uint8 [S, S, 3].
 
     Raises:
         UnreadableImageError: the file is missing or damaged.
     """
-    pixels, sides = at_least(path, lambda *sides: _reduction(boxes, sides, size), upright, levels)
+    shares = boxes.tolist()
+    pixels, sides = at_least(path, lambda *sides: _reduction(shares, sides, size), upright, levels)
     factor = round(sides[0] / pixels.shape[1])
     resize = cut if factor == 1 else partial(_cut_reduced, factor=factor)
-    corners = _corners(boxes, sides)
+    corners = [_corners(box, sides) for box in shares]
     found = {corner: resize(pixels, corner, size, interpolation) for corner in dict.fromkeys(corners)}
-    return np.stack([found[corner] for corner in corners])
+    return [found[corner] for corner in corners]
 
 
 def cut(pixels: np.ndarray, corners: Corners, size: int, interpolation: Interpolation) -> np.ndarray:
@@ -87,22 +88,27 @@ def cut(pixels: np.ndarray, corners: Corners, size: int, interpolation: Interpol
     from torch.nn import functional
 
     left, top, right, bottom = corners
-    box = torch.from_numpy(pixels[top:bottom, left:right].copy()).permute(2, 0, 1).unsqueeze(0)
+    box = torch.from_numpy(pixels[None, top:bottom, left:right].copy()).permute(0, 3, 1, 2)
     resized = functional.interpolate(box, (size, size), mode=interpolation, antialias=True)
-    return resized[0].permute(1, 2, 0).numpy()
+    return resized.permute(0, 2, 3, 1)[0].numpy()
 
 
-def _corners(boxes: np.ndarray, sides: tuple[int, int]) -> list[Corners]:
-    """Of each box, in whole pixels, at least one in either direction."""
-    scale = np.array(sides, np.float64)
-    first = np.rint(boxes[:, :2].astype(np.float64) * scale).clip(0, scale - 1)
-    last = np.rint((boxes[:, :2].astype(np.float64) + boxes[:, 2:]) * scale).clip(first + 1, scale)
-    return [tuple(row) for row in np.concatenate((first, last), axis=1).astype(int).tolist()]
+def _corners(box: list[float], sides: tuple[int, int]) -> Corners:
+    """Of a box given in shares, in whole pixels."""
+    left, top, width, height = box
+    (first, last), (upper, lower) = _span(left, width, sides[0]), _span(top, height, sides[1])
+    return first, upper, last, lower
 
 
-def _reduction(boxes: np.ndarray, sides: tuple[int, int], size: int) -> int:
+def _span(first: float, share: float, side: int) -> tuple[int, int]:
+    """Where a box begins and ends in one direction: within the image, and at least one pixel apart."""
+    start = min(round(first * side), side - 1)
+    return start, min(max(round((first + share) * side), start + 1), side)
+
+
+def _reduction(boxes: list[list[float]], sides: tuple[int, int], size: int) -> int:
     """By how much a JPEG may be decoded smaller."""
-    smallest = np.rint(boxes[:, 2:].astype(np.float64) * sides).min()
+    smallest = min(round(share * side) for box in boxes for share, side in zip(box[2:], sides, strict=True))
     return next(factor for factor in (8, 4, 2, 1) if smallest >= factor * GAP * size or factor == 1)
 
 

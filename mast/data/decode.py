@@ -126,6 +126,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with _open(path) as image:
             yield image
+    except MemoryError:  # says nothing of the file
+        raise
     except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
         raise UnreadableImageError(f"{path}: cannot be read as an image ({_reason(error, path)})") from None
 

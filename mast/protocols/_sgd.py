@@ -44,7 +44,8 @@ class SgdProtocol(SplitProtocol):
     """Nesterov's momentum."""
     weight_decay: NonNegative
     crop: Crop = Crop()
-    """Random resized crop of the training images; images to score are taken whole."""
+    """Random resized crop of the training images, of files that stay in place at their original size; images to score
+    are taken whole."""
     flip: Flip = Flip()
     """Probability 0 where a label depends on left and right."""
     precision: Precision = "fp32"
@@ -55,7 +56,10 @@ class SgdProtocol(SplitProtocol):
     here changes nothing."""
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
-        """Steps of the schedule that are never reached, and settings of another schedule."""
+        """Steps of the schedule that are never reached, settings of another schedule, and how no file is cropped."""
+        if self.crop.interpolation is not None and not task.keeps_names:
+            line = f"has no effect: {task.name!r} is prepared into arrays; leave it out, or choose `storage: index`"
+            yield "crop.interpolation", line
         if self.schedule != "steps" and "gamma" in self.model_fields_set:
             yield "gamma", f"has no effect with schedule: {self.schedule}; leave it out"
         late = [epoch for epoch in self.milestones or () if epoch >= self.epochs]

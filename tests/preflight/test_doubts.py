@@ -50,6 +50,13 @@ def found(experiment: Experiment) -> list[str]:
     return doubts(experiment, {"shapes": 48, "scenes": 12})
 
 
+def test_how_heads_crop_files_has_no_effect_on_arrays() -> None:
+    heads = {"kind": "linear-sgd", "crop": {"interpolation": "bilinear"}}
+    study = {"title": "", "protocol": "heads", "tasks": ["shapes"], "runs": ["mine"]}
+    (line,) = found(experiment(protocols={"heads": heads}, studies={"heads": study}))
+    assert line.startswith("protocols.heads.crop.interpolation: has no effect: 'shapes' is prepared into arrays;")
+
+
 def test_settings_that_do_what_they_say_are_not_doubted() -> None:
     assert found(experiment()) == []
 
@@ -79,6 +86,11 @@ def test_configurations_that_come_with_the_project_are_not_doubted(config: Path)
             {"log_every": 31},
             "pretrain.log_every: 31 is more than the 30 steps of the training: one line is logged, at its end; choose "
             "3 or so",
+        ),
+        (
+            {"policy": {"crop": {"interpolation": "bicubic"}}},
+            "pretrain.policy.crop.interpolation: has no effect: 'shapes' is prepared into arrays; leave it out, or "
+            "choose `storage: index`",
         ),
         (
             {"checkpoint_minutes": 120},

@@ -15,9 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from support.slurm_cluster import REPOSITORY, Cluster, Run, Workflow
+from slurm_lab.cluster import Cluster
+from slurm_lab.waiting import wait_for
+from slurm_lab.workflow import Run, Workflow
+from support import ROOT
 from support.slurm_training import CONFIGURATION as SMALL
-from support.waiting import wait_for
 
 TWO_NODES = {"mem_mb": 2500, "runtime": 30, "nodes": 2}
 CONFIGURATION = {
@@ -65,7 +67,7 @@ PATIENCE = 600
 def test_trainings_on_two_nodes_that_are_preempted_once_give_the_results_of_ones_left_alone(
     workflow: Callable[[str], Workflow], cluster: Cluster
 ) -> None:
-    flow = workflow(f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
+    flow = workflow(f"include: {str(ROOT / 'workflow/Snakefile')!r}")
     (flow.directory / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
     needs = [*(f"{rule}:tasks=4" for rule in SPREAD), *(f"{rule}:slurm_partition=preempt" for rule in PREEMPTIBLE)]
     run, results = flow.start("tables", "--configfile", "config.yaml", "--set-resources", *needs), flow.directory

@@ -1,24 +1,13 @@
-from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
-from snakemake.io import IOFile
+
+
+include: "../common/evaluate.smk"
+
 
 OF_RUN = ("{dataset}", "{run}", "{seed}")
 FEATURES_FILE = results.features(*OF_RUN, "{task}{pooling}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
-
-
-def content_of_files(wildcards):
-    """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
-    files, metrics = experiment.protocols[wildcards.protocol].files, str(METRICS_FILE).format(**wildcards)
-    recorded = workflow.persistence.params(IOFile(metrics, ANY_RULE)) if files else None
-    return files_state(files, Path(metrics), recorded or ()) or Unrecorded()
-
-
-def features_of(wildcards):
-    """The features that the job's protocol reads."""
-    run = wildcards.dataset, wildcards.run, wildcards.seed
-    return str(results.features(*run, wildcards.task, experiment.protocols[wildcards.protocol].feature_pooling))
 
 
 rule extract_features:
@@ -29,14 +18,14 @@ rule extract_features:
         FEATURES_FILE,
     log:
         results.log(FEATURES_FILE),
+    wildcard_constraints:
+        pooling=r"(\+grid)?",
     threads: stage_threads("features")
     resources:
         **stage_resources("features"),
     params:
         data=subpath(input.data, parent=True),
         pooling=lambda wildcards: wildcards.pooling.replace("+", " --pooling ") or Unrecorded(),
-    wildcard_constraints:
-        pooling=r"(\+grid)?",
     shell:
         f"{shared('features')} features"
         " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}{params.pooling}"
@@ -50,14 +39,14 @@ rule evaluate_features:
         METRICS_FILE,
     log:
         results.log(METRICS_FILE),
+    wildcard_constraints:
+        protocol=one_of(protocols_reading("features")),
     threads: stage_threads(STAGES["features"])
     resources:
         **stage_resources(STAGES["features"]),
     params:
         spec=protocol_json,
         version=protocol_version,
-    wildcard_constraints:
-        protocol=one_of(protocols_reading("features")),
     shell:
         f"{MAST} evaluate"
         " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
@@ -74,14 +63,18 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         input:
             encoder=results.run(*OF_RUN).encoder,
             data=data_of("task", METRICS_FILE),
-            files=lambda wildcards: [file for file in experiment.protocols[wildcards.protocol].files if Path(file).exists()],
+            files=lambda wildcards: [
+                file for file in experiment.protocols[wildcards.protocol].files if Path(file).exists()
+            ],
         output:
-            metrics=METRICS_FILE,
             **more,
+            metrics=METRICS_FILE,
         log:
             results.log(METRICS_FILE),
         benchmark:
             results.benchmark(METRICS_FILE)
+        wildcard_constraints:
+            protocol=one_of(protocols_reading(reads)),
         threads: stage_threads(STAGES[reads])
         resources:
             **stage_resources(STAGES[reads]),
@@ -90,8 +83,6 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
             version=protocol_version,
             data=subpath(input.data, parent=True),
             content=content_of_files,
-        wildcard_constraints:
-            protocol=one_of(protocols_reading(reads)),
         shell:
             f"{shared(STAGES[reads])} evaluate"
             " --protocol {wildcards.protocol} --spec {params.spec:q} --seed {wildcards.seed}"

@@ -1,13 +1,11 @@
+include: "../common/pretrain.smk"
+
+
 pretrained = results.run("{dataset}", "{run}", "{seed}")
 
 # Part of the command's text and no param: what is looked at on the way makes no result another one.
-MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if experiment.monitor.epochs or experiment.monitor.tensorboard else ""
-
-
-def pace(wildcards):
-    """How often a training saves its state, which changes no result."""
-    minutes = experiment.pretrain_spec(wildcards.run).checkpoint_minutes
-    return Unrecorded("" if minutes is None else f" --checkpoint-minutes {minutes:g}")
+MONITORED = experiment.monitor.epochs or experiment.monitor.tensorboard
+MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if MONITORED else ""
 
 
 rule pretrain_run:

@@ -3,44 +3,14 @@ from pathlib import Path
 
 from mast.config.index import index_spec
 from mast.config.published import published_file
-from mast.results import SOURCES_SUFFIX, suffixed
 
-FORMATS = (".csv", ".md", ".tex", ".html")
+
+include: "../common/report.smk"
+
+
 PUBLISHED = published_file(experiment.published)
 PUBLISHED_OPTION = " --published {input.published:q}" if PUBLISHED else ""
-COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
-
-
-def in_formats(stem, *suffixes):
-    """A table or figure, in every format."""
-    return [str(suffixed(stem, suffix)) for suffix in suffixes]
-
-
-def study_tables(study):
-    """The table of a study and, where it compares runs, that of differences."""
-    stems = [results.table(study)] + [results.comparison(study)] * (study in COMPARED)
-    return [file for stem in stems for file in in_formats(stem, *FORMATS, SOURCES_SUFFIX)]
-
-
-def caption(*names):
-    """The first caption that there is; `caption` shows the rule's param of that name."""
-    captions = {f"../report/{name}.rst": workflow.current_basedir.join(f"../report/{name}.rst") for name in names}
-    for caption, file in captions.items():
-        if workflow.sourcecache.exists(file):  # also where the workflow is read from a repository
-            return caption
-    looked_for = " or ".join(os.path.normpath(file.get_path_or_uri(secret_free=True)) for file in captions.values())
-    raise WorkflowError(f"{looked_for}: no such file; write the caption for the report there")
-
-
-def shown_as(key, title):
-    """The label of a report's entry; Snakemake takes braces for wildcards and writes < and > into a script as they are."""
-    return {key: title.translate(str.maketrans("{}<>", "()‹›"))}
-
-
-def after(file):
-    """An input of a figure. The time of a manifest does not count: detections are made again when the data change."""
-    return ancient(file) if Path(file).name == "manifest.json" else file
 
 
 HEALTH_TABLE = in_formats(results.health, *FORMATS)
@@ -71,7 +41,7 @@ for study, spec in experiment.studies.items():
             **stage_resources("report"),
         params:
             spec=as_it_is(experiment.table_spec(study).model_dump_json()),
-            output=str(results.table(study)),
+            output=subpath(output[0], strip_suffix=".csv"),
             caption=verbatim(experiment.protocol_caption(study)),
         shell:
             f"{MAST} table{PUBLISHED_OPTION}"
@@ -103,10 +73,9 @@ for study in COMPARED:
             **stage_resources("report"),
         params:
             spec=as_it_is(spec.model_dump_json()),
-            output=str(results.comparison(study)),
+            output=subpath(output[0], strip_suffix=".csv"),
         shell:
-            f"{MAST} compare"
-            " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
+            f"{MAST} compare" " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 rule health_of_runs:
@@ -128,10 +97,9 @@ rule health_of_runs:
         **stage_resources("report"),
     params:
         spec=json.dumps(health_files(experiment)),
-        output=str(results.health),
+        output=subpath(output[0], strip_suffix=".csv"),
     shell:
-        f"{MAST} health"
-        " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+        f"{MAST} health" " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
@@ -154,11 +122,10 @@ for figure in SHOWN:
         params:
             spec=as_it_is(json.dumps(figure_files(experiment, figure))),
             figure=figure,
-            output=str(results.figure(figure)),
+            output=subpath(output[0], strip_suffix=".svg"),
             caption=verbatim(FIGURE_SOURCES[figure].caption),
         shell:
-            f"{MAST} figure"
-            " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+            f"{MAST} figure" " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 rule make_report:

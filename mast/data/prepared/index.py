@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.crops import CropBoxes, crops
+from mast.data.crops import CropBoxes, Interpolation, crops
 from mast.data.decode import decode_again
 from mast.data.transforms import squared
 from mast.settings import FULL, PixelRange, Transform
@@ -81,22 +81,25 @@ class IndexedImages:
         """
         views = len(wanted.boxes)
         images = np.empty((views, len(rows), self._size, self._size, 3), np.uint8)
-        tasks = zip(self._paths[rows], wanted.boxes.transpose(1, 0, 2), strict=True)
-        for row, image in enumerate(self._pool.map(lambda task: self._crops(*task, wanted.interpolation), tasks)):
-            images[:, row] = image
+        paths = self._paths[rows]
+
+        def cut(row: int) -> None:
+            for view, image in enumerate(self._crops(paths[row], wanted.boxes[:, row], wanted.interpolation)):
+                images[view, row] = image
+
+        for _ in self._pool.map(cut, range(len(rows))):  # raises what a thread raised
+            pass
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
         image = decode_again(self._root / os.fsdecode(path), self._upright, self._levels)
         return squared(image, self._size, self._transform)
 
-    def _crops(self, path: bytes, boxes: np.ndarray, interpolation: str) -> np.ndarray:
-        """Of one image, from rows as in `CropBoxes`."""
-        cropped, images = boxes[:, 0] > 0, np.empty((len(boxes), self._size, self._size, 3), np.uint8)
+    def _crops(self, path: bytes, boxes: np.ndarray, interpolation: Interpolation) -> list[np.ndarray]:
+        """Of one image, from rows as in `CropBoxes`; a view that is not cropped costs a decoding of its own."""
+        cropped, file = boxes[:, 0] > 0, self._root / os.fsdecode(path)
+        cut = iter(())
         if cropped.any():
-            file = self._root / os.fsdecode(path)
             reading = interpolation, self._upright, self._levels
-            images[cropped] = crops(file, boxes[cropped, 1:], self._size, *reading)
-        if not cropped.all():
-            images[~cropped] = self._read(path)
-        return images
+            cut = iter(crops(file, boxes[cropped, 1:], self._size, *reading))
+        return [next(cut) if own else self._read(path) for own in cropped]

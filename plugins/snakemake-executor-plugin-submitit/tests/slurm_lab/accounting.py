@@ -19,6 +19,7 @@ class Accounting:
         """
         self.directory, self.environment = directory, {**environment, "TMPDIR": str(directory / "run")}
         self._port, self._database_port = free_ports(2)
+        self.database: subprocess.Popen[bytes] | None = None
 
     def slurm_conf(self) -> str:
         """What slurm.conf says about accounting: jobs of unknown accounts are refused, ended ones forgotten soon."""
@@ -57,6 +58,11 @@ MinJobAge=2
             # Kept: the cluster ends it by its pid, and it must not be collected while it runs.
             self.database = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         wait_for(lambda: answers(self._database_port), 180, "MariaDB")
+
+    def reap(self) -> None:
+        """After the cluster has ended everything: take note of it."""
+        if self.database is not None:
+            self.database.wait(60)
 
     def _slurmdbd_conf(self) -> str:
         where = self.directory

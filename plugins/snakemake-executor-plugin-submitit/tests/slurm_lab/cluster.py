@@ -63,6 +63,8 @@ class Cluster:
         for process in self._processes():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
+        if self.accounting is not None:
+            self.accounting.reap()
 
     def _processes(self) -> list[psutil.Process]:
         """All that runs on behalf of this cluster: daemons, jobs, Snakemake."""

@@ -4,14 +4,7 @@ Executors that send jobs elsewhere know better what there is: nothing is limited
 """
 
 from mast.gpus import visible_gpus
-
-
-def machine_memory():
-    """MB of this machine, or of the container that this is."""
-    physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    cgroup = Path("/sys/fs/cgroup/memory.max")
-    limit = cgroup.read_text().strip() if cgroup.exists() else ""
-    return min(physical, int(limit) if limit.isdigit() else physical) // 10**6
+from mast.machine import memory_mb
 
 
 def share_out(resource, amount):
@@ -21,7 +14,7 @@ def share_out(resource, amount):
 
 
 if workflow.is_main_process and workflow.global_resources["_nodes"].value is None:
-    share_out("mem_mb", machine_memory())
+    share_out("mem_mb", memory_mb())
     if visible_gpus():
         most = max(getattr(stage, "gpus", 0) for _, stage in experiment.resources)
         share_out("gpus", max(len(visible_gpus()), most))  # Snakemake would cut a larger request down, unseen
