@@ -73,4 +73,4 @@ def part_count(size: int, norm_images: int) -> int:
     One image has no variance where an encoder's last features have one position: of an odd batch in pairs one part has
     three.
     """
-    return min(math.ceil(size / norm_images), size // 2)
+    return min(math.ceil(size / norm_images), max(1, size // 2))

@@ -81,7 +81,7 @@ class SemiProtocol(SgdProtocol):
         parts = part_count(self.batch_size, self.norm_images)
         if processes > parts:
             raise MastError(
-                f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) by "
+                f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) of at most "
                 f"{self.norm_images}, which {processes} processes cannot share; choose fewer GPUs and nodes, or null"
             )
 
