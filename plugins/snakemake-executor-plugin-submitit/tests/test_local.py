@@ -126,7 +126,7 @@ def test_each_local_job_has_gpus_of_its_own(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(SubmissionError, match="gpus: 3 asked for, but 2 free; set --resources gpus to what there is"):
         backend._free_devices(3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(SubmissionError, match="gpus: 1, and 0 are free"):
+    with pytest.raises(SubmissionError, match="gpus: 1 asked for, but 0 free"):
         backend._free_devices(1)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert backend._free_devices(3) == ["0", "1", "3"]
