@@ -15,9 +15,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="directory of images, at any depth")
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="features: .npz or .parquet")
     parser.add_argument("--size", type=int, metavar="N", help="side of the images, pixels (default: the export's)")
-    parser.add_argument("--unreadable", choices=("stop", "skip"), default="stop", help="files that cannot be decoded")
     parser.add_argument(
-        "--range", default="full", metavar="RANGE", help="of more than 8 bits: full, minmax or LOW,HIGH"
+        "--unreadable", choices=("stop", "skip"), default="stop", help="what to do with files that cannot be decoded"
+    )
+    parser.add_argument(
+        "--range", default="full", metavar="RANGE", help="range of images of more than 8 bits: full, minmax or LOW,HIGH"
     )
     add_process(parser)
     parser.set_defaults(execute=_embed)

@@ -36,7 +36,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config(features)
     add_names(features, "run", "seed", "task")
     add_paths(features, encoder="encoder file", data="directory of the prepared data", output="features file")
-    features.add_argument("--pooling", choices=("global", "grid"), default="global", help="of the encoder's last stage")
+    features.add_argument(
+        "--pooling",
+        choices=("global", "grid"),
+        default="global",
+        help="pooling of the encoder's last stage (default: global)",
+    )
     add_process(features)
     features.epilog = SEVERAL
     features.set_defaults(execute=_features)

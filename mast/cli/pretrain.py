@@ -29,7 +29,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
     minutes = "minutes between two checkpoints (default: as in the settings)"
     parser.add_argument("--checkpoint-minutes", type=float, metavar="N", help=minutes)
-    parser.add_argument("--monitor", metavar="JSON", help="with --spec: what is looked at on the way")
+    parser.add_argument("--monitor", metavar="JSON", help="with --spec: settings of the monitor")
     add_process(parser)
     parser.epilog = SEVERAL
     parser.set_defaults(execute=_pretrain)

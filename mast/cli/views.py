@@ -19,7 +19,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("views", help="draw pairs of views as a run trains on them, before anything trains")
     parser.add_argument("config", type=Path, metavar="YAML", help="a configuration")
     parser.add_argument("--run", required=True, help="one of its runs")
-    parser.add_argument("--seed", type=int, default=0, help="of the views (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the views (default: 0)")
     parser.add_argument(
         "-o",
         "--output",

@@ -11,10 +11,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "place",
         type=Path,
         metavar="CONFIG",
-        help="a configuration: its trainings until all are done; or its `results`: those that have begun, until Ctrl-C",
+        help="a configuration: show its trainings until all are done; or its `results`: show those begun until Ctrl-C",
     )
-    parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks at the files")
-    parser.add_argument("--once", action="store_true", help="show them one time and end")
+    parser.add_argument(
+        "--every", type=float, default=2.0, metavar="SECONDS", help="time between two looks at the files (default: 2)"
+    )
+    parser.add_argument("--once", action="store_true", help="show the table once and end")
     parser.set_defaults(execute=_watch)
 
 

@@ -162,8 +162,9 @@ class Experiment(StrictModel):
     figure of their losses made."""
     figures: Figures = Figures()
     published: Annotated[str, Field(min_length=1)] | None = None
-    """File of the published values that tables show beside ours; a relative path starts in the working directory. The
-    default is `config/published.yaml` there or, where it is not, beside the package; without either, none are shown."""
+    """File of published values that tables show beside measured ones; a relative path starts in the working directory.
+    The default is `config/published.yaml` there or, where it is not, beside the package; without either, none are
+    shown."""
     monitor: MonitorSpec = MonitorSpec()
     resources: Stages = Stages()
 

@@ -139,7 +139,8 @@ def _unlabeled(root: Path, top: Found, folders: dict[str, Path]) -> Listing:
         raise MastError(f"{root}: holds images both directly and in folders; {_LAYOUT}")
     if in_folders:
         raise MastError(
-            f"{root}: has folders of images but no train folder; {_LAYOUT}, and if they are classes test_fraction"
+            f"{root}: has folders of images but no train folder; {_LAYOUT}; if the folders are classes, "
+            "set test_fraction"
         )
     if not top.images:
         raise MastError(f"{root}: {_no_images(top.left_out)}; {_LAYOUT}")

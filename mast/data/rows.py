@@ -81,7 +81,7 @@ def labels_of(
         classes[target] = [name for name in map(composed, orders[target]) if name in found] if target in orders else []
         classes[target] = classes[target] or sorted(found)
         if len(found) < 2:
-            raise MastError(f"{cells.file}: {target!r} has one value alone, {values[0]!r}; leave it out of `targets`")
+            raise MastError(f"{cells.file}: {target!r} has only one value, {values[0]!r}; leave it out of `targets`")
         check_names(f"{cells.file}: {target!r}", classes[target])
         numbers = {name: number for number, name in enumerate(classes[target])}
         columns.append([numbers[value] for value in values])

@@ -41,19 +41,20 @@ class ImageFiles(Reader):
     """`arrays`: images are decoded once, into one array. `index`: image files stay in place and are decoded whenever a
     batch needs them, for datasets too large to copy."""
     unreadable: Literal["stop", "skip"] = "stop"
-    """What a file that cannot be decoded does: stop with its name, or be skipped and counted in the manifest. An index
-    reads no more than the head of each file; a file damaged further on stops the job that decodes it."""
+    """What happens to a file that cannot be decoded. `stop`: `prepare` stops and names it. `skip`: it is left out and
+    counted in the manifest. Of an index only the head of each file is read; a file damaged further on stops the job
+    that decodes it."""
     range: PixelRange = FULL
-    """Of images of more than 8 bits, the values that become black and white: `full`, the ends of what 16 bits can hold;
+    """Which values of images of more than 8 bits become black and white: `full`, the ends of what 16 bits can hold;
     `minmax`, the smallest and the largest of each image; or `[low, high]`."""
     transform: Transform | None = None
-    """How a whole image becomes a square of `size` pixels, always from the original file: as the source of a protocol
-    does it (docs/protocols.md). Null: as `size` says, the whole in one step."""
+    """How a whole image becomes a square of `size` pixels in the source of a protocol (docs/protocols.md). It is always
+    made from the original file. Null: short side and central square as `size` says."""
     exif: Turning = "upright"
-    """Whether a photograph is turned as its EXIF says. `stored`, as torchvision's loaders read it: it is not."""
+    """`upright`: a photograph is turned as its EXIF says. `stored`: it is not, as torchvision's loaders read it."""
     normalisation: Normalisation | None = None
-    """By which encoders that are pretrained on the data normalise their images, always. Null: as the training images
-    are."""
+    """Mean and standard deviation with which encoders that are pretrained on the data normalise all their images. Null:
+    those of the training images."""
 
     @model_validator(mode="after")
     def _large_enough_to_crop(self) -> Self:

@@ -29,8 +29,8 @@ def evaluate_features(name: str, protocol: Protocol, features: Path, output: Pat
     read = read_features(features, protocol.IGNORES)
     if read.pooling != (wanted := protocol.feature_pooling):
         raise MastError(
-            f"{features}: features of pooling {read.pooling}, and protocols.{name} reads those of {wanted}; extract "
-            f"them with mast features --pooling {wanted}"
+            f"{features}: holds features of pooling {read.pooling}, but protocols.{name} reads those of {wanted}; "
+            f"extract them with mast features --pooling {wanted}"
         )
     measured = protocol.evaluate(FeatureInputs(name, features, read))
     _write(name, protocol, read.origin, measured, output, started)

@@ -26,7 +26,7 @@ SIMCLR = "https://raw.githubusercontent.com/google-research/simclr/master/imagen
 """Address of the lists that facebookresearch/vicreg, evaluate.py, fetches."""
 
 
-WHERE = f"SimCLR's are {SIMCLR}/1percent.txt and 10percent.txt; or leave it out, to draw the images"
+WHERE = f"SimCLR's lists are {SIMCLR}/1percent.txt and 10percent.txt; or leave subset_list out, to draw the images"
 """Where lists are to be had, for messages."""
 
 

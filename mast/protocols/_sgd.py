@@ -31,11 +31,11 @@ class SgdProtocol(SplitProtocol):
     lr_head: Positive
     """Learning rate of the head at the start."""
     lr_batch: Count | None = None
-    """Images of the batch for which learning rates are stated: they are scaled with `batch_size` in proportion. Null:
-    they are not scaled."""
+    """Batch size for which the learning rates are stated: they are scaled in proportion to `batch_size`. Null: they are
+    not scaled."""
     schedule: Literal["cosine", "steps"] = "cosine"
-    """Of the learning rates, once per epoch: by a cosine down to 0, or `gamma` times as large from each of `milestones`
-    on."""
+    """How the learning rates change from epoch to epoch. `cosine`: by a cosine down to 0. `steps`: at each of
+    `milestones` they are multiplied by `gamma`."""
     milestones: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
     """Of `steps`: epochs after which the learning rates fall, ascending."""
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -44,8 +44,8 @@ class SgdProtocol(SplitProtocol):
     """Nesterov's momentum."""
     weight_decay: NonNegative
     crop: Crop = Crop()
-    """Random resized crop of the training images, of files that stay in place at their original size; images to score
-    are taken whole."""
+    """Random resized crop of the training images, cut from the original file where images stay in place. Images to
+    score are taken whole."""
     flip: Flip = Flip()
     """Probability 0 where a label depends on left and right."""
     precision: Precision = "fp32"
@@ -65,7 +65,7 @@ class SgdProtocol(SplitProtocol):
         late = [epoch for epoch in self.milestones or () if epoch >= self.epochs]
         if late:
             line = f"training ends after {self.epochs} epochs, before {late[0]}"
-            yield "milestones", f"{line}: the learning rate does not fall there; choose less"
+            yield "milestones", f"{line}: the learning rate does not fall there; choose an earlier epoch"
 
     def check_processes(self, name: str, processes: int) -> None:
         """Each process has an image of a batch."""

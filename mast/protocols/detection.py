@@ -173,7 +173,7 @@ class DetectionProtocol(Protocol):
         late = [step for step in self.decay_steps or () if step >= total]
         if late:
             line = f"training on {task!r} ends after {total} steps, before {late[0]}"
-            yield "decay_steps", f"{line}: the learning rate does not fall there; choose less"
+            yield "decay_steps", f"{line}: the learning rate does not fall there; choose an earlier step"
 
     @model_validator(mode="after")
     def _sizes_fit(self) -> Self:

@@ -70,7 +70,7 @@ class FewShotProtocol(SplitProtocol):
         """Raise MastError unless two classes, of the sizes int [C], have more images than `shots`."""
         if (left := int((sizes > self.shots).sum())) < 2:
             raise MastError(
-                f"protocols.{name}.shots: {left} class(es) {where} have more than {self.shots} images, two are needed; "
+                f"protocols.{name}.shots: {left} class(es) {where} with more than {self.shots} images; two are needed; "
                 "choose fewer"
             )
 

@@ -33,8 +33,8 @@ class LinearSgdProtocol(SgdProtocol):
     """`linear`: weights drawn from N(0, 0.01), biases 0 (VICReg). `normalised`: batch norm over the features, whose
     scale and shift have no weight decay, then a linear layer as torch draws it (VISSL's `eval_mlp`)."""
     pooling: Literal["global", "grid"] = "global"
-    """Of the last stage: the mean over all positions, or over windows one position smaller than the map, at the 2 × 2
-    places where they fit (VISSL's `res5`)."""
+    """How the last stage's map becomes features. `global`: the mean over all positions. `grid`: four means, over
+    windows one position smaller than the map, at the 2 × 2 places where they fit (VISSL's `res5`)."""
 
     def check(self, name: str, task: PlannedTask) -> None:
         """There is one batch of training images."""

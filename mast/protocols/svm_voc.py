@@ -69,8 +69,8 @@ class SvmProtocol(SplitProtocol):
     max_iterations: Count = 2000
     """Of liblinear's dual coordinate descent, for each fit."""
     pooling: Literal["global", "grid"] = "global"
-    """Of the last stage: the mean over all positions, or over windows one position smaller than the map, at the 2 × 2
-    places where they fit (VISSL's `res5`)."""
+    """How the last stage's map becomes features. `global`: the mean over all positions. `grid`: four means, over
+    windows one position smaller than the map, at the 2 × 2 places where they fit (VISSL's `res5`)."""
 
     @property
     def feature_pooling(self) -> str:

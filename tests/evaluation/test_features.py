@@ -125,9 +125,11 @@ def test_features_of_a_grid_are_read_by_who_asks_for_them(encoder: Path, tmp_pat
     np.testing.assert_allclose(of_channels, plain.test_features, rtol=1e-5, atol=1e-6)
     spec = SvmProtocol(kind="svm-voc", costs=(1.0,), folds=2, pooling="grid")
     evaluate_features("svm", spec, tmp_path / "grid.npz", tmp_path / "m.json")
-    with pytest.raises(MastError, match=r"global\.npz: features of pooling global, and protocols\.svm .* of grid"):
+    with pytest.raises(
+        MastError, match=r"global\.npz: holds features of pooling global, but protocols\.svm .* of grid"
+    ):
         evaluate_features("svm", spec, tmp_path / "global.npz", tmp_path / "no.json")
-    with pytest.raises(MastError, match=r"grid\.npz: features of pooling grid"):
+    with pytest.raises(MastError, match=r"grid\.npz: holds features of pooling grid"):
         evaluate_features("svm", spec.model_copy(update={"pooling": "global"}), tmp_path / "grid.npz", tmp_path / "no")
     with pytest.raises(MastError, match="pooling: grid needs 2 × 2 positions"):
         extract_features(encoder, prepare(tmp_path / "small"), tmp_path / "none.npz", pooling="grid")

@@ -106,7 +106,11 @@ def test_a_list_and_a_validation_split_are_refused() -> None:
 @pytest.mark.parametrize(
     ("file", "storage", "message"),
     [
-        ("none.txt", "index", r"protocols\.semi\.subset_list: none\.txt: no such file; SimCLR's are https://raw\."),
+        (
+            "none.txt",
+            "index",
+            r"protocols\.semi\.subset_list: none\.txt: no such file; SimCLR's lists are https://raw\.",
+        ),
         ("list.txt", "arrays", r"protocols\.semi\.subset_list: 'toy' keeps no file names; choose data with"),
     ],
 )

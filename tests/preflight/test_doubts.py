@@ -160,7 +160,7 @@ def test_a_setting_of_one_run_is_named_there_and_of_many_where_one_uses_it_not_a
         (
             {"warmup_steps": 1, "steps": 100, "decay_steps": [50, 100]},
             "decay_steps: training on 'scenes' ends after 100 steps, before 100: the learning rate does not fall "
-            "there; choose less",
+            "there; choose an earlier step",
         ),
         ({"warmup_steps": 1, "steps": 9, "epochs": 3}, "epochs: has no effect: steps is 9; leave one of them out"),
         (

@@ -88,9 +88,9 @@ class Crop(Geometric):
     ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
     """Range of the crop's aspect ratio, log-uniform."""
     interpolation: Literal["bicubic", "bilinear"] | None = None
-    """Of images that stay in place, whose crops are cut from the original file: how a crop is resized, antialiased.
-    Null: as the source does it, bicubic in pretraining (facebookresearch/vicreg, augmentations.py), bilinear where a
-    head is trained (evaluate.py). Prepared arrays are sampled bilinearly."""
+    """How a crop is resized, with antialiasing, where images stay in place and crops are cut from the original file.
+    Null: as VICReg's code does it, bicubic in pretraining (facebookresearch/vicreg, augmentations.py) and bilinear
+    where a head is trained (evaluate.py). Crops of prepared arrays are always bilinear."""
 
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -51,19 +51,20 @@ class ShardsData(RowsData):
     storage: Annotated[Literal["arrays"], BeforeValidator(_arrays)] = "arrays"
     """Images are decoded once, into one array."""
     unreadable: Literal["stop", "skip"] = "stop"
-    """What an image that cannot be decoded does: stop with its shard and row or key, or be skipped and counted in the
-    manifest."""
+    """What happens to an image that cannot be decoded. `stop`: `prepare` stops and names its shard and row or key.
+    `skip`: it is left out and counted in the manifest."""
     targets: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Columns of the labels; each becomes a target, and its different values are the classes. Without targets the
     images are unlabeled."""
     shards: Shards | None = None
-    """The shards of each split, where names do not say it. By default the words train, val (valid, validation, dev) and
-    test (eval) in the name of a shard, or of its folder, do; without any, all images are for training."""
+    """The shards of each split, where their names do not say it. By default the words train, val (valid, validation,
+    dev) and test (eval) in the name of a shard, or of its folder, say it; without such words all images are for
+    training."""
     split: str | None = None
     """Column that says `train`, `val` (or `valid`, `validation`) or `test` of each image, in the place of names."""
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Where neither names nor a column say what is for testing: share of the images that becomes the test split, drawn
-    with `split_seed`, stratified by the first target."""
+    """Share of the images that becomes the test split, where neither names nor a column say which images are for
+    testing. It is drawn with `split_seed`, stratified by the first target."""
     licence: str = "not stated"
     """Recorded in the manifest."""
 

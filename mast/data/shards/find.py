@@ -106,5 +106,6 @@ def _said(root: Path, file: Path, key: str) -> str | None:
 def _grouped(root: Path, said: dict[Path, str], key: str) -> dict[str, list[Path]]:
     found = {split: [file for file, own in said.items() if own == split] for split in WORDS}
     if not found["train"]:
-        raise MastError(f"{root}: no file is for training, as {next(iter(said)).name} is not; say which are in {key}")
+        example = next(iter(said)).name
+        raise MastError(f"{root}: no file is for training ({example}, for example, is not); say which are in {key}")
     return {split: files for split, files in found.items() if files}

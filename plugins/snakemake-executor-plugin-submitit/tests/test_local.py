@@ -123,10 +123,10 @@ def test_each_local_job_has_gpus_of_its_own(tmp_path: Path, monkeypatch: pytest.
     backend = Local(10, 120)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-5,7")
     assert backend._free_devices(2) == ["GPU-5", "7"]
-    with pytest.raises(SubmissionError, match="gpus: 3, and 2 are free; set --resources gpus to what there is"):
+    with pytest.raises(SubmissionError, match="gpus: 3 asked for, but 2 free; set --resources gpus to what there is"):
         backend._free_devices(3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    with pytest.raises(SubmissionError, match="gpus: 1, and 0 are free"):
+    with pytest.raises(SubmissionError, match="gpus: 1 asked for, but 0 free"):
         backend._free_devices(1)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     assert backend._free_devices(3) == ["0", "1", "3"]

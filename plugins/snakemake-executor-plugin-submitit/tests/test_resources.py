@@ -141,7 +141,7 @@ def test_a_submission_that_goes_on_although_it_is_cancelled_is_not_made_again(
     folder = tmp_path / "folder"
     stand_in("#!/bin/bash\necho 'sbatch: error: Batch job submission failed: Socket timed out' >&2; exit 1\n")
     stand_in(f"#!/bin/bash\necho '7|RUNNING|{folder}/submission_file_b.sh'\n", "squeue")
-    with pytest.raises(SubmissionError, match="job 7, which SLURM did not confirm, was cancelled and goes on"):
+    with pytest.raises(SubmissionError, match="job 7, which SLURM did not confirm, was cancelled but has not ended"):
         Slurm(10, 120).submit(Payload("true", "/", 60), folder, parameters("job", 1, {}), {})
 
 

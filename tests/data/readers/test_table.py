@@ -191,7 +191,7 @@ WRONG = {
         {"targets": ("colour",)},
         r"line 3: 'colour' is empty \(so in 6 of 12",
     ),
-    "one class": (rows(colour=["a"] * 12), {"targets": ("colour",)}, "'colour' has one value alone, 'a'"),
+    "one class": (rows(colour=["a"] * 12), {"targets": ("colour",)}, "'colour' has only one value, 'a'"),
     "another split": (
         rows(part=["train"] * 11 + ["tset"]),
         {"split": "part"},

@@ -253,7 +253,7 @@ WRONG: dict[str, tuple[str, Callable[[Path], object], dict[str, object], str]] =
         "parquet",
         lambda root: parquet(root, grade=[1] * 12),
         {"targets": ("grade",)},
-        "has one value alone",
+        "has only one value",
     ),
     "no such directory": ("parquet", lambda root: None, {"root": "/nowhere"}, r"^/nowhere: no such directory"),
     "no shards": ("arrow", parquet, {}, r": holds no \.arrow or \.feather file"),
@@ -273,7 +273,7 @@ WRONG: dict[str, tuple[str, Callable[[Path], object], dict[str, object], str]] =
         "webdataset",
         lambda root: write_tar(root / "test.tar", TWELVE),
         {},
-        r"no file is for training, as test\.tar is not",
+        r"no file is for training \(test\.tar, for example, is not\)",
     ),
     "a pattern that matches nothing": (
         "webdataset",

@@ -103,7 +103,9 @@ class Slurm:
                 slurm.cancel(accepted)
             while _alive(folder):
                 if time.monotonic() > deadline:
-                    raise SubmissionError(f"job {accepted[0]}, which SLURM did not confirm, was cancelled and goes on")
+                    raise SubmissionError(
+                        f"job {accepted[0]}, which SLURM did not confirm, was cancelled but has not ended"
+                    )
                 time.sleep(slurm.POLL_SECONDS)
         except slurm.QueueUnavailableError as error:
             raise SubmissionError(f"SLURM does not answer: {error}") from None
@@ -172,7 +174,9 @@ class Local:
         used = {device for job in self.queue().values() for device in _devices(Path(job.script))}
         free = list(itertools.islice((name for name in names if name not in used), count))
         if len(free) < count:
-            raise SubmissionError(f"gpus: {count}, and {len(free)} are free; set --resources gpus to what there is")
+            raise SubmissionError(
+                f"gpus: {count} asked for, but {len(free)} free; set --resources gpus to what there is"
+            )
         return free
 
     def _controllers(self) -> Iterator[tuple[str, QueuedJob]]:
