@@ -90,7 +90,7 @@ def test_run_without_masks_or_uncertainty_writes_headers(
 
 def test_all_files_of_a_full_run(run_directory: Callable[..., Path], data: Path, tmp_path: Path) -> None:
     masks = torch.rand(5, 6)
-    head = UncertaintyHead(8, 6, UncertaintySpec(kind="isotropic", hidden=4))
+    head = UncertaintyHead(8, 1, UncertaintySpec(kind="isotropic", hidden=4))
     nn.init.normal_(head.output.weight)
     folder = run_directory(masks, head, build_projector(8, PROJECTOR))
     analyze(folder, data, tmp_path / "out")
