@@ -12,7 +12,6 @@ from mast.settings import StrictModel
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from mast.augment.pairing import Pair
     from mast.learner import Learner
 
 
@@ -29,17 +28,12 @@ class Mast(vicreg.Vicreg):
 
     SETTINGS: ClassVar[type[StrictModel] | None] = MastSpec
 
-    @property
-    def own(self) -> MastSpec:
-        """The section of the settings that it reads."""
-        return self.spec.mast
-
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """Projector, masks and, where asked for, the uncertainty head."""
         from mast.models.masks import Masks
         from mast.models.uncertainty import UncertaintyHead
 
-        own, shape = self.own, (len(self.spec.policy.names), self.spec.projector.output)
+        own, shape = self.spec.mast, (len(self.spec.policy.names), self.spec.projector.output)
         networks = super().networks(features, classes)
         networks["masks"] = Masks(*shape, own.masks)
         if outputs := own.uncertainty.outputs(*shape):
@@ -48,21 +42,17 @@ class Mast(vicreg.Vicreg):
 
     def pairing(self) -> PairingSpec:
         """The configured one."""
-        return self.own.pairing
+        return self.spec.mast.pairing
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
         """MAST's terms on pairs drawn by the configured pairing, weighted."""
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        return self.of_views(learner, pair, *(learner.embed(images, view) for view in (pair.a, pair.b)))
-
-    def of_views(self, learner: Learner, pair: Pair, a: tuple[Tensor, Tensor], b: tuple[Tensor, Tensor]) -> Outcome:
-        """The same of features [n, D] and embeddings [n, d] of both views of this process's images."""
         from mast.augment.transfer import send
         from mast.objectives.mast import mast_terms
 
-        own = self.own
-        features_a, z_a = map(learner.world.gather, a)
-        features_b, z_b = map(learner.world.gather, b)
+        own = self.spec.mast
+        images, pair = learner.draw_pair(images, self.pairing(), generator)
+        features_a, z_a = map(learner.world.gather, learner.embed(images, pair.a))
+        features_b, z_b = map(learner.world.gather, learner.embed(images, pair.b))
         (active,) = send([pair.active], z_a.device)
         variances = (self._variance(learner, features_a), self._variance(learner, features_b))
         terms = mast_terms(z_a, z_b, learner.masks(), active, own.masks, own.uncertainty, *variances)
@@ -70,7 +60,7 @@ class Mast(vicreg.Vicreg):
 
     def fast_parameters(self, learner: Learner) -> tuple[list[nn.Parameter], float]:
         """The mask logits."""
-        return list(learner.masks.parameters()), self.own.masks.lr_factor
+        return list(learner.masks.parameters()), self.spec.mast.masks.lr_factor
 
     def logged(self, learner: Learner) -> dict[str, float | list[float]]:
         """Mean and minimum of each mask, and the mean cosine of two masks."""
@@ -87,7 +77,7 @@ class Mast(vicreg.Vicreg):
 
     def stored_settings(self) -> dict[str, str]:
         """The settings from which the uncertainty head is rebuilt."""
-        return {"uncertainty": self.own.uncertainty.model_dump_json()}
+        return {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
 
     def _variance(self, learner: Learner, features: Tensor) -> Tensor | None:
-        return None if self.own.uncertainty.kind == "none" else learner.uncertainty.of_views(features)
+        return None if self.spec.mast.uncertainty.kind == "none" else learner.uncertainty.of_views(features)

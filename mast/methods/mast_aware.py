@@ -1,4 +1,4 @@
-"""MAST-aware, an extension of our own: features also say how views differ in what can be undone (docs/method.md)."""
+"""MAST-aware, an extension of our own: what a mask leaves free says how views differ (docs/method.md)."""
 
 from __future__ import annotations
 
@@ -7,47 +7,39 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from mast.augment.operations import AUGMENTATIONS
-from mast.augment.settings import AugmentationName, PairingSpec
-from mast.methods import Outcome
+from mast.augment.settings import AugmentationName
+from mast.methods import Outcome, vicreg
 from mast.methods._prediction import build_heads, check_predicted, predict, prediction_loss
-from mast.methods.mast import Mast, MastSpec
-from mast.models.settings import MaskSpec
 from mast.settings import Count, NonNegative, StrictModel
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from mast.augment.pairing import Pair
+    from mast.augment.policy import Params
     from mast.learner import Learner
 
 SMALLEST = 1e-3
 """Lower bound of a constant prediction's loss, which is 0 where an augmentation is the same in all pairs of a batch."""
 
 
-class MastAwareSpec(MastSpec):
+class MastAwareSpec(StrictModel):
     """What MAST-aware adds to VICReg."""
 
-    pairing: PairingSpec = PairingSpec(mixture={"composed": 1.0})
-    masks: MaskSpec = MaskSpec(kind="none")
     predict: tuple[AugmentationName, ...] | None = None
     """Augmentations whose difference is predicted; each is one of the policy's. Null: those that can be undone."""
     weight: NonNegative = 1.5
-    """Of the share that a prediction leaves unexplained. 0: no predictions, and so MAST with these settings."""
-    explained: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of an augmentation's differences that is to be explained: a prediction that explains it is not asked for
-    more. 1: as much as can be."""
+    """Of the share that a prediction leaves unexplained. 0: neither masks nor predictions, and so VICReg."""
+    free: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    """Share of the features that masks leave free, in equal parts for the augmentations that are predicted."""
     hidden: Count = 512
     """Width of a head's hidden layers."""
 
 
-class MastAware(Mast):
-    """MAST's terms, and heads that predict how the two views differ; they are thrown away."""
+class MastAware(vicreg.Vicreg):
+    """VICReg's pairs and terms, of features from which masks take what active augmentations leave free."""
 
     SETTINGS: ClassVar[type[StrictModel] | None] = MastAwareSpec
-
-    @property
-    def own(self) -> MastAwareSpec:
-        """The section of the settings that it reads."""
-        return self.spec.mast_aware
 
     @classmethod
     def check(cls, spec: Any) -> None:
@@ -56,39 +48,65 @@ class MastAware(Mast):
         check_predicted(spec.mast_aware.predict or (), spec, "mast_aware.predict")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """MAST's, and a head for each augmentation that is predicted, from two views' features."""
-        networks = super().networks(features, classes)
+        """The projector, the masks, and a head for each augmentation that is predicted, from what its mask leaves free.
+
+        Raises:
+            MastError: there are fewer free features than augmentations.
+        """
+        from mast.errors import MastError
+        from mast.models.masks import FeatureMasks
+
+        own, networks = self.spec.mast_aware, super().networks(features, classes)
         if not self._names:
             return networks
-        heads = build_heads(self._names, self.spec.policy, features, self.own.hidden, circular=True)
-        return networks | {"predictors": heads}
+        width = int(own.free * features) // len(self._names)
+        if width == 0:
+            line = f"{own.free:g} of {features} features is fewer than one for each of {len(self._names)} augmentations"
+            raise MastError(f"mast_aware.free: {line}; choose more")
+        heads = build_heads(self._names, self.spec.policy, width, own.hidden, circular=True)
+        masks = FeatureMasks(self.spec.policy.names, self._names, features, width)
+        return networks | {"feature_masks": masks, "predictors": heads}
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
-        """MAST's loss + weight · Σ_k max(0, u_k − (1 − explained)).
+        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + weight · Σ_k u_k.
 
-        u_k is the share of the differences in augmentation k that its head leaves unexplained.
+        u_k is the share of the differences in augmentation k that its head leaves unexplained, from (1 − m_k) ⊙ y.
         """
+        from mast.objectives.vicreg import vicreg_terms
+
+        if not self._names:
+            return super().loss(learner, images, labels, generator)
         images, pair = learner.draw_pair(images, self.pairing(), generator)
-        a, b = (learner.embed(images, view) for view in (pair.a, pair.b))
-        base = self.of_views(learner, pair, a, b)
-        found = predict(learner, self._names, a[0], b[0], pair, circular=True)
-        shares = {name: unexplained(*both, learner.policy.is_switch(name)) for name, both in found.items()}
-        missing = sum((share - (1 - self.own.explained)).relu() for share in shares.values())
-        loss = base.loss + self.own.weight * missing
-        terms = base.terms | {f"unexplained_{name}": share for name, share in shares.items()}
-        return Outcome(loss, terms, base.embedding)
+        (features_a, own_a), (features_b, own_b) = (
+            self._embed(learner, images, view, pair) for view in (pair.a, pair.b)
+        )
+        z_a, z_b = map(learner.world.gather, (own_a, own_b))
+        plain = self.weighted(vicreg_terms(z_a, z_b), z_a)
+        shares = {}
+        for name in self._names:
+            free = [learner.feature_masks.free(name, features) for features in (features_a, features_b)]
+            (both,) = predict(learner, [name], *free, pair, circular=True).values()
+            shares[f"unexplained_{name}"] = unexplained(*both, learner.policy.is_switch(name))
+        loss = plain.loss + self.spec.mast_aware.weight * sum(shares.values())
+        return Outcome(loss, plain.terms | shares, plain.embedding)
+
+    def _embed(self, learner: Learner, images: Tensor, params: Params, pair: Pair) -> tuple[Tensor, Tensor]:
+        """Features [n, D] and embeddings [n, d] of one view of this process's images."""
+        from mast.augment.transfer import send
+
+        (active,) = send([pair.active[learner.world.rows(len(images))]], images.device)
+        view = learner.view(images, params)
+        with learner.autocast():
+            features = learner.encoder(view)
+            return features, learner.projector(learner.feature_masks(features, active))
 
     @property
     def _names(self) -> list[str]:
-        own = self.own
+        own, names = self.spec.mast_aware, self.spec.policy.names
         if not own.weight:
             return []
         chosen = own.predict
-        return [
-            name
-            for name in self.spec.policy.names
-            if (AUGMENTATIONS[name].can_be_undone if chosen is None else name in chosen)
-        ]
+        return [name for name in names if (AUGMENTATIONS[name].can_be_undone if chosen is None else name in chosen)]
 
 
 def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:

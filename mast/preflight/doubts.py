@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
 from mast.config.pretrain import PretrainSpec
-from mast.methods.mast import MastSpec
 from mast.models.settings import NARROW
 
 if TYPE_CHECKING:
@@ -19,35 +17,29 @@ if TYPE_CHECKING:
 Condition = tuple[str, Callable[[PretrainSpec], bool]]
 """When a setting has an effect: in words, and of a run's settings."""
 
-OF_MAST: dict[str, tuple[str, Callable[[MastSpec], bool]]] = {
-    "masks": ("masks.kind is not none", lambda own: own.masks.kind != "none"),
-    "masks.sparsity": ("masks.kind is sigmoid", lambda own: own.masks.kind == "sigmoid"),
-    "uncertainty": ("uncertainty.kind is not none", lambda own: own.uncertainty.kind != "none"),
-    "uncertainty.max_weight": ("uncertainty.form is relative", lambda own: own.uncertainty.form == "relative"),
-    "pairing.subset_probability": ("pairing.mixture has subset", lambda own: "subset" in own.pairing.mixture),
-    "pairing.groups": (
-        "pairing.mixture has single, crop_plus_one or leave_one_out",
-        lambda own: bool({"single", "crop_plus_one", "leave_one_out"} & own.pairing.mixture.keys()),
-    ),
-}
-"""The same within the section of a method that is MAST."""
-
-
-def _holds(section: str, test: Callable[[MastSpec], bool], run: PretrainSpec) -> bool:
-    return test(getattr(run, section))
-
-
 NEEDS: dict[str, Condition] = {
     "optimizer.momentum": ("optimizer.name is lars or sgd", lambda run: run.optimizer.name != "adamw"),
     "optimizer.trust": ("optimizer.name is lars", lambda run: run.optimizer.name == "lars"),
     "encoder.widths": (f"encoder.name is {NARROW}", lambda run: run.encoder.name == NARROW),
+    "mast.masks": ("mast.masks.kind is not none", lambda run: run.mast.masks.kind != "none"),
+    "mast.masks.sparsity": ("mast.masks.kind is sigmoid", lambda run: run.mast.masks.kind == "sigmoid"),
+    "mast.uncertainty": ("mast.uncertainty.kind is not none", lambda run: run.mast.uncertainty.kind != "none"),
+    "mast.uncertainty.max_weight": (
+        "mast.uncertainty.form is relative",
+        lambda run: run.mast.uncertainty.form == "relative",
+    ),
+    "mast.pairing.subset_probability": (
+        "mast.pairing.mixture has subset",
+        lambda run: "subset" in run.mast.pairing.mixture,
+    ),
+    "mast.pairing.groups": (
+        "mast.pairing.mixture has single, crop_plus_one or leave_one_out",
+        lambda run: bool({"single", "crop_plus_one", "leave_one_out"} & run.mast.pairing.mixture.keys()),
+    ),
     **{
-        f"{section}.{key}": (f"{section}.{condition}", partial(_holds, section, test))
-        for section in ("mast", "mast_aware")
-        for key, (condition, test) in OF_MAST.items()
+        f"mast_aware.{key}": ("mast_aware.weight is not 0", lambda run: run.mast_aware.weight > 0)
+        for key in ("predict", "free", "hidden")
     },
-    "mast_aware.hidden": ("mast_aware.weight is not 0", lambda run: run.mast_aware.weight > 0),
-    "mast_aware.predict": ("mast_aware.weight is not 0", lambda run: run.mast_aware.weight > 0),
 }
 """Dotted key of a setting, or of a section for all its keys but `kind` → when it has an effect."""
 

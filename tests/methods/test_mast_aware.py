@@ -1,4 +1,4 @@
-"""MAST-aware is MAST and what its heads leave unexplained, written out; with weight 0 it is MAST, bit by bit."""
+"""MAST-aware is VICReg of masked features and what heads leave unexplained, written out; with weight 0 it is VICReg."""
 
 import math
 
@@ -6,27 +6,38 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import r2_score
-from support.methods import COUNT, drawn, embedded, images, learner_of, spec_of
+from support.methods import COUNT, drawn, images, learner_of, spec_of
 
 from mast.augment.description import describe_difference
-from mast.augment.pairing import COMPOSED, draw_pair
+from mast.augment.pairing import COMPOSED, Pair, draw_pair
 from mast.augment.settings import SETS
 from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods.mast_aware import MastAware, unexplained
 from mast.objectives.vicreg import vicreg_terms
 
-MASKED = {
-    "pairing": {"mixture": {"subset": 1}},
-    "masks": {"kind": "topk", "keep": 0.7},
-    "uncertainty": {"kind": "subspace"},
-}
+BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
+"""Of the ten features that the tiny encoder has, where 0.4 of them are free."""
+OWN = {"weight": 3, "free": 0.4, "hidden": 16}
 
 
-def share_by_hand(learner: Learner, name: str) -> float:
+def features_of(learner: Learner, pair: Pair) -> list[torch.Tensor]:
+    return [learner.encoder(learner.view(images().float() / 255, view)) for view in (pair.a, pair.b)]
+
+
+def masked_by_hand(learner: Learner, features: torch.Tensor, pair: Pair) -> torch.Tensor:
+    """The features without the block of each augmentation in which the pair's views differ, number by number."""
+    rows = [row.clone() for row in features]
+    for row, active in zip(rows, pair.active.tolist(), strict=True):
+        for name, block in BLOCKS.items():
+            if active[learner.policy.names.index(name)]:
+                row[block] = 0
+    return torch.stack(rows)
+
+
+def share_by_hand(learner: Learner, name: str, pair: Pair, a: torch.Tensor, b: torch.Tensor) -> float:
     """That head's loss over the best constant's, over both orders, in float64, number by number."""
-    pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
-    (a, _), (b, _) = embedded(learner, pair)
+    a, b = a[:, BLOCKS[name]], b[:, BLOCKS[name]]
     views = [(a, b, pair.a, pair.b), (b, a, pair.b, pair.a)]
     logits = learner.predictors[name](torch.cat([torch.cat((x, y), dim=1) for x, y, _, _ in views])).double()
     targets = torch.cat([describe_difference(learner.policy, name, p, q, True) for _, _, p, q in views]).double()
@@ -43,53 +54,63 @@ def share_by_hand(learner: Learner, name: str) -> float:
     return float(np.mean(losses) / np.mean(constants))
 
 
-@pytest.mark.parametrize("explained", [1.0, 0.5])
-def test_loss_is_vicregs_and_what_is_unexplained_beyond_what_may_be(explained: float) -> None:
-    learner = learner_of(method="mast-aware", mast_aware={"weight": 3, "explained": explained, "hidden": 16})
-    optimizer = torch.optim.Adam(learner.predictors["jitter"].parameters(), lr=0.02)
-    for _ in range(20):  # so that the head of jitter explains more than half, and that of flip does not
-        optimizer.zero_grad()
-        learner(images(), None, drawn()).terms["unexplained_jitter"].backward()
-        optimizer.step()
+def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
     outcome = learner(images(), None, drawn())
     pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
-    terms = vicreg_terms(*(z for _, z in embedded(learner, pair)))
+    features = features_of(learner, pair)
+    terms = vicreg_terms(*(learner.projector(masked_by_hand(learner, own, pair)) for own in features))
     expected = 25 * terms["invariance"] + 25 * terms["variance"] + terms["covariance"]
-    for name in ("flip", "jitter"):
-        by_hand = share_by_hand(learner, name)
+    assert outcome.terms["invariance"].item() == pytest.approx(terms["invariance"].item(), rel=1e-5)
+    for name in BLOCKS:
+        by_hand = share_by_hand(learner, name, pair, *features)
         assert outcome.terms[f"unexplained_{name}"].item() == pytest.approx(by_hand, rel=1e-4)
-        expected += 3 * max(0, by_hand - (1 - explained))
+        expected += 3 * by_hand
     assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-4)
-    assert set(learner.predictors) == {"flip", "jitter"}
-    assert outcome.terms["unexplained_jitter"] < 0.5 < outcome.terms["unexplained_flip"]
+    assert 0 < pair.active[:, learner.policy.names.index("flip")].sum() < COUNT
+    assert set(learner.predictors) == set(BLOCKS)
 
 
-@pytest.mark.parametrize("own", [{}, MASKED])
-def test_with_weight_0_it_is_mast(own: dict[str, object]) -> None:
-    base = own or {"pairing": {"mixture": {"composed": 1}}, "masks": {"kind": "none"}}
-    ours = learner_of(method="mast-aware", mast_aware={**own, "weight": 0})
-    mast = learner_of(method="mast", mast=base)
-    outcomes = [learner(images(), None, drawn()) for learner in (ours, mast)]
-    assert ours.state_dict().keys() == mast.state_dict().keys()
+def test_with_weight_0_it_is_vicreg() -> None:
+    ours, vicreg = learner_of(method="mast-aware", mast_aware={"weight": 0}), learner_of(method="vicreg")
+    assert ours.state_dict().keys() == vicreg.state_dict().keys()
+    outcomes = [learner(images(), None, drawn()) for learner in (ours, vicreg)]
     assert torch.equal(outcomes[0].loss, outcomes[1].loss) and outcomes[0].terms == outcomes[1].terms
     for outcome in outcomes:
         outcome.loss.backward()
-    for name, weights in mast.named_parameters():
-        gradients = ours.get_parameter(name).grad, weights.grad
-        assert gradients == (None, None) or torch.equal(*gradients)
+    for name, weights in vicreg.named_parameters():
+        assert torch.equal(ours.get_parameter(name).grad, weights.grad)
 
 
-def test_predictions_leave_the_start_of_all_else_as_it_is() -> None:
-    ours, mast = learner_of(method="mast-aware", mast_aware=MASKED), learner_of(method="mast", mast=MASKED)
-    for name, weights in mast.named_parameters():
+def test_encoder_and_projector_start_as_vicregs() -> None:
+    ours, vicreg = learner_of(method="mast-aware"), learner_of(method="vicreg")
+    for name, weights in vicreg.named_parameters():
         assert torch.equal(ours.get_parameter(name), weights)
 
 
-def test_predictions_reach_the_encoder_through_both_views() -> None:
+def test_predictions_reach_the_encoder_through_both_views_and_not_the_projector() -> None:
     learner = learner_of(method="mast-aware", objective={"invariance": 0, "variance": 0, "covariance": 0})
     learner(images(), None, drawn()).loss.backward()
     assert learner.encoder.conv1.weight.grad.abs().sum() > 0
     assert all(weights.grad.abs().sum() == 0 for weights in learner.projector.parameters())
+
+
+def test_a_block_is_not_asked_to_be_invariant_to_its_augmentation() -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
+    features = torch.randn(4, 10, requires_grad=True)
+    active = torch.tensor([[name == "flip" for name in learner.policy.names]] * 4)
+    learner.projector(learner.feature_masks(features, active)).square().sum().backward()
+    assert (features.grad[:, BLOCKS["flip"]] == 0).all()
+    assert (features.grad[:, BLOCKS["jitter"]] != 0).any() and (features.grad[:, 4:] != 0).any()
+
+
+def test_masks_are_stored_with_the_heads() -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
+    masks = learner.method.stored(learner)["feature_masks.masks"]
+    expected = torch.ones(5, 10)
+    for name, block in BLOCKS.items():
+        expected[learner.policy.names.index(name), block] = 0
+    assert torch.equal(masks, expected)
 
 
 @pytest.mark.parametrize("columns", [1, 4])
@@ -97,8 +118,10 @@ def test_unexplained_share_is_one_minus_r_squared(columns: int) -> None:
     rng = np.random.default_rng(columns)
     target = rng.uniform(-0.9, 0.9, (30, columns))
     logits = np.arctanh(target) + rng.normal(0, 0.3, target.shape)
-    r_squared = r2_score(target, np.tanh(logits), multioutput="variance_weighted")
+    residual = ((np.tanh(logits) - target) ** 2).sum()
     ours = unexplained(torch.tensor(logits), torch.tensor(target), is_switch=False)
+    assert ours.item() == pytest.approx(residual / ((target - target.mean(axis=0)) ** 2).sum(), rel=1e-9)
+    r_squared = r2_score(target, np.tanh(logits), multioutput="variance_weighted")
     assert ours.item() == pytest.approx(1 - r_squared, rel=1e-9)
 
 
@@ -127,3 +150,8 @@ def test_what_can_be_undone_is_predicted() -> None:
 def test_what_is_predicted_must_be_drawn() -> None:
     with pytest.raises(MastError, match=r"mast_aware\.predict: 'crop' is not in policy\.augmentations"):
         spec_of(method="mast-aware", policy={"augmentations": ["jitter"]}, mast_aware={"predict": ["crop"]})
+
+
+def test_each_augmentation_needs_a_free_feature() -> None:
+    with pytest.raises(MastError, match=r"mast_aware\.free: 0\.1 of 10 features is fewer than one for each of 2"):
+        learner_of(method="mast-aware", mast_aware={"free": 0.1})
