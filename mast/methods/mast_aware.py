@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mast.augment.policy import Params
     from mast.learner import Learner
 
+HALVED = 0.1
+"""Explained share at which a prediction's weight is half of what it is where nothing is explained."""
+
 SMALLEST = 1e-3
 """Lower bound of a constant prediction's loss, which is 0 where an augmentation is the same in all pairs of a batch."""
 
@@ -29,7 +32,8 @@ class MastAwareSpec(StrictModel):
     predict: tuple[AugmentationName, ...] | None = None
     """Augmentations whose difference is predicted; each is one of the policy's. Null: those that can be undone."""
     weight: NonNegative = 1.5
-    """Of the share that a prediction leaves unexplained. 0: neither masks nor predictions, and so VICReg."""
+    """Of the share that a prediction leaves unexplained, while it explains nothing; half of it where it explains a
+    tenth, a sixth where it explains half. 0: neither masks nor predictions, and so VICReg."""
     free: Annotated[float, Field(gt=0, lt=1)] = 0.25
     """Share of the features that masks leave free, in equal parts for the augmentations that are predicted."""
     hidden: Count = 512
@@ -68,9 +72,10 @@ class MastAware(vicreg.Vicreg):
         return networks | {"feature_masks": masks, "predictors": heads}
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
-        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + weight · Σ_k u_k.
+        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k w_k u_k.
 
-        u_k is the share of the differences in augmentation k that its head leaves unexplained, from (1 − m_k) ⊙ y.
+        u_k is the share of the differences in augmentation k that its head leaves unexplained, from (1 − m_k) ⊙ y;
+        w_k = `press` of it.
         """
         from mast.objectives.vicreg import vicreg_terms
 
@@ -87,8 +92,8 @@ class MastAware(vicreg.Vicreg):
             free = [learner.feature_masks.free(name, features) for features in (features_a, features_b)]
             (both,) = predict(learner, [name], *free, pair, circular=True).values()
             shares[f"unexplained_{name}"] = unexplained(*both, learner.policy.is_switch(name))
-        loss = plain.loss + self.spec.mast_aware.weight * sum(shares.values())
-        return Outcome(loss, plain.terms | shares, plain.embedding)
+        pressed = sum(press(share, self.spec.mast_aware.weight) * share for share in shares.values())
+        return Outcome(plain.loss + pressed, plain.terms | shares, plain.embedding)
 
     def _embed(self, learner: Learner, images: Tensor, params: Params, pair: Pair) -> tuple[Tensor, Tensor]:
         """Features [n, D] and embeddings [n, d] of one view of this process's images."""
@@ -107,6 +112,15 @@ class MastAware(vicreg.Vicreg):
             return []
         chosen = own.predict
         return [name for name in names if (AUGMENTATIONS[name].can_be_undone if chosen is None else name in chosen)]
+
+
+def press(share: Tensor, weight: float) -> Tensor:
+    """w_k = weight / (1 + e_k / `HALVED`) of an unexplained share, e_k = max(0, 1 − u_k): a scalar without gradient.
+
+    What cannot be told yet is pressed for, and what can be told is hardly pressed any more: the gradient is that of
+    −weight · HALVED · log(HALVED + e_k), so that the product of the explained shares grows.
+    """
+    return weight / (1 + (1 - share.detach()).clamp(min=0) / HALVED)
 
 
 def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:

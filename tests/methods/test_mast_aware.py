@@ -13,7 +13,7 @@ from mast.augment.pairing import COMPOSED, Pair, draw_pair
 from mast.augment.settings import SETS
 from mast.errors import MastError
 from mast.learner import Learner
-from mast.methods.mast_aware import MastAware, unexplained
+from mast.methods.mast_aware import MastAware, press, unexplained
 from mast.objectives.vicreg import vicreg_terms
 
 BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
@@ -56,7 +56,13 @@ def share_by_hand(learner: Learner, name: str, pair: Pair, a: torch.Tensor, b: t
 
 def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
     learner = learner_of(method="mast-aware", mast_aware=OWN)
+    optimizer = torch.optim.Adam(learner.predictors["jitter"].parameters(), lr=0.02)
+    for _ in range(20):  # so that the head of jitter explains something, and that of flip nothing
+        optimizer.zero_grad()
+        learner(images(), None, drawn()).terms["unexplained_jitter"].backward()
+        optimizer.step()
     outcome = learner(images(), None, drawn())
+    assert outcome.terms["unexplained_jitter"] < 0.95 < 1 < outcome.terms["unexplained_flip"]
     pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
     features = features_of(learner, pair)
     terms = vicreg_terms(*(learner.projector(masked_by_hand(learner, own, pair)) for own in features))
@@ -65,7 +71,7 @@ def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
     for name in BLOCKS:
         by_hand = share_by_hand(learner, name, pair, *features)
         assert outcome.terms[f"unexplained_{name}"].item() == pytest.approx(by_hand, rel=1e-4)
-        expected += 3 * by_hand
+        expected += 3 / (1 + 10 * max(0, 1 - by_hand)) * by_hand
     assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-4)
     assert 0 < pair.active[:, learner.policy.names.index("flip")].sum() < COUNT
     assert set(learner.predictors) == set(BLOCKS)
@@ -123,6 +129,19 @@ def test_unexplained_share_is_one_minus_r_squared(columns: int) -> None:
     assert ours.item() == pytest.approx(residual / ((target - target.mean(axis=0)) ** 2).sum(), rel=1e-9)
     r_squared = r2_score(target, np.tanh(logits), multioutput="variance_weighted")
     assert ours.item() == pytest.approx(1 - r_squared, rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_what_is_pressed_for_is_the_logarithm_of_what_is_explained(share: float) -> None:
+    unexplained_share = torch.tensor(share, dtype=torch.float64, requires_grad=True)
+    (ours,) = torch.autograd.grad(press(unexplained_share, 2.0) * unexplained_share, unexplained_share)
+    logarithm = -2.0 * 0.1 * (0.1 + 1 - unexplained_share).log()
+    torch.testing.assert_close(ours, torch.autograd.grad(logarithm, unexplained_share)[0])
+
+
+def test_a_prediction_that_explains_nothing_is_pressed_with_the_whole_weight() -> None:
+    assert press(torch.tensor(1.0), 2.0).item() == press(torch.tensor(1.7), 2.0).item() == 2.0
+    assert press(torch.tensor(0.9), 2.0).item() == pytest.approx(1.0)
 
 
 def test_the_best_constant_leaves_all_unexplained() -> None:
