@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mast.learner import Learner
 
 HALVED = 0.1
-"""Explained share at which a prediction's weight is half of what it is where nothing is explained."""
+"""Explained share at which a number's weight is half of what it is where nothing is explained."""
 
 SMALLEST = 1e-3
 """Lower bound of a constant prediction's loss, which is 0 where an augmentation is the same in all pairs of a batch."""
@@ -31,11 +31,12 @@ class MastAwareSpec(StrictModel):
 
     predict: tuple[AugmentationName, ...] | None = None
     """Augmentations whose difference is predicted; each is one of the policy's. Null: those that can be undone."""
-    weight: NonNegative = 1.5
-    """Of the share that a prediction leaves unexplained, while it explains nothing; half of it where it explains a
-    tenth, a sixth where it explains half. 0: neither masks nor predictions, and so VICReg."""
-    free: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    """Share of the features that masks leave free, in equal parts for the augmentations that are predicted."""
+    weight: NonNegative = 4.0
+    """Of the share of a number's differences that a prediction leaves unexplained, while it explains nothing; half of
+    it where it explains a tenth, a sixth where it explains half. 0: neither masks nor predictions, and so VICReg."""
+    free: Annotated[float, Field(gt=0, lt=1)] = 0.125
+    """Share of the features that masks leave free, in equal parts for the augmentations that are predicted; at least
+    one feature for each."""
     hidden: Count = 512
     """Width of a head's hidden layers."""
 
@@ -55,7 +56,7 @@ class MastAware(vicreg.Vicreg):
         """The projector, the masks, and a head for each augmentation that is predicted, from what its mask leaves free.
 
         Raises:
-            MastError: there are fewer free features than augmentations.
+            MastError: as many augmentations are predicted as there are features, or more.
         """
         from mast.errors import MastError
         from mast.models.masks import FeatureMasks
@@ -63,19 +64,19 @@ class MastAware(vicreg.Vicreg):
         own, networks = self.spec.mast_aware, super().networks(features, classes)
         if not self._names:
             return networks
-        width = int(own.free * features) // len(self._names)
-        if width == 0:
-            line = f"{own.free:g} of {features} features is fewer than one for each of {len(self._names)} augmentations"
-            raise MastError(f"mast_aware.free: {line}; choose more")
+        width = max(1, int(own.free * features) // len(self._names))
+        if width * len(self._names) >= features:
+            line = f"{len(self._names)} augmentations are predicted, and the encoder has {features} features"
+            raise MastError(f"mast_aware.predict: {line}; name fewer")
         heads = build_heads(self._names, self.spec.policy, width, own.hidden, circular=True)
         masks = FeatureMasks(self.spec.policy.names, self._names, features, width)
         return networks | {"feature_masks": masks, "predictors": heads}
 
     def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
-        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k w_k u_k.
+        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k mean_q w_kq u_kq.
 
-        u_k is the share of the differences in augmentation k that its head leaves unexplained, from (1 − m_k) ⊙ y;
-        w_k = `press` of it.
+        u_kq is the share of the q-th number's differences in augmentation k that its head leaves unexplained, from
+        (1 − m_k) ⊙ y; w_kq = `press` of it.
         """
         from mast.objectives.vicreg import vicreg_terms
 
@@ -92,8 +93,9 @@ class MastAware(vicreg.Vicreg):
             free = [learner.feature_masks.free(name, features) for features in (features_a, features_b)]
             (both,) = predict(learner, [name], *free, pair, circular=True).values()
             shares[f"unexplained_{name}"] = unexplained(*both, learner.policy.is_switch(name))
-        pressed = sum(press(share, self.spec.mast_aware.weight) * share for share in shares.values())
-        return Outcome(plain.loss + pressed, plain.terms | shares, plain.embedding)
+        pressed = sum((press(share, self.spec.mast_aware.weight) * share).mean() for share in shares.values())
+        terms = plain.terms | {name: share.mean() for name, share in shares.items()}
+        return Outcome(plain.loss + pressed, terms, plain.embedding)
 
     def _embed(self, learner: Learner, images: Tensor, params: Params, pair: Pair) -> tuple[Tensor, Tensor]:
         """Features [n, D] and embeddings [n, d] of one view of this process's images."""
@@ -115,16 +117,16 @@ class MastAware(vicreg.Vicreg):
 
 
 def press(share: Tensor, weight: float) -> Tensor:
-    """w_k = weight / (1 + e_k / `HALVED`) of an unexplained share, e_k = max(0, 1 − u_k): a scalar without gradient.
+    """w = weight / (1 + e / `HALVED`) of unexplained shares u, with e = max(0, 1 − u); without gradient.
 
-    What cannot be told yet is pressed for, and what can be told is hardly pressed any more: the gradient is that of
-    −weight · HALVED · log(HALVED + e_k), so that the product of the explained shares grows.
+    What cannot be told yet is pressed for, and what can be told is hardly pressed any more: the gradient of w u is that
+    of −weight · HALVED · log(HALVED + e), so that the product of the explained shares grows.
     """
     return weight / (1 + (1 - share.detach()).clamp(min=0) / HALVED)
 
 
 def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:
-    """The loss of a head over that of the best constant prediction of these targets: a scalar, 1 − R² for numbers.
+    """The loss of a head over that of the best constant prediction of these targets, [Q]: 1 − R² of numbers.
 
     Args:
         predicted: float32 [N, Q].
@@ -132,5 +134,5 @@ def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:
         is_switch: see `prediction_loss`; then the best constant's loss is the entropy.
     """
     mean = target.mean(dim=0)
-    constant = -(mean.xlogy(mean) + (1 - mean).xlogy(1 - mean)) if is_switch else (target - mean).square()
-    return prediction_loss(predicted, target, is_switch) / constant.mean().clamp(min=SMALLEST)
+    constant = -(mean.xlogy(mean) + (1 - mean).xlogy(1 - mean)) if is_switch else (target - mean).square().mean(dim=0)
+    return prediction_loss(predicted, target, is_switch, "none").mean(dim=0) / constant.clamp(min=SMALLEST)
