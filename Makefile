@@ -1,11 +1,13 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
 # make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (90 s)
 # make test   lint and run all tests
-# make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit
+# make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit; trainings on both
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
 # make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make gpu-check  check the GPU path on one CUDA device and measure it beside its peers (8 minutes; ARGS="--only idle")
+# make package  build the wheels and try them in an empty environment outside the checkout (3 minutes)
+# make ci     what .github/workflows/ runs on Linux: make test and make package
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
@@ -16,16 +18,18 @@ PYTHON ?= python3
 SHELL := /bin/bash
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PLUGIN := plugins/snakemake-executor-plugin-submitit
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
+.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
 	@echo
-	@echo "Tables   results/tables/   (csv, md, tex, html)"
-	@echo "Figures  results/figures/  (svg, png)"
-	@echo "Report   results/report.html"
+	@echo "Open     results/index.html   (all tables and figures)"
+	@echo "Tables   results/tables/      (csv, md, tex, html)"
+	@echo "Figures  results/figures/     (svg, png)"
+	@echo "Report   results/report.html  (how each was made)"
 
 check: lint
 	$(RUN) pytest -n 2 -m 'not slow' --durations 5
@@ -42,6 +46,13 @@ faults: .venv/tested
 lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+
+package: .venv/tested
+	.ci/package
+
+ci: test package
 
 audit:
 	test -x .venv/audit/bin/pip-audit || $(PYTHON) -m venv .venv/audit
@@ -49,10 +60,10 @@ audit:
 	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements.lock
 	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements-test.lock
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements.lock pyproject.toml $(PLUGIN)/pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --requirement requirements.lock
-	$(PIP) install --no-deps --no-build-isolation --editable .
+	$(PIP) install --no-deps --no-build-isolation --editable $(PLUGIN) --editable .
 	touch $@
 
 .venv/tested: .venv/installed requirements-test.lock
@@ -103,4 +114,4 @@ instrument: .venv/installed
 		cp results/instrument/figures/$${figure##*/} docs/images/instrument/ || exit 1; done
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info $(PLUGIN)/build $(PLUGIN)/src/*.egg-info

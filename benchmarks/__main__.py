@@ -10,11 +10,13 @@ import time
 
 import torch
 
-from benchmarks import augmentation, objective, report, scaling, step, workflow
+from benchmarks import augmentation, decode, monitor, objective, report, scaling, step, workflow
 
 SECTIONS = {
     "augmentation": augmentation.measure,
+    "decode": decode.measure,
     "step": step.measure,
+    "monitor": monitor.measure,
     "workflow": workflow.measure,
     "scaling": scaling.measure,
     "objective": objective.measure,  # last: it leaves this process with gigabytes that are free but not returned

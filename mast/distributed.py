@@ -1,12 +1,13 @@
 """One training in several processes (torch.distributed): who holds which images, and what is computed over all of them.
 
-Every process runs encoder and projector on its share of a batch and gathers the embeddings of the others, so that each
-computes the loss of the whole batch, as VICReg does (main_vicreg.py, FullGatherLayer). Batch normalisation uses the
-statistics of the whole batch too. Then the loss and its gradient do not depend on the number of processes.
+In pretraining every process runs encoder and projector on its share of a batch and gathers the embeddings of the
+others, so that each computes the loss of the whole batch, as VICReg does (main_vicreg.py, FullGatherLayer). Elsewhere
+each process has the loss of its share, weighted by its size, and the gradients are added up. Batch normalisation uses
+the statistics of the whole batch. Then loss and gradient do not depend on the number of processes.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 
 from mast.errors import MastError
+
+CHUNK = 2**26
+"""Bytes that are sent at once, at least one row."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class World:
         """This process's rows of a batch of which every process holds `count`."""
         return slice(self.rank * count, (self.rank + 1) * count)
 
+    def share(self, count: int) -> slice:
+        """This process's part of `count` things in a row: parts in the order of ranks, the first ones no shorter."""
+        start, stop = (-(-count * rank // self.size) for rank in (self.rank, self.rank + 1))
+        return slice(start, stop)
+
     def gather(self, local: Tensor) -> Tensor:
         """The rows of all processes in the order of ranks, with gradients: [n, …] → [n·size, …]."""
         return local if self.size == 1 else _Gather.apply(local.contiguous(), self)
@@ -48,6 +57,66 @@ class World:
     def agree(self, value: int) -> bool:
         """Whether all processes hold the same value. All processes must ask."""
         return len(set(self._collect(value))) == 1
+
+    def everyones(self, value: Any) -> list[Any]:
+        """What each process gives, in the order of ranks: anything that can be pickled. All processes must ask."""
+        values = [value] * self.size
+        if self.size > 1:
+            distributed.all_gather_object(values, value, group=self.control)
+        return values
+
+    def at_first(self, value: Any) -> list[Any] | None:
+        """What `everyones` gives, in the first process alone; None in the others."""
+        if self.size == 1:
+            return [value]
+        values = [None] * self.size if self.leads else None
+        distributed.gather_object(value, values, dst=0, group=self.control)
+        return values
+
+    def rows_at_first(self, own: Tensor) -> Tensor | None:
+        """The rows of all processes, in the order of ranks, in the first process; None in the others.
+
+        Args:
+            own: [n, …] on the CPU; n may differ, and be 0.
+        """
+        if self.size == 1:
+            return own
+        counts, width = self._collect(len(own)), max(self._collect(own[:1].nbytes))
+        step = max(1, CHUNK // max(1, width))
+        if not self.leads:
+            for chunk in own.contiguous().split(step) if len(own) else ():  # torch splits nothing into one part
+                distributed.send(chunk, 0, group=self.control)
+            return None
+        whole = own.new_empty(sum(counts), *own.shape[1:])
+        parts = whole.split(counts)
+        parts[0].copy_(own)
+        for rank, part in enumerate(parts[1:], start=1):
+            for chunk in part.split(step) if len(part) else ():
+                distributed.recv(chunk, rank, group=self.control)
+        return whole
+
+    def add_up(self, parameters: Iterable[nn.Parameter], loss: Tensor) -> Tensor:
+        """Replace each gradient by its sum over all processes; the sum of `loss`, a scalar, detached.
+
+        A process without a gradient, as its share was empty, counts as 0.
+        """
+        if self.size == 1:
+            return loss.detach()
+        trained = [parameter for parameter in parameters if parameter.requires_grad]
+        for parameter in trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        flat = torch.cat([*(parameter.grad.flatten() for parameter in trained), loss.detach().reshape(1)])
+        distributed.all_reduce(flat)
+        *sums, total = flat.split([*(parameter.numel() for parameter in trained), 1])
+        for parameter, summed in zip(trained, sums, strict=True):
+            parameter.grad.copy_(summed.view_as(parameter))
+        return total.squeeze(0)
+
+    def take_buffers(self, model: nn.Module) -> None:
+        """Replace the buffers of a model by those of the first process."""
+        for buffer in model.buffers() if self.size > 1 else ():
+            distributed.broadcast(buffer, 0)
 
     def prepare(self, model: nn.Module) -> None:
         """Make the batch normalisation inside `model` use the statistics of all processes."""
@@ -170,15 +239,18 @@ class GatheredBatchNorm(nn.modules.batchnorm._BatchNorm):
             return super().forward(values)
         dimensions = [0, *range(2, values.dim())]
         shape = [1, -1, *[1] * (values.dim() - 2)]
-        count = self.world.size * values.numel() / values.shape[1]
         full = values.double()  # torch's own batch normalisation adds up in double precision too
-        mean = _Sum.apply(full.sum(dimensions)) / count
+        own = full.new_tensor([values.numel() / values.shape[1]])  # processes may hold different numbers of values
+        total = _Sum.apply(torch.cat([full.sum(dimensions), own]))
+        count = total[-1].detach()
+        mean = total[:-1] / count
         centred = full - mean.view(shape)
         variance = _Sum.apply(centred.square().sum(dimensions)) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
-            self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
-            self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var), self.momentum)
+            share = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum  # as torch's has it
+            self.running_mean.lerp_(mean.to(self.running_mean), share)
+            self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var), share)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(shape) + self.bias.view(shape)).to(values.dtype)
 

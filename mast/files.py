@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -121,14 +121,18 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
 def settle_times(directory: Path) -> None:
     """Bring files of a directory that are dated in the future to the present, and keep their order.
 
-    After a clock was set back, they would seem newer than what is made from now on, and so up to date for good.
+    After a clock was set back, they would seem newer than what is made from now on, and so up to date for good. Files
+    that are removed meanwhile, as temporary ones are, do not matter.
     """
-    now = time.time_ns()
-    dated = {path: path.stat().st_mtime_ns for path in Path(directory).rglob("*") if path.is_file()}
+    now, dated = time.time_ns(), {}
+    for path in (Path(folder, name) for folder, _, names in os.walk(directory) for name in names):
+        with suppress(FileNotFoundError):
+            dated[path] = path.stat().st_mtime_ns
     future = sorted({moment for moment in dated.values() if moment > now})
     for path, moment in dated.items():
         if moment > now:
-            os.utime(path, ns=(now, now + 1000 * future.index(moment)))
+            with suppress(FileNotFoundError):
+                os.utime(path, ns=(now, now + 1000 * future.index(moment)))
 
 
 def require_recorded(path: Path, record: Path) -> None:

@@ -8,14 +8,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from mast.augment.pairing import Pair, draw_pair
-from mast.augment.policy import Policy, unit_float
-from mast.augment.settings import PairingSpec
+from mast.augment.policy import Policy
+from mast.augment.views import Drawn, View, Views
 from mast.distributed import World
 from mast.errors import MastError
 from mast.models.encoder import build_encoder, normalise
-
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+from mast.models.precision import autocast
 
 
 class Learner(nn.Module):
@@ -46,36 +44,46 @@ class Learner(nn.Module):
         for name, network in method.networks(self.encoder.num_features, classes).items():
             self.add_module(name, network)
 
-    def forward(self, images: Tensor, labels: Tensor | None, generator: Generator) -> Any:
-        """The method's outcome for uint8 images [N, 3, H, W]; see `mast.methods.Method.loss`."""
-        return self.method.loss(self, images, labels, generator)
+    def forward(self, images: Tensor, labels: Tensor | None, drawn: Drawn) -> Any:
+        """The method's outcome for one batch; see `mast.methods.Method.loss`.
+
+        Args:
+            images: uint8 [N, 3, S, S], or, cropped for each of the V views already, [V, N, 3, S, S].
+            labels: int64 [N, T], or None.
+            drawn: what `draw` gave for the images of all processes.
+        """
+        return self.method.loss(self, Views.of(images, drawn), labels)
 
     def heads(self) -> dict[str, nn.Module]:
         """The networks beside the encoder."""
         return {name: network for name, network in self.named_children() if name != "encoder"}
 
-    def draw_pair(self, images: Tensor, pairing: PairingSpec, generator: Generator) -> tuple[Tensor, Pair]:
-        """The images as float32 in [0, 1], once for both views, and the parameters of two views of all processes'."""
-        return unit_float(images), draw_pair(self.policy, pairing, self.world.size * len(images), generator)
+    def draw(self, count: int, generator: Generator, sizes: Tensor | None = None) -> Drawn:
+        """How each of `count` images, those of all processes, is augmented in each view of the method.
 
-    def view(self, images: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        """One augmented, normalised view of this process's images; `parameters` are those of all processes' images."""
-        rows = self.world.rows(len(images))
-        own = {name: values[rows] for name, values in parameters.items()}
-        view = normalise(self.policy.apply(images, own), self.mean, self.std)
-        return view.contiguous(memory_format=torch.channels_last)
+        Args:
+            count: of images.
+            generator: on the CPU.
+            sizes: int64 [count, 2], width and height in pixels of images that are cropped from their original size.
+        """
+        policy = self.policy if sizes is None else self.policy.in_place(sizes)
+        return self.method.draw(policy, count, generator)
 
-    def embed(self, images: Tensor, parameters: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def view(self, view: View) -> Tensor:
+        """The augmented, normalised images of one view, float32 [N, 3, S, S], of this process."""
+        augmented = view.augmented(self.policy, self.world.rows(len(view.images)))
+        return normalise(augmented, self.mean, self.std).contiguous(memory_format=torch.channels_last)
+
+    def embed(self, view: View) -> tuple[Tensor, Tensor]:
         """Features [N, D] and embeddings [N, d] of one view of this process's images."""
-        view = self.view(images, parameters)
+        images = self.view(view)
         with self.autocast():
-            features = self.encoder(view)
+            features = self.encoder(images)
             return features, self.projector(features)
 
     def autocast(self) -> torch.autocast:
         """The context in which networks compute, in the run's precision; the loss is outside of it."""
-        reduced = AUTOCAST.get(self.spec.precision)
-        return torch.autocast(self.mean.device.type, dtype=reduced, enabled=reduced is not None)
+        return autocast(self.spec.precision, self.mean.device)
 
     def compile_networks(self) -> None:
         """Let torch compile the encoder, and the projector if there is one; names of weights stay as they are.

@@ -13,6 +13,9 @@ _TURN = {
 }
 """Orientation → what turns the image upright (Exif 2.32, tag 0x0112; Pillow, `ImageOps.exif_transpose`)."""
 
+SIDEWAYS = (5, 6, 7, 8)
+"""Orientations that exchange width and height."""
+
 _OPPOSITE = {6: 8, 8: 6}
 """Orientations whose turns take each other back; each other one takes itself back."""
 
@@ -24,6 +27,19 @@ def orientation_of(image: Image.Image) -> int:
     except Exception:  # Pillow's readers raise many kinds; a damaged note of the camera is no damaged image
         return 1
     return found if found in _TURN else 1
+
+
+def orientation_in_head(image: Image.Image) -> int:
+    """The same, without reading more of the file: 1 of a PNG that says it behind its pixels only."""
+    if image.format == "PNG" and "exif" not in image.info:  # Pillow would load it to look there
+        return 1
+    return orientation_of(image)
+
+
+def placed_sides(sides: tuple[int, int], file_format: str | None, orientation: int, upright: bool) -> tuple[int, int]:
+    """Width and height of an opened file, as Pillow gives them → those that `placed` gives; see there."""
+    is_upright = file_format == "TIFF"
+    return sides if orientation not in SIDEWAYS or upright == is_upright else sides[::-1]
 
 
 def placed(pixels: Image.Image, file_format: str | None, orientation: int, upright: bool) -> Image.Image:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mast.errors import MastError
 from mast.files import read_sealed_json, sha256_json, write_sealed_json
-from mast.settings import PixelRange, parse
+from mast.settings import PixelRange, Transform, Turning, parse
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -78,6 +78,10 @@ class Index(_Model):
     """Side to which they are brought, pixels."""
     range: PixelRange = "full"
     """Of images of more than 8 bits, the values that become 0 and 255."""
+    transform: Transform | None = None
+    """How a whole image becomes the square."""
+    exif: Turning = "upright"
+    """Whether images are turned as EXIF says."""
 
 
 class Manifest(Record):

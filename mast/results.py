@@ -118,9 +118,10 @@ class Results:
         """One run with one seed."""
         return RunFiles(self.root / "pretrain" / _of_run(dataset, run, seed))
 
-    def features(self, dataset: str, run: str, seed: int | str, task: str) -> Path:
-        """The features of one encoder on one task."""
-        return self.root / "features" / _of_run(dataset, run, seed) / f"{task}.npz"
+    def features(self, dataset: str, run: str, seed: int | str, task: str, pooling: str = "global") -> Path:
+        """The features of one encoder on one task, `<task>.npz`, or pooled otherwise, `<task>+<pooling>.npz`."""
+        mark = "" if pooling == "global" else f"+{pooling}"
+        return self.root / "features" / _of_run(dataset, run, seed) / f"{task}{mark}.npz"
 
     def metrics(self, protocol: str, task: str, dataset: str, run: str, seed: int | str) -> Path:
         """The metrics of one encoder on one task under one protocol."""
@@ -152,8 +153,13 @@ class Results:
         return self.root / "figures" / name
 
     @property
+    def index(self) -> Path:
+        """The page to open first: all tables and figures."""
+        return self.root / "index.html"
+
+    @property
     def report(self) -> Path:
-        """The page with all tables and figures."""
+        """Snakemake's page: the same tables and figures, and how each was made."""
         return self.root / "report.html"
 
     @property

@@ -40,3 +40,12 @@ def choose_device(gpus: int | None) -> str:
     if gpus and "WORLD_SIZE" not in os.environ:
         take_gpus(gpus)
     return "cuda" if gpus else "cpu"
+
+
+def become_several(processes: int | None, threads: int) -> None:
+    """Start this command again, once for each of `processes` GPUs, which share its threads; not if that is done."""
+    if (processes or 0) <= 1 or "WORLD_SIZE" in os.environ:
+        return
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "--"]
+    own = ["--threads", str(max(1, threads // processes))]  # argparse takes the last one
+    os.execv(sys.executable, [sys.executable, *launcher, "mast.cli", *sys.argv[1:], *own])

@@ -106,6 +106,30 @@ PixelRange = Literal["full", "minmax"] | Annotated[tuple[_Finite, _Finite], Afte
 """Which values of an image of more than 8 bits become black and white (`mast.data.pixels`)."""
 
 
+class Transform(StrictModel):
+    """How a whole image becomes a square of the dataset's `size` (`mast.data.transforms`)."""
+
+    resize: Annotated[int, Field(ge=8, le=4096)] | None = None
+    """Side to which the short side is resized first, pixels; null: `size`."""
+    square: Literal["crop", "stretch"] = "crop"
+    """Then the central square of `size` pixels is cut out, or the whole image is resized to `size` × `size`."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """Of the resizing, which is antialiased."""
+
+
+class Normalisation(StrictModel):
+    """Mean and standard deviation of the channels, of pixels in [0, 1]."""
+
+    mean: tuple[Probability, Probability, Probability]
+    """Red, green, blue."""
+    std: tuple[Positive, Positive, Positive]
+    """Likewise."""
+
+
+Turning = Literal["upright", "stored"]
+"""Whether pixels are turned as EXIF says, or taken as they are stored."""
+
+
 def parse(kind: type[Spec], values: Any, source: str) -> Spec:
     """Validate `values` as a model or union of models; `source` begins the message of an error.
 

@@ -15,27 +15,35 @@ from support.guard import Guard
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the workers of a run share the cores
 
-SLOW_FOLDERS = {"extending": 1, "faults": 3, "slurm": 3}
+SLOW_FOLDERS = {"extending": 1, "faults": 3}
 """Folder of slow tests → minutes that a file of it takes."""
 
+TESTS = Path(__file__).parent
 GUARD = Guard()
 sys.addaudithook(GUARD.on_event)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    GUARD.see_optimizers()
-    GUARD.start(item)
-    result = yield
-    GUARD.watching = False
-    return result
+class Watched:
+    """Every test of a run, also those of the plugins, which lie in folders of their own."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        GUARD.see_optimizers()
+        GUARD.start(item)
+        result = yield
+        GUARD.watching = False
+        return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Watched())
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest leaves out what `-m` does not ask for
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the folders of slow tests, and lets the longest start first, so that no worker ends with one alone."""
     for item in items:
-        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
         if folder in SLOW_FOLDERS:
             item.add_marker(pytest.mark.slow(minutes=SLOW_FOLDERS[folder]))
     items.sort(key=_minutes, reverse=True)

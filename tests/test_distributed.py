@@ -96,3 +96,21 @@ def test_processes_that_share_a_gpu_name_their_backend(second_of_two: pytest.Mon
     second_of_two.setattr(distributed, "get_world_size", lambda: 2)
     with join(torch.device("cuda:0"), "gloo"):
         assert started == ["gloo"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8, 9])
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_shares_cover_everything_once_in_order_and_the_first_process_has_no_less(count: int, size: int) -> None:
+    things = list(range(count))
+    shares = [things[World(rank, size).share(count)] for rank in range(size)]
+    assert [thing for share in shares for thing in share] == things
+    assert len(shares[0]) == max(map(len, shares)) <= min(map(len, shares)) + 1
+
+
+def test_alone_what_is_gathered_is_ones_own() -> None:
+    rows, weight = torch.rand(3, 2), nn.Parameter(torch.ones(2))
+    assert ALONE.everyones("a") == ALONE.at_first("a") == ["a"]
+    assert ALONE.rows_at_first(rows) is rows
+    (loss := weight.sum()).backward()
+    assert ALONE.add_up([weight], loss) == 2
+    assert weight.grad.tolist() == [1, 1]

@@ -17,10 +17,17 @@ from mast.config.load import load_experiment
 from mast.config.plan import of_runs
 from mast.results import Results
 
-PATTERNS = ("docs/*.md", "config/**/*.md", "config/**/*.yaml", "profiles/**/*.yaml")
+PATTERNS = (
+    "docs/*.md",
+    "plugins/*/*.md",
+    "plugins/*/docs/*.md",
+    "config/**/*.md",
+    "config/**/*.yaml",
+    "profiles/**/*.yaml",
+)
 PAGES = [
     *sorted(file.relative_to(ROOT) for pattern in PATTERNS for file in ROOT.glob(pattern)),
-    *map(Path, ("README.md", "results/README.md", "snakemake_executor_plugin_submitit/README.md", "Makefile")),
+    *map(Path, ("README.md", "CONTRIBUTING.md", "results/README.md", "Makefile")),
 ]
 
 STANDS_FOR = {

@@ -1,11 +1,14 @@
 """The set-up of a process that computes."""
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
 
+from mast.cli import main
+from mast.cli.program import _threads
 from mast.runtime import choose_device
 
 MEGABYTE = 2**20
@@ -40,3 +43,29 @@ def test_freed_memory_stays_in_the_process() -> None:
 def test_device_follows_from_the_number_of_gpus(monkeypatch: pytest.MonkeyPatch, gpus: int, device: str) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(gpus))))
     assert choose_device(gpus) == device
+
+
+SPEC = {"pretrain": '{"dataset": "x"}', "evaluate": '{"kind": "semi-1"}'}
+PLACES = {
+    "pretrain": ["--run", "r", "--seed", "0", "--data", "d", "--output", "o"],
+    "evaluate": ["--protocol", "p", "--seed", "0", "--encoder", "e", "--data", "d", "--output", "o"],
+    "features": ["--encoder", "e", "--data", "d", "--output", "o"],
+}
+
+
+@pytest.mark.parametrize("command", PLACES)
+def test_several_gpus_of_one_machine_are_given_to_torchrun(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes share the threads: a scheduler has counted them once."""
+    given = [command, *(["--spec", SPEC[command]] if command in SPEC else []), *PLACES[command]]
+    given += ["--gpus", "4", "--threads", "9"]
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    monkeypatch.setattr(sys, "argv", ["mast", *given])
+    monkeypatch.setattr("mast.cli.program.set_up_process", lambda _threads: None)
+    commands: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command) or sys.exit(0))
+    with pytest.raises(SystemExit):
+        main(given)
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=4", "--module", "--", "mast.cli"]
+    assert commands == [[sys.executable, *launcher, *given, "--threads", "2"]]
+    assert _threads(commands[0][8:]) == 2

@@ -9,6 +9,7 @@ from torch import Tensor
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.learners import METHODS_AND_SETS, STD, settings, training
 from benchmarks.result import Section, Target
+from mast.augment.views import View
 from mast.evaluation.features import exact_float32
 from mast.learner import Learner
 from mast.methods import Outcome
@@ -69,8 +70,8 @@ def _errors(bench: Bench, name: str) -> Iterator[tuple[float, float, float]]:
 def _watch(learner: Learner) -> Seen:
     seen, view = Seen(), learner.view
 
-    def watched(images: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        seen.views.append(view(images, parameters))
+    def watched(given: View) -> Tensor:
+        seen.views.append(view(given))
         return seen.views[-1]
 
     learner.view = watched
@@ -82,9 +83,9 @@ def _show_views_of(expected: Seen, learner: Learner, found: Seen) -> None:
     """Let the learner's networks see the views that another learner drew, one by one."""
     own = learner.view
 
-    def other(images: Tensor, parameters: dict[str, Tensor]) -> Tensor:
-        own(images, parameters)
-        view = expected.views[len(found.views) - 1].to(images.device)
+    def other(given: View) -> Tensor:
+        own(given)
+        view = expected.views[len(found.views) - 1].to(given.images.device)
         return view.contiguous(memory_format=torch.channels_last)
 
     learner.view = other

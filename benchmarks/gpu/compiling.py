@@ -50,6 +50,6 @@ def compiler(bench: Bench) -> Iterator[None]:
 
 
 def _step(learner: Learner, images: torch.Tensor) -> tuple[float, dict[str, torch.Tensor]]:
-    outcome = learner(images, None, torch.Generator().manual_seed(1))
+    outcome = learner(images, None, learner.draw(len(images), torch.Generator().manual_seed(1)))
     outcome.loss.backward()
     return outcome.loss.item(), {name: p.grad.cpu() for name, p in learner.named_parameters() if p.grad is not None}

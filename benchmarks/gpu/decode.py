@@ -1,38 +1,52 @@
-"""JPEGs decoded per second with all cores, as an index of images is read, against what a step takes."""
+"""JPEGs decoded and cropped per second with all cores, as an index of images is read, against what a step takes."""
 
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+import torch
 
+from benchmarks.decode import SIDES, write_photographs
 from benchmarks.gpu import loops
 from benchmarks.gpu.bench import Bench
 from benchmarks.gpu.learners import settings
 from benchmarks.gpu.parts import R50
 from benchmarks.result import Section, Target
+from mast.augment.pairing import COMPOSED, draw_pair
+from mast.augment.policy import Policy
+from mast.augment.settings import PolicySpec
+from mast.augment.views import Drawn
+from mast.data.crops import PRETRAINING, CropBoxes
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.index import IndexedImages
 
-WIDTH, HEIGHT = 500, 375
-"""Of the middle one of ImageNet's images, about."""
+SIDE = "500 × 375"
 FILES, BATCHES = 512, 8
 
 
 def measure(bench: Bench) -> Section:
     case = bench.case(R50)
-    about = f"JPEGs of {WIDTH} × {HEIGHT} to {case.size} px with {bench.cores} threads; the step in bf16."
+    about = f"JPEGs of {SIDE} to two crops of {case.size} px with {bench.cores} threads; the step in bf16."
     section = Section("decode", about)
     count = case.batch if bench.tiny else FILES
     with tempfile.TemporaryDirectory() as folder:
-        paths = np.array([_write(Path(folder), number) for number in range(count)])
-        images = IndexedImages(Path(folder), paths, case.size, bench.cores)
+        root = Path(folder, "all")
+        write_photographs(root, count, SIDES[SIDE])
+        paths = np.array([path.name.encode() for path in sorted(root.iterdir())])
+        images = IndexedImages(root, paths, case.size, bench.cores, sizes=np.array([SIDES[SIDE]] * count))
         batches = TrainingBatches(images, None, case.batch, 0, pin_memory=bench.on_gpu)
-        batches.batch(0, 0)
+        policy = Policy(PolicySpec(augmentations=("crop",)), case.size)
+
+        def boxes(epoch: int, step: int, share: slice) -> CropBoxes:
+            sizes, generator = batches.sizes(epoch, step)[share], torch.Generator().manual_seed(step)
+            pair = draw_pair(policy.in_place(sizes), COMPOSED, len(sizes), generator)
+            return CropBoxes(Drawn.of_pair(pair).boxes(slice(None)), PRETRAINING)
+
+        batches.batch(0, 0, crops=boxes)
         before = bench.clock()
         steps = range(1, 1 + (1 if bench.tiny else BATCHES))
         for step in steps:
-            batches.batch(*divmod(step, batches.steps_per_epoch))
+            batches.batch(*divmod(step, batches.steps_per_epoch), crops=boxes)
         decoded = len(steps) * case.batch / (bench.clock() - before)
     with loops.ours(bench, case, settings(case, "VICReg", "bf16")) as step:
         step()
@@ -43,13 +57,3 @@ def measure(bench: Bench) -> Section:
     section.add("a step", "taken", taken, "images/s")
     section.targets.append(Target("JPEGs decoded against those that a step takes", decoded / taken, 1))
     return section
-
-
-def _write(folder: Path, number: int) -> bytes:
-    """A JPEG of smooth random colours with some noise, about 50 to 100 kB."""
-    random = np.random.default_rng(number)
-    coarse = Image.fromarray(random.integers(0, 256, (HEIGHT // 25, WIDTH // 25, 3), dtype=np.uint8))
-    smooth = np.asarray(coarse.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)).astype(np.int16)
-    pixels = (smooth + random.integers(-12, 13, smooth.shape)).clip(0, 255).astype(np.uint8)
-    Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=90)
-    return f"{number}.jpg".encode()

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.gpu.bench import Bench, Case
 from benchmarks.gpu.learners import build, random_images, training
 from mast.config.pretrain import PretrainSpec
-from mast.learner import AUTOCAST
+from mast.models.precision import autocast
 
 Loop = Callable[[], None]
 """`case.steps` steps."""
@@ -85,12 +85,11 @@ def lightlys(bench: Bench, case: Case, spec: PretrainSpec) -> Loop:
     images = _Images(random_images(case.steps * case.batch, case.size), VICRegTransform(input_size=case.size))
     workers = {} if bench.tiny else {"num_workers": bench.cores, "persistent_workers": True}
     loader = DataLoader(images, case.batch, shuffle=True, drop_last=True, pin_memory=bench.on_gpu, **workers)
-    reduced = AUTOCAST.get(spec.precision)
 
     def steps() -> None:
         for pair in loader:
             views = [view.to(bench.device, non_blocking=True, memory_format=torch.channels_last) for view in pair]
-            with torch.autocast(bench.device.type, dtype=reduced, enabled=reduced is not None):
+            with autocast(spec.precision, bench.device):
                 embeddings = [model(view) for view in views]
             criterion(*(z.float() for z in embeddings)).backward()
             optimizer.step()

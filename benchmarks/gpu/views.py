@@ -10,7 +10,8 @@ from benchmarks.gpu.learners import MEAN, STD, build, random_images, settings
 from benchmarks.gpu.parts import R18, R50
 from benchmarks.result import Section, Target
 from benchmarks.timing import alternate
-from mast.augment.pairing import COMPOSED
+from mast.augment.pairing import COMPOSED, draw_pair
+from mast.augment.views import Drawn, Views
 
 SECONDS = 5.0
 
@@ -38,9 +39,9 @@ def _ours(bench: Bench, name: str, method: str, images: torch.Tensor) -> Callabl
     generator = torch.Generator().manual_seed(0)
 
     def views() -> None:
-        planes, pair = learner.draw_pair(images, COMPOSED, generator)
-        for parameters in (pair.a, pair.b):
-            learner.view(planes, parameters)
+        drawn = Drawn.of_pair(draw_pair(learner.policy, COMPOSED, len(images), generator))
+        for view in Views.of(images, drawn):
+            learner.view(view)
 
     return views
 

@@ -77,7 +77,7 @@ def _on_meta(bench: Bench) -> Iterator[tuple[str, list[str]]]:
         learner = build(settings(case, name), case, torch.device("meta")).train()
         learner.autocast = nullcontext  # torch.autocast does not know this device
         with Copies() as copies, Lists(copies.waits):
-            learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
+            learner(images, labels, learner.draw(case.batch, torch.Generator().manual_seed(0))).loss.backward()
         yield f"{name}, forward and backward", copies.waits
 
 

@@ -8,8 +8,11 @@ from torch import Tensor
 
 from mast.augment.pairing import draw_pair
 from mast.augment.policy import Policy, unit_float
+from mast.augment.views import Drawn, Views
 from mast.config.pretrain import PretrainSpec
+from mast.data.crops import PRETRAINING, CropBoxes
 from mast.data.prepared.store import PreparedData
+from mast.data.prepared.subset import in_place
 from mast.files import atomic_path
 from mast.methods import METHODS
 
@@ -35,20 +38,29 @@ def sample_pairs(spec: PretrainSpec, data: PreparedData, seed: int = 0) -> dict[
     if spec.policy is None or not spec.policy.names:
         return _arrays(shown[:0], shown[:0], shown[:0], torch.zeros(0, 0, dtype=torch.bool), ())
     policy, generator = Policy(spec.policy, shown.shape[-1]), torch.Generator().manual_seed(seed)
-    pairing = METHODS[spec.method](spec).pairing()
-    if pairing is None:
-        view = policy.apply(shown, policy.sample(len(shown), 0, generator))
-        return _arrays(
-            shown, view, view[:0], torch.zeros(len(shown), len(policy.names), dtype=torch.bool), policy.names
-        )
-    pair = draw_pair(policy, pairing, len(shown), generator)
-    return _arrays(shown, policy.apply(shown, pair.a), policy.apply(shown, pair.b), pair.active, policy.names)
+    if in_place(images) and "crop" in policy.names:
+        drawn = _draw(spec, policy.in_place(torch.from_numpy(images.sizes(rows))), len(rows), generator)
+        wanted = CropBoxes(drawn.boxes(slice(None)), spec.policy.crop.interpolation or PRETRAINING)
+        pixels = torch.from_numpy(images.crops(rows, wanted)).movedim(-1, -3)
+    else:
+        drawn, pixels = _draw(spec, policy, len(rows), generator), shown
+    a, *b = (view.augmented(policy, slice(None)) for view in Views.of(pixels, drawn))
+    active = torch.zeros(len(rows), len(policy.names), dtype=torch.bool) if drawn.active is None else drawn.active
+    return _arrays(shown, a, b[0] if b else a[:0], active, policy.names)
 
 
 def write_pairs(path: Path, pairs: dict[str, np.ndarray]) -> None:
     """Write what `sample_pairs` gave as a NumPy archive."""
     with atomic_path(path) as temporary:
         np.savez(temporary, **pairs)
+
+
+def _draw(spec: PretrainSpec, policy: Policy, count: int, generator: torch.Generator) -> Drawn:
+    """A pair, also of a method with more views; or a single view."""
+    pairing = METHODS[spec.method](spec).pairing()
+    if pairing is None:
+        return Drawn((policy.sample(count, 0, generator),))
+    return Drawn.of_pair(draw_pair(policy, pairing, count, generator))
 
 
 def _arrays(images: Tensor, a: Tensor, b: Tensor, active: Tensor, names: tuple[str, ...]) -> dict[str, np.ndarray]:

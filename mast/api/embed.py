@@ -16,7 +16,7 @@ def embed(
     device: str = "cpu",
     threads: int = 1,
     unreadable: Literal["stop", "skip"] = "stop",
-    levels: str | tuple[float, float] = "full",
+    levels: Literal["full", "minmax"] | tuple[float, float] = "full",
 ) -> tuple[np.ndarray, list[str]]:
     """Features of every image below a directory, as `mast embed` writes them.
 

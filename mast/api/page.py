@@ -83,7 +83,7 @@ def _text(thing: Any) -> str:
     """A docstring in Google's style as Markdown: sections as lists, examples as code."""
     lines: list[str] = []
     section = example = False
-    for line in inspect.getdoc(thing).splitlines():
+    for line in (inspect.getdoc(thing) or "").splitlines():
         starts = line.startswith(">>>")
         if starts and not example:
             lines.append("```pycon")

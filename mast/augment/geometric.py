@@ -36,10 +36,11 @@ def leaves_image(maps: Tensor) -> Tensor:
 def warp(images: Tensor, maps: Tensor, beyond: bool = True) -> Tensor:
     """Sample float images [N, 3, S, S] bilinearly at the places that `maps` [N, 3, 3] name; black beyond the image.
 
-    Crops are sampled bilinearly too, where VICReg's are bicubic. What lies beyond a crop's box but within the image is
-    seen, where torchvision's separate steps show black or repeat the box's edge. A crop never shrinks, for its box fits
-    into the image, so there is nothing to antialias: torchvision's `resized_crop` to the image's size gives the same
-    with and without `antialias`. `beyond=False` spares the search for pixels beyond the image where no map leaves it.
+    Crops of prepared arrays are sampled bilinearly too, where VICReg's are bicubic; those of files are cut before
+    (`mast.data.crops`). What lies beyond a crop's box but within the image is seen, where torchvision's separate steps
+    show black or repeat the box's edge. A crop never shrinks, for its box fits into the image, so there is nothing to
+    antialias: torchvision's `resized_crop` to the image's size gives the same with and without `antialias`.
+    `beyond=False` spares the search for pixels beyond the image where no map leaves it.
     """
     import torch
     from torch.nn import functional

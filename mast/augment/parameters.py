@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 class Parameters(Protocol):
     """The parameters of one augmentation, one column each."""
 
-    identity: tuple[float, ...]
-    """Values with which the augmentation does nothing."""
+    identity: tuple[float, ...] | Tensor
+    """Values with which the augmentation does nothing: the same for all images, or a row for each."""
 
     def draw(self, count: int, generator: Generator) -> Tensor:
         """Random values, float32 [count, len(identity)]."""

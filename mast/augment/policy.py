@@ -1,9 +1,11 @@
 """A policy: augmentations in a fixed order, their parameters drawn for a whole batch, and their application."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial, reduce
 from itertools import islice
+from typing import Self
 
 import torch
 from torch import Generator, Tensor
@@ -42,6 +44,16 @@ class Policy:
         self._parameters = {name: one.parameters(image_size) for name, one in self._used.items()}
         self._probability = {name: _per_view(one.probability) for name, one in self._used.items()}
 
+    def in_place(self, sizes: Tensor) -> Self:
+        """The same policy, drawing for N images of any shape, whose sizes (width, height) are int64 [N, 2], in pixels.
+
+        Its crops are boxes of whole pixels, and where none is applied, the central square.
+        """
+        other = copy.copy(self)
+        if "crop" in self.names:
+            other._parameters = self._parameters | {"crop": self._used["crop"].parameters_in_place(sizes)}
+        return other
+
     def sample(self, count: int, view: int, generator: Generator) -> Params:
         """Draw the parameters of `count` images for view 0 (a) or 1 (b) from a CPU generator."""
         return self.parameters(self.draw(count, generator), view)
@@ -67,7 +79,7 @@ class Policy:
 
     def identity(self, count: int) -> Params:
         """Parameters with which nothing is applied."""
-        return {name: self._identity(name).repeat(count, 1) for name in self.names}
+        return {name: self._identity(name, count).clone() for name in self.names}
 
     def at_strength(self, name: str, level: float, count: int, generator: Generator) -> Params:
         """Parameters with which augmentation `name` alone is applied, at strength `level` in [0, 1]."""
@@ -91,7 +103,7 @@ class Policy:
 
     def is_switch(self, name: str) -> bool:
         """Whether augmentation `name` is on or off and has no parameters."""
-        return not self._parameters[name].identity
+        return len(self._parameters[name].identity) == 0
 
     def apply(self, images: Tensor, params: Params) -> Tensor:
         """Augment images [N, 3, S, S], uint8 or float in [0, 1], on any device; float32 [N, 3, S, S] in [0, 1].
@@ -120,13 +132,14 @@ class Policy:
         warp = partial(geometric.warp, beyond=bool(geometric.leaves_image(maps).any()))
         return [_change(warp, moved, (maps,)), *changes]
 
-    def _identity(self, name: str) -> Tensor:
-        """The row [1, 1 + P] with which augmentation `name` is not applied."""
-        return torch.tensor([(0.0, *self._parameters[name].identity)])
+    def _identity(self, name: str, count: int) -> Tensor:
+        """The rows [count, 1 + P] with which augmentation `name` is not applied."""
+        values = torch.as_tensor(self._parameters[name].identity).expand(count, -1)  # in place, each image has its own
+        return torch.cat((torch.zeros(count, 1), values), dim=1)
 
     def _rows(self, name: str, applied: Tensor, values: Tensor) -> Tensor:
         """Rows [N, 1 + P] of augmentation `name`, that of the identity where values [N, P] do nothing."""
-        off = self._identity(name).expand(len(values), -1)
+        off = self._identity(name, len(values))
         on = torch.cat((torch.ones(len(values), 1), values), dim=1)
         acts = applied & self._used[name].differ(on, off, self.image_size)
         return torch.where(acts.unsqueeze(1), on, off)

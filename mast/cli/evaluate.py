@@ -6,6 +6,7 @@ from mast.catalogue import union
 from mast.cli.options import (
     OF_RUN,
     PLACES,
+    SEVERAL,
     add_config,
     add_config_or_spec,
     add_names,
@@ -16,7 +17,7 @@ from mast.cli.options import (
     path,
 )
 from mast.errors import MastError
-from mast.runtime import choose_device
+from mast.runtime import become_several, choose_device
 from mast.settings import parse_spec
 
 INPUTS = {
@@ -35,7 +36,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config(features)
     add_names(features, "run", "seed", "task")
     add_paths(features, encoder="encoder file", data="directory of the prepared data", output="features file")
+    features.add_argument("--pooling", choices=("global", "grid"), default="global", help="of the encoder's last stage")
     add_process(features)
+    features.epilog = SEVERAL
     features.set_defaults(execute=_features)
     parser = commands.add_parser("evaluate", help="evaluate an encoder, or its features, under a protocol")
     add_config_or_spec(parser)
@@ -49,15 +52,18 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         output="metrics file",
     )
     add_process(parser)
+    parser.epilog = f"{SEVERAL} Protocols that read features take one process."
     parser.set_defaults(execute=_evaluate)
 
 
 def _features(arguments: argparse.Namespace) -> None:
     paths = [path(arguments, option, INPUTS[option]) for option in ("encoder", "data")]
-    paths.append(path(arguments, "output", INPUTS["features"]))
+    paths.append(path(arguments, "output", PLACES.features(*OF_RUN, "{task}", arguments.pooling)))
+    device = choose_device(arguments.gpus)
+    become_several(arguments.gpus, arguments.threads)
     from mast.evaluation.features import extract_features
 
-    extract_features(*paths, device=choose_device(arguments.gpus))
+    extract_features(*paths, device=device, pooling=arguments.pooling)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -72,12 +78,16 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         if getattr(arguments, option) is not None:
             wanted = " and ".join(f"--{name}" for name in options)
             raise MastError(f"--{option}: {protocol.kind!r} reads {protocol.READS}; give {wanted}")
-    inputs = [path(arguments, option, INPUTS[option]) for option in options]
+    places = INPUTS | {"features": PLACES.features(*OF_RUN, "{task}", protocol.feature_pooling)}
+    inputs = [path(arguments, option, places[option]) for option in options]
     output = path(arguments, "output", METRICS)
-    from mast.evaluation import run
-
     if protocol.READS == "features":
-        run.evaluate_features(arguments.protocol, protocol, *inputs, output)
+        from mast.evaluation.run import evaluate_features
+
+        evaluate_features(arguments.protocol, protocol, *inputs, output)
     else:
         device = choose_device(arguments.gpus)
-        run.evaluate_encoder(arguments.protocol, protocol, *inputs, output, arguments.seed, device)
+        become_several(arguments.gpus, arguments.threads)
+        from mast.evaluation.run import evaluate_encoder
+
+        evaluate_encoder(arguments.protocol, protocol, *inputs, output, arguments.seed, device)

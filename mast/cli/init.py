@@ -1,4 +1,4 @@
-"""`mast init`: a commented configuration for a folder of images."""
+"""`mast init`: a commented configuration for images of the user's own."""
 
 import argparse
 import math
@@ -11,8 +11,13 @@ from mast.errors import MastError
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("init", help="write a configuration for a folder of images, or for a list of them")
-    parser.add_argument("images", type=Path, metavar="FOLDER", help="folder of images; or a .csv, .tsv, .jsonl, .txt")
+    parser = commands.add_parser("init", help="write a configuration for images of your own")
+    parser.add_argument(
+        "images",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of images or of Parquet, Arrow or tar files; one such file; or a .csv, .tsv, .jsonl, .txt",
+    )
     parser.add_argument("-o", "--output", type=Path, metavar="YAML", help="file to write (default: the folder's name)")
     parser.add_argument("--minutes", type=float, default=10.0, help="that one training may take (default: 10)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the timing (default: 1)")

@@ -23,6 +23,9 @@ Entry = TypeVar("Entry")
 PLACES, OF_RUN = Results(""), ("{dataset}", "{run}", "{seed}")
 """The tree of results, and the names of one run in it, for the patterns that `path` takes."""
 
+SEVERAL = "Several GPUs: a process for each, by torchrun; each takes a share of the work, and of --threads."
+"""For the help of commands whose work can be shared."""
+
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add `--config`, for commands without settings of their own."""

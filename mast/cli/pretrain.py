@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import sys
 
 from mast.cli.options import (
     OF_RUN,
     PLACES,
+    SEVERAL,
     add_config_or_spec,
     add_names,
     add_paths,
@@ -17,7 +17,7 @@ from mast.cli.options import (
     warn,
 )
 from mast.errors import MastError
-from mast.runtime import choose_device
+from mast.runtime import become_several, choose_device
 from mast.settings import parse_spec
 
 
@@ -31,7 +31,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--checkpoint-minutes", type=float, metavar="N", help=minutes)
     parser.add_argument("--monitor", metavar="JSON", help="with --spec: what is looked at on the way")
     add_process(parser)
-    parser.epilog = "Several GPUs: a process for each, by torchrun; all take a share of every batch."
+    parser.epilog = SEVERAL
     parser.set_defaults(execute=_pretrain)
 
 
@@ -51,17 +51,10 @@ def _pretrain(arguments: argparse.Namespace) -> None:
     data = path(arguments, "data", PLACES.data("{dataset}").directory)
     output = path(arguments, "output", PLACES.run(*OF_RUN).directory)
     device = choose_device(arguments.gpus)
-    if (arguments.gpus or 0) > 1 and "WORLD_SIZE" not in os.environ:
-        _become_torchrun(arguments.gpus)
+    become_several(arguments.gpus, arguments.threads)
     from mast.preflight.doubts import of_run
     from mast.pretraining.run import pretrain
 
     if os.environ.get("RANK", "0") == "0":
         warn(f"{key}: {line}" for key, line in of_run(spec))
     pretrain(spec, arguments.run, arguments.seed, data, output, device, arguments.threads, monitor)
-
-
-def _become_torchrun(processes: int) -> None:
-    """Start this command again, once per GPU of this machine."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "--"]
-    os.execv(sys.executable, [sys.executable, *launcher, "mast.cli", *sys.argv[1:]])

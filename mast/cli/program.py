@@ -29,6 +29,7 @@ COMMANDS = {
     "health": "report",
     "figure": "report",
     "fill": "report",
+    "index": "report",
     "export": "export",
     "embed": "embed",
     "verify": "verify",

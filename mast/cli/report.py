@@ -1,4 +1,4 @@
-"""`mast table`, `compare`, `health`, `figure` and `fill`: from metrics, logs and analyses to what a reader sees."""
+"""`mast table`, `compare`, `health`, `figure`, `index`, `fill`: from metrics, logs and analyses to what is read."""
 
 import argparse
 from pathlib import Path
@@ -40,6 +40,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(figure)
     add_paths(figure, output="path of the figure without its suffix")
     figure.set_defaults(execute=_figure)
+    index = commands.add_parser("index", help="write the page with all tables and figures")
+    add_config_or_spec(index)
+    add_paths(index, output="path of the page, in the directory of the results")
+    index.set_defaults(execute=_index)
     fill = commands.add_parser(
         "fill", help="put tables into a Markdown page, between <!-- table: NAME --> and <!-- end -->"
     )
@@ -111,6 +115,15 @@ def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str
 
     files = getattr(plan, planned)(experiment(arguments), *names)
     return {label: [Path(file) for file in own] for label, own in files.items()}
+
+
+def _index(arguments: argparse.Namespace) -> None:
+    from mast.config.index import IndexSpec, index_spec
+    from mast.reporting.index import write_index
+
+    given = arguments.spec is not None
+    spec = parse_spec(IndexSpec, arguments.spec) if given else index_spec(experiment(arguments))
+    write_index(spec, path(arguments, "output", PLACES.index))
 
 
 def _fill(arguments: argparse.Namespace) -> None:

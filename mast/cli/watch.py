@@ -7,7 +7,12 @@ from pathlib import Path
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
     parser = commands.add_parser("watch", help="show how far the trainings of an experiment are, live")
-    parser.add_argument("results", type=Path, metavar="RESULTS_DIR", help="the configuration's `results`")
+    parser.add_argument(
+        "place",
+        type=Path,
+        metavar="CONFIG",
+        help="a configuration: its trainings until all are done; or its `results`: those that have begun, until Ctrl-C",
+    )
     parser.add_argument("--every", type=float, default=2.0, metavar="SECONDS", help="between two looks at the files")
     parser.add_argument("--once", action="store_true", help="show them one time and end")
     parser.set_defaults(execute=_watch)
@@ -16,4 +21,11 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
 def _watch(arguments: argparse.Namespace) -> None:
     from mast.watch.screen import watch
 
-    watch(arguments.results, max(0.1, arguments.every), arguments.once)
+    root, planned = arguments.place, {}
+    if not root.is_dir() and (root.is_file() or root.suffix in (".yaml", ".yml")):
+        from mast.config.load import load_experiment
+        from mast.config.plan import planned_trainings
+
+        experiment = load_experiment(root)
+        root, planned = Path(experiment.results), planned_trainings(experiment)
+    watch(root, planned, max(0.1, arguments.every), arguments.once)

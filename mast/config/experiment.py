@@ -90,14 +90,31 @@ class Resources(StrictModel):
     gpus: Annotated[int, Field(ge=0)] = 0
 
 
-class PretrainResources(Resources):
-    """What one training needs."""
+class SharedResources(Resources):
+    """What one job needs whose work several processes share: one for each GPU of each node."""
+
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs of each node; each takes a share of the work."""
+    nodes: Count = 1
+    """More than one needs the submitit executor; each process then has `threads` of its own (docs/cluster.md)."""
+
+    @property
+    def processes(self) -> int:
+        """That share the work."""
+        return self.nodes * max(self.gpus, 1)
+
+
+class PretrainResources(SharedResources):
+    """What one pretraining needs."""
 
     runtime: Count = 120
-    gpus: Annotated[int, Field(ge=0)] = 0
-    """GPUs of each node; each trains a share of every batch."""
-    nodes: Count = 1
-    """More than one needs the submitit executor (docs/cluster.md)."""
+
+
+class TransferResources(SharedResources):
+    """What one evaluation needs that trains on images or scenes."""
+
+    mem_mb: Count = 3000
+    runtime: Count = 120
 
 
 class Stages(StrictModel):
@@ -105,12 +122,12 @@ class Stages(StrictModel):
 
     prepare: Resources = Resources()
     pretrain: PretrainResources = PretrainResources()
-    features: Resources = Resources()
+    features: SharedResources = SharedResources()
     evaluate: Resources = Resources()
     """Protocols that read features."""
-    finetune: Resources = Resources(runtime=120, mem_mb=3000)
+    finetune: TransferResources = TransferResources()
     """Protocols that read labelled images."""
-    detection: Resources = Resources(runtime=120, mem_mb=3000)
+    detection: TransferResources = TransferResources()
     """Protocols that read scenes."""
     analyze: Resources = Resources()
     report: Resources = Resources()
@@ -124,7 +141,8 @@ class Experiment(StrictModel):
     results: Annotated[str, Field(pattern=_DIRECTORY)] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
-    """Directory below which relative paths of datasets lie (default: the one in which the command runs)."""
+    """Directory below which relative paths of datasets and protocols lie (default: the one in which the command
+    runs)."""
     changed_data: Literal["prepare", "ignore"] = "prepare"
     """When files change from which a dataset was prepared: prepare it again, and run again what depends on it if its
     content is another; or go on with what was prepared."""
@@ -220,8 +238,9 @@ class Experiment(StrictModel):
 
 def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
     """What `data_root` and `scale` make of a configuration."""
-    if isinstance(values.get("data_root"), str) and isinstance(values.get("datasets"), dict):
-        values = {**values, "datasets": placed(values["data_root"], values["datasets"])}
+    for section, kinds in (("datasets", READERS), ("protocols", PROTOCOLS)):
+        if isinstance(values.get("data_root"), str) and isinstance(values.get(section), dict):
+            values = {**values, section: placed(values["data_root"], values[section], kinds)}
     return tiny(values) if values.get("scale") == "tiny" else values
 
 

@@ -25,7 +25,7 @@ class FigureSource(StrictModel):
     about: str = ""
     """The key's description in config/README.md; one of the figures that share it says it."""
     caption: str
-    """Of the figure in the report: reStructuredText."""
+    """Of the figure, in the report and on the first page: words without markup."""
 
     @property
     def of_studies(self) -> bool:

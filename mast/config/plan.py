@@ -43,6 +43,17 @@ def health_files(experiment: Experiment) -> dict[str, list[str]]:
     return {run: found[run] for run in experiment.runs if run in found}
 
 
+def planned_trainings(experiment: Experiment) -> dict[tuple[str, str, str], str]:
+    """(dataset, run, seed) of all that the tables and figures need → the hash of its settings, as its record has it."""
+    files = [file for own in health_files(experiment).values() for file in own]
+    for name, source in FIGURES.items():
+        if not source.of_studies and source.reads != "detections":
+            files += [file for own in figure_files(experiment, name).values() for file in own]
+    hashes = {run: experiment.pretrain_spec(run).sha256() for run in experiment.runs}
+    names = dict.fromkeys(Path(file).parent.parts[-3:] for file in files)
+    return {(dataset, run, seed.removeprefix("seed")): hashes[run] for dataset, run, seed in names}
+
+
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
     """Label of each run that a figure shows → the files that it is drawn from, one per seed.
 

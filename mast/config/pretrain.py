@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
 
 from mast.augment.settings import PolicySpec
+from mast.files import sha256_json
 from mast.methods import METHODS
 from mast.models.settings import EncoderSpec, ProjectorSpec
 from mast.settings import Count, Name, NonNegative, Positive, Precision, Probability, StrictModel
@@ -112,6 +113,10 @@ class PretrainSpec(_Training, _Methods, _Networks):
         if self.checkpoint_minutes is None:
             return self
         return self.model_copy(update={"checkpoint_minutes": PretrainSpec.model_fields["checkpoint_minutes"].default})
+
+    def sha256(self) -> str:
+        """Of the settings that decide the result: `spec_sha256` of the run's record."""
+        return sha256_json(self.resolved().without_pace().model_dump(mode="json"))
 
     @model_validator(mode="after")
     def _what_is_read_is_there(self) -> Self:

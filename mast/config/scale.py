@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from mast.data.readers import READERS, Reader, below
+from mast.catalogue import Catalogue
+from mast.data.readers import READERS, below
 from mast.protocols import PROTOCOLS
 
 TINY_RUN: dict[str, Any] = {
@@ -22,10 +23,10 @@ TINY_RUN: dict[str, Any] = {
 TINY_RESOURCES = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpus": 0}
 
 
-def placed(root: str, datasets: dict[str, Any]) -> dict[str, Any]:
-    """The datasets with their relative paths taken to lie below `root`."""
-    readers = {name: _reader(spec) for name, spec in datasets.items()}
-    return datasets | {name: below(Path(root), reader, datasets[name]) for name, reader in readers.items() if reader}
+def placed(root: str, section: dict[str, Any], kinds: Catalogue) -> dict[str, Any]:
+    """Datasets or protocols, of the kinds of a catalogue, with their relative paths taken to lie below `root`."""
+    models = {name: _of_kind(kinds, spec) for name, spec in section.items()}
+    return section | {name: below(Path(root), model, section[name]) for name, model in models.items() if model}
 
 
 def tiny(values: dict[str, Any]) -> dict[str, Any]:
@@ -47,14 +48,14 @@ def _each(section: Any, change: Any) -> Any:
     return {name: change(entry) if isinstance(entry, dict) else entry for name, entry in section.items()}
 
 
-def _reader(spec: Any) -> type[Reader] | None:
-    """The reader of a dataset as written; None where there is none, which validation reports."""
+def _of_kind(kinds: Catalogue, spec: Any) -> Any:
+    """The entry of a catalogue that settings as written name; None where there is none, which validation reports."""
     kind = spec.get("kind") if isinstance(spec, dict) else None
-    return READERS[kind] if isinstance(kind, str) and kind in READERS.files else None
+    return kinds[kind] if isinstance(kind, str) and kind in kinds.files else None
 
 
 def _dataset(spec: dict[str, Any]) -> dict[str, Any]:
-    reader = _reader(spec)
+    reader = _of_kind(READERS, spec)
     if reader is None:
         return spec
     counts = reader.tiny_most.items()

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,10 @@ class Cells:
 
     file: Path
     columns: dict[str, list[Any]]
-    lines: list[int]
-    """Of each row, the line in which it begins, as an editor counts."""
+    lines: Sequence[int | str]
+    """Of each row, the line in which it begins, as an editor counts; or its number or key."""
+    unit: str = "line"
+    """What `lines` are: `line`, `row` or `key`."""
 
     def __len__(self) -> int:
         """Number of rows."""
@@ -35,7 +37,7 @@ class Cells:
             MastError: there is no such column; a cell is empty, or is a list or an object.
         """
         if name not in self.columns:
-            raise MastError(f"{self.file}: has no column {name!r}; {nearest(name, list(self.columns))}")
+            raise no_column(self.file, name, self.columns)
         values = self.columns[name]
         nested = [row for row, value in enumerate(values) if isinstance(value, list | dict)]
         if nested:
@@ -48,11 +50,43 @@ class Cells:
 
     def at(self, rows: list[int]) -> str:
         """File and line of the first of some rows, for messages."""
-        return f"{self.file}: line {self.lines[rows[0]]}"
+        return f"{self.file}: {self.unit} {self.lines[rows[0]]!r}"
 
     def count(self, rows: list[int]) -> str:
         """How many rows they are, for messages; "" of one."""
         return f" (so in {len(rows)} of {len(self)} rows)" if len(rows) > 1 else ""
+
+
+@dataclass(frozen=True)
+class JoinedCells(Cells):
+    """The rows of several files, one after another; `file` stands for all of them."""
+
+    parts: Sequence[Cells] = ()
+
+    @classmethod
+    def of(cls, file: Path, parts: Sequence[Cells]) -> "JoinedCells":
+        """Join the parts."""
+        return cls(file, {}, [line for part in parts for line in part.lines], parts=parts)
+
+    def column(self, name: str) -> list[str]:
+        """The text of a column, which every part has; see `Cells.column`."""
+        return [text for part in self.parts for text in part.column(name)]
+
+    def at(self, rows: list[int]) -> str:
+        """File and line of the first of some rows, for messages."""
+        row = rows[0]
+        for part in self.parts:
+            if row < len(part):
+                return part.at([row])
+            row -= len(part)
+        raise IndexError(rows[0])
+
+
+def no_column(file: Path, name: str, columns: Collection[str]) -> MastError:
+    """There is no column of that name; the message lists those that there are."""
+    hint = nearest(name, columns)
+    those = "" if hint.startswith("choose") else f"; it has {', '.join(columns)}"
+    return MastError(f"{file}: has no column {name!r}; {hint}{those}")
 
 
 def read_cells(file: Path, path: str) -> Cells:

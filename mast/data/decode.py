@@ -14,7 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mast.data.pixels import is_deep, stored_mode, to_rgb
 from mast.errors import MastError
-from mast.orientation import orientation_of, placed
+from mast.orientation import orientation_in_head, orientation_of, placed, placed_sides
 from mast.settings import FULL, PixelRange
 
 HEIF: frozenset[str] = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
@@ -105,8 +105,8 @@ def decode_again(path: Path, upright: bool = True, levels: PixelRange = FULL) ->
         raise UnreadableImageError(f"{error}; put the file back as it was, or prepare the data again") from None
 
 
-def measure(path: Path, levels: PixelRange = FULL) -> tuple[tuple[int, int, int], frozenset[str]]:
-    """Width and height in pixels, size of the file in bytes, and notes as in `Decoded`.
+def measure(path: Path, levels: PixelRange = FULL, upright: bool = True) -> tuple[tuple[int, int, int], frozenset[str]]:
+    """Width and height in pixels, as `decode` gives them, size of the file in bytes, and notes as in `Decoded`.
 
     Only the head of the file is read, except of an image of more than 8 bits.
 
@@ -115,9 +115,10 @@ def measure(path: Path, levels: PixelRange = FULL) -> tuple[tuple[int, int, int]
     """
     with _opened(path) as image:
         _check_pixels(image)
-        stored = stored_mode(image)
+        stored, orientation = stored_mode(image), orientation_in_head(image)
+        sides = placed_sides(image.size, image.format, orientation, upright)
         notes = to_rgb(image, stored, path, levels)[1] if is_deep(image, stored) else frozenset()
-        return (image.width, image.height, path.stat().st_size), notes
+        return (*sides, path.stat().st_size), notes
 
 
 @contextmanager
@@ -125,6 +126,8 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with _open(path) as image:
             yield image
+    except MemoryError:  # says nothing of the file
+        raise
     except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
         raise UnreadableImageError(f"{path}: cannot be read as an image ({_reason(error, path)})") from None
 

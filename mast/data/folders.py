@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from mast.data.decode import SHOWN
 from mast.data.names import composed, difference, seen, twin, written_out
+from mast.data.prepared.splits import stratified_split
 from mast.data.search import Found, look_into, search
 from mast.errors import MastError
 
@@ -46,11 +47,7 @@ def list_splits(root: Path) -> dict[str, Listing]:
     if "train" not in folders:
         return {"train": _unlabeled(root, top, folders)}
     train = _labeled_or_flat(folders["train"])
-    if len(train.classes) == 1:
-        raise MastError(
-            f"{root / 'train'}: only one class ({train.classes[0]!r}); make it two, or set labels: none if the images "
-            "are unlabeled"
-        )
+    _check_two_classes(folders["train"], train)
     if train.classes and "val" in folders and "test" not in folders:
         raise MastError(
             f"{root}: has train and {folders['val'].name} but no test; name the folder to test on {root / 'test'}"
@@ -66,6 +63,35 @@ def list_splits(root: Path) -> dict[str, Listing]:
             )
         splits["test"] = Listing(test.files, _labels(folders["test"], test, train), train.classes, test.left_out)
     return splits
+
+
+def list_drawn(root: Path, fraction: float, seed: int) -> dict[str, Listing]:
+    """Images in a folder for each class, in `train` or directly in `root`; a share of each class is drawn for `test`.
+
+    Raises:
+        MastError: there is a test split, or there are no class folders; see `list_splits`.
+    """
+    top = look_into(root)
+    folders = _split_folders(root, top.folders)
+    if "test" in folders:
+        raise MastError(f"{folders['test']}: is the test split; leave out test_fraction")
+    if "train" not in folders and folders:
+        raise MastError(f"{root}: has {next(iter(folders.values())).name} but no train folder; {_LAYOUT}")
+    train = list_class_folders(folders.get("train", root))
+    _check_two_classes(folders.get("train", root), train)
+    others = [path for path in (*top.images, *top.left_out, *top.folders) if path not in folders.values()]
+    whole = _joined(train, folders.get("val"), others if folders else ())
+    validation = np.zeros(0, np.int64) if whole.validation is None else whole.validation
+    own = np.setdiff1d(np.arange(len(whole.files)), validation)
+    test = own[stratified_split(whole.labels[own], fraction, seed)[1]]
+    kept = np.setdiff1d(np.arange(len(whole.files)), test)
+    held_out = None if whole.validation is None else np.searchsorted(kept, validation)
+    return {
+        "train": replace(
+            whole, files=[whole.files[row] for row in kept], labels=whole.labels[kept], validation=held_out
+        ),
+        "test": Listing([whole.files[row] for row in test], whole.labels[test], whole.classes),
+    }
 
 
 def list_unlabeled(root: Path) -> Listing:
@@ -112,10 +138,20 @@ def _unlabeled(root: Path, top: Found, folders: dict[str, Path]) -> Listing:
     if top.images and in_folders:
         raise MastError(f"{root}: holds images both directly and in folders; {_LAYOUT}")
     if in_folders:
-        raise MastError(f"{root}: has folders of images but no train folder; {_LAYOUT}")
+        raise MastError(
+            f"{root}: has folders of images but no train folder; {_LAYOUT}, and if they are classes test_fraction"
+        )
     if not top.images:
         raise MastError(f"{root}: {_no_images(top.left_out)}; {_LAYOUT}")
     return Listing(top.images, None, [], (*top.left_out, *top.folders))
+
+
+def _check_two_classes(folder: Path, listing: Listing) -> None:
+    if len(listing.classes) == 1:
+        raise MastError(
+            f"{folder}: only one class ({listing.classes[0]!r}); make it two, or set labels: none if the images are "
+            "unlabeled"
+        )
 
 
 def _labeled_or_flat(split: Path) -> Listing:

@@ -7,94 +7,94 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mast.data.cells import Cells, read_cells
-from mast.data.folders import SPLITS, check_names
-from mast.data.names import Finder, composed
+from mast.data.cells import Cells, JoinedCells, read_cells
+from mast.data.names import Finder
+from mast.data.rows import Rows, labels_of, splits_of
+from mast.data.shards.find import by_name, find_shards
 from mast.errors import MastError
+
+METADATA = ("metadata.csv", "metadata.jsonl")
+"""Lists of Hugging Face's ImageFolder, beside the images of a split (huggingface/datasets,
+src/datasets/packaged_modules/folder_based_builder/folder_based_builder.py)."""
 
 
 @dataclass(frozen=True)
-class ImageTable:
-    """Images in the order of the file."""
+class ImageTable(Rows):
+    """Images in the order of a file."""
 
-    file: Path
-    """The file itself."""
     files: list[Path]
-    labels: np.ndarray
-    """int64 [N, T], a column for each target."""
-    classes: dict[str, list[str]]
-    """Target → names of its classes, in the order of their numbers."""
-    splits: np.ndarray | None
-    """`train`, `val` or `test`, str [N]; None without a column of splits."""
-
-    def check_classes(self, train: np.ndarray, other: np.ndarray, split: str) -> None:
-        """Every class among the rows of another split is among those of train.
-
-        Raises:
-            MastError: a class is not.
-        """
-        for column, (target, names) in enumerate(self.classes.items()):
-            for label in np.setdiff1d(self.labels[other, column], self.labels[train, column]):
-                raise MastError(f"{self.file}: {target!r}: class {names[label]!r} is in {split} but not in train")
-
-    def check_readable(self, rows: np.ndarray, kept: np.ndarray, split: str) -> None:
-        """No class is lost with the images that cannot be read.
-
-        Raises:
-            MastError: none of the images of a class, in this split, are among the rows that are kept.
-        """
-        for column, (target, names) in enumerate(self.classes.items()):
-            for label in np.setdiff1d(self.labels[rows, column], self.labels[kept, column]):
-                raise MastError(f"{self.file}: {target!r}: of class {names[label]!r} no image of {split} can be read")
 
 
 def read_image_table(file: Path, root: Path, path: str, targets: Sequence[str], split: str | None) -> ImageTable:
     """Read a list of images and check it whole.
 
     Args:
-        file: `.csv`, `.tsv`, `.jsonl`, or `.txt` with a path in each line.
-        root: where relative paths start.
+        file: `.csv`, `.tsv`, `.jsonl`, or `.txt` with a path in each line. Or a directory, at any depth of which
+            METADATA lie: paths start at the folder of each, and splits are those that folders' names say.
+        root: where relative paths start, of a file.
         path: name of the column of paths; of no meaning for `.txt`.
         targets: names of the columns of labels.
         split: name of the column of splits, or None.
 
     Raises:
-        MastError: the file cannot be read, a column is missing, a cell is empty, an image does not exist or is listed
+        MastError: a file cannot be read, a column is missing, a cell is empty, an image does not exist or is listed
             twice, a split has another name, two classes look the same, or a class of val or test is not in train.
     """
-    cells = read_cells(file, path)
-    files = _files(cells, root, cells.column(path))
-    splits = None if split is None else _splits(cells, cells.column(split))
-    classes, columns = {}, []
-    for target in targets:
-        values = [composed(name) for name in cells.column(target)]
-        classes[target] = sorted(set(values))
-        if len(classes[target]) < 2:
-            raise MastError(f"{file}: {target!r} has one value alone, {values[0]!r}; leave it out of `targets`")
-        check_names(f"{file}: {target!r}", classes[target])
-        numbers = {name: number for number, name in enumerate(classes[target])}
-        columns.append([numbers[value] for value in values])
-    labels = np.array(columns, np.int64).reshape(len(targets), len(cells)).T
-    table = ImageTable(file, files, labels, classes, splits)
-    if splits is not None:
-        for other in ("val", "test"):
-            table.check_classes(np.flatnonzero(splits == "train"), np.flatnonzero(splits == other), other)
+    lists = _lists(file, split) if file.is_dir() else {"train": [file]}
+    parts = [read_cells(one, path) for own in lists.values() for one in own]
+    files = [image for part in parts for image in files_of(part, path, part.file.parent if file.is_dir() else root)]
+    _check_once(file, files)
+    cells = JoinedCells.of(file, parts)
+    splits = None
+    if split is not None:
+        splits = splits_of(cells, split)
+    elif len(lists) > 1:
+        splits = np.repeat([name for name, own in lists.items() for _ in own], list(map(len, parts)))
+    classes, labels = labels_of(cells, targets, {})
+    table = ImageTable(file, labels, classes, splits, files)
+    table.check_splits()
     return table
 
 
-def columns_of(file: Path) -> list[str]:
-    """The columns of a `.csv`, `.tsv` or `.jsonl` file.
+def lists_below(directory: Path) -> list[Path]:
+    """The files of METADATA below a directory, at any depth, sorted.
 
     Raises:
-        MastError: the file cannot be read.
+        MastError: there are none, or a directory cannot be read.
     """
-    return list(read_cells(file, "path").columns)
+    found = [file for file in find_shards(directory, METADATA) if file.name.lower() in METADATA]
+    if not found:
+        raise MastError(f"{directory}: holds no {' or '.join(METADATA)}")
+    return found
 
 
-def _files(cells: Cells, root: Path, paths: list[str]) -> list[Path]:
+def _lists(directory: Path, split: str | None) -> dict[str, list[Path]]:
+    found = lists_below(directory)
+    return by_name(directory, found, "the column `split`") if split is None else {"train": found}
+
+
+def columns_of(file: Path) -> dict[str, list[Any]]:
+    """The values of each column of a list, or of those that all lists in a directory have.
+
+    Raises:
+        MastError: a file cannot be read.
+    """
+    parts = [read_cells(one, "path").columns for one in (lists_below(file) if file.is_dir() else [file])]
+    shared = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: [value for part in parts for value in part[name]] for name in shared}
+
+
+def files_of(cells: Cells, column: str, root: Path) -> list[Path]:
+    """The files that a column of paths names, below `root` or by absolute paths.
+
+    Raises:
+        MastError: there is no such column, or a cell is empty; a file does not exist, or is listed twice.
+    """
+    paths = cells.column(column)
     finder = Finder()
     found = [finder.find(root / path.strip()) for path in paths]
     missing = [row for row, path in enumerate(found) if path is None]
@@ -103,21 +103,12 @@ def _files(cells: Cells, root: Path, paths: list[str]) -> list[Path]:
         slashes = "\\" in first and finder.find(root / first.replace("\\", "/")) is not None
         hint = "; write / between folders" if slashes else finder.hint(root / first)
         raise MastError(f"{cells.at(missing)}: {root / first}: no such file{hint}{cells.count(missing)}")
-    counts = Counter(map(os.path.normpath, found))
-    twice = [path for path, count in counts.items() if count > 1]
-    if twice:
-        first = f"{cells.file}: {twice[0]} is listed more than once"
-        raise MastError(f"{first} ({len(twice)} such images); list each once")
+    _check_once(cells.file, found)
     return found
 
 
-def _splits(cells: Cells, names: list[str]) -> np.ndarray:
-    known = {alias: split for split, aliases in SPLITS.items() for alias in aliases}
-    splits = [known.get(name.strip().lower(), "") for name in names]
-    wrong = [row for row, split in enumerate(splits) if not split]
-    if wrong:
-        shown = repr(names[wrong[0]])
-        raise MastError(f"{cells.at(wrong)}: split {shown} is not train, val or test{cells.count(wrong)}")
-    if "train" not in splits:
-        raise MastError(f"{cells.file}: no image has the split train")
-    return np.array(splits)
+def _check_once(file: Path, images: list[Path]) -> None:
+    counts = Counter(map(os.path.normpath, images))
+    twice = [path for path, count in counts.items() if count > 1]
+    if twice:
+        raise MastError(f"{file}: {twice[0]} is listed more than once ({len(twice)} such images); list each once")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mast.data.decode import SUFFIXES
+from mast.data.search import passed_over
 from mast.errors import MastError
 from mast.files import atomic_path, sha256_file
 
@@ -25,7 +26,9 @@ class Tree:
     deep: bool = True
     """Also those in the directories below it, at any depth."""
     every: bool = False
-    """Not only images: every file whose name does not begin with a dot."""
+    """Not only images: every file whose name does not begin with a dot, and that no system left (`SYSTEM`)."""
+    suffixes: tuple[str, ...] = ()
+    """Instead of images: files whose names end so, in lower case."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +205,10 @@ def _found(place: Place) -> Iterator[tuple[str, int, int]]:
         case Listed(path, names):
             for name in names:
                 yield from _facts(name, name if name.startswith("/") else f"{path}/{name}")
-        case Tree(path, deep, every):
-            yield from sorted(_in_tree(path, deep, every))
+        case Tree(path, deep, every, suffixes):
+            for found in sorted(_in_tree(path, deep, every or bool(suffixes))):
+                if not suffixes or found[0].lower().endswith(suffixes):
+                    yield found
 
 
 def _facts(name: str, path: str) -> Iterator[tuple[str, int, int]]:
@@ -224,7 +229,7 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
             continue
         entered.add(real)
         try:
-            entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+            entries = [entry for entry in os.scandir(folder) if not _is_left_out(entry.name)]
         except OSError:
             continue
         for entry in entries:
@@ -243,9 +248,14 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
                 yield prefix + entry.name, state.st_size, state.st_mtime_ns
 
 
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or passed_over(name)
+
+
 def _place(values: dict[str, Any]) -> Place:
     kind = KINDS[values["kind"]]
-    return kind(**{key: tuple(value) if key == "names" else value for key, value in values.items() if key != "kind"})
+    tuples = ("names", "suffixes")
+    return kind(**{key: tuple(value) if key in tuples else value for key, value in values.items() if key != "kind"})
 
 
 def _shown(one: Snapshot, name: str) -> str:

@@ -20,6 +20,11 @@ SYSTEM: frozenset[str] = frozenset(
 """What systems leave in folders, in lower case: passed over, and not counted. So is what begins with `._` (macOS)."""
 
 
+def passed_over(name: str) -> bool:
+    """Whether a file or folder of this name is left by a system."""
+    return name.lower() in SYSTEM or name.startswith("._")
+
+
 @dataclass
 class Found:
     """What a directory, or all below it, holds; each sorted."""
@@ -41,7 +46,7 @@ def look_into(directory: Path, root_is: str = "set root to a directory of images
     found = Found()
     try:
         for path in sorted(directory.iterdir(), key=lambda path: path.name):
-            if path.name.lower() in SYSTEM or path.name.startswith("._"):
+            if passed_over(path.name):
                 continue
             mode = _mode(path)
             if path.name.startswith("."):

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import stratified_split
 from mast.data.readers import DataPath, Reader
-from mast.settings import FULL, PATTERNS, PixelRange
+from mast.settings import FULL, PATTERNS, Normalisation, PixelRange, Transform, Turning
 
 
 class HeldOut(Reader):
@@ -31,7 +31,7 @@ class ImageFiles(Reader):
     """Datasets of image files."""
 
     tiny: ClassVar[dict[str, Any]] = {"size": 32}
-    later: ClassVar[frozenset[str]] = frozenset({"range"})
+    later: ClassVar[frozenset[str]] = frozenset({"range", "transform", "exif", "normalisation"})
 
     root: DataPath
     """Path of the directory; relative paths start at the directory in which the command runs."""
@@ -46,6 +46,24 @@ class ImageFiles(Reader):
     range: PixelRange = FULL
     """Of images of more than 8 bits, the values that become black and white: `full`, the ends of what 16 bits can hold;
     `minmax`, the smallest and the largest of each image; or `[low, high]`."""
+    transform: Transform | None = None
+    """How a whole image becomes a square of `size` pixels, always from the original file: as the source of a protocol
+    does it (docs/protocols.md). Null: as `size` says, the whole in one step."""
+    exif: Turning = "upright"
+    """Whether a photograph is turned as its EXIF says. `stored`, as torchvision's loaders read it: it is not."""
+    normalisation: Normalisation | None = None
+    """By which encoders that are pretrained on the data normalise their images, always. Null: as the training images
+    are."""
+
+    @model_validator(mode="after")
+    def _large_enough_to_crop(self) -> Self:
+        transform = self.transform
+        if transform is not None and transform.square == "crop" and (transform.resize or self.size) < self.size:
+            raise ValueError(
+                f"transform.resize: {transform.resize} is less than size, {self.size}: no square of that size could be "
+                f"cut out; choose {self.size} or more, or square: stretch"
+            )
+        return self
 
 
 class InPlace(Reader):
@@ -56,7 +74,7 @@ class InPlace(Reader):
 
     range: PixelRange = FULL
     """As for `folder`."""
-    exif: Literal["stored", "upright"] = "stored"
+    exif: Turning = "stored"
     """The pixels that boxes and masks refer to where EXIF says that a photograph is turned: as they are stored, or
     upright. Such images are counted and named in the manifest; a width and height stated for the other are refused."""
 

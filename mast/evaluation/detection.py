@@ -1,22 +1,35 @@
 """Training of a detector on prepared scenes, and what it finds on others."""
 
+import io
 import math
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader
 
 from mast.checkpoint import Checkpoints
 from mast.data.segmentation import run_lengths
+from mast.distributed import ALONE, World
 from mast.errors import MastError
-from mast.evaluation.detection_images import DetectionImages, Example, ShuffledOrder, flipped
+from mast.evaluation.detection_images import (
+    DetectionImages,
+    Example,
+    GroupedOrder,
+    OwnRows,
+    ShuffledOrder,
+    flipped,
+)
+from mast.evaluation.detection_shares import Shares
+from mast.evaluation.precise_statistics import recompute_statistics
 from mast.evaluation.workers import Batches, Reported, reading
 from mast.models.detector import Detector
 from mast.models.encoder_file import first_not_finite
+from mast.models.precision import autocast, scaler
 from mast.progress import Progress
 from mast.signals import ignore_stop_requests
 from mast.training import train
@@ -29,7 +42,7 @@ DECAY = 0.1
 """SOLVER.GAMMA of detectron2 (config/defaults.py), as the following three are constants of it."""
 
 WARMUP_FACTOR = 0.001
-"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR)."""
+"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR), where settings do not say."""
 
 MOMENTUM = 0.9
 """Of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
@@ -43,7 +56,7 @@ ADAMW = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
 FLIP_PROBABILITY = 0.5
 """INPUT.RANDOM_FLIP: horizontal (detectron2, data/dataset_mapper.py, T.RandomFlip)."""
 
-NORMALISATION = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
+NORMALISATION = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
 """The layers whose parameters detectron2 counts as those of normalisation (solver/build.py)."""
 
 MASK_THRESHOLD = 0.5
@@ -53,6 +66,7 @@ MASK_THRESHOLD = 0.5
 class DetectionSettings(Protocol):
     """What training reads of a protocol's settings."""
 
+    architecture: str
     epochs: int
     steps: int | None
     batch_size: int
@@ -61,6 +75,9 @@ class DetectionSettings(Protocol):
     decay_steps: tuple[int, ...] | None
     weight_decay: float
     warmup_steps: int
+    precision: str
+    warmup_factor: float
+    precise_batches: int
 
 
 class DetectorTraining:
@@ -68,7 +85,7 @@ class DetectorTraining:
 
     Draws from torch's global generator, and from two of its own for the order of the images and for the flips. They are
     two since workers, which read ahead, draw the order early: flips do not depend on their number. An interrupted
-    training goes on from its newest checkpoint, to the same weights.
+    training goes on from its newest checkpoint, to the same weights. Several processes draw alike, for the whole batch.
     """
 
     def __init__(
@@ -79,22 +96,43 @@ class DetectorTraining:
         protocol: str,
         seed: int,
         device: str,
+        world: World = ALONE,
     ) -> None:
-        """Prepare to train on `images`; `protocol` is the name in the configuration, `seed` that of order and flips."""
-        self.spec, self.protocol, self.device = spec, protocol, torch.device(device)
+        """Prepare to train on `images`.
+
+        Args:
+            detector: on its device.
+            images: to train on.
+            spec: settings.
+            protocol: name in the configuration, for messages.
+            seed: of order and flips.
+            device: where the detector is.
+            world: the processes that share each batch; its size divides `batch_size`.
+        """
+        self.spec, self.protocol, self.device, self._world = spec, protocol, torch.device(device), world
+        world.prepare(detector)
+        self._rows = world.rows(spec.batch_size // world.size)
+        self._shares = Shares(detector, world, spec.batch_size // world.size) if world.size > 1 else None
         self._detector = detector.train()
         self._flips = torch.Generator().manual_seed(seed)
         self._order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=self._flips)))
-        self._sampler = ShuffledOrder(images, generator=self._order)
-        self._loader = _loader(images, spec.batch_size, self._sampler)
+        if spec.architecture == "c4":
+            self._sampler: ShuffledOrder = GroupedOrder(images, spec.batch_size, self._order)
+        else:
+            self._sampler = ShuffledOrder(images, generator=self._order)
+        batches = BatchSampler(self._sampler, spec.batch_size, drop_last=True)
+        self._loader = _loader(images, OwnRows(batches, self._rows), self._order)
         self._batches: Batches | None = None
         self._place = images.place
         self._order_state = self._order.get_state()
         self.steps = spec.steps or spec.epochs * len(self._loader)
         optimizer = build_optimizer(detector, spec)
-        self._schedule = LambdaLR(optimizer, lr_factor(spec.warmup_steps, self.steps, spec.decay_steps))
-        self._optimizer = optimizer
+        factor = lr_factor(spec.warmup_steps, self.steps, spec.decay_steps, spec.warmup_factor)
+        self._schedule = LambdaLR(optimizer, factor)
+        self._optimizer, self._scaler = optimizer, scaler(spec.precision, self.device)
         self._parts = {"detector": detector, "optimizer": optimizer, "schedule": self._schedule}
+        if self._scaler.is_enabled():
+            self._parts["scaler"] = self._scaler
 
     def run(self, checkpoints: Checkpoints) -> None:
         """Train to the end, from the newest of the checkpoints, of which the last holds the trained detector.
@@ -105,24 +143,30 @@ class DetectorTraining:
         """
         try:
             with reading(self._place):
-                train(self, "train detector", self.steps, self.spec.batch_size, checkpoints)
+                train(self, "train detector", self.steps, self.spec.batch_size, checkpoints, self._world)
+                if self.spec.architecture == "c4":
+                    batches = self.spec.precise_batches
+                    recompute_statistics(self._detector, self._look_further, batches, self.spec.batch_size)
+                    self.check(self.steps)
         finally:
             if self._batches is not None:
                 self._batches.close()
 
     def step(self, step: int) -> str:
         """One batch, as sum of the losses of region proposals and heads."""
-        loss = _loss(self._detector, self._next(step % len(self._loader)), self._flips, self.device)
-        if not math.isfinite(loss.item()):
-            raise self._diverged(step + 1)
+        own = self._loss(self._next(step % len(self._loader)))
         self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
+        self._scaler.scale(own).backward()
+        loss = self._world.add_up(self._detector.parameters(), own).item()
+        if not math.isfinite(loss):
+            raise self._diverged(step + 1)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
         self._schedule.step()
-        return f"loss {loss.item():.3f}"
+        return f"loss {loss:.3f}"
 
     def state(self) -> dict[str, Any]:
-        """Detector, optimiser, schedule, and all generators; that of the order as it was when the epoch began."""
+        """Detector, optimiser, schedule, scaler of fp16, and all generators; that of the order as the epoch began."""
         random = {"flips": self._flips.get_state(), "order": self._order_state, "cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state()
@@ -145,6 +189,24 @@ class DetectorTraining:
         if first_not_finite(self._detector) is not None:
             raise self._diverged(done)
 
+    def _loss(self, examples: list[Example]) -> Tensor:
+        """Sum of the losses of region proposals and heads on randomly flipped images: this process's share of it."""
+        flips = torch.rand(self.spec.batch_size, generator=self._flips)[self._rows] < FLIP_PROBABILITY
+        pairs = [
+            flipped(image, target) if flip else (image, target)
+            for (image, target, _), flip in zip(examples, flips, strict=True)
+        ]
+        images = [image.to(self.device) for image, _ in pairs]
+        targets = [{name: value.to(self.device) for name, value in target.items()} for _, target in pairs]
+        with autocast(self.spec.precision, self.device):
+            losses = self._detector(images, targets)
+        return torch.stack(list(losses.values())).sum() if self._shares is None else self._shares.loss(losses)
+
+    def _look_further(self, number: int) -> Tensor:
+        """The loss of a batch after the last step: the next ones, in the order of training."""
+        examples = self._next((self.steps + number) % len(self._loader))
+        return self._loss(examples)
+
     def _next(self, within: int) -> list[Example]:
         """A batch of the epoch that is going on; after its last one, the order of the next epoch may be drawn."""
         if self._batches is None:
@@ -164,33 +226,48 @@ class DetectorTraining:
 
 
 @torch.inference_mode()
-def detect(detector: Detector, images: DetectionImages, batch_size: int, device: str) -> list[dict[str, Any]]:
+def detect(
+    detector: Detector, images: DetectionImages, batch_size: int, device: str, world: World = ALONE
+) -> list[dict[str, Any]] | None:
     """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images, masks as RLE.
 
-    Images that stay in place are seen one by one: a batch's masks, each of the size of its image, would fill memory.
+    Images that stay in place are seen one by one: a batch's masks, each of the size of its image, would fill memory. Of
+    several processes each takes consecutive batches; the first one gets what all have found, the others None.
 
     Raises:
         MastError: an image cannot be read.
     """
     detector.eval()
     results: list[dict[str, Any]] = []
-    loader = _loader(images, 1 if images.in_place else batch_size)
-    with Progress("detect", len(images)) as progress, reading(images.place), closing(Batches(loader)) as batches:
+    every = list(BatchSampler(range(len(images)), 1 if images.in_place else batch_size, drop_last=False))
+    own, stream = every[world.share(len(every))], sys.stderr if world.leads else io.StringIO()
+    count = sum(map(len, own))
+    with (
+        Progress("detect", count, stream=stream) as progress,
+        reading(images.place),
+        closing(Batches(_loader(images, own))) as batches,
+    ):
         for examples in batches:
             outputs = detector([image.to(device) for image, _, _ in examples])
             for (_, _, image_id), found in zip(examples, outputs, strict=True):
                 results += _results(image_id, found)
             progress.update(len(examples))
-    return results
+    parts = world.at_first(results)
+    return None if parts is None else [result for part in parts for result in part]
 
 
-def lr_factor(warmup: int, total: int, decay_steps: Sequence[float] | None = None) -> Callable[[int], float]:
-    """Function from the step (from 0) to the share of the full learning rate; `decay_steps` are STEPS by default."""
+def lr_factor(
+    warmup: int, total: int, decay_steps: Sequence[float] | None = None, start: float = WARMUP_FACTOR
+) -> Callable[[int], float]:
+    """Function from the step (from 0) to the share of the full learning rate.
+
+    It rises from `start` in `warmup` steps, of `total`, and falls at `decay_steps`, by default STEPS.
+    """
     falls = [share * total for share in STEPS] if decay_steps is None else decay_steps
 
     def factor(step: int) -> float:
         if step < warmup:
-            return WARMUP_FACTOR + (1 - WARMUP_FACTOR) * step / warmup
+            return start + (1 - start) * step / warmup
         return DECAY ** sum(step >= fall for fall in falls)
 
     return factor
@@ -211,30 +288,18 @@ def build_optimizer(detector: Detector, spec: DetectionSettings) -> torch.optim.
     return torch.optim.SGD(groups, lr=spec.lr, momentum=MOMENTUM, dampening=0, nesterov=False)
 
 
-def _loss(detector: Detector, examples: list[Example], generator: torch.Generator, device: torch.device) -> Tensor:
-    """Sum of the losses of region proposals and heads, on randomly flipped images."""
-    flips = torch.rand(len(examples), generator=generator) < FLIP_PROBABILITY
-    pairs = [
-        flipped(image, target) if flip else (image, target)
-        for (image, target, _), flip in zip(examples, flips, strict=True)
-    ]
-    images = [image.to(device) for image, _ in pairs]
-    targets = [{name: value.to(device) for name, value in target.items()} for _, target in pairs]
-    return torch.stack(list(detector(images, targets).values())).sum()
-
-
-def _loader(images: DetectionImages, batch_size: int, order: ShuffledOrder | None = None) -> DataLoader[list[Example]]:
-    """For `Batches`: lists of examples; for training in random order (`order`) and without the last short batch.
+def _loader(
+    images: DetectionImages, batches: Iterable[list[int]], order: torch.Generator | None = None
+) -> DataLoader[list[Example]]:
+    """For `Batches`: lists of examples, at the positions that `batches` gives and that `order` may draw.
 
     Images that stay in place are decoded by as many processes as torch has threads, this process counted. They leave
     it to this process to stop.
     """
     return DataLoader(
         Reported(images),
-        batch_size,
-        sampler=order,
-        drop_last=order is not None,
-        generator=None if order is None else order.generator,
+        batch_sampler=batches,
+        generator=order,
         collate_fn=list,
         num_workers=torch.get_num_threads() - 1 if images.in_place else 0,
         worker_init_fn=ignore_stop_requests,

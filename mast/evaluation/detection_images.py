@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, RandomSampler
+from torch.utils.data import BatchSampler, Dataset, RandomSampler
 
 from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
@@ -63,6 +63,10 @@ class DetectionImages(Dataset[Example]):
         images = self.coco["images"]
         self._images = [image for image in images if self._boxes[image["id"]]] if annotated_only else images
 
+    def wide(self) -> list[bool]:
+        """Whether each image is wider than high."""
+        return [image["width"] > image["height"] for image in self._images]
+
     @property
     def in_place(self) -> bool:
         """Whether each image has to be decoded from a file of its own."""
@@ -105,7 +109,52 @@ class ShuffledOrder(RandomSampler):
 
     def __iter__(self) -> Iterator[int]:
         """Draw the order, whatever is left out of it."""
-        return islice(super().__iter__(), self.skip, None)
+        return islice(self.whole(), self.skip, None)
+
+    def whole(self) -> Iterator[int]:
+        """All positions in an order that is drawn anew."""
+        return super().__iter__()
+
+
+class GroupedOrder(ShuffledOrder):
+    """Positions in random order, of which each batch of `batch_size` holds wide images or high (and square) ones.
+
+    A batch comes when its last image does. The last images of either kind, of which there is no whole batch, come at
+    the end and share one. (DATALOADER.ASPECT_RATIO_GROUPING of detectron2, data/common.py, AspectRatioGroupedDataset,
+    where they wait for those of the next epoch.)
+    """
+
+    def __init__(self, images: DetectionImages, batch_size: int, generator: torch.Generator) -> None:
+        """Draw from `generator`."""
+        super().__init__(images, generator=generator)
+        self._wide, self._batch_size = images.wide(), batch_size
+
+    def whole(self) -> Iterator[int]:
+        """All positions in an order that is drawn anew, group by group."""
+        waiting: dict[bool, list[int]] = {True: [], False: []}
+        for position in super().whole():
+            group = waiting[self._wide[position]]
+            group.append(position)
+            if len(group) == self._batch_size:
+                yield from group
+                group.clear()
+        yield from waiting[True] + waiting[False]
+
+
+class OwnRows:
+    """Of each batch of positions those that one process has."""
+
+    def __init__(self, batches: BatchSampler, rows: slice) -> None:
+        """Take `rows` of each of the `batches`."""
+        self._batches, self._rows = batches, rows
+
+    def __len__(self) -> int:
+        """Number of batches."""
+        return len(self._batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Positions of each batch."""
+        return (batch[self._rows] for batch in self._batches)
 
 
 def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:

@@ -1,6 +1,7 @@
 """From an encoder and a prepared dataset to the features file."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -10,36 +11,60 @@ from torch import nn
 
 from mast.data.prepared.store import open_prepared
 from mast.data.prepared.subset import Images
+from mast.distributed import ALONE, World, join, local_device
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
+from mast.evaluation.heads import GridFeatures
 from mast.evaluation.images import check_task
 from mast.evaluation.origin import origin_of
 from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_encoder, normalisation
 
+POOLINGS: dict[str, Callable[[nn.Module], nn.Module]] = {"global": lambda encoder: encoder, "grid": GridFeatures}
+"""How the last stage is pooled → what makes an encoder do so: the mean over all positions, or over windows at 2 × 2
+places."""
 
-def extract_features(encoder_file: Path, data: Path, output: Path, device: str = "cpu", batch_size: int = 512) -> None:
+
+def extract_features(
+    encoder_file: Path,
+    data: Path,
+    output: Path,
+    device: str = "cpu",
+    batch_size: int = 512,
+    pooling: str = "global",
+) -> None:
     """Write the pooled features of a task's train and test images (docs/formats.md, *Features*).
 
     The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
     standard deviation of its pretraining.
 
+    Under torchrun, or the submitit plugin's launcher, each process computes a part of them, and the first one writes.
+
     Raises:
-        MastError: the task has no labels or no test split, or the encoder's features are not finite.
+        MastError: the task has no labels or no test split, the encoder's features are not finite, its last stage has
+            too few positions for the pooling, or there are more processes than training images.
     """
     task = open_prepared(data)
     check_task(task)
     encoder, metadata = load_encoder(encoder_file)
-    mean, std = normalisation(metadata)
-    features = {}
-    for split in ("train", "test"):
-        batches = encode(encoder, task.images(split), mean, std, device, batch_size)
-        features[split] = np.concatenate(list(batches))
-        if bad := int((~np.isfinite(features[split])).any(axis=1).sum()):
+    encoder, device = POOLINGS[pooling](encoder), local_device(device)
+    with join(torch.device(device)) as world:
+        images = {split: task.images(split) for split in ("train", "test")}
+        if world.size > len(images["train"]):
             raise MastError(
-                f"{encoder_file}: non-finite features for {bad} of {len(features[split])} {split} images of "
-                f"{task.name!r}; pretrain again with a lower learning rate"
+                f"features: {world.size} processes are more than the {len(images['train'])} training images of "
+                f"{task.name!r}; start no more than that"
+            )
+        statistics = normalisation(metadata)
+        features = {split: gathered(encoder, images[split], *statistics, device, batch_size, world) for split in images}
+        if not world.leads:
+            return
+    for split, values in features.items():
+        if bad := int((~np.isfinite(values)).any(axis=1).sum()):
+            raise MastError(
+                f"{encoder_file}: non-finite features for {bad} of {len(values)} {split} images of {task.name!r}; "
+                "pretrain again with a lower learning rate"
             )
     write_features(
         output,
@@ -51,8 +76,30 @@ def extract_features(encoder_file: Path, data: Path, output: Path, device: str =
             np.asarray(task.val_indices),
             dict(task.targets),
             origin_of(encoder_file, metadata, task),
+            pooling,
         ),
     )
+
+
+def gathered(
+    encoder: nn.Module,
+    images: Images,
+    mean: torch.Tensor,
+    std: torch.Tensor,
+    device: str = "cpu",
+    batch_size: int = 512,
+    world: World = ALONE,
+) -> np.ndarray | None:
+    """The features of all images, float32 [N, D], in the first process; None in the others.
+
+    Each process computes those of consecutive batches. The batches are those of one process, so that the features are,
+    too. The arguments are those of `encode`.
+    """
+    starts = range(0, len(images), batch_size)[world.share(math.ceil(len(images) / batch_size))]
+    own = list(encode(encoder, images, mean, std, device, batch_size, starts))
+    rows = np.concatenate(own) if own else np.empty((0, encoder.num_features), np.float32)
+    whole = world.rows_at_first(torch.from_numpy(rows))
+    return None if whole is None else whole.numpy()
 
 
 @torch.inference_mode()
@@ -63,6 +110,7 @@ def encode(
     std: torch.Tensor,
     device: str = "cpu",
     batch_size: int = 512,
+    starts: Iterable[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield the features of consecutive batches, float32 [B, D] each.
 
@@ -73,11 +121,12 @@ def encode(
         std: like `mean`.
         device: where the encoder runs.
         batch_size: images per forward pass.
+        starts: positions at which batches begin; those of all batches by default.
     """
     with memory_for(f"features: {batch_size} images at a time in fp32", "free memory, or compute with --gpus 0"):
         encoder = encoder.to(device).eval()
         mean, std = mean.to(device), std.to(device)
-        for start in range(0, len(images), batch_size):
+        for start in range(0, len(images), batch_size) if starts is None else starts:
             batch = torch.from_numpy(np.array(images[start : start + batch_size])).to(device)
             with exact_float32():
                 features = encoder(normalise(batch.permute(0, 3, 1, 2).float() / 255, mean, std))

@@ -37,6 +37,8 @@ class Features:
     """Target → class names, in the order of the label columns."""
     origin: Origin
     """What encoder and task they are of."""
+    pooling: str = "global"
+    """How the last stage was pooled (`mast.evaluation.features.POOLINGS`)."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Split:
 
 def write_features(path: Path, features: Features) -> None:
     """Write a features file, atomically."""
+    pooled = {} if features.pooling == "global" else {"pooling": np.array(features.pooling)}
     with atomic_path(path) as temporary:
         np.savez(
             temporary,
@@ -68,6 +71,7 @@ def write_features(path: Path, features: Features) -> None:
             targets=np.array(list(features.classes)),
             classes=np.array(json.dumps(dict(features.classes))),
             metadata=np.array(json.dumps(features.origin.strings())),
+            **pooled,
         )
 
 
@@ -87,6 +91,7 @@ def read_features(path: Path, ignore: bool = False) -> Features:
                 val_indices=arrays["val_indices"],
                 classes={str(target): classes[str(target)] for target in arrays["targets"]},
                 origin=Origin.of(json.loads(str(arrays["metadata"])), "metadata"),
+                pooling=str(arrays["pooling"]) if "pooling" in arrays else "global",
             )
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None

@@ -12,6 +12,14 @@ from mast.settings import StrictModel
 
 if TYPE_CHECKING:
     from mast.checkpoint import Checkpoints
+    from mast.distributed import World
+
+
+def _alone() -> "World":
+    from mast.distributed import ALONE  # imports torch, and planning a workflow reads this module
+
+    return ALONE
+
 
 Metrics = Mapping[str, Mapping[str, float | None]]
 """Target → metric → percent in [0, 100], or None where a metric is undefined."""
@@ -45,6 +53,8 @@ class EncoderInputs:
     device: str = "cpu"
     trainings: "list[Checkpoints]" = field(default_factory=list)
     """Those that `saved` gave."""
+    world: "World" = field(default_factory=_alone)
+    """The processes that evaluate together; the first one writes."""
 
     def saved(self, spec: StrictModel, folder: str = "", **more: Any) -> "Checkpoints":
         """The checkpoints of a training in a folder of `checkpoints`.
@@ -55,7 +65,7 @@ class EncoderInputs:
         from mast.checkpoint import Checkpoints
 
         origin = {"encoder_sha256": self.origin.encoder_sha256, "task_sha256": self.origin.task_sha256}
-        own = {"settings": spec.model_dump_json(), "version": spec.VERSION, "seed": self.seed}
+        own = {"settings": spec.model_dump_json(), "version": spec.version, "seed": self.seed}
         self.trainings.append(Checkpoints(self.checkpoints / folder, {**own, **origin, **more}))
         return self.trainings[-1]
 

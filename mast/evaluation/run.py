@@ -27,6 +27,11 @@ def evaluate_features(name: str, protocol: Protocol, features: Path, output: Pat
     """
     started = time.perf_counter()
     read = read_features(features, protocol.IGNORES)
+    if read.pooling != (wanted := protocol.feature_pooling):
+        raise MastError(
+            f"{features}: features of pooling {read.pooling}, and protocols.{name} reads those of {wanted}; extract "
+            f"them with mast features --pooling {wanted}"
+        )
     measured = protocol.evaluate(FeatureInputs(name, features, read))
     _write(name, protocol, read.origin, measured, output, started)
 
@@ -49,20 +54,29 @@ def evaluate_encoder(
         data: directory of the prepared task.
         output: path of the metrics file.
         seed: of all that is drawn; that of the encoder by default.
-        device: where the encoder runs.
+        device: where the encoder runs. Under torchrun, or the submitit plugin's launcher, all processes evaluate
+            together, each on its GPU.
 
     Raises:
-        MastError: the encoder or the data are unusable, or see the protocol; nothing is written.
+        MastError: the encoder or the data are unusable, the processes cannot share the work, or see the protocol;
+            nothing is written.
         StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
     """
+    import torch
+
+    from mast.distributed import join, local_device
     from mast.evaluation.origin import origin_of
     from mast.models.encoder_file import read_weights
 
     started, checkpoints, task = time.perf_counter(), checkpoints_of(output), open_prepared(data)
     origin = origin_of(encoder, read_weights(encoder)[1], task)
-    drawn = origin.seed if seed is None else seed
-    inputs = EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device)
-    measured = protocol.evaluate(inputs)
+    drawn, device = origin.seed if seed is None else seed, local_device(device)
+    with join(torch.device(device)) as world:
+        protocol.check_processes(name, world.size)
+        inputs = EncoderInputs(name, encoder, task, origin, drawn, checkpoints, device, world=world)
+        measured = protocol.evaluate(inputs)
+        if not world.leads:
+            return
     _write(name, protocol, origin, measured, output, started)
     inputs.clear()
 
@@ -80,7 +94,7 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
         format=1,
         protocol=name,
         kind=protocol.kind,
-        version=protocol.VERSION,
+        version=protocol.version,
         settings=protocol.model_dump(mode="json", exclude={"kind"}),
         metrics=measured.metrics,
         counts=measured.counts,

@@ -17,18 +17,24 @@ from mast.augment.operations.flip import Flip
 from mast.augment.policy import Policy
 from mast.augment.settings import PolicySpec
 from mast.checkpoint import Checkpoints
+from mast.data.crops import HEADS
 from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.subset import Images
+from mast.distributed import ALONE, World
 from mast.errors import MastError
-from mast.evaluation.features import encode
+from mast.evaluation.drawing import Drawing
+from mast.evaluation.features import gathered
+from mast.evaluation.heads import parameter_groups
 from mast.evaluation.images import LabelledImages
+from mast.evaluation.schedule import share
 from mast.memory import memory_for
 from mast.models.encoder import normalise
 from mast.models.encoder_file import load_finite_encoder, normalisation
+from mast.models.precision import autocast, scaler
 from mast.training import train
 
 MOMENTUM = 0.9
-"""Of SGD, without Nesterov's (facebookresearch/vicreg, evaluate.py)."""
+"""Of SGD (facebookresearch/vicreg, evaluate.py; facebookresearch/vissl)."""
 
 HEAD_STD = 0.01
 """Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
@@ -41,9 +47,16 @@ class SgdSettings(Protocol):
     epochs: int
     batch_size: int
     lr_head: float
+    lr_batch: int | None
     weight_decay: float
+    nesterov: bool
+    schedule: str
+    milestones: tuple[int, ...] | None
+    gamma: float
     crop: Crop
     flip: Flip
+    precision: str
+    last_batch_multiple: int
 
 
 @dataclass(frozen=True)
@@ -56,10 +69,13 @@ class Backbone:
     std: Tensor
     device: str
     norm_images: int | None = None
-    """In train mode: batch norm takes its statistics over parts of a batch with no more images."""
+    """In train mode: batch norm takes its statistics over parts of a batch with no more images (of an odd batch in
+    pairs one part has three)."""
+    world: World = ALONE
+    """The processes that share each batch."""
 
     @classmethod
-    def load(cls, file: Path, seed: int, device: str, norm_images: int | None = None) -> Self:
+    def load(cls, file: Path, seed: int, device: str, norm_images: int | None = None, world: World = ALONE) -> Self:
         """Read an encoder file, in eval mode, and then set the seed of torch's global generator.
 
         Raises:
@@ -68,28 +84,54 @@ class Backbone:
         model, metadata = load_finite_encoder(file)
         torch.manual_seed(seed)
         statistics = (statistic.to(device) for statistic in normalisation(metadata))
-        return cls(model.to(device), *statistics, device, norm_images)
+        return cls(model.to(device), *statistics, device, norm_images, world)
 
-    def features(self, view: Tensor) -> Tensor:
+    def train(self) -> None:
+        """Train mode: batch norm that takes its statistics over a whole batch takes them over all processes."""
+        self.model.train()
+        if self.norm_images is None:
+            self.world.prepare(self.model)
+
+    def parts(self, size: int) -> list[slice]:
+        """This process's images of a batch of `size`: a slice for each of the parts that it computes, maybe none."""
+        own = self.world.share(size)
+        if not self.model.training:
+            return [own] if own.start < own.stop else []
+        if self.norm_images is None:  # also without images it takes part in what is normalised together
+            return [own]
+        count = min(math.ceil(size / self.norm_images), size // 2)  # one image alone has no variance
+        rows = np.array_split(np.arange(size), count)
+        return [slice(int(part[0]), int(part[-1]) + 1) for part in rows[self.world.share(len(rows))]]
+
+    def features(self, view: Tensor, sizes: list[int] | None = None) -> Tensor:
         """Of float images [B, 3, S, S] in [0, 1]: [B, D].
 
         In train mode the parts of a batch are what the GPUs of a distributed training without synchronised batch norm
         see: each part is normalised by itself, and the running statistics are those of the first (torch's
         DistributedDataParallel hands out the buffers of rank 0).
+
+        Args:
+            view: this process's images.
+            sizes: of the parts; those of the view as a whole batch by default.
         """
         images = normalise(view, self.mean, self.std)
-        if not self.model.training or self.norm_images is None or len(images) <= self.norm_images:
-            return self.model(images)
-        first, *others = images.tensor_split(math.ceil(len(images) / self.norm_images))
-        features = [self.model(first)]
+        sizes = sizes_of(self.parts(len(view))) if sizes is None else sizes
+        parts = images.split(sizes) if sizes else ()
+        counted = 1 if self.world.leads or self.norm_images is None else 0
+        features = [self.model(part) for part in parts[:counted]]
         with _running_statistics_kept(self.model):
-            features += [self.model(part) for part in others]
-        return torch.cat(features)
+            features += [self.model(part) for part in parts[counted:]]
+        return torch.cat(features) if features else images.new_empty(0, self.model.num_features)
 
-    def encode(self, images: Images) -> Tensor:
-        """Features of uint8 images [N, H, W, 3] in eval mode, float32 [N, D]."""
-        batches = encode(self.model, images, self.mean, self.std, self.device)
-        return torch.from_numpy(np.concatenate(list(batches))).to(self.device)
+    def encode(self, images: Images) -> Tensor | None:
+        """Features of uint8 images [N, H, W, 3] in eval mode, float32 [N, D]; None in processes but the first."""
+        features = gathered(self.model, images, self.mean, self.std, self.device, world=self.world)
+        return None if features is None else torch.from_numpy(features).to(self.device)
+
+
+def sizes_of(parts: Iterable[slice]) -> list[int]:
+    """Number of rows in each of some slices."""
+    return [part.stop - part.start for part in parts]
 
 
 @contextmanager
@@ -133,7 +175,7 @@ class HeadTraining:
         lr_backbone: float | None = None,
         score: Callable[[], Any] = lambda: None,
     ) -> None:
-        """Prepare to train in place.
+        """Prepare to train in place, in all processes of the backbone's world.
 
         Args:
             protocol: name in the configuration, for messages.
@@ -143,7 +185,8 @@ class HeadTraining:
             images: what to train on.
             seed: of the order of the images and of the augmentations.
             lr_backbone: learning rate of the backbone at the start; None leaves it as it is.
-            score: what is kept of each epoch in `history`: numbers, strings, lists and dictionaries.
+            score: what is kept of each epoch in `history`: numbers, strings, lists and dictionaries. The first process
+                alone is asked.
 
         Raises:
             MastError: fewer images than one batch.
@@ -157,18 +200,24 @@ class HeadTraining:
         self.device = torch.device(backbone.device)
         self.history: list[Any] = []
         frozen = lr_backbone is None
-        groups = [{"params": heads.parameters()}]
+        groups = parameter_groups(heads)
         groups += [] if frozen else [{"params": backbone.model.parameters(), "lr": lr_backbone}]
-        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": False}
+        fixed = {"momentum": MOMENTUM, "dampening": 0, "nesterov": spec.nesterov}
         self._optimizer = torch.optim.SGD(groups, lr=spec.lr_head, weight_decay=spec.weight_decay, **fixed)
-        self._starts = [group["lr"] for group in self._optimizer.param_groups]
+        scale = 1.0 if spec.lr_batch is None else spec.batch_size / spec.lr_batch
+        self._starts = [scale * group["lr"] for group in self._optimizer.param_groups]
         self._modules = nn.ModuleList([heads] if frozen else [heads, backbone.model])
+        self._scaler = scaler(spec.precision, self.device)
+        self._backbone, self._world = backbone, backbone.world
         self._features = torch.no_grad()(backbone.features) if frozen else backbone.features
-        trained_on, on_gpu = (images.train_images, images.train_labels), self.device.type == "cuda"
-        self._batches = TrainingBatches(*trained_on, spec.batch_size, seed, keep_last=True, pin_memory=on_gpu)
+        order = {"seed": seed, "keep_last": True, "parts": spec.last_batch_multiple}
+        pinned = self.device.type == "cuda"
+        self._batches = TrainingBatches(
+            images.train_images, images.train_labels, spec.batch_size, **order, pin_memory=pinned
+        )
         policy = PolicySpec(augmentations=("crop", "flip"), crop=spec.crop, flip=spec.flip)
-        self._policy = Policy(policy, images.train_images.shape[1])
-        self._generator = torch.Generator().manual_seed(seed)
+        policy = Policy(policy, images.train_images.shape[1])
+        self._drawing = Drawing(policy, self._batches, seed, spec.crop.interpolation or HEADS)
         self._loss, self._note = torch.zeros(()), ""
 
     def run(self, checkpoints: Checkpoints) -> None:
@@ -179,58 +228,69 @@ class HeadTraining:
             MastError: the loss or a weight is not finite after an epoch.
         """
         steps = self.spec.epochs * self._batches.steps_per_epoch
-        size = f"protocols.{self.protocol}.batch_size: {self.spec.batch_size} images in fp32"
+        size = f"protocols.{self.protocol}.batch_size: {self.spec.batch_size} images in {self.spec.precision}"
         with memory_for(size):
-            train(self, self.spec.kind, steps, self.spec.batch_size, checkpoints)
+            train(self, self.spec.kind, steps, self.spec.batch_size, checkpoints, self._world)
+        self._world.take_buffers(self._modules)  # running statistics are those of the first process
 
     def step(self, step: int) -> str:
         """One batch; at the end of an epoch, its score is added to the history."""
         epoch, within = divmod(step, self._batches.steps_per_epoch)
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
-            group["lr"] = start * cosine(epoch, self.spec.epochs)
-        uint8, labels = self._batches.batch(epoch, within)
+            group["lr"] = start * share(self.spec, epoch)
+        size = self._batches.size(within)
+        parts = self._backbone.parts(size)
+        own = slice(parts[0].start, parts[-1].stop) if parts else slice(0)
+        rows = slice(None) if self._world.size == 1 else own
+        uint8, labels = self._batches.batch(epoch, within, rows, crops=self._drawing.crops)
         uint8, labels = (values.to(self.device, non_blocking=True) for values in (uint8, labels))
-        view = self._policy.apply(uint8, self._policy.sample(len(uint8), 0, self._generator))
-        self._loss = self._descend(view, labels)
+        view = self._drawing.view(step, uint8, rows)
+        self._loss = self._descend(view, labels, sizes_of(parts), len(labels) / size)
         if within == self._batches.steps_per_epoch - 1:
             self.check(step + 1)
             self._note = f"loss {self._loss.item():.3f}"  # read at the end of an epoch: each read waits for a GPU
-            self.history.append(self.score())
+            self.history.append(self.score() if self._world.leads else None)
         return self._note
 
     def state(self) -> dict[str, Any]:
-        """Weights, optimiser, generator of the augmentations, history."""
+        """Weights, optimiser, scaler of fp16, generator of the augmentations, history."""
         weights, optimizer = self._modules.state_dict(), self._optimizer.state_dict()
-        random = self._generator.get_state()
-        return {"modules": weights, "optimizer": optimizer, "generator": random, "history": self.history}
+        random = {"generator": self._drawing.state(), "history": self.history}
+        return {"modules": weights, "optimizer": optimizer, "scaler": self._scaler.state_dict(), **random}
 
     def load(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
         self._modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self._generator.set_state(state["generator"].cpu())
+        self._scaler.load_state_dict(state.get("scaler", {}))  # checkpoints of earlier versions have none
+        self._drawing.load(state["generator"].cpu())
         self.history = state["history"]
 
     def check(self, done: int) -> None:
         """Raise MastError unless the last loss and the trained weights are finite."""
-        trained = [weights for group in self._optimizer.param_groups for weights in group["params"]]
-        if not (torch.isfinite(self._loss) and all(torch.isfinite(weights).all() for weights in trained)):
+        if not (torch.isfinite(self._loss) and all(torch.isfinite(weights).all() for weights in self._trained())):
             epoch = math.ceil(done / self._batches.steps_per_epoch)
             raise MastError(
                 f"protocols.{self.protocol}.lr_head: training diverged in epoch {epoch}; "
                 f"choose less than {self.spec.lr_head:g}"
             )
 
-    def _descend(self, view: Tensor, labels: Tensor) -> Tensor:
-        features = self._features(view)
-        losses = [functional.cross_entropy(head(features), labels[:, t]) for t, head in enumerate(self.heads)]
-        loss = torch.stack(losses).sum()
+    def _descend(self, view: Tensor, labels: Tensor, sizes: list[int], weight: float) -> Tensor:
+        """One step on this process's share of a batch, in parts of these sizes; the loss of the whole batch."""
+        with autocast(self.spec.precision, self.device):
+            features = self._features(view, sizes)
+        scores = [head(features.float()) for head in self.heads]
+        if len(labels):
+            losses = [functional.cross_entropy(own, labels[:, t]) for t, own in enumerate(scores)]
+            loss = weight * torch.stack(losses).sum()
+        else:
+            loss = torch.stack([own.sum() for own in scores]).sum()
         self._optimizer.zero_grad()
-        loss.backward()
-        self._optimizer.step()
-        return loss.detach()
+        self._scaler.scale(loss).backward()
+        total = self._world.add_up(self._trained(), loss)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return total
 
-
-def cosine(epoch: int, epochs: int) -> float:
-    """Share of the learning rate in an epoch, from 1 towards 0 (evaluate.py steps its schedule once per epoch)."""
-    return (1 + math.cos(math.pi * epoch / epochs)) / 2
+    def _trained(self) -> list[nn.Parameter]:
+        return [weights for group in self._optimizer.param_groups for weights in group["params"]]

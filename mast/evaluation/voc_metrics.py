@@ -8,6 +8,9 @@ import numpy as np
 RECALLS = np.arange(0.0, 1.1, 0.1)
 """At which precision is averaged (Everingham et al. 2010, section 4.2)."""
 
+SIDE_DIGITS, SCORE_DIGITS = 1, 3
+"""Of a detection, behind the point, in the text file that VOC's evaluation reads."""
+
 OVERLAPS = tuple(overlap / 100 for overlap in range(50, 100, 5))
 """IoU above which a detection is that of an object; VOC's own evaluation has the first."""
 
@@ -17,8 +20,8 @@ def voc07_average_precision(coco: dict[str, Any], predictions: list[dict[str, An
 
     A detection counts for the object of its class that it overlaps most: as right if that object is found for the first
     time, as wrong if it is found again, and not at all if the object is difficult. The pixel by which VOC's boxes are
-    wider than the difference of their corners is part of prepared boxes. Unlike in detectron2, scores and boxes are
-    not rounded first.
+    wider than the difference of their corners is part of prepared boxes. Corners and scores are rounded first, as they
+    are when they are written to a file.
 
     Args:
         coco: COCO instances; `iscrowd` marks what VOC calls difficult.
@@ -28,7 +31,7 @@ def voc07_average_precision(coco: dict[str, Any], predictions: list[dict[str, An
     for annotation in coco["annotations"]:
         objects[annotation["category_id"], annotation["image_id"]].append(annotation)
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for prediction in sorted(predictions, key=lambda one: -one["score"]):
+    for prediction in sorted(map(_written, predictions), key=lambda one: -one["score"]):
         found[prediction["category_id"]].append(prediction)
     classes = []
     for category in sorted({category for category, _ in objects}):
@@ -41,6 +44,15 @@ def voc07_average_precision(coco: dict[str, Any], predictions: list[dict[str, An
         return dict.fromkeys(("AP", "AP50", "AP75"))
     means = dict(zip(OVERLAPS, 100 * np.mean(classes, axis=0), strict=True))
     return {"AP": float(np.mean(list(means.values()))), "AP50": float(means[0.5]), "AP75": float(means[0.75])}
+
+
+def _written(prediction: dict[str, Any]) -> dict[str, Any]:
+    """A detection as a file of detections holds it, whose first pixel is 1."""
+    x, y, width, height = prediction["bbox"]
+    left, top = (round(side + 1, SIDE_DIGITS) - 1 for side in (x, y))
+    right, bottom = (round(side, SIDE_DIGITS) for side in (x + width, y + height))
+    own = {"bbox": [left, top, right - left, bottom - top], "score": round(prediction["score"], SCORE_DIGITS)}
+    return {**prediction, **own}
 
 
 def _nearest(prediction: dict[str, Any], objects: list[dict[str, Any]]) -> tuple[float, dict[str, Any] | None]:

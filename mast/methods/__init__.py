@@ -14,7 +14,9 @@ from mast.settings import StrictModel
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
+    from mast.augment.policy import Policy
     from mast.augment.settings import PairingSpec
+    from mast.augment.views import Drawn, Views
     from mast.learner import Learner
 
 TRAINING = frozenset(
@@ -38,7 +40,7 @@ class Method:
     """One way to train an encoder; made anew for each run.
 
     `learner` is what is trained: the encoder, and by their names the networks that `networks` returns. It does what
-    methods share: it draws pairs, augments and embeds.
+    methods share: it augments and embeds.
     """
 
     READS: ClassVar[frozenset[str]] = TRAINING
@@ -74,15 +76,33 @@ class Method:
         """How the two views of an image share augmentations; None where the method trains on single views, or none."""
         return None
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
+        """How each of `count` images is augmented in each of its views: as `pairing` says, or in a single view.
+
+        It is asked before the images are read, for their crops may be cut from the files. It depends on nothing but its
+        arguments.
+
+        Args:
+            policy: the run's.
+            count: of images, those of all processes.
+            generator: on the CPU.
+        """
+        from mast.augment.pairing import draw_pair
+        from mast.augment.views import Drawn
+
+        pairing = self.pairing()
+        if pairing is None:
+            return Drawn((policy.sample(count, 0, generator),))
+        return Drawn.of_pair(draw_pair(policy, pairing, count, generator))
+
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """The loss of one batch.
 
         Args:
             learner: what is trained.
-            images: uint8 [N, 3, H, W], on the learner's device. In several processes N is this one's share, and the
-                loss is that of all processes' images.
+            views: those that `draw` drew, each with its images, on the learner's device. In several processes the
+                images are this one's share, and the loss is that of all processes' images.
             labels: int64 [N, T], or None.
-            generator: draws the augmentations, on the CPU.
         """
         raise NotImplementedError
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from mast.augment.pairing import Pair
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 LAYERS = 3
@@ -48,7 +48,7 @@ def build_heads(names: Sequence[str], policy: PolicySpec, features: int, hidden:
 
 
 def predict(
-    learner: Learner, names: Sequence[str], features_a: Tensor, features_b: Tensor, pair: Pair, circular: bool
+    learner: Learner, names: Sequence[str], features_a: Tensor, features_b: Tensor, views: Views, circular: bool
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """What each head of `learner.predictors` predicts of all processes' pairs, and what is right, float32 [2N, Q] each.
 
@@ -59,13 +59,13 @@ def predict(
     from mast.augment.description import describe_difference
 
     both = torch.cat((torch.cat((features_a, features_b), dim=1), torch.cat((features_b, features_a), dim=1)))
+    a, b = (view.params for view in views)
     found = {}
     for name in names:
         with learner.autocast():
             predicted = learner.predictors[name](both)
         predicted = torch.cat([learner.world.gather(part.float()) for part in predicted.chunk(2)])
-        orders = ((pair.a, pair.b), (pair.b, pair.a))
-        targets = [describe_difference(learner.policy, name, *views, circular) for views in orders]
+        targets = [describe_difference(learner.policy, name, *order, circular) for order in ((a, b), (b, a))]
         found[name] = predicted, torch.cat(targets).to(predicted, non_blocking=True)
     return found
 

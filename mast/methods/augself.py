@@ -12,8 +12,9 @@ from mast.methods._prediction import build_heads, check_predicted, predict, pred
 from mast.settings import Count, Positive, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 
@@ -49,16 +50,15 @@ class AugSelf(vicreg.Vicreg):
         heads = build_heads(self._names, self.spec.policy, features, own.hidden, own.hue == "circle")
         return networks | {"predictors": heads}
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """VICReg's loss + Σ_k w_k · ½ [ℓ_k(a, b) + ℓ_k(b, a)], ℓ_k the loss of head k on views in this order."""
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        (features_a, own_a), (features_b, own_b) = (learner.embed(images, view) for view in (pair.a, pair.b))
+        (features_a, own_a), (features_b, own_b) = map(learner.embed, views)
         z_a, z_b = map(learner.world.gather, (own_a, own_b))
         plain = self.weighted(vicreg_terms(z_a, z_b), z_a)
         weights, circular = self.spec.augself.predict, self.spec.augself.hue == "circle"
-        found = predict(learner, self._names, features_a, features_b, pair, circular)
+        found = predict(learner, self._names, features_a, features_b, views, circular)
         losses = {name: prediction_loss(*both, learner.policy.is_switch(name)) for name, both in found.items()}
         loss = plain.loss + sum(weights[name] * value for name, value in losses.items())
         return Outcome(

@@ -8,8 +8,9 @@ from mast.methods import TRAINING, Outcome, vicreg
 from mast.settings import Positive, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 
@@ -26,12 +27,11 @@ class BarlowTwins(vicreg.Vicreg):
     READS: ClassVar[frozenset[str]] = TRAINING | {"projector"}
     SETTINGS: ClassVar[type[StrictModel] | None] = BarlowTwinsSpec
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """Σ_i (1 − C_ii)² + λ Σ_{i≠j} C_ij² of composed pairs."""
         from mast.objectives.contrastive import barlow_twins_terms
 
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]) for view in (pair.a, pair.b))
+        z_a, z_b = (learner.world.gather(learner.embed(view)[1]) for view in views)
         terms = barlow_twins_terms(z_a, z_b)
         loss = terms["invariance"] + self.spec.barlow_twins.redundancy * terms["redundancy"]
         return Outcome(loss, terms, z_a.detach())

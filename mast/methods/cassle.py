@@ -11,9 +11,10 @@ from mast.methods import Outcome, vicreg
 from mast.settings import Count, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
     from mast.augment.policy import Params
+    from mast.augment.views import View, Views
     from mast.learner import Learner
 
 
@@ -66,27 +67,27 @@ class Cassle(vicreg.Vicreg):
             "reader": build_mlp(numbers, own.hidden, own.hidden, own.layers, normalised=True),
         }
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """VICReg's terms of embeddings z = projector([features, reader(described parameters of the view)])."""
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        z_a, z_b = (learner.world.gather(self._embed(learner, images, view)) for view in (pair.a, pair.b))
+        z_a, z_b = (learner.world.gather(self._embed(learner, view)) for view in views)
         return self.weighted(vicreg_terms(z_a, z_b), z_a)
 
-    def _embed(self, learner: Learner, images: Tensor, params: Params) -> Tensor:
+    def _embed(self, learner: Learner, view: View) -> Tensor:
         import torch
 
         from mast.augment.description import colour_change
 
-        rows = learner.world.rows(len(images))
-        params_of_these = {name: values[rows] for name, values in params.items()}
-        described = self._describe(learner.policy, params_of_these).to(images.device, non_blocking=True)
+        rows = learner.world.rows(len(view.images))
+        params_of_these = {name: values[rows] for name, values in view.params.items()}
+        described = self._describe(learner.policy, params_of_these).to(view.images.device, non_blocking=True)
         if self.spec.cassle.colour_change:
-            described = torch.cat((described, colour_change(learner.policy, images, params_of_these)), dim=1)
-        view = learner.view(images, params)
+            to_apply = view.to_apply(learner.policy, rows)
+            described = torch.cat((described, colour_change(learner.policy, view.images, to_apply)), dim=1)
+        images = learner.view(view)
         with learner.autocast():
-            features = learner.encoder(view)
+            features = learner.encoder(images)
             read = learner.reader(described.to(features.dtype))
             return learner.conditioned_projector(torch.cat((features, read), dim=1))
 

@@ -11,7 +11,8 @@ from mast.settings import StrictModel
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
 
-    from mast.augment.policy import Params
+    from mast.augment.policy import Policy
+    from mast.augment.views import Drawn, View, Views
     from mast.learner import Learner
 
 
@@ -51,33 +52,37 @@ class Looc(vicreg.Vicreg):
         others = [build_projector(features, self.spec.projector) for _ in self._spaces]
         return networks | {"projectors": nn.ModuleList(others)}
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
+        """The query, and the keys."""
+        from mast.augment.views import Drawn
+
+        query = policy.sample(count, 0, generator)
+        keys = (
+            policy.sample(count, 1, generator) | {name: query[name] for name in kept} for kept in ((), *self._spaces)
+        )
+        return Drawn((query, *keys))
+
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """VICReg's terms v of the query's and a key's embeddings: mean_j v_0(q, k_j) + Σ_i v_i(q, k_i) / (n + 1).
 
         v_i is in space i, i = 1…n; j = 0…n. These are the pairs and weights of LooC's loss (section 3). Its negatives,
         among which are in space i the other keys of the same image, have no counterpart in VICReg.
         """
-        from mast.augment.policy import unit_float
         from mast.objectives.vicreg import vicreg_terms
 
-        images, count = unit_float(images), learner.world.size * len(images)
-        query = learner.policy.sample(count, 0, generator)
-        keys = [
-            learner.policy.sample(count, 1, generator) | {name: query[name] for name in kept}
-            for kept in ((), *self._spaces)
-        ]
-        z_query, *queries = self._embed(learner, images, query, list(range(len(self._spaces))))
+        query, *keys = views
+        z_query, *queries = self._embed(learner, query, list(range(len(self._spaces))))
         pairs = []
         for space, key in enumerate(keys, start=-1):  # the first key has no space of its own
-            z_key, *own = self._embed(learner, images, key, [space] if space >= 0 else [])
+            z_key, *own = self._embed(learner, key, [space] if space >= 0 else [])
             pairs.append(vicreg_terms(z_query, z_key))
             pairs += [vicreg_terms(queries[space], z) for z in own]
         terms = {name: sum(pair[name] for pair in pairs) / len(keys) for name in pairs[0]}
         return self.weighted(terms, z_query)
 
-    def _embed(self, learner: Learner, images: Tensor, params: Params, spaces: list[int]) -> list[Tensor]:
+    def _embed(self, learner: Learner, view: View, spaces: list[int]) -> list[Tensor]:
         """One view of all processes' images in the space invariant to everything, and in those of these numbers."""
-        features, own = learner.embed(images, params)
+        features, own = learner.embed(view)
         with learner.autocast():
             others = [learner.projectors[space](features) for space in spaces]
         return [learner.world.gather(z) for z in (own, *others)]

@@ -10,8 +10,9 @@ from mast.models.settings import MaskSpec, UncertaintySpec
 from mast.settings import StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 
@@ -44,16 +45,14 @@ class Mast(vicreg.Vicreg):
         """The configured one."""
         return self.spec.mast.pairing
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """MAST's terms on pairs drawn by the configured pairing, weighted."""
         from mast.augment.transfer import send
         from mast.objectives.mast import mast_terms
 
         own = self.spec.mast
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        features_a, z_a = map(learner.world.gather, learner.embed(images, pair.a))
-        features_b, z_b = map(learner.world.gather, learner.embed(images, pair.b))
-        (active,) = send([pair.active], z_a.device)
+        (features_a, z_a), (features_b, z_b) = (map(learner.world.gather, learner.embed(view)) for view in views)
+        (active,) = send([views.active], z_a.device)
         variances = (self._variance(learner, features_a), self._variance(learner, features_b))
         terms = mast_terms(z_a, z_b, learner.masks(), active, own.masks, own.uncertainty, *variances)
         return self.weighted(terms, z_a)

@@ -13,10 +13,9 @@ from mast.methods._prediction import build_heads, check_predicted, predict, pred
 from mast.settings import Count, NonNegative, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
-    from mast.augment.pairing import Pair
-    from mast.augment.policy import Params
+    from mast.augment.views import View, Views
     from mast.learner import Learner
 
 HALVED = 0.1
@@ -72,7 +71,7 @@ class MastAware(vicreg.Vicreg):
         masks = FeatureMasks(self.spec.policy.names, self._names, features, width)
         return networks | {"feature_masks": masks, "predictors": heads}
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k mean_q w_kq u_kq.
 
         u_kq is the share of the q-th number's differences in augmentation k that its head leaves unexplained, from
@@ -81,30 +80,27 @@ class MastAware(vicreg.Vicreg):
         from mast.objectives.vicreg import vicreg_terms
 
         if not self._names:
-            return super().loss(learner, images, labels, generator)
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        (features_a, own_a), (features_b, own_b) = (
-            self._embed(learner, images, view, pair) for view in (pair.a, pair.b)
-        )
+            return super().loss(learner, views, labels)
+        (features_a, own_a), (features_b, own_b) = (self._embed(learner, view, views.active) for view in views)
         z_a, z_b = map(learner.world.gather, (own_a, own_b))
         plain = self.weighted(vicreg_terms(z_a, z_b), z_a)
         shares = {}
         for name in self._names:
             free = [learner.feature_masks.free(name, features) for features in (features_a, features_b)]
-            (both,) = predict(learner, [name], *free, pair, circular=True).values()
+            (both,) = predict(learner, [name], *free, views, circular=True).values()
             shares[f"unexplained_{name}"] = unexplained(*both, learner.policy.is_switch(name))
         pressed = sum((press(share, self.spec.mast_aware.weight) * share).mean() for share in shares.values())
         terms = plain.terms | {name: share.mean() for name, share in shares.items()}
         return Outcome(plain.loss + pressed, terms, plain.embedding)
 
-    def _embed(self, learner: Learner, images: Tensor, params: Params, pair: Pair) -> tuple[Tensor, Tensor]:
+    def _embed(self, learner: Learner, view: View, active: Tensor | None) -> tuple[Tensor, Tensor]:
         """Features [n, D] and embeddings [n, d] of one view of this process's images."""
         from mast.augment.transfer import send
 
-        (active,) = send([pair.active[learner.world.rows(len(images))]], images.device)
-        view = learner.view(images, params)
+        (active,) = send([active[learner.world.rows(len(view.images))]], view.images.device)
+        images = learner.view(view)
         with learner.autocast():
-            features = learner.encoder(view)
+            features = learner.encoder(images)
             return features, learner.projector(learner.feature_masks(features, active))
 
     @property

@@ -8,8 +8,9 @@ from mast.methods import TRAINING, Outcome, vicreg
 from mast.settings import Positive, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from torch import Tensor
 
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 
@@ -26,14 +27,13 @@ class Simclr(vicreg.Vicreg):
     READS: ClassVar[frozenset[str]] = TRAINING | {"projector"}
     SETTINGS: ClassVar[type[StrictModel] | None] = SimclrSpec
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """NT-Xent of composed pairs."""
         from torch.nn import functional
 
         from mast.objectives.contrastive import nt_xent
 
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]).float() for view in (pair.a, pair.b))
+        z_a, z_b = (learner.world.gather(learner.embed(view)[1]).float() for view in views)
         loss = nt_xent(z_a, z_b, self.spec.simclr.temperature)
         spread = functional.normalize(z_a.detach(), dim=1) * z_a.shape[1] ** 0.5  # what collapse is read from, around 1
         return Outcome(loss, {"contrast": loss}, spread)

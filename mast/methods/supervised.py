@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 from mast.methods import Method, Outcome
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 
@@ -23,12 +24,12 @@ class Supervised(Method):
 
         return {"classifiers": nn.ModuleList(nn.Linear(features, count) for count in classes)}
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """See Method."""
         import torch
         from torch.nn import functional
 
-        view = learner.view(images, learner.policy.sample(learner.world.size * len(images), 0, generator))
+        (view,) = map(learner.view, views)
         with learner.autocast():
             features = learner.world.gather(learner.encoder(view))
             logits = [classifier(features) for classifier in learner.classifiers]

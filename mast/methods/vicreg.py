@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from mast.methods import TRAINING, Method, Outcome
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
     from mast.augment.settings import PairingSpec
+    from mast.augment.views import Views
     from mast.learner import Learner
 
 
@@ -36,12 +37,11 @@ class Vicreg(Method):
 
         return COMPOSED
 
-    def loss(self, learner: Learner, images: Tensor, labels: Tensor | None, generator: Generator) -> Outcome:
+    def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """VICReg's terms on the pairs, weighted."""
         from mast.objectives.vicreg import vicreg_terms
 
-        images, pair = learner.draw_pair(images, self.pairing(), generator)
-        z_a, z_b = (learner.world.gather(learner.embed(images, view)[1]) for view in (pair.a, pair.b))
+        z_a, z_b = (learner.world.gather(learner.embed(view)[1]) for view in views)
         return self.weighted(vicreg_terms(z_a, z_b), z_a)
 
     def weighted(self, terms: dict[str, Tensor], embedding: Tensor) -> Outcome:

@@ -60,7 +60,9 @@ def data(experiment: Experiment) -> Iterator[Finding]:
         yield state, "data", f"{name}: {line}"
     for name, spec in experiment.protocols.items():
         for file in spec.files:
-            yield "ok" if Path(file).is_file() else "missing", "data", f"protocol {name}: {file}"
+            here = Path(file).is_file()
+            where = f" ({spec.origin})" if spec.origin and not here else ""
+            yield "ok" if here else "missing", "data", f"protocol {name}: {file}{where}"
 
 
 def _prepared(experiment: Experiment, name: str) -> tuple[str, str]:

@@ -56,7 +56,7 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
     found: dict[str, None] = {}
     for name in experiment.runs:
         spec = experiment.pretrain_spec(name)
-        own = [*of_run(spec), *_of_steps(spec, counts[spec.dataset])]
+        own = [*of_run(spec), *_of_steps(spec, counts[spec.dataset]), *_of_crops(experiment, spec)]
         minutes, runtime = spec.checkpoint_minutes, experiment.resources.pretrain.runtime
         if "checkpoint_minutes" in _written(experiment.runs[name]) and minutes is not None and minutes >= runtime:
             what = f"{minutes:g} is no less than resources.pretrain.runtime ({runtime} minutes)"
@@ -95,6 +95,14 @@ def _of_steps(spec: PretrainSpec, count: int | None) -> Iterator[tuple[str, str]
     if spec.log_every > steps:
         line = f"{spec.log_every} is more than the {steps} steps of the training: one line is logged, at its end"
         yield "log_every", f"{line}; choose {max(1, steps // 10)} or so"
+
+
+def _of_crops(experiment: Experiment, spec: PretrainSpec) -> Iterator[tuple[str, str]]:
+    crop = None if spec.policy is None else spec.policy.crop
+    in_place = getattr(experiment.datasets[spec.dataset], "storage", None) == "index"
+    if crop is not None and crop.interpolation is not None and not in_place:
+        line = f"has no effect: {spec.dataset!r} is prepared into arrays; leave it out, or choose `storage: index`"
+        yield "policy.crop.interpolation", line
 
 
 def _without_effect(experiment: Experiment) -> Iterator[str]:

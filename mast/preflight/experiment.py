@@ -64,8 +64,7 @@ def _check_shares(name: str, spec: PretrainSpec, experiment: Experiment) -> None
     """The processes of a training, one for each GPU of each node, share its batches."""
     if spec.batch_size is None or spec.accumulate is None:
         return
-    need = experiment.resources.pretrain
-    parts = spec.accumulate * need.nodes * max(need.gpus, 1)
+    parts = spec.accumulate * experiment.resources.pretrain.processes
     if spec.batch_size % parts or spec.batch_size // spec.accumulate < 2:
         raise MastError(
             f"runs.{name}: batch_size: {spec.batch_size} images cannot be shared out over {parts // spec.accumulate} "

@@ -101,7 +101,9 @@ class Known:
     @cached_property
     def names(self) -> set[bytes] | None:
         """Names of the training images' files, without folders, where an index keeps them."""
-        if self.manifest is None or self.manifest.index is None:
+        if self.manifest is None:
+            return None if self.absent else self._told(lambda: self.spec.known_names)
+        if self.manifest.index is None:
             return None
         try:
             paths = np.load(self.files.directory / "train_paths.npy")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from mast.config.experiment import Experiment, Study
+from mast.config.experiment import Experiment, SharedResources, Study
 from mast.errors import MastError
 from mast.preflight.known import Known
-from mast.protocols import PlannedTask, Protocol
+from mast.protocols import STAGES, PlannedTask, Protocol
 
 
 def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
@@ -20,8 +20,11 @@ def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
     """
     for study_name, study in experiment.studies.items():
         protocol, metrics = experiment.protocols[study.protocol], study.metrics()
+        _check_processes(study.protocol, protocol, experiment)
         for name in study.tasks:
             known = datasets[name]
+            if protocol.READS == "features":
+                _check_features(known, experiment.resources.features.processes)
             if protocol.READS != "scenes":
                 _check_labels(study_name, study.protocol, protocol, known)
                 _check_top5(study_name, known, metrics.get(name))
@@ -33,11 +36,27 @@ def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
                 keeps_names,
                 lambda known=known: known.objects,
                 lambda known=known: known.names,
+                known.manifest is not None or not (known.absent or known.spec.missing()),
             )
             try:
                 protocol.check(study.protocol, task)
             except OSError as error:
                 raise MastError(f"datasets.{name}: {error}") from None
+
+
+def _check_processes(name: str, protocol: Protocol, experiment: Experiment) -> None:
+    """The processes of a job, one for each GPU of each node, can share its work."""
+    need = getattr(experiment.resources, STAGES[protocol.READS])
+    if isinstance(need, SharedResources):
+        protocol.check_processes(name, need.processes)
+
+
+def _check_features(known: Known, processes: int) -> None:
+    if known.count is not None and processes > known.count:
+        raise MastError(
+            f"resources.features: {processes} processes (gpus × nodes) are more than the {known.count} training images "
+            f"of {known.name!r}; choose {known.count} or less"
+        )
 
 
 def _check_labels(study: str, protocol_name: str, protocol: Protocol, known: Known) -> None:

@@ -1,7 +1,7 @@
 """How a prepared dataset stands to its settings and to the files that it was made from, when a workflow is planned."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,9 +18,6 @@ from mast.records import Manifest
 from mast.results import Results
 from mast.settings import parse
 
-_PLAIN = str.maketrans("<>{}", "‹›()")
-"""A reason becomes part of a command, and of a script in the report."""
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -34,7 +31,8 @@ class Standing:
     same: bool = False
     """Whether its content is expected to stay as it is when it is prepared again."""
     reason: str = ""
-    """Differs from the reason with which it was prepared, if it is to be prepared again for changed files."""
+    """Differs from the reason with which it was prepared, if it is to be prepared again for changed files: it names the
+    state of before. So it stays the same however the files change until the job has started."""
 
     @property
     def due(self) -> bool:
@@ -70,8 +68,7 @@ def standing(experiment: Experiment, name: str) -> Standing:
         now = _look(spec, seen, moved)
         found = None if now is None else changes(seen, now)
         if found and not moved:
-            digest = sha256_json([now.names, now.sizes.tolist(), now.times.tolist(), now.hashes])
-            reason = f"{found} ({digest[:12]})".translate(_PLAIN)
+            reason = f"files changed since {_state(seen)[:12]}"
     in_place = moved and isinstance(spec, InPlace)  # whose identity covers the directory of the images
     same = same and not in_place and (not moved if found is None else not found.content)
     return Standing(True, keys, None if moved else found, same, reason)
@@ -104,19 +101,27 @@ def made_from(file: Path, manifest_file: Path) -> bool:
     return same and identity == manifest.sha256
 
 
-def files_state(files: Iterable[str], metrics: Path) -> list[str] | None:
+def files_state(files: Iterable[str], metrics: Path, recorded: Collection[str] = ()) -> list[str] | None:
     """SHA-256 of each file of a protocol; None where there are none, or where metrics of an older version are there.
 
-    Those do not record the files, and are taken to be made from what is there now.
+    Those do not record the files, and are taken to be made from what is there now. Metrics that took their place are
+    made from these files, but Snakemake remembers them without: then None too.
+
+    Args:
+        files: of the protocol.
+        metrics: the metrics file.
+        recorded: the params with which Snakemake remembers making it, as text; nothing where it remembers none.
     """
-    files = [Path(file) for file in files]
+    files = list(files)
     try:
-        recorded = not metrics.exists() or "files" in (json.loads(metrics.read_bytes()).get("details") or {})
+        details = (json.loads(metrics.read_bytes()).get("details") or {}) if metrics.exists() else {"files": {}}
     except ValueError:
-        recorded = True
-    if not files or not recorded:
+        details = {"files": {}}
+    if not files or "files" not in details:
         return None
-    return [_sha256(file, file.stat().st_mtime_ns) if file.exists() else "" for file in files]
+    now = [_sha256(Path(file), Path(file).stat().st_mtime_ns) if Path(file).exists() else "" for file in files]
+    made_from_these = now == [details["files"].get(file) for file in files]
+    return None if recorded and made_from_these and str(now) not in recorded else now
 
 
 @lru_cache(maxsize=256)
@@ -132,6 +137,10 @@ def read_manifest(file: Path) -> Manifest:
 @lru_cache(maxsize=256)
 def _read_manifest(file: Path, _: int) -> Manifest:
     return Manifest.read(file)
+
+
+def _state(seen: Snapshot) -> str:
+    return sha256_json([seen.names, seen.sizes.tolist(), seen.times.tolist(), seen.hashes])
 
 
 def _as_written(spec: Reader, old: dict[str, object]) -> Reader | None:

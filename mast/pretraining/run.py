@@ -14,7 +14,7 @@ from mast.data.prepared.batches import TrainingBatches
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.distributed import ALONE, World, join, local_device
 from mast.errors import MastError
-from mast.files import sha256_file, sha256_json
+from mast.files import sha256_file
 from mast.learner import Learner
 from mast.memory import memory_for
 from mast.methods import METHODS
@@ -63,7 +63,7 @@ def pretrain(
     started = time.monotonic()
     pace, spec = spec.checkpoint_minutes, spec.resolved().without_pace()
     files, target = RunFiles(Path(output)), torch.device(local_device(device))
-    spec_sha256 = sha256_json(spec.model_dump(mode="json"))
+    spec_sha256 = spec.sha256()
     with join(target) as world:
         prepared = open_prepared(data)
         torch.manual_seed(seed)

@@ -5,14 +5,17 @@ from typing import Any
 
 import torch
 
+from mast.augment.views import Drawn
 from mast.checkpoint import Checkpoints
 from mast.config.pretrain import PretrainSpec
+from mast.data.crops import PRETRAINING, CropBoxes
 from mast.data.prepared.batches import TrainingBatches
 from mast.distributed import World
 from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods import Outcome
 from mast.models.encoder_file import first_not_finite
+from mast.models.precision import scaler
 from mast.pretraining.collapse import CollapseWatch
 from mast.pretraining.metrics_log import MetricsLog
 from mast.pretraining.monitor import Monitor
@@ -56,9 +59,11 @@ class Pretraining:
         if self.spec.compile:
             learner.compile_networks()
         self.optimizer = build_optimizer(learner, *learner.method.fast_parameters(learner), self.spec.optimizer)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.spec.precision == "fp16")
+        self.scaler = scaler(self.spec.precision, self.device)
         self.window = Window(self.spec.batch_size if len(self.shares) > 1 else 0)
         self.generator = torch.Generator()
+        self.crops = self._crops if batches.in_place and "crop" in learner.policy.names else None
+        self.drawn: dict[int, list[Drawn]] = {}
         self._restart_log([])
         self.model = self.world.wrap(learner).train()
 
@@ -68,18 +73,18 @@ class Pretraining:
             self.spec.optimizer, step, self.batches.steps_per_epoch, self.spec.epochs, self.spec.batch_size
         )
         set_learning_rate(self.optimizer, rate)
-        self.generator.manual_seed(step_seed(self.seed, step))
         self.optimizer.zero_grad(set_to_none=True)
         epoch, within = divmod(step, self.batches.steps_per_epoch)
         size, parts = self.batches.size(within), []
-        own = self.shares[size]
-        for share in own:
-            images, labels = self.batches.batch(epoch, within, share)
+        own, drawn = self.shares[size], self._draws(step)
+        for share, views in zip(own, drawn, strict=True):
+            images, labels = self.batches.batch(epoch, within, share, self.crops)
             images = images.to(self.device, non_blocking=True)
             labels = labels.to(self.device, non_blocking=True) if labels is not None else None
             with nullcontext() if share is own[-1] or self.world.size == 1 else self.model.no_sync():
-                parts.append(self.model(images, labels, self.generator))
+                parts.append(self.model(images, labels, views))
                 self.scaler.scale(parts[-1].loss / len(own)).backward()
+        del self.drawn[step]
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.window.add(_mean(parts), size, rate)
@@ -109,6 +114,26 @@ class Pretraining:
         if bad is None and (name := first_not_finite(self.learner)) is not None:
             bad = f"{name} is not finite after step {done}"
         self._stop_if(bad)
+
+    def _draws(self, step: int) -> list[Drawn]:
+        """The views of each part of a step: a function of the seed and the step's number."""
+        if step not in self.drawn:
+            epoch, within = divmod(step, self.batches.steps_per_epoch)
+            whole = self.batches.size(within) // self.spec.accumulate
+            places = [None] * self.spec.accumulate
+            if self.crops is not None:
+                places = self.batches.sizes(epoch, within).split(whole)
+            self.generator.manual_seed(step_seed(self.seed, step))
+            self.drawn[step] = [self.learner.draw(whole, self.generator, sizes) for sizes in places]
+        return self.drawn[step]
+
+    def _crops(self, epoch: int, within: int, share: slice) -> CropBoxes:
+        """The crops of this process's images in one part of a step."""
+        whole = self.batches.size(within) // self.spec.accumulate
+        part, first = divmod(share.start, whole)
+        drawn = self._draws(epoch * self.batches.steps_per_epoch + within)[part]
+        rows = slice(first, first + share.stop - share.start)
+        return CropBoxes(drawn.boxes(rows), self.spec.policy.crop.interpolation or PRETRAINING)
 
     def _write_line(self, done: int) -> None:
         self._stop_if(self.window.first_bad(done))

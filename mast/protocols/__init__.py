@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from mast.catalogue import Catalogue
 from mast.data.known_labels import KnownLabels, KnownObjects
@@ -34,6 +35,8 @@ class PlannedTask:
     """Of detection data; None where only preparing the data tells."""
     names: Callable[[], set[bytes] | None] = lambda: None
     """Names of the training images' files, where they are kept; None where only preparing the data tells."""
+    here: bool = True
+    """Whether its data are on this machine."""
 
 
 class Protocol(StrictModel):
@@ -57,6 +60,9 @@ class Protocol(StrictModel):
     """What the report says below its tables."""
     TINY: ClassVar[dict[str, Any]] = {}
     """Settings for `scale: tiny`, laid over those of the configuration."""
+    LATER: ClassVar[dict[str, Any]] = {}
+    """Settings that came later, with the value at which results are what they were without them: there they are left
+    out of what is recorded, so that older results stay as they are."""
 
     @property
     def note(self) -> str:
@@ -68,9 +74,24 @@ class Protocol(StrictModel):
         return {"shown": self.SHOWN, "averaged": self.AVERAGED, "unit": self.UNIT, "note": self.note}
 
     @property
+    def version(self) -> int:
+        """Of the code that evaluates with these settings: VERSION, unless a change of the code concerns some alone."""
+        return self.VERSION
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Files of the user that it reads."""
         return ()
+
+    @property
+    def origin(self) -> str:
+        """Where files that are missing are to be had; empty where only the user knows."""
+        return ""
+
+    @property
+    def feature_pooling(self) -> str:
+        """Of protocols that read features: how those are pooled (`mast.evaluation.features.POOLINGS`)."""
+        return "global"
 
     def check(self, name: str, task: PlannedTask) -> None:
         """Compare what it asks for with what a task has, before anything runs; `name` is that in the configuration.
@@ -79,21 +100,40 @@ class Protocol(StrictModel):
             MastError: `protocols.<name>…: …`
         """
 
+    def check_processes(self, name: str, processes: int) -> None:
+        """Compare what it asks for with the number of processes that evaluate together, before anything runs.
+
+        Raises:
+            MastError: they cannot; `protocols.<name>…: …`
+        """
+        if processes > 1:
+            raise MastError(
+                f"protocols.{name}: {self.kind!r} runs in one process, and {processes} are asked for (GPUs × nodes); "
+                f"set resources.{STAGES[self.READS]} to one GPU and one node"
+            )
+
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """What will not happen as it is written, on a task: (key, `<what happens>; <what would be right>`)."""
         yield from ()
 
-    def evaluate(self, inputs: Any) -> Measured:
+    def evaluate(self, inputs: Any) -> Measured | None:
         """Measure.
 
         Args:
             inputs: FeatureInputs where it READS features, else EncoderInputs.
+
+        Returns:
+            What was measured; of several processes only that of the first is looked at.
 
         Raises:
             MastError: encoder, data or settings do not fit one another, or training diverges.
             StoppedBySignalError: a signal to stop arrived; a checkpoint was written first.
         """
         raise NotImplementedError
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialize(self).items() if self.LATER.get(key, ...) != value}
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:

@@ -1,5 +1,6 @@
 """Semi-supervised evaluation: encoder and head fine-tuned on a share of the labels."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
@@ -8,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mast.data.prepared.store import PreparedData
 from mast.data.prepared.subset import Subset
+from mast.data.readers import Place
 from mast.errors import MastError
 from mast.evaluation.images import LabelledImages, labelled_images
 from mast.evaluation.inputs import EncoderInputs, Measured
@@ -21,6 +23,13 @@ from mast.settings import Count, NonNegative, Positive
 if TYPE_CHECKING:
     from mast.checkpoint import Checkpoints
 
+SIMCLR = "https://raw.githubusercontent.com/google-research/simclr/master/imagenet_subsets"
+"""Address of the lists that facebookresearch/vicreg, evaluate.py, fetches."""
+
+
+WHERE = f"SimCLR's are {SIMCLR}/1percent.txt and 10percent.txt; or leave it out, to draw the images"
+"""Where lists are to be had, for messages."""
+
 
 class SemiProtocol(SgdProtocol):
     """Fine-tuning of encoder and head on a share of the labels, drawn for each class alike."""
@@ -33,18 +42,24 @@ class SemiProtocol(SgdProtocol):
     lr_backbone: Positive
     weight_decay: NonNegative = 0.0
     norm_images: Annotated[int, Field(ge=2)] | None = 32
-    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more; null: the
-    whole batch. In the published code it is each GPU's share: 256 images on 8 GPUs."""
+    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more (of an odd
+    batch in pairs one part has three); null: the whole batch. In the published code it is each GPU's share: 256 images
+    on 8 GPUs."""
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
-    subset_list: Annotated[str, Field(min_length=1)] | None = None
+    subset_list: Annotated[Annotated[str, Field(min_length=1)] | None, Place] = None
     """File with the names of the labelled images, one a line, in place of the draw (docs/protocols.md). The task needs
-    `storage: index`; relative paths start at the directory in which the command runs."""
+    `storage: index`; relative paths start at `data_root`."""
 
     @property
     def files(self) -> tuple[str, ...]:
         """The list of labelled images."""
         return () if self.subset_list is None else (self.subset_list,)
+
+    @property
+    def origin(self) -> str:
+        """Where lists are to be had."""
+        return WHERE
 
     def check(self, name: str, task: PlannedTask) -> None:
         """The list of labelled images can be used; or the share of the labels is one batch."""
@@ -59,7 +74,17 @@ class SemiProtocol(SgdProtocol):
                     f"of target {target!r} of {task.name!r}; choose {labelled} or less"
                 )
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def check_processes(self, name: str, processes: int) -> None:
+        """Each process has a part of a batch that batch norm sees as a whole."""
+        super().check_processes(name, processes)
+        parts = self.batch_size if self.norm_images is None else math.ceil(self.batch_size / self.norm_images)
+        if processes > parts:
+            raise MastError(
+                f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) of at most "
+                f"{self.norm_images}, which {processes} processes cannot share; choose fewer GPUs and nodes, or null"
+            )
+
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Fine-tune on the labelled share of each target in turn.
 
         The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode
@@ -82,7 +107,10 @@ class SemiProtocol(SgdProtocol):
             subsets[target] = {"count": len(chosen), "sha256": subset_hash(chosen)}
             checkpoints = inputs.saved(self, str(column), target=target, labelled=subsets[target]["sha256"])
             scores = finetune(self, inputs, share, len(classes), checkpoints)
-            metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
+            if scores is not None:
+                metrics[target] = classification_metrics(scores, share.score_labels[:, 0])
+        if not inputs.world.leads:
+            return None
         counts = {"train": len(images.train_images), "test": len(images.score_images)}
         chance = chance_levels(inputs.task.targets, images.score_labels)
         return Measured(metrics, counts, {"labelled": subsets}, chance=chance)
@@ -114,23 +142,32 @@ def subset_hash(positions: np.ndarray) -> str:
 
 def finetune(
     spec: SemiProtocol, inputs: EncoderInputs, images: LabelledImages, classes: int, checkpoints: "Checkpoints"
-) -> np.ndarray:
-    """Fine-tune a fresh copy of the encoder with one head; scores of the images to score, float32 [M, classes]."""
+) -> np.ndarray | None:
+    """Fine-tune a fresh copy of the encoder with one head.
+
+    Returns:
+        Scores of the images to score, float32 [M, classes], in the first process; None in the others.
+    """
     import torch
 
     from mast.evaluation.sgd import Backbone, HeadTraining, build_heads
 
-    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, spec.norm_images)
-    backbone.model.train()
+    backbone = Backbone.load(inputs.encoder, inputs.seed, inputs.device, spec.norm_images, inputs.world)
+    backbone.train()
     heads = build_heads(backbone, [classes])
     HeadTraining(inputs.protocol, spec, backbone, heads, images, inputs.seed, spec.lr_backbone).run(checkpoints)
+    features = backbone.encode(images.score_images)
+    if features is None:
+        return None
     with torch.no_grad():
-        return heads[0](backbone.encode(images.score_images)).cpu().numpy()
+        return heads[0](features).cpu().numpy()
 
 
 def _check_list(name: str, file: str, task: PlannedTask, batch_size: int) -> None:
     if not Path(file).is_file():
-        raise MastError(f"protocols.{name}.subset_list: {file}: no such file; docs/protocols.md says where to get it")
+        if not task.here:  # both are missing, which `mast doctor` says
+            return
+        raise MastError(f"protocols.{name}.subset_list: {file}: no such file; {WHERE}")
     if not task.keeps_names:
         raise MastError(
             f"protocols.{name}.subset_list: {task.name!r} keeps no file names; choose data with `storage: index`, or "

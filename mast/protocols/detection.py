@@ -10,14 +10,14 @@ from mast.errors import MastError
 from mast.evaluation.inputs import EncoderInputs, Measured
 from mast.memory import memory_for
 from mast.protocols import PlannedTask, Protocol
-from mast.settings import Count, NonNegative, Positive
+from mast.settings import Count, NonNegative, Positive, Precision
 
 FIRST_FALL = 3 / 4
 """When the learning rate falls for the first time, as a share of training (`mast.evaluation.detection.STEPS`)."""
 
 
 class DetectionProtocol(Protocol):
-    """Faster or Mask R-CNN with FPN (torchvision) on the pretrained encoder; COCO's or VOC07's AP on the test split."""
+    """Faster or Mask R-CNN, with FPN or C4, on the pretrained encoder; COCO's or VOC07's AP on the test split."""
 
     VERSION = 3
     READS = "scenes"
@@ -26,19 +26,30 @@ class DetectionProtocol(Protocol):
     AVERAGED = False
     UNIT = "Average precision"
     CAPTION = (
-        "Detection transfer: the encoder becomes the backbone of torchvision's Faster R-CNN with FPN, or, where masks "
-        "are scored too, of its Mask R-CNN. AP is the mean over overlaps from 0.50 to 0.95; AP50 and AP75 are those "
-        "at one overlap, COCO's unless the table says VOC07's. The FPN detector deviates from the R50-C4 protocol of "
-        "the published values."
+        "Detection transfer: the encoder becomes the backbone of a Faster R-CNN, or, where masks are scored too, of a "
+        "Mask R-CNN. AP is the mean over overlaps from 0.50 to 0.95; AP50 and AP75 are those at one overlap, COCO's "
+        "unless the table says VOC07's. Published values are those of the R50-C4 detector unless they say otherwise; "
+        "a detector with FPN deviates from it."
     )
+    LATER: ClassVar[dict[str, Any]] = {
+        "precision": "fp32",
+        "architecture": "fpn",
+        "precise_batches": 200,
+        "warmup_factor": 0.001,
+        "rpn_weight": 1.0,
+    }
     TINY: ClassVar[dict[str, Any]] = {
-        **{"epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
+        **{"precision": "fp32", "epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
         **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
         **{"min_size": 64, "max_size": 64, "train_sizes": []},
-        **{"anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16},
+        **{"anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16, "precise_batches": 2},
     }
 
     kind: Literal["detection"]
+    architecture: Literal["fpn", "c4"] = "fpn"
+    """`fpn`: torchvision's, with a feature pyramid on the encoder's four stages. `c4`: that of published values where
+    the encoder is a ResNet-50: proposals from the third stage, heads on the fourth, with the losses, resizing and
+    batches of detectron2 and the normalisation that facebookresearch/moco adds."""
     backbone: Literal["frozen", "finetuned"] = "finetuned"
     batch_norm: Literal["batch", "encoder"] = "batch"
     """Statistics with which the batch norm of a fine-tuned encoder normalises: of each batch, which then has to be
@@ -60,22 +71,40 @@ class DetectionProtocol(Protocol):
     weight_decay: NonNegative = 1e-4
     """Not applied to the scale and shift of normalisation."""
     warmup_steps: Annotated[int, Field(ge=0)] = 100
-    """Steps in which the learning rate rises linearly from a thousandth: 100 on VOC, 1,000 on COCO."""
+    """Steps in which the learning rate rises linearly: 100 on VOC, 1,000 on COCO."""
+    warmup_factor: Annotated[float, Field(gt=0, le=1)] = 0.001
+    """First learning rate, as a share of `lr`."""
     fpn_channels: Count = 256
+    """`fpn` only."""
     head_channels: Count = 1024
+    """`fpn` only: width of the box head."""
     mask_channels: Count = 256
-    """`masks` only: width of the mask head's four convolutions."""
+    """`masks` only: width of the mask head, of four convolutions (`fpn`) or one (`c4`)."""
     min_size: Count = 800
     """Short side to which images are resized, pixels."""
     train_sizes: tuple[Count, ...] = ()
     """Short sides of the training images, of which one is drawn for each; empty: `min_size`."""
     max_size: Count = 1333
     anchor_sizes: Annotated[tuple[Count, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
-    """Side of the anchors, pixels: one for each feature level (four stages, then the pooled fifth)."""
+    """Side of the anchors, pixels. `fpn`: one for each feature level (four stages, then the pooled fifth). `c4`: all on
+    the third stage."""
     proposals: Count = 1000
-    """Regions proposed per image in the evaluation; twice as many in training."""
+    """Regions proposed per image in the evaluation; twice as many in training. `c4` chooses them from six times as
+    many, `fpn` from as many on each level."""
+    rpn_weight: Positive = 1.0
+    """`c4` only: weight of the two losses of region proposals, of which those of the heads have 1."""
     rois: Count = 512
     """Proposals per image on which the box head is trained."""
+    precision: Precision = "fp32"
+    """Autocast type of the detector in training; detections that are scored are computed in float32."""
+    precise_batches: Annotated[int, Field(ge=0)] = 200
+    """`c4` only: training batches over which the statistics of batch norm are computed anew after training (PRECISE_BN
+    of detectron2); 0 keeps the running ones."""
+
+    @property
+    def version(self) -> int:
+        """VOC07's score rounds boxes and scores since version 4; all else is as in version 3."""
+        return self.VERSION + (self.score == "voc07")
 
     @property
     def note(self) -> str:
@@ -83,10 +112,12 @@ class DetectionProtocol(Protocol):
         model = "Mask R-CNN" if self.masks else "Faster R-CNN"
         encoder = ", on a frozen encoder" if self.backbone == "frozen" else ", the encoder fine-tuned"
         score = "VOC07's 11-point AP" if self.score == "voc07" else "COCO's AP"
-        return (
-            f"The detector is torchvision's {model} with FPN{encoder}: a deviation from the R50-C4 protocol "
-            f"(detectron2) of published values. The score is {score}."
-        )
+        if self.architecture == "c4":
+            detector = f"{model} with its heads on the encoder's fourth stage (C4, after detectron2){encoder}"
+        else:
+            deviation = "a deviation from the R50-C4 protocol (detectron2) of published values"
+            detector = f"torchvision's {model} with FPN{encoder}: {deviation}"
+        return f"The detector is {detector}. The score is {score}."
 
     def check(self, name: str, task: PlannedTask) -> None:
         """There is one batch of annotated training images and, where masks are scored, a mask of every object."""
@@ -104,12 +135,26 @@ class DetectionProtocol(Protocol):
                 f"images of {task.name!r}; choose {known.annotated} or less"
             )
 
+    def check_processes(self, name: str, processes: int) -> None:
+        """Each process has as many images of a batch."""
+        if self.batch_size % processes:
+            raise MastError(
+                f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "
+                f"processes; choose a multiple of {processes}, or other numbers of GPUs and nodes"
+            )
+
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Schedules that reach beyond their end, more regions than there are, settings that something else replaces."""
         if self.steps is not None and "epochs" in self.model_fields_set:
             yield "epochs", f"has no effect: steps is {self.steps}; leave one of them out"
         if self.backbone == "frozen" and "batch_norm" in self.model_fields_set and self.batch_norm == "batch":
             yield "batch_norm", "has no effect: a frozen encoder keeps its own statistics; leave it out"
+        unread = {"c4": ("fpn_channels", "head_channels"), "fpn": ("precise_batches", "rpn_weight")}[self.architecture]
+        for key in unread:
+            if key in self.model_fields_set:
+                yield key, f"has no effect: architecture is {self.architecture}; leave it out"
+        if self.warmup_steps == 0 and "warmup_factor" in self.model_fields_set:
+            yield "warmup_factor", "has no effect: warmup_steps is 0; leave it out"
         if self.rois > 2 * self.proposals:
             line = f"{self.rois} is more than the {2 * self.proposals} regions that training proposes"
             yield "rois", f"{line}; choose no more than that, or more proposals"
@@ -142,7 +187,7 @@ class DetectionProtocol(Protocol):
             raise ValueError("score: voc07 scores boxes alone; set masks to false, or score to coco")
         return self
 
-    def evaluate(self, inputs: EncoderInputs) -> Measured:
+    def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Train a detector on the train split and score it on the test split, after the last epoch.
 
         Linear warm-up, then a learning rate that falls tenfold twice; random horizontal flips. The seed is set in
@@ -172,10 +217,13 @@ class DetectionProtocol(Protocol):
         encoder, metadata = load_finite_encoder(inputs.encoder)
         torch.manual_seed(inputs.seed)
         detector = Detector(encoder, train.classes, *normalisation(metadata), self).to(inputs.device)
-        training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device)
-        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in fp32"):
+        world = inputs.world
+        training = DetectorTraining(detector, train, self, inputs.protocol, inputs.seed, inputs.device, world)
+        with memory_for(f"protocols.{inputs.protocol}.batch_size: {self.batch_size} images in {self.precision}"):
             training.run(inputs.saved(self))
-            predictions = detect(detector, test, self.batch_size, inputs.device)
+            predictions = detect(detector, test, self.batch_size, inputs.device, world)
+        if predictions is None:
+            return None
         score = voc07_average_precision if self.score == "voc07" else average_precision
         metrics = {"box": score(test.coco, predictions)}
         if self.masks:

@@ -37,6 +37,7 @@ class FewShotProtocol(SplitProtocol):
         "classes, on frozen features, and tested on other images of these classes. Mean over the episodes."
     )
     TINY: ClassVar[dict[str, Any]] = {"shots": 1, "queries": 1, "episodes": 10}
+    LATER: ClassVar[dict[str, Any]] = {"small_classes": "refused"}
 
     kind: Literal["few-shot"]
     shots: Count = 5
@@ -50,15 +51,28 @@ class FewShotProtocol(SplitProtocol):
     """C of ½‖θ‖² + C · summed loss, bias included (scikit-learn's default, as in the source)."""
     seed: int = 0
     """Of the episodes: every encoder is scored on the same ones."""
+    small_classes: Literal["refused", "repeated"] = "refused"
+    """Classes with fewer images than an episode takes are an error; or, as in the source, those with no more than
+    `shots` images are left out, and queries of the others may be drawn repeatedly."""
 
     def check(self, name: str, task: PlannedTask) -> None:
         """An episode takes no more images of a class than there are."""
         for target, sizes in self.class_sizes(task, "scored"):
-            if sizes.min() < self.shots + self.queries:
+            if self.small_classes == "repeated":
+                self._check_large_enough(f"of target {target!r} of {task.name!r}", name, sizes)
+            elif sizes.min() < self.shots + self.queries:
                 raise MastError(
                     f"protocols.{name}: {self.shots} shots and {self.queries} queries are more than the {sizes.min()} "
                     f"images of a class of target {target!r} of {task.name!r}; choose fewer, or more images"
                 )
+
+    def _check_large_enough(self, where: str, name: str, sizes: np.ndarray) -> None:
+        """Raise MastError unless two classes, of the sizes int [C], have more images than `shots`."""
+        if (left := int((sizes > self.shots).sum())) < 2:
+            raise MastError(
+                f"protocols.{name}.shots: {left} class(es) {where} have more than {self.shots} images, two are needed; "
+                "choose fewer"
+            )
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:
         """Score frozen features on few-shot episodes.
@@ -72,11 +86,12 @@ class FewShotProtocol(SplitProtocol):
         Raises:
             MastError: a class has fewer images than an episode takes.
         """
-        data, metrics = inputs.features, {}
+        data, metrics, ways = inputs.features, {}, {}
         split = select(data, self.split)
         for column, (target, classes) in enumerate(data.classes.items()):
             labels = split.score_labels[:, column]
             _check_classes(inputs.protocol, self, inputs.file, target, labels, classes)
+            ways[target] = min(self.ways, len(_classes_of_episodes(labels, self)))
             accuracies = 100 * episode_accuracies(split.score_features, labels, self)
             deviation = accuracies.std(ddof=1)
             metrics[target] = {
@@ -84,7 +99,6 @@ class FewShotProtocol(SplitProtocol):
                 "top1_ci95": float(NORMAL_QUANTILE * deviation / np.sqrt(len(accuracies))),
             }
         counts = {"train": 0, "test": len(split.score_features), "episodes": self.episodes}
-        ways = {target: min(self.ways, len(classes)) for target, classes in data.classes.items()}
         chance = {target: {"top1": 100 / count} for target, count in ways.items()}
         return Measured(metrics, counts, {"ways": ways}, chance=chance)
 
@@ -94,7 +108,7 @@ def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotPr
 
     Args:
         features: float [N, D].
-        labels: int [N]; each class that occurs has at least `shots + queries` images.
+        labels: int [N]; without `small_classes: repeated` each class that occurs has at least `shots + queries` images.
         spec: settings of the episodes.
     """
     episodes = draw_episodes(labels, spec)
@@ -110,16 +124,30 @@ def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotPr
 
 
 def draw_episodes(labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
-    """Positions of each episode's images, int64 [episodes, ways, shots + queries], none twice in an episode."""
+    """Positions of each episode's images, int64 [episodes, ways, shots + queries].
+
+    None is twice in an episode, but queries of a class that has too few, each then drawn from all that are no shots
+    (transfer_few_shot.py, FewShotBatchSampler).
+    """
     generator = np.random.default_rng(spec.seed)
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    members = [np.flatnonzero(labels == label) for label in _classes_of_episodes(labels, spec)]
     ways, taken = min(spec.ways, len(members)), spec.shots + spec.queries
+
+    def drawn(own: np.ndarray) -> np.ndarray:
+        order = generator.permutation(own)
+        if len(own) >= taken:
+            return order[:taken]
+        return np.concatenate([order[: spec.shots], generator.choice(order[spec.shots :], spec.queries)])
+
     return np.array(
-        [
-            [generator.permutation(members[way])[:taken] for way in generator.permutation(len(members))[:ways]]
-            for _ in range(spec.episodes)
-        ]
+        [[drawn(members[way]) for way in generator.permutation(len(members))[:ways]] for _ in range(spec.episodes)]
     )
+
+
+def _classes_of_episodes(labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
+    """The classes that occur and are drawn, int [C]."""
+    found, counts = np.unique(labels, return_counts=True)
+    return found[counts > spec.shots] if spec.small_classes == "repeated" else found
 
 
 def classify(support: np.ndarray, queries: np.ndarray, ways: int, inverse_strength: float) -> np.ndarray:
@@ -190,6 +218,9 @@ def _check_classes(
     protocol: str, spec: FewShotProtocol, features: Path, target: str, labels: np.ndarray, classes: list[str]
 ) -> None:
     counts = np.bincount(labels, minlength=len(classes))
+    if spec.small_classes == "repeated":
+        spec._check_large_enough(f"of target {target!r} of {features}", protocol, counts)
+        return
     rarest = int(counts.argmin())
     if counts[rarest] < spec.shots + spec.queries:
         raise MastError(

@@ -45,7 +45,8 @@ class LinearProtocol(SplitProtocol):
     max_iterations: Count = 5000
     """Of L-BFGS, for each fit."""
     tolerance: Positive = 1e-9
-    """A fit ends when a step lowers the objective by less than this, nats per image."""
+    """A fit ends when a step lowers the objective, nats per image, by no more than this share of it; of an objective
+    below 1, by no more than this (scipy's `ftol`)."""
 
     def check(self, name: str, task: PlannedTask) -> None:
         """There are images to fit on and others to choose on."""

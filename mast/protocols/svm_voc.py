@@ -58,6 +58,7 @@ class SvmProtocol(SplitProtocol):
         "cross-validation. Mean average precision."
     )
     TINY: ClassVar[dict[str, Any]] = {"costs": [1], "folds": 2, "max_iterations": 100}
+    LATER: ClassVar[dict[str, Any]] = {"pooling": "global"}
 
     kind: Literal["svm-voc"]
     costs: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000)
@@ -67,9 +68,20 @@ class SvmProtocol(SplitProtocol):
     """Weight of an image that shows the class, relative to one that does not."""
     max_iterations: Count = 2000
     """Of liblinear's dual coordinate descent, for each fit."""
+    pooling: Literal["global", "grid"] = "global"
+    """Of the last stage: the mean over all positions, or over windows one position smaller than the map, at the 2 × 2
+    places where they fit (VISSL's `res5`)."""
+
+    @property
+    def feature_pooling(self) -> str:
+        """As the setting says."""
+        return self.pooling
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """Every fold has an image with and one without each class, and every class an image to score."""
+        """Every fold has an image with and one without each class, and every class an image to score that shows it.
+
+        Whether two values are the absence and presence of a class or two classes is known when the task is prepared.
+        """
         for target, sizes in self.class_sizes(task, "fitted"):
             fewest = min(sizes.min(), sizes.sum() - sizes.max())
             if fewest < self.folds:
@@ -79,10 +91,13 @@ class SvmProtocol(SplitProtocol):
                 )
 
         for target, sizes in self.class_sizes(task, "scored"):
-            if sizes.min() == 0:
+            # Of a class and its absence the absence is not needed: what all images show has an AP of 100, as in VISSL.
+            needed = sizes[1:] if len(sizes) == len(PRESENCE) else sizes
+            if needed.min() == 0:
+                missing = int(needed.argmin()) + len(sizes) - len(needed)
                 raise MastError(
-                    f"protocols.{name}: no image of {task.name!r} to score is of class {int(sizes.argmin())} of target "
-                    f"{target!r}; leave the class out, or give images of it"
+                    f"protocols.{name}: no image of {task.name!r} to score is of class {missing} of target {target!r}; "
+                    "leave the class out, or give images of it"
                 )
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:

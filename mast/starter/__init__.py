@@ -1,1 +1,1 @@
-"""`mast init`: a commented configuration for a folder of images."""
+"""`mast init`: a commented configuration for images of the user's own."""

@@ -86,7 +86,7 @@ def _images_per_second(pretrain: dict[str, Any], size: int, batch: int) -> float
         if step == 1:  # the first is slower: memory is taken, kernels are chosen
             _wait(device)
             started = time.perf_counter()
-        learner(images, None, generator).loss.backward()
+        learner(images, None, learner.draw(batch, generator)).loss.backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
     _wait(device)

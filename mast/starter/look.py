@@ -1,6 +1,7 @@
-"""What lies in a folder of images, or in a list of them: kind of data, number, classes, sizes."""
+"""What lies in a folder of images, in a list of them or in shards: kind of data, number, classes, sizes."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,26 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mast.data.blob import Blob
 from mast.data.cells import FORMATS
-from mast.data.folders import list_splits, list_unlabeled
-from mast.data.image_table import columns_of, read_image_table
+from mast.data.folders import SPLITS, Listing, list_drawn, list_splits, list_unlabeled
+from mast.data.image_table import METADATA, columns_of
+from mast.data.readers import Reader
 from mast.errors import MastError
+from mast.starter.labels import TEST_FRACTION, are_classes, evaluable, inmost, label_columns, split_column
+from mast.starter.shards import kind_of_shards, settings_of_shards
 
 SAMPLE = 200
 """Images whose sizes are looked at, evenly spaced."""
 
 PATH_COLUMNS = ("path", "file_name", "filename", "file", "image", "image_path")
 """What the column of paths is called, as a rule; `file_name` is that of Hugging Face's ImageFolder."""
+
+FOLDERS_AS_CLASSES = (
+    "The folders are taken for classes, which only the tables use: no run is trained on them. If their names mean "
+    "nothing (dates, cameras), write `labels: none` in the place of test_fraction, and delete monitor, protocols and "
+    "studies."
+)
 
 log = logging.getLogger(__name__)
 
@@ -39,64 +50,98 @@ class Findings:
 
 
 def look(place: Path) -> Findings:
-    """Look at a folder of images, or at a file that lists them.
+    """Look at a folder of images, at files that hold images (Parquet, Arrow, tar), or at a list of images.
 
     Raises:
         MastError: there is nothing there, or no image in it; or the list is not one.
     """
+    kind = kind_of_shards(place)
+    if kind is not None:
+        notes: list[str] = []
+        return _rows(*settings_of_shards(place, kind, notes), notes)
     if place.is_file():
-        return _list(place)
-    for name in ("metadata.csv", "metadata.jsonl"):
+        return _list(place, place.parent)
+    for name in METADATA:
         if (place / name).is_file():
-            return _list(place / name)
-    try:
-        splits = list_splits(place)
-        why = None
-    except MastError as error:
-        splits, why = {"train": list_unlabeled(place)}, str(error)
-    train, test = splits["train"], splits.get("test")
+            return _list(place / name, place)
+    if any((place / split / name).is_file() for split in SPLITS["train"] for name in METADATA):
+        return _list(place, place)
+    return _folder(place)
+
+
+def _folder(place: Path) -> Findings:
     settings: dict[str, Any] = {"kind": "folder", "root": str(place)}
     notes = []
-    if why is not None:
+    try:
+        splits, why = list_splits(place), ""
+    except MastError as error:
+        splits, why = {}, str(error).split(";")[0]
+    labelled = bool(splits) and splits["train"].labels is not None
+    if not splits or (labelled and "test" not in splits):
+        named = (place / "train").is_dir()
+        root = place if named else inmost(place)
+        if drawn := _drawn(root) if named or are_classes(root) else {}:
+            place, splits = root, drawn
+            settings |= {"root": str(root), "test_fraction": TEST_FRACTION}
+            notes.append("There is no folder test: a share of each class is drawn." if named else FOLDERS_AS_CLASSES)
+    if not splits:
+        splits = {"train": list_unlabeled(place)}
         settings["labels"] = "none"
-        notes.append(f"The images are taken as unlabeled. As classes they were not understood: {why.split(';')[0]}.")
-    elif train.labels is not None and test is None:
-        notes.append("There is no folder test, so the encoders cannot be evaluated on these images; see `labels`.")
+        notes.append(f"The images are taken as unlabeled. As classes they were not understood: {why}.")
+    train, test = splits["train"], splits.get("test")
     left_out = [*train.left_out, *(test.left_out if test else ())]
     if left_out:
         notes.append(f"{len(left_out)} files or folders are left out, the first is {left_out[0].relative_to(place)}.")
-    labelled = train.labels is not None
     files = [*train.files, *(test.files if test else [])]
-    counts = (len(train.files), len(test.files) if test else 0, len(train.classes) if labelled else 0)
-    return Findings(settings, *counts, _short_side(files), notes)
+    sample = [files[row] for row in np.linspace(0, len(files) - 1, min(SAMPLE, len(files))).astype(int)]
+    counts = (len(train.files), len(test.files) if test else 0, 0 if train.labels is None else len(train.classes))
+    return Findings(settings, *counts, _short_side(sample, len(files)), notes)
 
 
-def _list(file: Path) -> Findings:
-    """A file that lists images; its columns of labels are left to the user."""
-    if file.suffix.lower() not in FORMATS:
+def _drawn(root: Path) -> dict[str, Listing]:
+    """Train and a test split that is drawn; empty where that cannot be."""
+    try:
+        return list_drawn(root, TEST_FRACTION, 0)
+    except MastError:
+        return {}
+
+
+def _list(file: Path, root: Path) -> Findings:
+    """A list of images, or a directory with lists; columns that look like labels and splits are taken for them."""
+    if file.is_file() and file.suffix.lower() not in FORMATS:
         raise MastError(f"{file}: neither a folder of images nor a list of them ({', '.join(FORMATS)})")
-    column = "path"
-    if file.suffix.lower() != ".txt":
-        columns = columns_of(file)
-        column = next((name for name in PATH_COLUMNS if name in columns), columns[0])
-        others = [name for name in columns if name != column]
-    else:
-        others = []
-    table = read_image_table(file, file.parent, column, (), None)
-    settings = {"kind": "table", "file": str(file), "root": str(file.parent), "path": column}
-    notes = [f"Other columns: {', '.join(others)}. Name those of labels in `targets`, that of splits in `split`."]
-    return Findings(settings, len(table.files), 0, 0, _short_side(table.files), notes if others else [])
+    columns = {} if file.suffix.lower() == ".txt" else columns_of(file)
+    path = next((name for name in PATH_COLUMNS if name in columns), next(iter(columns), "path"))
+    others = {name: values for name, values in columns.items() if name != path}
+    settings: dict[str, Any] = {"kind": "table", "file": str(file), "root": str(root), "path": path}
+    if (split := split_column(others)) is not None:
+        settings["split"] = split
+    targets = [name for name in label_columns(others) if name != split]
+    unused = [name for name in others if name not in (*targets, split)]
+    notes = [f"Other columns: {', '.join(unused)}. Name those of labels in `targets`."] if unused else []
+    return _rows(*evaluable(settings, targets, notes), notes)
 
 
-def _short_side(files: list[Path]) -> int:
-    sides = []
-    for row in np.linspace(0, len(files) - 1, min(SAMPLE, len(files))).astype(int):
+def _rows(settings: dict[str, Any], spec: Reader, notes: list[str]) -> Findings:
+    """Of data whose images are rows with columns of labels."""
+    known, targets = spec.known_labels, settings.get("targets", [])
+    if targets:
+        drawn = " A share of the images is drawn to test on." if "test_fraction" in settings else ""
+        notes.insert(0, f"Taken for labels: {', '.join(targets)}. Delete what is none from `targets`.{drawn}")
+    test, classes = (0, 0) if known is None else (len(known.test), known.classes[targets[0]])
+    return Findings(settings, spec.train_count, test, classes, _short_side(spec.some(SAMPLE), spec.train_count), notes)
+
+
+def _short_side(images: Iterable[Path | Blob], count: int) -> int:
+    sides, first = [], None
+    for image in images:
+        first = first or image
         try:
-            with Image.open(files[row]) as image:
-                sides.append(min(image.size))
+            with Image.open(image) as opened:
+                sides.append(min(opened.size))
         except OSError as error:
             reason = " ".join(str(error).split())
-            log.warning("%s: cannot be read (%s); mast prepare will stop there", files[row], reason)
+            log.warning("%s: cannot be read (%s); mast prepare will stop there", image, reason)
     if not sides:
-        raise MastError(f"{files[0]}: cannot be read, nor can any other of {len(files)} images that were tried")
+        raise MastError(f"{first}: cannot be read, nor can any other of {count} images that were tried")
     return int(np.median(sides))

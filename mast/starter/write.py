@@ -18,23 +18,32 @@ BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]*\Z")
 """Text that needs no quotes in YAML, unless it means a number, a date, true or null."""
 
 
+LATER = """\
+# A table of scores needs labels, of some of the images at least. With a file labels.csv, whose columns are path and
+# label, take away the # before `labelled` and `untrained` above, and in the lines from here to `figures`.
+"""
+
+
 def configuration(name: str, found: Findings, choice: Choice) -> str:
     """YAML with a header: what was found, how long it takes, what to do next."""
     evaluated = found.classes and found.test
     parts = [
         _header(found, choice),
         f"name: {_flow(name)}\nresults: {_flow(f'results/{name}')}",
-        "datasets:\n" + _comment(found.notes, "  ") + f"  own: {_flow({**found.settings, 'size': choice.size})}",
+        "datasets:\n"
+        + _comment(found.notes, "  ")
+        + f"  own: {_flow({**found.settings, 'size': choice.size})}"
+        + ("" if evaluated else "\n" + _later(_labelled(found, choice), "  ")),
         "seeds: [0] # three or more before you believe a difference: [0, 1, 2]",
         _pretrain(choice),
-        "runs:\n"
-        + ("  untrained: {method: untrained, label: Untrained}\n" if evaluated else "")
+        f"runs:\n  {'' if evaluated else '# '}untrained: {{method: untrained, label: Untrained}}\n"
         + "  vicreg: {method: vicreg, label: VICReg}\n  mast: {method: mast, label: MAST}",
         "# Looks at the encoders while they train (mast watch); needs labels.\nmonitor: {epochs: 5}"
         if found.classes
         else None,
-        _evaluation(found) if evaluated else None,
-        "figures:\n  losses: [vicreg, mast]\n  views: [mast]\n  masks: [mast]",
+        _evaluation(found, "own") if evaluated else LATER + _later(_evaluation(found, "labelled"), ""),
+        "figures:\n  losses: [vicreg, mast]\n  views: [mast]\n  masks: [mast]"
+        + ("" if evaluated else "\n  retrieval: [vicreg, mast] # how often another view of an image is found"),
         _resources(choice),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -70,15 +79,27 @@ def _pretrain(choice: Choice) -> str:
     return "\n".join(lines)
 
 
-def _evaluation(found: Findings) -> str:
+def _labelled(found: Findings, choice: Choice) -> str:
+    """A dataset that the user may add: a list of images with labels."""
+    root = found.settings["root"] if found.settings["kind"] in ("folder", "table") else "."
+    settings = {"kind": "table", "file": "labels.csv", "root": root, "path": "path"}
+    return f"labelled: {_flow({**settings, 'targets': ['label'], 'test_fraction': 0.2, 'size': choice.size})}"
+
+
+def _later(text: str, indent: str) -> str:
+    """Lines that the user may bring into effect by taking away `# `."""
+    return "\n".join(f"{indent}# {line}" if line else f"{indent}#" for line in text.split("\n"))
+
+
+def _evaluation(found: Findings, task: str) -> str:
     neighbours = min(20, max(1, found.train // 4))
     return (
         "protocols:\n"
         "  linear: {kind: linear-lbfgs}\n"
         f"  knn: {{kind: knn, k: {neighbours}}}\n\n"
         "studies:\n"
-        "  linear: {title: Linear evaluation, protocol: linear, tasks: [own], runs: [untrained, vicreg, mast]}\n"
-        "  knn: {title: Nearest neighbours, protocol: knn, tasks: [own], runs: [untrained, vicreg, mast]}"
+        f"  linear: {{title: Linear evaluation, protocol: linear, tasks: [{task}], runs: [untrained, vicreg, mast]}}\n"
+        f"  knn: {{title: Nearest neighbours, protocol: knn, tasks: [{task}], runs: [untrained, vicreg, mast]}}"
     )
 
 

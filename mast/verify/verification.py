@@ -165,7 +165,7 @@ class Verification:
                     yield file, str(error).removeprefix(f"{file}: ")
                     continue
                 *names, seed, _ = file.relative_to(self.results / "features").parts
-                yield from self._origin(file, origin, *names, seed, file.stem)
+                yield from self._origin(file, origin, *names, seed, file.stem.split("+")[0])
 
     def _metrics(self) -> Problems:
         for file, record in self._recorded(EVERY.metrics("*", "*", *OF_RUN)):

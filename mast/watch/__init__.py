@@ -1,1 +1,1 @@
-"""The runs of an experiment while they train, read from their files alone."""
+"""The runs of an experiment while they train, read from the lines that they log."""

@@ -1,20 +1,22 @@
 """The states of trainings as a table for a terminal."""
 
 import itertools
+import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mast.watch.state import RunState, run_states
+from mast.watch.state import NOTHING, ORDER, RunState, Training, run_states
 
 Cell = Callable[[RunState], RenderableType]
 
@@ -22,80 +24,118 @@ BARS = "▁▂▃▄▅▆▇█"
 TREND = 12
 """Characters of the trend of a loss."""
 
-STYLES = {"running": "green", "silent": "yellow", "starting": "cyan", "done": "dim"}
+STYLES = {
+    **{"running": "green", "silent": "yellow", "starting": "cyan"},
+    **{"damaged": "bold red", "queued": "dim", "done": "dim"},
+}
 LENGTH = 6
 """Characters of a bar."""
 
 WIDE = 100
 """Columns of a terminal from which on trend and rank are shown too."""
 
+PROBLEMS = 3
+"""Damaged logs of which a line says what is wrong."""
+
+HINT = "Ctrl-C ends this view, not the trainings"
+
+LEFT_OUT = ("rank", "trend", "img/s", "kNN", "dataset", "left", "loss")
+"""Columns that a narrow terminal goes without, the first one first."""
+
 AROUND = 7
 """Lines of the screen that are not rows: title, head, borders, summary."""
 
 
-def watch(root: Path, every: float, once: bool = False, console: Console | None = None) -> None:
-    """Show the trainings below a results directory until all are done or the user interrupts.
+def watch(
+    root: Path,
+    planned: Mapping[Training, str] = NOTHING,
+    every: float = 2.0,
+    once: bool = False,
+    console: Console | None = None,
+) -> None:
+    """Show the trainings below a results directory until all that are planned are done, or the user interrupts.
 
     Args:
         root: a configuration's `results`.
+        planned: the trainings of the configuration → the hash of their settings. Without any it is not known which are
+            still to come, and only the user ends it.
         every: seconds between two looks at the files.
         once: show them one time and return.
         console: where to write; standard output unless given.
 
     Raises:
-        MastError: `root` is no results directory, or a log in it is damaged.
+        MastError: nothing is planned, and `root` is no results directory.
     """
     console = console or Console()
-    states = run_states(root)
+    states = run_states(root, planned)
     if once or not console.is_terminal:
         console.print(picture(root, states, console.width))
         return
     first = picture(root, states, *console.size)
     with suppress(KeyboardInterrupt), Live(first, console=console, auto_refresh=False) as live:
-        while not states or any(state.status != "done" for state in states):
+        while not planned or any(state.status != "done" for state in states):
             time.sleep(every)
-            states = run_states(root)
+            states = run_states(root, planned)
             live.update(picture(root, states, *console.size), refresh=True)
 
 
 def picture(root: Path, states: Sequence[RunState], width: int, height: int | None = None) -> Group:
-    """The table and a summary; of more trainings than `height` lines have room for, the first, and how many more."""
-    shown = states if height is None else states[: max(1, height - AROUND)]
+    """The table, a summary and what is damaged; of more trainings than `height` lines have room for, the first."""
+    problems = [Text(f" {state.problem}", style="red") for state in states if state.problem][:PROBLEMS]
+    around = AROUND + sum(math.ceil(len(problem) / width) for problem in problems)
+    shown = states if height is None else states[: max(1, height - around)]
     columns = _columns(states, width)
-    table = Table(box=box.SIMPLE_HEAD, title=Text(str(root), style="bold"), title_justify="left", padding=(0, 1, 0, 0))
+    head = Text.assemble((f" {root}", "bold"), (f"   {HINT}" if height is not None else "", "dim"))
+    head.truncate(width, overflow="ellipsis")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for title, right, _ in columns:
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
     for state in shown:
         table.add_row(*(cell(state) for _, _, cell in columns))
     counts = Counter(state.status for state in states)
-    summary = ", ".join(f"{counts[status]} {status}" for status in STYLES if counts[status])
+    summary = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
     hidden = f"; {len(states) - len(shown)} more are not shown" if len(shown) < len(states) else ""
     line = f"{summary or 'no training has started'}{hidden}    {time.strftime('%H:%M:%S')}"
-    return Group(table, Text(f" {line}", style="dim"))
+    return Group(head, table, *problems, Text(f" {line}", style="dim"))
 
 
 def _columns(states: Sequence[RunState], width: int) -> list[tuple[str, bool, Cell]]:
     """Title, whether it is aligned to the right, and content of each column that has something to say and has room."""
+    begun = any(state.step is not None for state in states)
     columns: list[tuple[str, bool, Cell, bool]] = [
         ("run", False, lambda state: state.run, True),
         ("dataset", False, lambda state: state.dataset, len({state.dataset for state in states}) > 1),
         ("seed", True, lambda state: state.seed, True),
-        ("", False, lambda state: Text(state.status, style=STYLES[state.status]), True),
-        ("progress", False, _progress, True),
+        ("status", False, lambda state: Text(state.status, style=STYLES[state.status]), True),
+        ("progress", False, _progress, begun),
         ("left", True, _left, any(state.seconds_left is not None for state in states)),
-        ("img/s", True, lambda state: _number(state.images_per_second, 0), True),
-        ("loss", True, lambda state: _number(state.loss, 2), True),
-        ("", False, lambda state: Text(_trend(state.losses), style="blue"), width >= WIDE),
+        ("img/s", True, lambda state: _number(state.images_per_second, 0), begun),
+        ("loss", True, lambda state: _number(state.loss, 2), begun),
+        ("trend", False, lambda state: Text(_trend(state.losses), style="blue"), begun and width >= WIDE),
         ("kNN", True, lambda state: _number(state.knn, 1), any(state.knn is not None for state in states)),
-        ("rank", True, lambda state: _number(state.effective_rank, 1), width >= WIDE),
+        ("rank", True, lambda state: _number(state.effective_rank, 1), begun and width >= WIDE),
         (
             "collapsed",
             False,
-            lambda state: Text(", ".join(state.collapsed), style="bold red"),
+            lambda state: Text(_first_of(state.collapsed), style="bold red"),
             any(state.collapsed for state in states),
         ),
     ]
-    return [column[:3] for column in columns if column[3]]
+    found = [column[:3] for column in columns if column[3]]
+    for name in LEFT_OUT:
+        if _width(found, states) > width:
+            found = [column for column in found if column[0] != name]
+    return found
+
+
+def _width(columns: list[tuple[str, bool, Cell]], states: Sequence[RunState]) -> int:
+    """Of the table: the widest cell of each column, and two blanks behind each."""
+    cells = ((title, *(str(cell(state)) for state in states)) for title, _, cell in columns)
+    return 1 + sum(2 + max(map(cell_len, own)) for own in cells)
+
+
+def _first_of(signs: Sequence[str]) -> str:
+    return " ".join([*signs[:1], *[f"+{len(signs) - 1}"] * (len(signs) > 1)])
 
 
 def _left(state: RunState) -> str:
@@ -109,7 +149,8 @@ def _progress(state: RunState) -> Text | str:
     steps = state.step if state.status == "done" else state.steps
     if steps is None:
         return f"step {state.step}"
-    filled, percent = LENGTH * state.step // steps, 100 * state.step // steps
+    step = min(state.step, steps)
+    filled, percent = LENGTH * step // steps, 100 * step // steps
     return Text.assemble(("━" * filled, "green"), ("━" * (LENGTH - filled), "bright_black"), f" {percent:3d} %")
 
 

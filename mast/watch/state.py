@@ -3,8 +3,10 @@
 import json
 import math
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,17 @@ SILENT_AFTER = 120.0
 """Seconds without a new line, or ten times the usual distance of two lines, after which a training counts as silent."""
 
 
+NUMBERS = ("images", "loss", "images_per_second", "effective_rank", "knn")
+"""Keys of a line that are numbers where they are there."""
+
+ORDER = ("running", "silent", "starting", "damaged", "queued", "done")
+
+Training = tuple[str, str, str]
+"""(dataset, run, seed)"""
+
+NOTHING: Mapping[Training, str] = {}
+
+
 @dataclass(frozen=True)
 class RunState:
     """One training, as its last logged line has it."""
@@ -23,7 +36,8 @@ class RunState:
     run: str
     seed: str
     status: str
-    """`done`, `running`, `silent` (no new line for long: queued again, stopped or killed), or `starting`."""
+    """`done`, `running`, `silent` (no new line for long: queued again, stopped or killed), `starting`, `damaged` (its
+    log cannot be read), or `queued` (planned, and not begun with these settings)."""
     step: int | None = None
     steps: int | None = None
     images_per_second: float | None = None
@@ -35,49 +49,57 @@ class RunState:
     """The indicators that the last line found below their thresholds."""
     losses: tuple[float, ...] = ()
     """The finite losses of all lines, oldest first."""
+    problem: str = ""
+    """What is wrong with a log that is damaged."""
 
 
-def run_states(root: Path, now: float | None = None) -> list[RunState]:
+def run_states(root: Path, planned: Mapping[Training, str] = NOTHING, now: float | None = None) -> list[RunState]:
     """The trainings below a results directory: those that run first, then the others, by name.
 
     Args:
         root: a configuration's `results`.
+        planned: the trainings that belong to it → the hash of their settings; those that are done with others are
+            queued. Without any, those that have begun are shown.
         now: seconds since the epoch, to tell silent trainings; the present time unless given.
 
     Raises:
-        MastError: there is no such directory, or nothing in it is of a workflow of this project.
+        MastError: nothing is planned, and there is no such directory, or nothing in it is of a workflow of `mast`.
     """
-    if not root.is_dir():
-        raise MastError(f"{root}: no such directory; give a configuration's `results`")
+    if not planned and not root.is_dir():
+        raise MastError(f"{root}: no such directory; give a configuration, or its `results`")
     found = list(root.glob(str(Results("").run("*", "*", "*").log)))
-    if not found and not any((root / part).is_dir() for part in ("data", "logs", "pretrain")):
+    if not planned and not found and not any((root / part).is_dir() for part in ("data", "logs", "pretrain")):
         raise MastError(f"{root}: not a results directory: it has no pretrain/, data/ or logs/")
-    states = []
+    states = {training: RunState(*training, status="queued") for training in planned}
     for file in found:
+        dataset, run, seed = file.parent.parts[-3:]
+        training = (dataset, run, seed.removeprefix("seed"))
         with suppress(FileNotFoundError):  # it has been removed meanwhile
-            states.append(_state(file, time.time() if now is None else now))
-    order = ("running", "silent", "starting", "done")
-    return sorted(states, key=lambda state: (order.index(state.status), state.dataset, state.run, _number(state.seed)))
+            state = _state(training, file, time.time() if now is None else now)
+            if state.status != "done" or planned.get(training) in (None, _settings_hash(file)):
+                states[training] = state
+    return sorted(
+        states.values(),
+        key=lambda state: (ORDER.index(state.status), state.dataset, state.run, _number(state.seed)),
+    )
 
 
-def _state(log: Path, now: float) -> RunState:
-    dataset, run, seed = log.parent.parts[-3:]
-    names = (dataset, run, seed.removeprefix("seed"))
-    lines = read_lines(log)
+def _state(names: Training, log: Path, now: float) -> RunState:
+    try:
+        lines = read_lines(log)
+    except MastError as error:
+        return RunState(*names, status="damaged", problem=str(error))
     done = RunFiles(log.parent).record.exists() and (not lines or lines[-1]["step"] >= lines[-1].get("steps", 0))
     if not lines:
         return RunState(*names, status="done" if done else "starting")
     last = lines[-1]
-    speed, left = last.get("images_per_second"), None
-    if not done and speed and {"steps", "images"} <= last.keys():
-        left = (last["steps"] - last["step"]) * last["images"] / last["step"] / speed
     return RunState(
         *names,
         status="done" if done else "running" if now - log.stat().st_mtime < _patience(lines) else "silent",
         step=last["step"],
         steps=last.get("steps"),
-        images_per_second=speed,
-        seconds_left=left,
+        images_per_second=last.get("images_per_second"),
+        seconds_left=None if done else _seconds_left(last),
         loss=last.get("loss"),
         knn=next((line["knn"] for line in reversed(lines) if "knn" in line), None),
         effective_rank=last.get("effective_rank"),
@@ -86,25 +108,60 @@ def _state(log: Path, now: float) -> RunState:
     )
 
 
+def _settings_hash(log: Path) -> str | None:
+    """Of the settings with which a training ended, by its record."""
+    try:
+        return json.loads(RunFiles(log.parent).record.read_bytes())["spec_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):  # whoever needs the record says what is wrong with it
+        return None
+
+
+def _seconds_left(last: dict[str, Any]) -> float | None:
+    """By the speed of the last line; None where it does not say, or where nothing moves."""
+    speed = last.get("images_per_second", 0)
+    if not {"steps", "images"} <= last.keys() or speed <= 0:
+        return None
+    left = max(0, last["steps"] - last["step"]) * last["images"] / last["step"] / speed
+    return left if left < timedelta.max.total_seconds() else None
+
+
 def read_lines(log: Path) -> list[dict[str, Any]]:
     """The whole lines of a log that may be written at this moment; a last line without its end is left out.
 
     Numbers that are null are left out too.
 
     Raises:
-        MastError: a whole line is not a JSON object with `step`.
+        MastError: the file cannot be read, or a whole line is not a JSON object with `step` and values of their types.
     """
-    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise MastError(f"{log}: cannot be read ({error.strerror})") from None
     records = []
     for number, line in enumerate(lines, start=1):
         try:
             record = json.loads(line)
         except ValueError:
             record = None
-        if not isinstance(record, dict) or not _is_count(record.get("step")):
+        record = {key: value for key, value in record.items() if value is not None} if type(record) is dict else {}
+        if not _is_line(record):
             raise MastError(f"{log}: line {number} is not a line of a training's log; delete the file and train again")
-        records.append({key: value for key, value in record.items() if value is not None})
+        records.append(record)
     return records
+
+
+def _is_line(record: dict[str, Any]) -> bool:
+    counts = [record.get("step"), record.get("steps", 1)]
+    numbers = [record[key] for key in NUMBERS if key in record]
+    signs = record.get("collapsed", [])
+    return (
+        all(map(_is_count, counts))
+        and all(isinstance(number, int | float) for number in numbers)
+        and isinstance(signs, list)
+        and all(isinstance(sign, str) for sign in signs)
+    )
 
 
 def _is_count(value: Any) -> bool:

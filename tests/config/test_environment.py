@@ -9,7 +9,20 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from support import ROOT
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PLUGIN = "plugins/snakemake-executor-plugin-submitit"
+
+
+def project(folder: str) -> dict:
+    return tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+PROJECT = project(".")
+REQUIRED = [
+    requirement
+    for requirement in PROJECT["dependencies"] + project(PLUGIN)["dependencies"]
+    if Requirement(requirement).name != project(PLUGIN)["name"]
+]
+"""Of the project and of its plugin, which are both installed from the checkout."""
 
 
 def pinned(*locks: str) -> dict[str, str]:
@@ -27,7 +40,7 @@ def assert_pinned(required: list[str], versions: dict[str, str]) -> None:
 
 
 def test_lock_files_pin_every_requirement_in_a_version_that_it_allows() -> None:
-    assert_pinned(PROJECT["dependencies"], pinned("requirements.lock"))
+    assert_pinned(REQUIRED, pinned("requirements.lock"))
     assert_pinned(PROJECT["optional-dependencies"]["test"], pinned("requirements-test.lock"))
 
 
@@ -37,6 +50,12 @@ def test_conda_environment_installs_the_same() -> None:
     assert SpecifierSet(PROJECT["requires-python"]).contains(
         python.removeprefix("python=") + ".99"
     )  # conda takes the newest
-    assert by_pip["pip"][-1] == "-e ."
-    locks = [entry.removeprefix("-r ") for entry in by_pip["pip"][:-1]]
-    assert_pinned(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"], pinned(*locks))
+    assert by_pip["pip"][-2:] == [f"-e {PLUGIN}", "-e ."]
+    locks = [entry.removeprefix("-r ") for entry in by_pip["pip"][:-2]]
+    assert_pinned(REQUIRED + PROJECT["optional-dependencies"]["test"], pinned(*locks))
+
+
+def test_the_plugin_in_the_checkout_is_one_that_the_project_allows() -> None:
+    plugin = project(PLUGIN)
+    (required,) = [entry for entry in map(Requirement, PROJECT["dependencies"]) if entry.name == plugin["name"]]
+    assert required.specifier.contains(plugin["version"])

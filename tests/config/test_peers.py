@@ -46,7 +46,7 @@ def test_each_run_takes_a_step_at_the_tiny_scale(run: str) -> None:
     learner = Learner(METHODS[spec.method](spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
     optimizer = torch.optim.SGD(learner.parameters(), lr=0.01)
     before = learner.encoder.conv1.weight.detach().clone()
-    outcome = learner(images()[: spec.batch_size], None, drawn())
+    outcome = learner(images()[: spec.batch_size], None, learner.draw(spec.batch_size, drawn()))
     outcome.loss.backward()
     optimizer.step()
     assert all(math.isfinite(term.item()) for term in (outcome.loss, *outcome.terms.values()))

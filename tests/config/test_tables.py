@@ -104,13 +104,18 @@ def test_what_is_shown_is_said_by_the_protocol(
 @pytest.mark.parametrize(
     ("settings", "detector"),
     [
-        ({}, "Faster R-CNN with FPN, the encoder fine-tuned:"),
-        ({"masks": True, "backbone": "frozen"}, "Mask R-CNN with FPN, on a frozen encoder:"),
+        ({}, "torchvision's Faster R-CNN with FPN, the encoder fine-tuned: a deviation"),
+        ({"masks": True, "backbone": "frozen"}, "torchvision's Mask R-CNN with FPN, on a frozen encoder: a deviation"),
+        (
+            {"architecture": "c4", "score": "voc07"},
+            "Faster R-CNN with its heads on the encoder's fourth stage (C4, after detectron2), the encoder fine-tuned. "
+            "The score is VOC07's 11-point AP.",
+        ),
     ],
 )
 def test_the_note_names_the_detector(settings: dict[str, object], detector: str) -> None:
     protocol = DetectionProtocol(kind="detection", **settings)
-    assert protocol.note.startswith(f"The detector is torchvision's {detector} a deviation")
+    assert protocol.note.startswith(f"The detector is {detector}")
 
 
 def test_only_methods_that_learn_from_labels_are_set_apart() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mast.data import decode as module
-from mast.data.decode import UnreadableImageError, decode, map_files, square
+from mast.data.decode import UnreadableImageError, decode, map_files, measure, square
 
 RED = (255, 0, 0)
 
@@ -185,3 +185,25 @@ def test_a_mapping_that_is_left_half_way_holds_no_threads() -> None:
     assert next(results) == "0"
     assert threading.active_count() == before
     assert list(results) == [str(number) for number in range(1, 1000)]
+
+
+def test_memory_that_runs_out_is_no_unreadable_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where unreadable ones are skipped, it would be skipped, and nothing said."""
+    path = save(tmp_path / "x.png", "RGB", RED)
+
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(module, "to_rgb", exhausted)
+    with pytest.raises(MemoryError):
+        decode(path)
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.tif", "x.webp"])
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_measured_sizes_are_those_of_decoded_images(tmp_path: Path, name: str, orientation: int) -> None:
+    turned = Image.Exif()
+    turned[0x112] = orientation
+    path = save(tmp_path / name, "RGB", RED, (12, 8), exif=turned)
+    for upright in (True, False):
+        assert measure(path, upright=upright)[0][:2] == decode(path, upright).size

@@ -62,6 +62,8 @@ def test_a_snapshot_survives_its_file(root: Path) -> None:
         (lambda root: (root / "photos/train/notes.txt").write_text("new"), False, ""),
         (lambda root: (root / "photos/train/.DS_Store").write_text("new"), False, ""),
         (lambda root: (root / "photos/other").mkdir(), False, ""),
+        (lambda root: shutil.copytree(root / "photos/train/a", root / "photos/train/b/@eaDir"), False, ""),
+        (lambda root: shutil.copytree(root / "photos/train/a", root / "photos/train/__MACOSX"), False, ""),
     ],
 )
 def test_what_has_changed_is_said(root: Path, change: Callable[[Path], object], content: bool, said: str) -> None:

@@ -10,10 +10,12 @@ from mast.data.prepared.writer import Writer
 from mast.errors import MastError
 from mast.evaluation.features import exact_float32, extract_features
 from mast.evaluation.features_file import read_features
+from mast.evaluation.run import evaluate_features
 from mast.files import sha256_file
 from mast.models.encoder import build_encoder
 from mast.models.encoder_file import save_encoder
 from mast.models.settings import EncoderSpec
+from mast.protocols.svm_voc import SvmProtocol
 
 SPEC = EncoderSpec(name="resnet-narrow", stem="small", widths=(8, 8, 16, 16))
 
@@ -40,11 +42,11 @@ def encoder(tmp_path: Path) -> Path:
     return tmp_path / "encoder.safetensors"
 
 
-def prepare(path: Path, labelled: bool = True, test: bool = True) -> Path:
+def prepare(path: Path, labelled: bool = True, test: bool = True, side: int = 16) -> Path:
     generator = np.random.default_rng(0)
     with Writer(path) as writer:
         for split, count in (("train", 20), ("test", 9))[: 1 + test]:
-            images = generator.integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+            images = generator.integers(0, 256, (count, side, side, 3), dtype=np.uint8)
             writer.split(split, images, np.arange(count)[:, None] % 2 if labelled else None)
         writer.array("val_indices.npy", np.array([1, 2, 5]))
         targets = {"parity": ["even", "odd"]} if labelled else {}
@@ -111,3 +113,21 @@ def test_a_gpu_computes_features_in_float32_and_not_in_tf32(monkeypatch: pytest.
         assert not torch.backends.cudnn.allow_tf32
         assert torch.backends.cudnn.enabled
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+def test_features_of_a_grid_are_read_by_who_asks_for_them(encoder: Path, tmp_path: Path) -> None:
+    data = prepare(tmp_path / "toy", side=32)
+    for pooling in ("global", "grid"):
+        extract_features(encoder, data, tmp_path / f"{pooling}.npz", pooling=pooling)
+    plain, grid = (read_features(tmp_path / f"{pooling}.npz") for pooling in ("global", "grid"))
+    assert (plain.pooling, grid.pooling) == ("global", "grid") and grid.test_features.shape == (9, 4 * 16)
+    of_channels = grid.test_features.reshape(9, 16, 4).mean(axis=2)  # 2 × 2 positions are all that there are
+    np.testing.assert_allclose(of_channels, plain.test_features, rtol=1e-5, atol=1e-6)
+    spec = SvmProtocol(kind="svm-voc", costs=(1.0,), folds=2, pooling="grid")
+    evaluate_features("svm", spec, tmp_path / "grid.npz", tmp_path / "m.json")
+    with pytest.raises(MastError, match=r"global\.npz: features of pooling global, and protocols\.svm .* of grid"):
+        evaluate_features("svm", spec, tmp_path / "global.npz", tmp_path / "no.json")
+    with pytest.raises(MastError, match=r"grid\.npz: features of pooling grid"):
+        evaluate_features("svm", spec.model_copy(update={"pooling": "global"}), tmp_path / "grid.npz", tmp_path / "no")
+    with pytest.raises(MastError, match="pooling: grid needs 2 × 2 positions"):
+        extract_features(encoder, prepare(tmp_path / "small"), tmp_path / "none.npz", pooling="grid")

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from support.origins import ORIGIN
+from torch.utils.data import BatchSampler, DistributedSampler
 
 from mast.checkpoint import Checkpoints
 from mast.data.prepared.store import open_prepared
@@ -160,9 +161,12 @@ def test_batch_norm_sees_what_a_gpu_sees(encoder: Path) -> None:
     assert all(layer.momentum == 0.1 for layer in whole.model.modules() if isinstance(layer, torch.nn.BatchNorm2d))
 
 
-@pytest.mark.parametrize(("images", "parts"), [(8, [8]), (9, [5, 4]), (17, [6, 6, 5]), (24, [8, 8, 8])])
-def test_a_batch_is_split_evenly_for_batch_norm(encoder: Path, images: int, parts: list[int]) -> None:
-    backbone, seen = Backbone.load(encoder, 0, "cpu", norm_images=8), []
+@pytest.mark.parametrize(
+    ("norm_images", "images", "parts"),
+    [(8, 8, [8]), (8, 9, [5, 4]), (8, 17, [6, 6, 5]), (8, 24, [8, 8, 8]), (2, 3, [3]), (2, 5, [3, 2]), (3, 4, [2, 2])],
+)
+def test_a_batch_is_split_evenly_for_batch_norm(encoder: Path, norm_images: int, images: int, parts: list[int]) -> None:
+    backbone, seen = Backbone.load(encoder, 0, "cpu", norm_images=norm_images), []
     backbone.model.conv1.register_forward_hook(lambda _model, inputs, _output: seen.append(len(inputs[0])))
     backbone.model.train()
     backbone.features(torch.rand(images, 3, 16, 16))
@@ -180,11 +184,49 @@ def test_heads_are_trained_on_every_image_of_an_epoch(encoder: Path, tmp_path: P
     backbone = Backbone.load(encoder, 0, "cpu")
     training = HeadTraining("sgd", spec, backbone, build_heads(backbone, [3]), labelled_images(task, "test"), 0)
     seen = []
-    training._descend = lambda view, labels: seen.append((len(view), len(labels))) or torch.zeros(())
+    training._descend = lambda view, labels, *_: seen.append((len(view), len(labels))) or torch.zeros(())
     training.run(Checkpoints(tmp_path / "kept", {}))
     assert seen == [(40, 40), (40, 40), (10, 10)] * 2
     group = training._optimizer.param_groups[0]
     assert (group["momentum"], group["dampening"], group["nesterov"]) == (0.9, 0, False)
+
+
+def test_the_last_batch_is_filled_up_as_the_published_code_does_for_its_gpus(encoder: Path, tmp_path: Path) -> None:
+    """torch's DistributedSampler for 8 processes that share 90 images; batches of 40, 5 images a process."""
+    task, backbone = open_prepared(prepare(tmp_path / "toy")), Backbone.load(encoder, 0, "cpu")
+    spec = SGD.model_copy(update={"epochs": 1, "batch_size": 40, "last_batch_multiple": 8})
+    training = HeadTraining("sgd", spec, backbone, build_heads(backbone, [3]), labelled_images(task, "test"), 0)
+    samplers = [DistributedSampler(range(90), 8, rank, shuffle=False) for rank in range(8)]
+    per_process = [len(list(batch)) for batch in BatchSampler(samplers[0], 5, drop_last=False)]
+    assert [training._batches.size(step) for step in range(3)] == [8 * count for count in per_process] == [40, 40, 16]
+    order = training._batches.indices(0, 0)
+    epoch = np.concatenate([training._batches.indices(0, step) for step in range(3)])
+    expected = sorted(position for sampler in samplers for position in sampler)
+    np.testing.assert_array_equal(np.sort(epoch[:90]), np.arange(90))
+    np.testing.assert_array_equal(epoch[90:], order[: len(expected) - 90])
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("spec", [SGD, SEMI])
+def test_reduced_precision_trains_nearly_the_same(
+    encoder: Path, tmp_path: Path, spec: LinearSgdProtocol | SemiProtocol, precision: str
+) -> None:
+    """Of the encoder alone; weights stay float32, and the scaler of fp16 is part of a checkpoint."""
+    task, ends = open_prepared(prepare(tmp_path / "toy")), {}
+    images = labelled_images(task, "test")
+    for name in ("fp32", precision):
+        own = spec.model_copy(update={"epochs": 1, "batch_size": 30, "precision": name})
+        backbone = Backbone.load(encoder, 0, "cpu")
+        backbone.model.train(spec is SEMI)
+        rate = 0.05 if spec is SEMI else None
+        training = HeadTraining("mine", own, backbone, heads := build_heads(backbone, [3]), images, 0, rate)
+        training.run(Checkpoints(tmp_path / name, {}))
+        assert bool(training.state()["scaler"]) == (name == "fp16")
+        training.load(training.state())
+        ends[name] = heads[0].weight.detach()
+    assert ends[precision].dtype == torch.float32
+    assert not torch.equal(ends[precision], ends["fp32"])
+    torch.testing.assert_close(ends[precision], ends["fp32"], rtol=0, atol=0.05 * float(ends["fp32"].abs().max()))
 
 
 @pytest.mark.parametrize(("fraction", "counts"), [(0.01, [1, 1, 2]), (0.1, [1, 5, 20]), (1.0, [3, 50, 200])])

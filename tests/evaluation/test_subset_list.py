@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,6 +45,16 @@ def prepared(folder: Path, storage: str = "index") -> PreparedData:
 def write(file: Path, lines: list[str]) -> Path:
     file.write_text("".join(f"{line}\n" for line in lines))
     return file
+
+
+def experiment(data: dict[str, Any], file: str, **more: Any) -> Experiment:
+    values = {
+        "datasets": {"toy": data},
+        "runs": {"untrained": {"method": "untrained", "dataset": "toy"}},
+        "protocols": {"semi": {"kind": "semi-1", "batch_size": 2, "subset_list": file}},
+        "studies": {"semi": {"title": "Semi", "protocol": "semi", "tasks": ["toy"], "runs": ["untrained"]}},
+    }
+    return parse(Experiment, {"name": "x", "results": "r", **values, **more}, "test")
 
 
 @pytest.mark.parametrize("folder", ["", "n01/", "train/x/"])
@@ -95,7 +106,7 @@ def test_a_list_and_a_validation_split_are_refused() -> None:
 @pytest.mark.parametrize(
     ("file", "storage", "message"),
     [
-        ("none.txt", "index", r"protocols\.semi\.subset_list: none\.txt: no such file; docs/protocols\.md says where"),
+        ("none.txt", "index", r"protocols\.semi\.subset_list: none\.txt: no such file; SimCLR's are https://raw\."),
         ("list.txt", "arrays", r"protocols\.semi\.subset_list: 'toy' keeps no file names; choose data with"),
     ],
 )
@@ -105,14 +116,26 @@ def test_a_list_that_cannot_be_used_is_found_when_the_workflow_is_planned(
     prepared(tmp_path)
     write(tmp_path / "list.txt", NAMES[:2])
     monkeypatch.chdir(tmp_path)
-    values = {
-        "datasets": {"toy": {"kind": "folder", "root": "images", "size": 8, "storage": storage}},
-        "runs": {"untrained": {"method": "untrained", "dataset": "toy"}},
-        "protocols": {"semi": {"kind": "semi-1", "batch_size": 2, "subset_list": file}},
-        "studies": {"semi": {"title": "Semi", "protocol": "semi", "tasks": ["toy"], "runs": ["untrained"]}},
-    }
+    data = {"kind": "folder", "root": "images", "size": 8, "storage": storage}
     with pytest.raises(MastError, match=message):
-        check_experiment(parse(Experiment, {"name": "x", "results": "r", **values}, "test"))
+        check_experiment(experiment(data, file))
+    check_experiment(experiment(data | {"root": "elsewhere"}, "none.txt"), anywhere=True)
+
+
+def test_a_list_that_names_images_that_imagenet_lacks_is_found_before_it_is_prepared(tmp_path: Path) -> None:
+    """A training of weeks lies between the plan and the evaluation that would find it."""
+    for split in ("train", "val"):
+        for label in (1, 2):
+            (tmp_path / f"imagenet/{split}/n0{label}").mkdir(parents=True)
+            for number in range(3):
+                file = tmp_path / f"imagenet/{split}/n0{label}/n0{label}_{number}.JPEG"
+                Image.new("RGB", (12, 9), (100 * label, 10 * number, 0)).save(file, "JPEG")
+    data = {"kind": "public", "source": "imagenet", "root": "imagenet", "size": 8, "storage": "index", "verify": False}
+    write(tmp_path / "list.txt", ["n01_0.JPEG", "n02_2.JPEG", "n02_9.JPEG"])
+    with pytest.raises(MastError, match=r"list\.txt: 'n02_9\.JPEG' is no training image of 'toy' \(1 of 3 names"):
+        check_experiment(experiment(data, "list.txt", data_root=str(tmp_path)))
+    write(tmp_path / "list.txt", ["n01_0.JPEG", "n02_2.JPEG"])
+    check_experiment(experiment(data, "list.txt", data_root=str(tmp_path)))
 
 
 def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
@@ -129,9 +152,12 @@ def test_fine_tuning_takes_the_images_of_the_list(tmp_path: Path) -> None:
     assert found["details"]["labelled"] == {"class": {"count": 4, "sha256": subset_hash(np.array(chosen))}}
     assert found["details"]["files"] == {str(listed): sha256_file(listed)}
     state = files_state([str(listed)], tmp_path / "m.json")
+    assert files_state([str(listed)], tmp_path / "m.json", ["'{}'", "2"]) is None, "remembered without"
+    assert files_state([str(listed)], tmp_path / "m.json", ["2", str(state)]) == state
     assert state == files_state([str(listed)], tmp_path / "absent.json") == [sha256_file(listed)]
     os.utime(write(listed, [NAMES[0]]), ns=(1, 1))
     assert files_state([str(listed)], tmp_path / "m.json") != state
+    assert files_state([str(listed)], tmp_path / "m.json", ["2"]) == [sha256_file(listed)]
     del found["details"]["files"]  # as earlier versions wrote it
     (tmp_path / "m.json").write_text(json.dumps(found))
     assert files_state([str(listed)], tmp_path / "m.json") is None

@@ -65,6 +65,23 @@ def test_a_detection_counts_for_the_object_that_it_overlaps_most() -> None:
     assert average_precision(coco, detections)["AP50"] == pytest.approx(100)
 
 
+def test_corners_and_scores_are_rounded_as_in_the_files_of_vocs_evaluation() -> None:
+    """`{score:.3f} {xmin:.1f} {ymin:.1f} {xmax:.1f} {ymax:.1f}`, the first pixel 1 (detectron2).
+
+    Of a box of 10 × 10 a tenth of 5.04 counts as 5.0: the overlap is 0.5 and no longer above it.
+    """
+    coco = scene((0, BOX, 0), (1, BOX, 0))
+    half = found((0, [0.0, 0.0, 10.0, 5.04]), (1, BOX))
+    assert voc07_average_precision(coco, half)["AP50"] == pytest.approx(100 * 6 / 11 * 0.5)
+    more = found((0, [0.0, 0.0, 10.0, 5.06]), (1, BOX))
+    assert voc07_average_precision(coco, more)["AP50"] == pytest.approx(100)
+    close = found((1, BOX), (0, FAR))
+    close[0]["score"], close[1]["score"] = 0.5001, 0.5004  # equal as written; then in their order
+    assert voc07_average_precision(coco, close)["AP50"] == pytest.approx(100 * 6 / 11)
+    close[1]["score"] = 0.5006
+    assert voc07_average_precision(coco, close)["AP50"] == pytest.approx(100 * 6 / 11 * 0.5)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_without_such_cases_it_is_pycocotools_at_eleven_recalls(seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -76,8 +93,8 @@ def test_without_such_cases_it_is_pycocotools_at_eleven_recalls(seed: int) -> No
         {
             "image_id": image,
             "category_id": 1,
-            "bbox": (np.array(box) + generator.normal(0, 2, 4)).tolist(),
-            "score": float(generator.uniform()),
+            "bbox": np.round(np.array(box) + generator.normal(0, 2, 4), 1).tolist(),
+            "score": round(float(generator.uniform()), 3),
         }
         for image, box, _ in objects * 2
     ]

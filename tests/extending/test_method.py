@@ -10,6 +10,7 @@ import torch
 from support.extending import copied_checkout, example
 
 from mast.augment.pairing import COMPOSED, draw_pair
+from mast.augment.views import View
 from mast.config.pretrain import PretrainSpec
 from mast.distributed import ALONE
 from mast.learner import Learner
@@ -70,9 +71,9 @@ def test_the_pages_loss_is_alignment_and_uniformity(monkeypatch: pytest.MonkeyPa
     torch.manual_seed(0)
     learner = Learner(align_uniform_example.AlignUniform(spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
     images = torch.randint(0, 256, (12, 3, 16, 16), dtype=torch.uint8)
-    outcome = learner(images, None, torch.Generator().manual_seed(1))
+    outcome = learner(images, None, learner.draw(12, torch.Generator().manual_seed(1)))
     pair = draw_pair(learner.policy, COMPOSED, 12, torch.Generator().manual_seed(1))
-    views = [learner.embed(images.float() / 255, view)[1].double().detach().numpy() for view in (pair.a, pair.b)]
+    views = [learner.embed(View(images.float() / 255, view))[1].double().detach().numpy() for view in (pair.a, pair.b)]
     a, b = (z / np.linalg.norm(z, axis=1, keepdims=True) for z in views)
     expected = np.mean([((x - y) ** 2).sum() for x, y in zip(a, b, strict=True)])
     for z in (a, b):

@@ -38,7 +38,7 @@ def losses_by_hand(learner: Learner, name: str) -> float:
 @pytest.mark.parametrize("hue", ["linear", "circle"])
 def test_loss_is_vicregs_and_that_of_each_head(hue: str) -> None:
     learner = learner_of(method="augself", augself={"predict": ALL, "hue": hue, "hidden": 16})
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
     terms = vicreg_terms(*(z for _, z in embedded(learner, pair)))
     expected = 25 * terms["invariance"] + 25 * terms["variance"] + terms["covariance"]
@@ -59,7 +59,7 @@ def test_defaults_are_augselfs() -> None:
 
 def test_predictions_reach_the_encoder_through_both_views() -> None:
     learner = learner_of(method="augself", objective={"invariance": 0, "variance": 0, "covariance": 0})
-    learner(images(), None, drawn()).loss.backward()
+    learner(images(), None, learner.draw(COUNT, drawn())).loss.backward()
     assert learner.encoder.conv1.weight.grad.abs().sum() > 0
     assert all(weights.grad.abs().sum() == 0 for weights in learner.projector.parameters())
 
@@ -87,5 +87,6 @@ def test_a_run_replaces_what_others_predict() -> None:
 
 def test_the_order_of_the_keys_changes_nothing() -> None:
     settings = [{"predict": dict(order)} for order in (ALL.items(), reversed(ALL.items()))]
-    losses = [learner_of(method="augself", augself=own)(images(), None, drawn()).loss for own in settings]
+    learners = [learner_of(method="augself", augself=own) for own in settings]
+    losses = [learner(images(), None, learner.draw(COUNT, drawn())).loss for learner in learners]
     assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-6)

@@ -7,6 +7,7 @@ from torch import nn
 
 from mast.augment.description import colour_change, describe_view
 from mast.augment.pairing import COMPOSED, draw_pair
+from mast.augment.views import View
 from mast.errors import MastError
 from mast.objectives.vicreg import vicreg_terms
 
@@ -15,10 +16,10 @@ TOLD = {"condition": ["flip", "jitter"], "hidden": 8, "layers": 2}
 
 def test_loss_is_vicregs_on_conditioned_embeddings() -> None:
     learner = learner_of(method="cassle")
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     pair, z = draw_pair(learner.policy, COMPOSED, COUNT, drawn()), []
     for view in (pair.a, pair.b):
-        features = learner.encoder(learner.view(images().float() / 255, view))
+        features = learner.encoder(learner.view(View(images().float() / 255, view)))
         told = [describe_view(learner.policy, name, view) for name in ("crop", "jitter", "grayscale", "blur")]
         told.append(colour_change(learner.policy, images().float() / 255, view))
         z.append(learner.conditioned_projector(torch.cat((features, learner.reader(torch.cat(told, dim=1))), dim=1)))
@@ -39,7 +40,7 @@ def test_networks_are_those_of_the_public_code() -> None:
 def test_only_what_is_named_is_told() -> None:
     learner = learner_of(method="cassle", cassle=TOLD | {"colour_change": False})
     assert learner.reader[0].in_features == 5
-    learner(images(), None, drawn()).loss.backward()
+    learner(images(), None, learner.draw(COUNT, drawn())).loss.backward()
     assert all(weights.grad is not None for weights in learner.parameters())
 
 

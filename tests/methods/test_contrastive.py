@@ -10,7 +10,7 @@ from mast.objectives.contrastive import barlow_twins_terms, nt_xent
 
 def test_simclr_is_nt_xent_of_composed_pairs() -> None:
     learner = learner_of(method="simclr", simclr={"temperature": 0.3})
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     (_, z_a), (_, z_b) = embedded(learner, draw_pair(learner.policy, COMPOSED, COUNT, drawn()))
     assert outcome.loss.item() == pytest.approx(nt_xent(z_a, z_b, 0.3).item(), rel=1e-5)
     assert outcome.embedding.square().sum(dim=1).tolist() == pytest.approx([8.0] * COUNT)
@@ -18,7 +18,7 @@ def test_simclr_is_nt_xent_of_composed_pairs() -> None:
 
 def test_barlow_twins_weighs_both_terms() -> None:
     learner = learner_of(method="barlow-twins", barlow_twins={"redundancy": 0.02})
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     (_, z_a), (_, z_b) = embedded(learner, draw_pair(learner.policy, COMPOSED, COUNT, drawn()))
     terms = barlow_twins_terms(z_a, z_b)
     assert outcome.loss.item() == pytest.approx((terms["invariance"] + 0.02 * terms["redundancy"]).item(), rel=1e-5)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from support.methods import COUNT, drawn, images, learner_of, spec_of
 
+from mast.augment.views import View
 from mast.errors import MastError
 from mast.objectives.vicreg import vicreg_terms
 
@@ -12,7 +13,7 @@ SPACES = [["flip"], ["jitter", "grayscale"]]
 
 def test_loss_is_vicregs_over_the_pairs_of_the_paper() -> None:
     learner = learner_of(method="looc", looc={"spaces": SPACES})
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     generator, floats = drawn(), images().float() / 255
     query = learner.policy.sample(COUNT, 0, generator)
     keys = [learner.policy.sample(COUNT, 1, generator) for _ in range(3)]
@@ -20,7 +21,7 @@ def test_loss_is_vicregs_over_the_pairs_of_the_paper() -> None:
         keys[1][name] = query[name]
     for name in ("jitter", "grayscale"):
         keys[2][name] = query[name]
-    features = [learner.encoder(learner.view(floats, view)) for view in (query, *keys)]
+    features = [learner.encoder(learner.view(View(floats, view))) for view in (query, *keys)]
     heads = [learner.projector, *learner.projectors]
     pairs = [(0, 1), (0, 2), (0, 3), (1, 2), (2, 3)]  # space, key among the views
     expected = 0.0
@@ -33,7 +34,7 @@ def test_loss_is_vicregs_over_the_pairs_of_the_paper() -> None:
 def test_each_augmentation_has_a_space_by_default() -> None:
     learner = learner_of(method="looc")
     assert len(learner.projectors) == 5
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     outcome.loss.backward()
     assert set(outcome.terms) == {"invariance", "variance", "covariance"}
     assert all(weights.grad is not None for weights in learner.parameters())
@@ -45,7 +46,7 @@ def test_a_space_does_not_see_what_its_pair_shares(monkeypatch: pytest.MonkeyPat
     learner = learner_of(method="looc", looc={"spaces": [list(spec_of(method="looc").policy.names)]})
     embed = learner.method._embed
     monkeypatch.setattr(learner.method, "_embed", lambda *given: seen.append(embed(*given)) or seen[-1])
-    learner(images(), None, drawn())
+    learner(images(), None, learner.draw(COUNT, drawn()))
     (_, query), _, (_, key) = seen
     torch.testing.assert_close(query, key)
 

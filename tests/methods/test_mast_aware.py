@@ -11,6 +11,7 @@ from support.methods import COUNT, drawn, images, learner_of, spec_of
 from mast.augment.description import describe_difference
 from mast.augment.pairing import COMPOSED, Pair, draw_pair
 from mast.augment.settings import SETS
+from mast.augment.views import View
 from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods.mast_aware import MastAware, press, unexplained
@@ -22,7 +23,7 @@ OWN = {"weight": 3, "free": 0.4, "hidden": 16}
 
 
 def features_of(learner: Learner, pair: Pair) -> list[torch.Tensor]:
-    return [learner.encoder(learner.view(images().float() / 255, view)) for view in (pair.a, pair.b)]
+    return [learner.encoder(learner.view(View(images().float() / 255, params))) for params in (pair.a, pair.b)]
 
 
 def masked_by_hand(learner: Learner, features: torch.Tensor, pair: Pair) -> torch.Tensor:
@@ -60,9 +61,9 @@ def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
     optimizer = torch.optim.Adam(learner.predictors["jitter"].parameters(), lr=0.02)
     for _ in range(20):  # so that the head of jitter explains something, and that of flip nothing
         optimizer.zero_grad()
-        learner(images(), None, drawn()).terms["unexplained_jitter"].backward()
+        learner(images(), None, learner.draw(COUNT, drawn())).terms["unexplained_jitter"].backward()
         optimizer.step()
-    outcome = learner(images(), None, drawn())
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     assert outcome.terms["unexplained_jitter"] < 0.95 < 1 < outcome.terms["unexplained_flip"]
     pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
     features = features_of(learner, pair)
@@ -81,7 +82,7 @@ def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
 def test_with_weight_0_it_is_vicreg() -> None:
     ours, vicreg = learner_of(method="mast-aware", mast_aware={"weight": 0}), learner_of(method="vicreg")
     assert ours.state_dict().keys() == vicreg.state_dict().keys()
-    outcomes = [learner(images(), None, drawn()) for learner in (ours, vicreg)]
+    outcomes = [learner(images(), None, learner.draw(COUNT, drawn())) for learner in (ours, vicreg)]
     assert torch.equal(outcomes[0].loss, outcomes[1].loss) and outcomes[0].terms == outcomes[1].terms
     for outcome in outcomes:
         outcome.loss.backward()
@@ -97,7 +98,7 @@ def test_encoder_and_projector_start_as_vicregs() -> None:
 
 def test_predictions_reach_the_encoder_through_both_views_and_not_the_projector() -> None:
     learner = learner_of(method="mast-aware", objective={"invariance": 0, "variance": 0, "covariance": 0})
-    learner(images(), None, drawn()).loss.backward()
+    learner(images(), None, learner.draw(COUNT, drawn())).loss.backward()
     assert learner.encoder.conv1.weight.grad.abs().sum() > 0
     assert all(weights.grad.abs().sum() == 0 for weights in learner.projector.parameters())
 

@@ -10,6 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mast.config.load import load_experiment
 from mast.config.pretrain import PretrainSpec
+from mast.models.detector import Detector
 from mast.models.encoder import build_encoder
 from mast.models.projector import build_projector
 
@@ -61,10 +62,82 @@ def test_hours_of_all_trainings_on_stl10() -> None:
 def test_hours_on_imagenet_add_up() -> None:
     experiment = load_experiment(PAPER / "imagenet.yaml")
     long, short = (sum(spec.epochs == epochs for spec in experiment.runs.values()) for epochs in (1000, 100))
-    a_run = stated("imagenet", r"= ([\d.]+) hours a run")
-    parts = [float(part) for part in re.search(r"(\d+) \+ (\d+) \+ (\d+) \+ (\d+) = 1,175", head("imagenet")).groups()]
-    assert parts[:2] == pytest.approx([long * a_run, short * a_run / 10], rel=0.01) and sum(parts) == 1175
-    assert stated("imagenet", r"About ([\d,]+) hours") == pytest.approx(1175, rel=0.03)
+    a_run, an_encoder = stated("imagenet", r"= ([\d.]+) hours a run"), stated("imagenet", r"together (\d+) hours")
+    linear = stated("imagenet", r"FLOP = ([\d.]+) hours \(")
+    *parts, total = re.search(r"(\d+) \+ (\d+) \+ (\d+) \+ (\d+) = ([\d,]+)", head("imagenet")).groups()
+    expected = [long * a_run, short * a_run / 10, (long + short) * linear, long * an_encoder]
+    assert [float(part) for part in parts] == pytest.approx(expected, rel=0.01)
+    assert sum(map(int, parts)) == int(total.replace(",", ""))
+    assert stated("imagenet", r"About ([\d,]+) hours") == pytest.approx(int(total.replace(",", "")), rel=0.03)
+    of_encoder = [
+        stated("imagenet", pattern) for pattern in (r"= ([\d.]+), 1 %", r"1 % ([\d.]+)", r"= ([\d.]+); iNat18")
+    ]
+    inat, voc, coco = (
+        stated("imagenet", pattern) for pattern in (r"M = ([\d.]+);", r"= (\d+) hours, COCO", r"= (\d+); tog")
+    )
+    assert sum([*of_encoder, inat, voc, coco]) == pytest.approx(an_encoder, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "task", "passes", "pattern"),
+    [
+        ("linear-sgd", "imagenet", 1, r"FLOP = ([\d.]+) hours \("),
+        ("semi-10", "imagenet", FORWARD_BACKWARD, r"24\.6 GFLOP = ([\d.]+), 1 %"),
+        ("semi-1", "imagenet", FORWARD_BACKWARD, r", 1 % ([\d.]+); Places205"),
+        ("linear-places", "places205", 1, r"Places205 .*? GFLOP = ([\d.]+); iNat18"),
+        ("linear-inat", "inat18", 1, r"iNat18 84 × 0\.44 M = ([\d.]+);"),
+    ],
+)
+def test_hours_of_an_evaluation(protocol: str, task: str, passes: int, pattern: str) -> None:
+    experiment = load_experiment(PAPER / "imagenet.yaml")
+    spec, data = experiment.protocols[protocol], experiment.datasets[task]
+    images = data.described.counts["train"] * getattr(spec, "fraction", 1)
+    encoder = build_encoder(experiment.pretrain_spec("vicreg").encoder).to("meta").eval()
+    with FlopCounterMode(display=False) as counter:
+        encoder(torch.empty(1, 3, data.size, data.size, device="meta"))
+    hours = counter.get_total_flops() * passes * images * spec.epochs / 20e12 / SECONDS
+    assert stated("imagenet", pattern) == pytest.approx(hours, abs=0.06)
+
+
+def test_memory_of_the_backward_pass() -> None:
+    """What autograd saves of one image, weights and statistics left out."""
+    encoder = build_encoder(load_experiment(PAPER / "imagenet.yaml").pretrain_spec("vicreg").encoder).to("meta")
+    own = {values.untyped_storage()._cdata for values in (*encoder.parameters(), *encoder.buffers())}
+    saved: dict[int, torch.Tensor] = {}
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda values: saved.setdefault(values.untyped_storage()._cdata, values), lambda values: values
+    ):
+        encoder.train()(torch.empty(2, 3, 224, 224, device="meta"))
+    kept = sum(values.untyped_storage().nbytes() for key, values in saved.items() if key not in own) / 2
+    assert stated("imagenet", r"is (\d+) MB in float32") == pytest.approx(kept / 1e6, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "pattern", "hours"),
+    [
+        ("detection-voc", 20, r"VOC, (\d+) px: (\d+) GMAC", r"= (\d+) hours, COCO"),
+        ("detection-coco", 80, r"COCO, (\d+) px: (\d+) GMAC", r"= (\d+); together"),
+    ],
+)
+def test_hours_of_detectors(name: str, classes: int, pattern: str, hours: str) -> None:
+    """At the mean short side and 4:3, with as many regions with an object as are sampled at most."""
+    experiment = load_experiment(PAPER / "imagenet.yaml")
+    spec, norm = experiment.protocols[name], torch.ones(1, 3, 1, 1)
+    detector = Detector(build_encoder(experiment.pretrain_spec("vicreg").encoder), classes, norm, norm, spec)
+    detector.eval().to("meta")
+    short, stated_gmac = map(int, re.search(pattern, head("imagenet")).groups())
+    assert short == sum(spec.train_sizes) / len(spec.train_sizes)
+    heads = detector.roi_heads
+    with FlopCounterMode(display=False) as counter:
+        [level] = detector.backbone(torch.empty(1, 3, short, short * 4 // 3, device="meta")).values()
+        detector.rpn.head([level])
+        regions = heads.box_head(torch.empty(spec.rois, level.shape[1], 14, 14, device="meta"))
+        if spec.masks:
+            heads.mask_predictor(regions[: spec.rois // 4])
+    flop = counter.get_total_flops()
+    assert flop / 2e9 == pytest.approx(stated_gmac, rel=0.005)
+    total = flop * FORWARD_BACKWARD * spec.steps * spec.batch_size
+    assert total / 20e12 / SECONDS == pytest.approx(stated("imagenet", hours), rel=0.03)
 
 
 def test_disk_of_prepared_images() -> None:

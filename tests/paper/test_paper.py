@@ -60,6 +60,12 @@ def test_planned_without_data(paper: str, tmp_path: Path) -> None:
     assert sum(command.startswith("pretrain ") for command in commands) == trainings
     assert sum(command.startswith("prepare ") for command in commands) == len(experiment.datasets)
     assert sum(command.startswith("table ") for command in commands) == len(experiment.studies)
+    grids = {protocol for protocol, spec in experiment.protocols.items() if spec.feature_pooling == "grid"}
+    for command in commands:
+        if command.startswith("features ") or "--features " in command:
+            wanted = any(f"--protocol {protocol} " in command for protocol in grids) or "--pooling grid" in command
+            assert ("+grid.npz" in command) == wanted, command
+    assert any("--pooling grid" in command for command in commands) == bool(grids)
 
 
 @pytest.mark.parametrize("paper", PAPERS)

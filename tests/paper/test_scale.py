@@ -39,11 +39,12 @@ def test_relative_paths_lie_below_data_root() -> None:
     experiment = load_experiment(PAPER / "imagenet.yaml", {"data_root": "/some/where"})
     assert experiment.datasets["imagenet"].root == "/some/where/imagenet"
     assert experiment.datasets["coco"].test.images == "/some/where/coco/val2017"
+    assert experiment.protocols["semi-1"].files == ("/some/where/imagenet_subsets/1percent.txt",)
     assert load_experiment(PAPER / "imagenet.yaml").datasets["imagenet"].root == "imagenet"
 
 
 def test_absolute_paths_stay(tmp_path: Path) -> None:
-    text = (PAPER / "imagenet.yaml").read_text(encoding="utf-8").replace("root: imagenet,", "root: /own/imagenet,")
+    text = (PAPER / "imagenet.yaml").read_text(encoding="utf-8").replace("root: imagenet\n", "root: /own/imagenet\n")
     (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
     experiment = load_experiment(tmp_path / "own.yaml", {"data_root": "/some/where"})
     assert experiment.datasets["imagenet"].root == "/own/imagenet"

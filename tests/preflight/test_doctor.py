@@ -71,7 +71,8 @@ def test_a_list_of_labelled_images_is_looked_for(tmp_path: Path, capsys: pytest.
     semi = {"kind": "semi-1", "subset_list": str(tmp_path / "1percent.txt")}
     config = changed(tmp_path, protocols=yaml.safe_load(SMOKE.read_text())["protocols"] | {"semi-1": semi})
     assert main(["doctor", config]) == 1
-    assert f"missing data      protocol semi-1: {tmp_path / '1percent.txt'}\n" in capsys.readouterr().out
+    line = f"missing data      protocol semi-1: {tmp_path / '1percent.txt'} (SimCLR's are https://raw.githubusercontent.com/"
+    assert line in capsys.readouterr().out
     (tmp_path / "1percent.txt").write_text("a.JPEG\n")
     assert main(["doctor", config]) == 0
 

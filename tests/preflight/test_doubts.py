@@ -50,6 +50,13 @@ def found(experiment: Experiment) -> list[str]:
     return doubts(experiment, {"shapes": 48, "scenes": 12})
 
 
+def test_how_heads_crop_files_has_no_effect_on_arrays() -> None:
+    heads = {"kind": "linear-sgd", "crop": {"interpolation": "bilinear"}}
+    study = {"title": "", "protocol": "heads", "tasks": ["shapes"], "runs": ["mine"]}
+    (line,) = found(experiment(protocols={"heads": heads}, studies={"heads": study}))
+    assert line.startswith("protocols.heads.crop.interpolation: has no effect: 'shapes' is prepared into arrays;")
+
+
 def test_settings_that_do_what_they_say_are_not_doubted() -> None:
     assert found(experiment()) == []
 
@@ -79,6 +86,11 @@ def test_configurations_that_come_with_the_project_are_not_doubted(config: Path)
             {"log_every": 31},
             "pretrain.log_every: 31 is more than the 30 steps of the training: one line is logged, at its end; choose "
             "3 or so",
+        ),
+        (
+            {"policy": {"crop": {"interpolation": "bicubic"}}},
+            "pretrain.policy.crop.interpolation: has no effect: 'shapes' is prepared into arrays; leave it out, or "
+            "choose `storage: index`",
         ),
         (
             {"checkpoint_minutes": 120},
@@ -159,6 +171,15 @@ def test_a_setting_of_one_run_is_named_there_and_of_many_where_one_uses_it_not_a
         (
             {"backbone": "frozen", "batch_norm": "batch", "warmup_steps": 0},
             "batch_norm: has no effect: a frozen encoder keeps its own statistics; leave it out",
+        ),
+        (
+            {"architecture": "c4", "head_channels": 64, "warmup_steps": 0},
+            "head_channels: has no effect: architecture is c4; leave it out",
+        ),
+        ({"warmup_factor": 0.1, "warmup_steps": 0}, "warmup_factor: has no effect: warmup_steps is 0; leave it out"),
+        (
+            {"precise_batches": 20, "warmup_steps": 0},
+            "precise_batches: has no effect: architecture is fpn; leave it out",
         ),
     ],
 )

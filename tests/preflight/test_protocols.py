@@ -16,6 +16,8 @@ from mast.data.readers.shapes import ShapesData
 from mast.errors import MastError
 from mast.preflight.experiment import check_experiment
 from mast.protocols._semi import labelled_subset
+from mast.protocols.detection import DetectionProtocol
+from mast.protocols.knn import KnnProtocol
 from mast.settings import parse
 
 
@@ -57,8 +59,9 @@ def sizes(labels: np.ndarray, known: KnownLabels) -> list[list[int]]:
     return [np.bincount(column, minlength=9).tolist() for column in labels.T[: len(known.classes)]]
 
 
-def experiment(tmp_path: Path, task: str, **protocol: object) -> Experiment:
+def experiment(tmp_path: Path, task: str, resources: dict | None = None, **protocol: object) -> Experiment:
     values = {
+        "resources": resources or {},
         "name": "mine",
         "results": str(tmp_path / "results"),
         "datasets": {name: spec.model_dump() for name, spec in specs(tmp_path).items()},
@@ -107,3 +110,58 @@ def test_labelled_images_are_counted_as_they_are_drawn(tmp_path: Path, fraction:
     check_experiment(experiment(tmp_path / "fits", "digits", **protocol, batch_size=count))
     with pytest.raises(MastError, match=f"{count + 1} is more than the {count} labelled"):
         check_experiment(experiment(tmp_path / "not", "digits", **protocol, batch_size=count + 1))
+
+
+EIGHT = {"gpus": 4, "nodes": 2}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "stage", "fits", "message"),
+    [
+        (
+            {"kind": "linear-sgd", "batch_size": 6},
+            "finetune",
+            {"gpus": 3, "nodes": 2},
+            r"protocols\.p\.batch_size: 6 images cannot be shared out over 8 processes; choose 8 or more",
+        ),
+        (
+            {"kind": "semi-10", "batch_size": 9, "norm_images": 2},
+            "finetune",
+            {"gpus": 5},
+            r"protocols\.p\.norm_images: 9 images are normalised in 5 part\(s\) of at most 2, which 8 processes cannot",
+        ),
+        (
+            {"kind": "knn", "k": 1},
+            "features",
+            {"gpus": 7, "nodes": 2},
+            r"resources\.features: 16 processes \(gpus × nodes\) are more than the 14 training images of 'photos'",
+        ),
+    ],
+)
+def test_more_processes_than_can_share_the_work_are_refused(
+    tmp_path: Path, protocol: dict, stage: str, fits: dict, message: str
+) -> None:
+    task = "photos" if stage == "features" else "digits"
+    check_experiment(experiment(tmp_path / "fits", task, {stage: fits}, **protocol))
+    more = EIGHT | ({"gpus": 8} if stage == "features" else {})
+    with pytest.raises(MastError, match=message) as error:
+        check_experiment(experiment(tmp_path / "not", task, {stage: more}, **protocol))
+    assert "\n" not in str(error.value)
+
+
+def test_detection_shares_batches_evenly() -> None:
+    DetectionProtocol(kind="detection", batch_size=16).check_processes("p", 8)
+    with pytest.raises(MastError, match=r"protocols\.p\.batch_size: 16 images cannot be shared out over 6 processes; "):
+        DetectionProtocol(kind="detection", batch_size=16).check_processes("p", 6)
+
+
+def test_a_protocol_that_does_not_say_otherwise_runs_in_one_process() -> None:
+    knn = KnnProtocol(kind="knn")
+    knn.check_processes("p", 1)
+    with pytest.raises(MastError, match=r"protocols\.p: 'knn' runs in one process, and 2 are asked for"):
+        knn.check_processes("p", 2)
+
+
+def test_protocols_that_read_features_have_no_nodes(tmp_path: Path) -> None:
+    with pytest.raises(MastError, match=r"resources\.evaluate: unknown key 'nodes'"):
+        experiment(tmp_path, "digits", {"evaluate": {"nodes": 2}}, kind="knn")

@@ -139,6 +139,22 @@ def test_changes_of_files_are_noticed_and_times_alone_change_nothing(
     assert now.due and not now.same and last.name in str(now) and now.reason != again.reason
 
 
+def test_the_reason_stays_while_files_go_on_changing(tmp_path: Path) -> None:
+    """Between the plan and the start of the job, which may run in another process."""
+    spec = folder(tmp_path / "outside")
+    output = prepared(tmp_path, spec)
+    reasons = []
+    for number in (7, 8):
+        picture(tmp_path / f"outside/train/a/{number}.png", number)
+        reasons.append(standing(experiment(tmp_path, spec), "mine").reason)
+    assert reasons[0] == reasons[1] != ""
+    prepare("mine", experiment(tmp_path, spec).datasets["mine"], output, reason=reasons[0])
+    now = standing(experiment(tmp_path, spec), "mine")
+    assert not now.due and now.reason == reasons[0]
+    picture(tmp_path / "outside/train/a/9.png", 9)
+    assert standing(experiment(tmp_path, spec), "mine").reason not in ("", reasons[0])
+
+
 def test_an_edit_that_describes_is_expected_to_change_nothing(tmp_path: Path) -> None:
     spec = folder(tmp_path / "outside")
     prepared(tmp_path, spec)

@@ -15,7 +15,6 @@ import torch
 from support import ROOT
 from support.distributed_worker import BATCH, CASES, TINY, float64, make_data, step
 
-from mast.cli import main
 from mast.config.pretrain import PretrainSpec
 from mast.distributed import World
 from mast.errors import MastError
@@ -126,18 +125,6 @@ def test_accumulation_averages_the_gradients_of_the_parts(
     _train(data, tmp_path, accumulate=4, epochs=1, method="supervised")
     assert [len(images) for images in seen] == [BATCH // 4] * 12
     assert len(_losses(tmp_path)) == 3
-
-
-def test_several_gpus_of_one_machine_are_given_to_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
-    monkeypatch.setattr(sys, "argv", ["mast", "pretrain", "--gpus", "4"])
-    commands: list[list[str]] = []
-    paths = ["--data", "data", "--output", "output"]
-    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command) or sys.exit(0))
-    with pytest.raises(SystemExit):
-        main(["pretrain", "--spec", '{"dataset": "x"}', "--run", "r", "--seed", "0", "--gpus", "4", *paths])
-    assert commands[0][4:] == ["--nproc-per-node=4", "--module", "--", "mast.cli", "pretrain", "--gpus", "4"]
 
 
 @pytest.mark.parametrize(("size", "accumulate"), [(3, 1), (2, 3), (1, 16)])

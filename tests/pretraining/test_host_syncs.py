@@ -12,6 +12,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import mast
+from mast.augment.policy import Policy
+from mast.augment.views import Drawn
 from mast.checkpoint import Checkpoints
 from mast.config.pretrain import PretrainSpec
 from mast.data.prepared.batches import TrainingBatches
@@ -59,7 +61,7 @@ def test_a_step_reads_nothing_from_the_device(method: str) -> None:
     learner = build(method).to("meta").train()
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
     labels = torch.empty(BATCH, 2, dtype=torch.int64, device="meta")
-    outcome = learner(images, labels, torch.Generator().manual_seed(0))
+    outcome = learner(images, labels, learner.draw(BATCH, torch.Generator().manual_seed(0)))
     outcome.loss.backward()
     assert outcome.loss.device.type == "meta"
     assert all(p.grad is not None for p in learner.encoder.parameters())
@@ -72,7 +74,7 @@ def test_no_form_of_masks_and_uncertainty_reads_from_the_device(kind: str, form:
     masks = {"covariance": where, "variance": where}
     learner = build("mast", mast={"uncertainty": {"kind": kind, "form": form}, "masks": masks}).to("meta")
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
-    learner(images, None, torch.Generator().manual_seed(0)).loss.backward()
+    learner(images, None, learner.draw(BATCH, torch.Generator().manual_seed(0))).loss.backward()
     assert learner.masks.logits.grad is not None
 
 
@@ -122,7 +124,7 @@ def test_what_a_step_draws_is_copied_at_once_and_not_waited_for(method: str, cop
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
     labels = torch.empty(BATCH, 2, dtype=torch.int64, device="meta")
     with Copies() as counted, Lists() as lists:
-        learner(images, labels, torch.Generator().manual_seed(0)).loss.backward()
+        learner(images, labels, learner.draw(BATCH, torch.Generator().manual_seed(0))).loss.backward()
     assert (counted.all, counted.waits, lists.waits) == (copies, 0, 0)
 
 
@@ -152,9 +154,10 @@ class OneWeight(Learner):
     def __init__(self, settings: PretrainSpec) -> None:
         torch.nn.Module.__init__(self)
         self.method, self.spec, self.world, self.mean = Method(settings), settings, ALONE, torch.zeros(1)
+        self.policy = Policy(settings.policy, SIZE)
         self.weight = torch.nn.Parameter(torch.ones(3, 4))
 
-    def forward(self, images: torch.Tensor, labels: None, generator: torch.Generator) -> Outcome:
+    def forward(self, images: torch.Tensor, labels: None, drawn: Drawn) -> Outcome:
         embedding = images.float().mean(dim=(2, 3)) @ self.weight
         loss = embedding.square().mean()
         return Outcome(loss, {"square": loss}, embedding.detach())

@@ -20,6 +20,18 @@ def test_a_kind_is_its_files_name_and_its_defaults_and_tiny_settings_are_valid(k
         assert spec.SHOWN and spec.UNIT and spec.CAPTION.endswith(".")
 
 
+@pytest.mark.parametrize("kind", PROTOCOLS)
+def test_settings_that_came_later_are_recorded_where_they_differ(kind: str) -> None:
+    """So results without them, of the same version, are still those of these settings."""
+    spec = PROTOCOLS[kind](kind=kind)
+    for key, value in PROTOCOLS[kind].LATER.items():
+        assert getattr(spec, key) == value
+        assert key not in spec.model_dump() and f'"{key}"' not in spec.model_dump_json(exclude={"kind"})
+    changed = {"precision": "bf16"} if "precision" in PROTOCOLS[kind].LATER else {}
+    dumped = PROTOCOLS[kind](kind=kind, **changed).model_dump(mode="json", exclude={"kind"})
+    assert "kind" not in dumped and dumped.items() >= changed.items()
+
+
 PLANNING = """
 import sys, mast.config
 from mast.protocols import PROTOCOLS

@@ -88,3 +88,28 @@ def test_a_class_with_too_few_images_is_named(tmp_path: Path) -> None:
     with pytest.raises(MastError, match=r"protocols\.few: 5 shots and 16 queries, but .* has 10 images of class 'c0'"):
         evaluate_features("few", FewShotProtocol(kind="few-shot"), tmp_path / "f.npz", tmp_path / "m.json")
     assert not (tmp_path / "m.json").exists()
+
+
+def test_small_classes_are_left_out_or_repeated_as_in_augself(tmp_path: Path) -> None:
+    """transfer_few_shot.py, FewShotBatchSampler: K images or fewer are no class; queries are drawn with replacement."""
+    sizes = (30, 30, 9, 2)
+    labels = np.repeat(np.arange(4), sizes)
+    spec = FewShotProtocol(kind="few-shot", shots=2, queries=10, episodes=40, small_classes="repeated")
+    episodes = draw_episodes(labels, spec)
+    assert episodes.shape == (40, 3, 12), "the class of two images is left out"
+    for episode in episodes.reshape(-1, 12):
+        [label] = set(labels[episode])
+        shots, queries = set(episode[:2]), set(episode[2:])
+        assert len(shots) == 2 and not shots & queries
+        assert len(queries) == 10 or (label == 2 and len(queries) <= 7)
+    plain = FewShotProtocol(kind="few-shot", shots=2, queries=10, episodes=40)
+    large = labels[labels < 2]
+    np.testing.assert_array_equal(draw_episodes(large, plain), draw_episodes(large, spec))
+    values = np.eye(4, dtype=np.float32)[labels]
+    write(tmp_path / "f.npz", values, labels)
+    evaluate_features("few", spec, tmp_path / "f.npz", tmp_path / "m.json")
+    result = json.loads((tmp_path / "m.json").read_text())
+    assert result["details"] == {"ways": {"t0": 3}} and result["chance"] == {"t0": {"top1": pytest.approx(100 / 3)}}
+    few = spec.model_copy(update={"shots": 30})
+    with pytest.raises(MastError, match=r"protocols\.few\.shots: 0 class\(es\) of target 't0' .* two are needed"):
+        evaluate_features("few", few, tmp_path / "f.npz", tmp_path / "no.json")

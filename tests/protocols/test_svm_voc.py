@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 from support.origins import ORIGIN
 
+from mast.data.known_labels import KnownLabels
 from mast.errors import MastError
 from mast.evaluation.features_file import PRESENCE, Features, write_features
 from mast.evaluation.run import evaluate_features
+from mast.protocols import PlannedTask
 from mast.protocols.knn import KnnProtocol
 from mast.protocols.svm_voc import SvmProtocol, average_precision, svm
 
@@ -154,6 +157,20 @@ def test_each_value_of_a_single_label_target_is_a_class(tmp_path: Path) -> None:
         "shape b",
         "shape c",
     }
+
+
+def test_a_class_that_all_scored_images_show_has_full_precision(tmp_path: Path) -> None:
+    """As in facebookresearch/vissl, evaluate.py, where there is nothing else to find; and planning lets it pass."""
+    train, (values, labels) = multilabel(60, 1.2), multilabel(30, 1.2, seed=1)
+    labels[:, 0] = 1
+    metrics = evaluated(write(tmp_path / "f.npz", train, (values, labels)))
+    assert metrics["cat"]["AP"] == pytest.approx(100)
+    for column, refused in ((1, False), (0, True)):
+        scored = np.full((30, 1), column)
+        known = KnownLabels({"cat": 2}, train[1][:, :1], scored, np.arange(0))
+        task = PlannedTask("animals", 60, lambda known=known: known, keeps_names=False)
+        with pytest.raises(MastError, match="is of class 1 of target 'cat'") if refused else nullcontext():
+            SPEC.check("svm", task)
 
 
 def test_bad_input_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import psutil
 import pytest
 import yaml
-from support.slurm_cluster import REPOSITORY, Cluster, Run, Workflow
+from slurm_lab.cluster import Cluster
+from slurm_lab.waiting import on_this_machine, wait_for
+from slurm_lab.workflow import Run, Workflow
+from support import ROOT
 from support.slurm_training import CONFIGURATION, left_alone
-from support.waiting import on_this_machine, wait_for
 
 OUTPUT = Path("results/pretrain/shapes/mast/seed0")
 MakeWorkflow = Callable[[str], Workflow]
@@ -45,7 +47,7 @@ def test_a_rank_that_dies_fails_the_job_in_seconds(workflow: MakeWorkflow, clust
 
 
 def _start(workflow: MakeWorkflow, epochs: int) -> tuple[Workflow, Run]:
-    flow = workflow(f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
+    flow = workflow(f"include: {str(ROOT / 'workflow/Snakefile')!r}")
     run = CONFIGURATION["runs"]["mast"] | {"epochs": epochs}
     resources = CONFIGURATION["resources"] | {"pretrain": {"mem_mb": 2000, "runtime": 20, "nodes": 2}}
     configuration = CONFIGURATION | {"runs": {"mast": run}, "resources": resources}

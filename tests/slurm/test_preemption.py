@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from support.slurm_cluster import REPOSITORY, Cluster, Workflow
+from slurm_lab.cluster import Cluster
+from slurm_lab.waiting import wait_for
+from slurm_lab.workflow import Workflow
+from support import ROOT
 from support.slurm_training import CONFIGURATION, left_alone
-from support.waiting import wait_for
 
 RUN = Path("results/pretrain/shapes/mast/seed0")
 
@@ -16,7 +18,7 @@ RUN = Path("results/pretrain/shapes/mast/seed0")
 def test_a_run_that_is_stopped_twice_ends_with_the_same_encoder(
     workflow: Callable[[str], Workflow], cluster: Cluster
 ) -> None:
-    flow = workflow(f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
+    flow = workflow(f"include: {str(ROOT / 'workflow/Snakefile')!r}")
     (flow.directory / "config.yaml").write_text(yaml.safe_dump(CONFIGURATION))
     run = flow.start(
         "pretrain", "--configfile", "config.yaml", "--set-resources", "pretrain_run:slurm_partition=preempt"

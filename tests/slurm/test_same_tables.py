@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.slurm_cluster import REPOSITORY, Cluster, Run, Workflow
+from slurm_lab.cluster import Cluster
+from slurm_lab.workflow import Run, Workflow
+from support import ROOT
 
 PROFILES = ("slurm", "submitit-local", "default")
-SMOKE = yaml.safe_load((REPOSITORY / "config/smoke.yaml").read_text())
+SMOKE = yaml.safe_load((ROOT / "config/smoke.yaml").read_text())
 RESULTS = {"results": "results"}
 ONE_RUN = {
     "datasets": {"shapes": SMOKE["datasets"]["shapes"]},
@@ -41,10 +43,11 @@ def _run_everywhere(target: str, configuration: dict, directory: Path, cluster: 
     for profile in PROFILES:
         own = directory / profile
         (own / "config").mkdir(parents=True)
-        shutil.copy(REPOSITORY / "config/published.yaml", own / "config")
+        shutil.copy(ROOT / "config/published.yaml", own / "config")
         (own / "config.yaml").write_text(yaml.safe_dump(configuration))
-        flow = Workflow(own, cluster, f"include: {str(REPOSITORY / 'workflow/Snakefile')!r}")
-        runs[profile] = flow.start(target, "--configfile", "config.yaml", profile=profile)
+        options = ("--profile", str(ROOT / "profiles" / profile))
+        flow = Workflow(own, cluster, f"include: {str(ROOT / 'workflow/Snakefile')!r}", options)
+        runs[profile] = flow.start(target, "--configfile", "config.yaml")
     for run in runs.values():
         assert run.wait(3600) == 0, run.output
     return runs

@@ -1,13 +1,16 @@
 """`mast init` looks at images, chooses settings that are valid, and names what is wrong."""
 
+import re
 import shlex
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from PIL import Image
 from snakemake.cli import parse_args
+from support.shards import png, sample, table, write_parquet, write_saved, write_tar
 
 from mast.cli import main
 from mast.config.experiment import Experiment
@@ -65,6 +68,52 @@ def test_nested_images_are_unlabeled_and_it_says_why(tmp_path: Path) -> None:
     assert experiment.datasets["own"].train_count == 6
 
 
+def test_nested_folders_that_look_like_classes_end_in_a_table(tmp_path: Path) -> None:
+    for number in range(10):
+        image(tmp_path / "photos/all" / f"{'cat' if number % 2 else 'dog'}/{number // 2}/a.jpg")
+    found = look(tmp_path / "photos")
+    assert found.settings == {"kind": "folder", "root": str(tmp_path / "photos/all"), "test_fraction": 0.2}
+    assert (found.train, found.test, found.classes) == (8, 2, 2)
+    assert "no run is trained on them" in found.notes[0]
+    experiment = written(found)
+    assert set(experiment.studies) == {"linear", "knn"}
+    experiment.datasets["own"].check(evaluated=True)
+
+
+@pytest.mark.parametrize("names", [("2023", "2024-05"), ("cat", "few"), ("train", "other")])
+def test_folders_of_dates_splits_or_few_images_are_no_classes(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        for number in range(2 if name == "few" else 6):
+            image(tmp_path / name / f"{number}.png")
+    assert look(tmp_path).classes == 0
+
+
+def test_classes_without_a_test_split_get_one(labelled: Path) -> None:
+    (labelled / "test").rename(labelled / "val")
+    found = look(labelled)
+    assert (found.train, found.test, found.classes, found.settings["test_fraction"]) == (8, 2, 2, 0.2)
+    written(found).datasets["own"].check(evaluated=True)
+
+
+def test_unlabeled_images_become_a_table_once_some_have_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines that are commented out fit the others and the list of images that they ask for."""
+    for number in range(10):
+        image(tmp_path / "photos" / f"{number}.png")
+    found = look(tmp_path / "photos")
+    text = configuration("photos", found, choose(found, 10))
+    before, later, after = re.split(r"^(?=# A table of scores)|^(?=figures)", text, flags=re.MULTILINE)
+    before = re.sub(r"^  # (?=labelled|untrained)", "  ", before, flags=re.MULTILINE)
+    later = re.sub(r"^# ?", "", "\n".join(later.split("\n")[2:]), flags=re.MULTILINE)
+    experiment = parse(Experiment, yaml.safe_load(before + later + after), "written")
+    assert experiment.studies["linear"].tasks == ("labelled",)
+    assert experiment.figures.retrieval == ("vicreg", "mast")
+    lines = [f"{number}.png,{'ab'[number % 2]}" for number in range(10)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *lines]))
+    monkeypatch.chdir(tmp_path)
+    experiment.datasets["labelled"].check(evaluated=True)
+    assert not parse(Experiment, yaml.safe_load(text), "written").studies
+
+
 def test_one_class_is_taken_as_unlabeled(tmp_path: Path) -> None:
     for number in range(5):
         image(tmp_path / "train" / "all" / f"{number}.png")
@@ -85,6 +134,66 @@ def test_a_list_of_images_is_understood(labelled: Path) -> None:
     assert found.train == 10
     assert "Other columns: colour" in found.notes[0]
     assert written(found).datasets["own"].train_count == 10
+
+
+def test_labels_and_splits_of_a_list_are_found(tmp_path: Path) -> None:
+    lines = ["file_name,species,id,weight,part"]
+    for number in range(20):
+        image(tmp_path / f"{number}.png")
+        part = "test" if number < 6 else "train"
+        lines.append(f"{number}.png,{'cat' if number % 2 else 'dog'},{number},{number / 7},{part}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    found = look(tmp_path / "list.csv")
+    assert found.settings["targets"] == ["species"] and found.settings["split"] == "part"
+    assert (found.train, found.test, found.classes) == (14, 6, 2)
+    assert "Other columns: id, weight" in found.notes[1]
+    assert set(written(found).studies) == {"linear", "knn"}
+
+
+def test_labels_that_cannot_be_used_are_named_and_splits_stay(tmp_path: Path) -> None:
+    lines = ["path,species,part"]
+    for number in range(30):
+        image(tmp_path / f"{number}.png")
+        part, species = ("test", "cow") if number < 6 else ("train", "cat" if number % 2 else "dog")
+        lines.append(f"{number}.png,{species},{part}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    found = look(tmp_path / "list.csv")
+    assert "targets" not in found.settings and found.settings["split"] == "part"
+    assert (found.train, found.classes) == (24, 0)
+    assert "class 'cow' is in test but not in train" in found.notes[-1]
+    assert not written(found).studies
+
+
+def test_shards_are_understood(tmp_path: Path) -> None:
+    """What the Hub, `save_to_disk` and webdataset leave; validation is tested on where there is no test."""
+    for split, numbers in (("train", range(8)), ("validation", range(8, 12))):
+        write_parquet(tmp_path / f"hub/data/{split}-00000-of-00001.parquet", table(numbers))
+        write_saved(tmp_path / "saved", split, [table(numbers)])
+        write_tar(tmp_path / f"tars/{split}-0.tar", [member for number in numbers for member in sample(number)])
+    targets = {"hub": ["label"], "saved": ["label"], "tars": ["cls"]}
+    for name, kind in (("hub", "parquet"), ("saved", "arrow"), ("tars", "webdataset")):
+        found = look(tmp_path / name)
+        assert (found.settings["kind"], found.settings["targets"]) == (kind, targets[name])
+        assert (found.train, found.test, found.classes, found.short_side) == (8, 4, 3, 16)
+        written(found).datasets["own"].check(evaluated=True)
+    found = look(tmp_path / "hub/data/train-00000-of-00001.parquet")
+    assert (found.train + found.test, found.settings["test_fraction"]) == (8, 0.2)
+
+
+def test_shards_without_labels_or_with_unusual_names_are_understood(tmp_path: Path) -> None:
+    pictures = pa.array(map(png, range(12)), pa.binary())
+    content = pa.table({"caption": [f"picture {number}" for number in range(12)], "content": pictures})
+    write_parquet(tmp_path / "one/own.parquet", content)
+    found = look(tmp_path / "one")
+    assert found.settings == {"kind": "parquet", "root": str(tmp_path / "one"), "image": "content"}
+    assert "Other columns: caption" in found.notes[0]
+    written(found).datasets["own"].check(evaluated=False)
+    members = [(f"{number}.{side}.png", png(number)) for number in range(6) for side in ("left", "right")]
+    write_tar(tmp_path / "two.tar", members)
+    assert look(tmp_path / "two.tar").settings["image"] == "left.png"
+    write_parquet(tmp_path / "three/own.parquet", content.select(["caption"]))
+    with pytest.raises(MastError, match="has no column of images; it has caption"):
+        look(tmp_path / "three")
 
 
 @pytest.mark.parametrize(

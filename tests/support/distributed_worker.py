@@ -57,7 +57,8 @@ def step(settings: dict, data: Path, world: World = ALONE) -> Step:
     labels = prepared.labels("train") if learner.method.NEEDS_LABELS else None
     batches = TrainingBatches(prepared.images("train"), labels, BATCH, seed=0)
     model = world.wrap(learner)
-    outcome = model(*batches.batch(0, 0, world.rows(BATCH // world.size)), torch.Generator().manual_seed(5))
+    drawn = learner.draw(BATCH, torch.Generator().manual_seed(5))
+    outcome = model(*batches.batch(0, 0, world.rows(BATCH // world.size)), drawn)
     outcome.loss.backward()
     gradients = {name: p.grad for name, p in learner.named_parameters() if p.grad is not None}
     statistics = {name: value for name, value in learner.named_buffers() if "running" in name}

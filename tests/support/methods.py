@@ -1,11 +1,13 @@
 """One batch through a method, without data on the disk."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mast.augment.pairing import Pair
+from mast.augment.views import View
 from mast.config.pretrain import PretrainSpec
 from mast.distributed import ALONE
 from mast.learner import Learner
@@ -26,11 +28,11 @@ def spec_of(**settings: Any) -> PretrainSpec:
     return parse(PretrainSpec, TINY | settings, "test").resolved()
 
 
-def learner_of(**settings: Any) -> Learner:
-    """A learner of a tiny run, in training."""
+def learner_of(classes: Sequence[int] = (), **settings: Any) -> Learner:
+    """A learner of a tiny run, in training; `classes` of each target, if there are labels."""
     spec = spec_of(**settings)
     torch.manual_seed(0)
-    return Learner(METHODS[spec.method](spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE).train()
+    return Learner(METHODS[spec.method](spec), 16, [0.5] * 3, [0.25] * 3, list(classes), ALONE).train()
 
 
 def images() -> Tensor:
@@ -46,4 +48,4 @@ def drawn() -> torch.Generator:
 def embedded(learner: Learner, pair: Pair) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """Features and embeddings of both views, as `Learner.embed` gives them."""
     floats = images().float() / 255
-    return learner.embed(floats, pair.a), learner.embed(floats, pair.b)
+    return learner.embed(View(floats, pair.a)), learner.embed(View(floats, pair.b))

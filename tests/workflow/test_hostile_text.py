@@ -64,6 +64,8 @@ def test_the_whole_workflow_takes_text_as_text(hostile: Project) -> None:
     results = hostile.directory / "results of -this"
     page = (results / "tables/table.html").read_text(encoding="utf-8")
     assert "&lt;/script&gt;&lt;b&gt;" in page and "</script><b>" not in page
+    index = (results / "index.html").read_text(encoding="utf-8")
+    assert "&lt;/script&gt;&lt;b&gt;" in index and "</script><b>" not in index
     latex = (results / "tables/table.tex").read_text(encoding="utf-8")
     assert r"\textbackslash{}input\{x\}" in latex and r"\input{" not in latex
     report = (results / "report.html").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ from support import ROOT
 
 PACKAGE = ROOT / "mast"
 LAYERS = (
-    "errors files commit gpus memory runtime signals progress settings catalogue columns records results orientation "
-    "config.text",
+    "errors files commit gpus machine memory runtime signals progress settings catalogue columns records results "
+    "orientation config.text",
     "augment objectives models data checkpoint distributed training",
     "evaluation learner methods protocols",
     "config",

@@ -8,7 +8,7 @@ from support.projects import Project, planned
 pytestmark = [pytest.mark.slow(minutes=5), pytest.mark.xdist_group("smoke")]
 
 SMOKE = Path("results/smoke")
-REPORTING = ("tables/*", "figures/*", "health.*", "report.html", "config.json")
+REPORTING = ("tables/*", "figures/*", "health.*", "index.html", "report.html", "config.json")
 ENCODER = SMOKE / "pretrain/shapes/vicreg/seed0/encoder.safetensors"
 
 

@@ -135,5 +135,5 @@ def test_a_study_named_like_a_rule_is_refused(project: Project) -> None:
 
 def test_readme_of_results_names_every_stage() -> None:
     readme = (ROOT / "results/README.md").read_text(encoding="utf-8")
-    for folder in ("data/", "pretrain/", "features/", "metrics/", "analysis/", "tables/", "figures/", "report.html"):
+    for folder in ("data/", "pretrain/", "features/", "metrics/", "analysis/", "tables/", "figures/", "index.html"):
         assert folder in readme

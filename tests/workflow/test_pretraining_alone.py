@@ -54,7 +54,14 @@ def test_a_checkout_elsewhere_pretrains_in_any_working_directory(tmp_path: Path)
     snakemake(checkout, tmp_path / "here", "all", "--directory", "../there", *base)
     made = {str(file.relative_to(tmp_path / "there/results")) for file in listing(tmp_path / "there/results")}
     run = "pretrain/shapes/mine/seed0"
-    assert made >= {f"{run}/encoder.safetensors", f"{run}/run.json", "health.csv", "figures/losses.svg", "report.html"}
+    assert made >= {
+        f"{run}/encoder.safetensors",
+        f"{run}/run.json",
+        "health.csv",
+        "figures/losses.svg",
+        "index.html",
+        "report.html",
+    }
 
     plan = planned(snakemake(checkout, tmp_path / "there", "--dry-run", "all", *base))
     assert plan.keys() == set(), "the same results, from the directory itself"

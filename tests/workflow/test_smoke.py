@@ -103,6 +103,15 @@ def test_report_holds_tables_figures_and_captions_and_needs_no_network(finished:
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=.?https?://", page)
 
 
+def test_the_page_to_open_first_begins_with_the_main_table(finished: Project) -> None:
+    results = finished.directory / "results/smoke"
+    page = (results / "index.html").read_text(encoding="utf-8")
+    tables = re.findall(r'<table aria-labelledby="([^"]+)"', page)
+    assert tables[0] == "linear" and tables[-1] == "health"
+    assert sorted(tables) == sorted(file.stem for file in (*results.glob("tables/*.html"), results / "health.html"))
+    assert page.count("<img ") == len(list(results.glob("figures/*.png")))
+
+
 def test_a_second_run_does_nothing(finished: Project) -> None:
     before = finished.files()
     run = finished.smoke("all")

@@ -1,35 +1,16 @@
-from mast.preflight.standing import dependents, made_from
+from mast.preflight.standing import dependents
 from snakemake.logging import logger
+
+
+include: "../common/data.smk"
+
 
 prepared = results.data("{dataset}")
 
 
-def data_of(wildcard, made):
-    """The manifest of a dataset as an input. Its time counts only if what is there was made from other data.
-
-    Of data that are prepared again, only then is their identity known, and what depends on them looked at once more. A
-    dry run shows what is expected.
-
-    Args:
-        wildcard: the wildcard that names the dataset.
-        made: the file, a pattern, that says what it was made from.
-    """
-
-    def manifest(wildcards):
-        file, output = results.data(wildcards[wildcard]).manifest, Path(str(made).format(**wildcards))
-        if not workflow.is_main_process or not file.exists() or not output.exists():
-            return str(file)
-        now = standing_now(wildcards[wildcard])
-        if now.due:
-            unchanged = not workflow.dryrun or now.same
-        else:
-            unchanged = file.stat().st_mtime_ns > output.stat().st_mtime_ns
-        return ancient(str(file)) if unchanged and made_from(output, file) else str(file)
-
-    return manifest
-
-
 rule prepare_data:
+    input:
+        forced_if_due,
     output:
         update(prepared.manifest),
     log:

@@ -1,16 +1,13 @@
-from mast.preflight.standing import files_state
 from mast.protocols import STAGES
 from mast.results import predictions_of
 
+
+include: "../common/evaluate.smk"
+
+
 OF_RUN = ("{dataset}", "{run}", "{seed}")
-FEATURES_FILE = results.features(*OF_RUN, "{task}")
+FEATURES_FILE = results.features(*OF_RUN, "{task}{pooling}")
 METRICS_FILE = results.metrics("{protocol}", "{task}", *OF_RUN)
-
-
-def content_of_files(wildcards):
-    """Makes a job run again when a file of its protocol is replaced, if only by one that is older."""
-    files = experiment.protocols[wildcards.protocol].files
-    return files_state(files, Path(str(METRICS_FILE).format(**wildcards))) or Unrecorded()
 
 
 rule extract_features:
@@ -21,37 +18,42 @@ rule extract_features:
         FEATURES_FILE,
     log:
         results.log(FEATURES_FILE),
+    wildcard_constraints:
+        pooling=r"(\+grid)?",
     threads: stage_threads("features")
     resources:
         **stage_resources("features"),
     params:
         data=subpath(input.data, parent=True),
+        pooling=lambda wildcards: wildcards.pooling.replace("+", " --pooling ") or Unrecorded(),
     shell:
-        f"{MAST} features"
-        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}"
+        f"{shared('features')} features"
+        " --encoder {input.encoder:q} --data {params.data:q} --output {output:q}{params.pooling}"
         " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"
 
 
 rule evaluate_features:
     input:
-        FEATURES_FILE,
+        features_of,
     output:
         METRICS_FILE,
     log:
         results.log(METRICS_FILE),
+    wildcard_constraints:
+        protocol=one_of(protocols_reading("features")),
     threads: stage_threads(STAGES["features"])
     resources:
         **stage_resources(STAGES["features"]),
     params:
         spec=protocol_json,
         version=protocol_version,
-    wildcard_constraints:
-        protocol=one_of(protocols_reading("features")),
     shell:
         f"{MAST} evaluate"
         " --protocol {wildcards.protocol} --spec {params.spec:q} --features {input:q} --output {output:q}"
         " --threads {threads} > {log:q} 2>&1"
 
+
+ANY_RULE = rules.evaluate_features.rule  # by its name it is not found when another workflow uses this one
 
 for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(METRICS_FILE)})):
 
@@ -61,14 +63,18 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
         input:
             encoder=results.run(*OF_RUN).encoder,
             data=data_of("task", METRICS_FILE),
-            files=lambda wildcards: list(experiment.protocols[wildcards.protocol].files),
+            files=lambda wildcards: [
+                file for file in experiment.protocols[wildcards.protocol].files if Path(file).exists()
+            ],
         output:
-            metrics=METRICS_FILE,
             **more,
+            metrics=METRICS_FILE,
         log:
             results.log(METRICS_FILE),
         benchmark:
             results.benchmark(METRICS_FILE)
+        wildcard_constraints:
+            protocol=one_of(protocols_reading(reads)),
         threads: stage_threads(STAGES[reads])
         resources:
             **stage_resources(STAGES[reads]),
@@ -77,10 +83,8 @@ for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(ME
             version=protocol_version,
             data=subpath(input.data, parent=True),
             content=content_of_files,
-        wildcard_constraints:
-            protocol=one_of(protocols_reading(reads)),
         shell:
-            f"{MAST} evaluate"
+            f"{shared(STAGES[reads])} evaluate"
             " --protocol {wildcards.protocol} --spec {params.spec:q} --seed {wildcards.seed}"
             " --encoder {input.encoder:q} --data {params.data:q} --output {output.metrics:q}"
             " --threads {threads} --gpus {resources.gpus} > {log:q} 2>&1"

@@ -1,17 +1,11 @@
+include: "../common/pretrain.smk"
+
+
 pretrained = results.run("{dataset}", "{run}", "{seed}")
 
-# In a job of several tasks the launcher starts the command in each of them.
-SEVERAL_NODES = experiment.resources.pretrain.nodes > 1
-LAUNCH = f"{shlex.quote(sys.executable)} -m snakemake_executor_plugin_submitit.launch " if SEVERAL_NODES else ""
-
 # Part of the command's text and no param: what is looked at on the way makes no result another one.
-MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if experiment.monitor.epochs or experiment.monitor.tensorboard else ""
-
-
-def pace(wildcards):
-    """How often a training saves its state, which changes no result."""
-    minutes = experiment.pretrain_spec(wildcards.run).checkpoint_minutes
-    return Unrecorded("" if minutes is None else f" --checkpoint-minutes {minutes:g}")
+MONITORED = experiment.monitor.epochs or experiment.monitor.tensorboard
+MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if MONITORED else ""
 
 
 rule pretrain_run:
@@ -35,7 +29,7 @@ rule pretrain_run:
         data=subpath(input.data, parent=True),
         output=subpath(output[0], parent=True),
     shell:
-        f"{LAUNCH}{MAST} pretrain"
+        f"{shared('pretrain')} pretrain"
         " --spec {params.spec:q} --run {wildcards.run} --seed {wildcards.seed}"
         " --data {params.data:q} --output {params.output:q}"
         " --threads {threads} --gpus {resources.gpus}{params.pace}"

@@ -1,46 +1,16 @@
 import json
 from pathlib import Path
 
+from mast.config.index import index_spec
 from mast.config.published import published_file
-from mast.results import SOURCES_SUFFIX, suffixed
 
-FORMATS = (".csv", ".md", ".tex", ".html")
+
+include: "../common/report.smk"
+
+
 PUBLISHED = published_file(experiment.published)
 PUBLISHED_OPTION = " --published {input.published:q}" if PUBLISHED else ""
-COMPARED = [study for study, spec in experiment.studies.items() if spec.compare]
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
-
-
-def in_formats(stem, *suffixes):
-    """A table or figure, in every format."""
-    return [str(suffixed(stem, suffix)) for suffix in suffixes]
-
-
-def study_tables(study):
-    """The table of a study and, where it compares runs, that of differences."""
-    stems = [results.table(study)] + [results.comparison(study)] * (study in COMPARED)
-    return [file for stem in stems for file in in_formats(stem, *FORMATS, SOURCES_SUFFIX)]
-
-
-def caption(*names):
-    """The first caption that there is; `caption` shows the rule's param of that name."""
-    here = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
-    captions = [f"../report/{name}.rst" for name in names]
-    found = [file for file in captions if (here / file).exists()]
-    if not found:
-        looked_for = " or ".join(str((here / file).resolve()) for file in captions)
-        raise WorkflowError(f"{looked_for}: no such file; write the caption for the report there")
-    return found[0]
-
-
-def shown_as(key, title):
-    """The label of a report's entry; Snakemake takes braces for wildcards and writes < and > into a script as they are."""
-    return {key: title.translate(str.maketrans("{}<>", "()‹›"))}
-
-
-def after(file):
-    """An input of a figure. The time of a manifest does not count: detections are made again when the data change."""
-    return ancient(file) if Path(file).name == "manifest.json" else file
 
 
 HEALTH_TABLE = in_formats(results.health, *FORMATS)
@@ -71,7 +41,7 @@ for study, spec in experiment.studies.items():
             **stage_resources("report"),
         params:
             spec=as_it_is(experiment.table_spec(study).model_dump_json()),
-            output=str(results.table(study)),
+            output=subpath(output[0], strip_suffix=".csv"),
             caption=verbatim(experiment.protocol_caption(study)),
         shell:
             f"{MAST} table{PUBLISHED_OPTION}"
@@ -103,10 +73,9 @@ for study in COMPARED:
             **stage_resources("report"),
         params:
             spec=as_it_is(spec.model_dump_json()),
-            output=str(results.comparison(study)),
+            output=subpath(output[0], strip_suffix=".csv"),
         shell:
-            f"{MAST} compare"
-            " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
+            f"{MAST} compare" " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 rule health_of_runs:
@@ -128,10 +97,9 @@ rule health_of_runs:
         **stage_resources("report"),
     params:
         spec=json.dumps(health_files(experiment)),
-        output=str(results.health),
+        output=subpath(output[0], strip_suffix=".csv"),
     shell:
-        f"{MAST} health"
-        " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+        f"{MAST} health" " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
@@ -154,11 +122,10 @@ for figure in SHOWN:
         params:
             spec=as_it_is(json.dumps(figure_files(experiment, figure))),
             figure=figure,
-            output=str(results.figure(figure)),
+            output=subpath(output[0], strip_suffix=".svg"),
             caption=verbatim(FIGURE_SOURCES[figure].caption),
         shell:
-            f"{MAST} figure"
-            " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+            f"{MAST} figure" " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
 
 
 rule make_report:
@@ -166,6 +133,7 @@ rule make_report:
         TABLES,
         FIGURES,
     output:
+        index=update(results.index),
         report=update(results.report),
         config=update(results.config),
     log:
@@ -177,11 +145,15 @@ rule make_report:
     params:
         config=as_it_is(json.dumps(config)),
         new_config=str(results.config.with_name(f".{results.config.name}")),
+        index=as_it_is(index_spec(experiment).model_dump_json()),
+        new_index=str(results.index.with_name(f".{results.index.name}")),
         new_report=str(results.report.with_name(f".{results.report.name}")),
         python=sys.executable,
         snakefile=str(Path(workflow.main_snakefile).resolve()),
     shell:
         "( printf '%s\n' {params.config:q} > {params.new_config:q} &&"
+        f" {MAST} index --spec {{params.index:q}} --output {{params.new_index:q}} &&"
         " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {params.new_config:q}"
         " --profile none --workflow-profile none --nolock --report {params.new_report:q} tables figures &&"
-        " mv {params.new_report:q} {output.report:q} && mv {params.new_config:q} {output.config:q} ) > {log:q} 2>&1"
+        " mv {params.new_index:q} {output.index:q} && mv {params.new_report:q} {output.report:q} &&"
+        " mv {params.new_config:q} {output.config:q} ) > {log:q} 2>&1"

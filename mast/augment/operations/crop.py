@@ -1,9 +1,9 @@
 """Random resized crop."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from mast.augment.geometric import affine
 from mast.augment.operations import Generator, Geometric, Ordered, Tensor, ViewProbability
@@ -26,15 +26,11 @@ class CropBox:
 
     scale: tuple[float, float]
     ratio: tuple[float, float]
-    identity: tuple[float, ...] = (0.0, 0.0, 1.0, 1.0)
+    identity: tuple[float, ...] | Tensor = (0.0, 0.0, 1.0, 1.0)
 
     def draw(self, count: int, generator: Generator) -> Tensor:
         """See Parameters."""
-        import torch
-
-        low, high = self.scale
-        area = low + (high - low) * torch.rand(count, ATTEMPTS, generator=generator)
-        ratio = self._ratios((count, ATTEMPTS), generator)
+        area, ratio = self._attempts(count, generator)
         first_fit = ((area * ratio <= 1) & (area / ratio <= 1)).int().argmax(dim=1, keepdim=True)
         return _place(area.gather(1, first_fit)[:, 0], ratio.gather(1, first_fit)[:, 0], generator)
 
@@ -57,6 +53,14 @@ class CropBox:
 
         corner, size = values[:, :2], values[:, 2:]
         return torch.cat((corner + size / 2, size), dim=1)
+
+    def _attempts(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Areas, as shares of the image's, and ratios, float32 [count, ATTEMPTS] each."""
+        import torch
+
+        low, high = self.scale
+        area = low + (high - low) * torch.rand(count, ATTEMPTS, generator=generator)
+        return area, self._ratios((count, ATTEMPTS), generator)
 
     def _ratios(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
         import torch
@@ -83,10 +87,25 @@ class Crop(Geometric):
     """Range of the crop's area, as a share of the image's."""
     ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
     """Range of the crop's aspect ratio, log-uniform."""
+    interpolation: Literal["bicubic", "bilinear"] | None = None
+    """Of images that stay in place, whose crops are cut from the original file: how a crop is resized, antialiased.
+    Null: as the source does it, bicubic in pretraining (facebookresearch/vicreg, augmentations.py), bilinear where a
+    head is trained (evaluate.py). Prepared arrays are sampled bilinearly."""
+
+    @model_serializer(mode="wrap")
+    def _without_what_came_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Results are known by the hash of their settings: a null interpolation leaves it as it was without the key."""
+        return {key: value for key, value in handler(self).items() if key != "interpolation" or value is not None}
 
     def parameters(self, image_size: int) -> CropBox:
         """Left, top, width and height of the box."""
         return CropBox(self.scale, self.ratio)
+
+    def parameters_in_place(self, sizes: Tensor) -> CropBox:
+        """The same in images of these sizes, int64 [N, 2]: width and height in pixels."""
+        from mast.augment.boxes import PixelBox, central_squares
+
+        return PixelBox(self.scale, self.ratio, central_squares(sizes), sizes=sizes)
 
     @staticmethod
     def undo(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:

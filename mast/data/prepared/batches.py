@@ -1,13 +1,18 @@
 """Deterministic training batches: which images form step s of epoch e depends on (seed, e, s) alone."""
 
 import math
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 
-from mast.data.prepared.subset import Images
+from mast.data.crops import CropBoxes
+from mast.data.prepared.subset import Images, in_place
 from mast.errors import MastError
+
+Crops = Callable[[int, int, slice], CropBoxes]
+"""What to cut from the images of a batch: a function of the epoch, the step and the share of it."""
 
 
 class TrainingBatches:
@@ -82,30 +87,51 @@ class TrainingBatches:
         rows = self._order[step * self._batch_size : (step + 1) * self._batch_size]
         return np.concatenate([rows, self._order[: self.size(step) - len(rows)]])
 
-    def batch(self, epoch: int, step: int, share: slice = slice(None)) -> tuple[torch.Tensor, torch.Tensor | None]:
+    @property
+    def in_place(self) -> bool:
+        """Whether the images stay in place, so that crops can be cut from their original size."""
+        return in_place(self._images)
+
+    def sizes(self, epoch: int, step: int) -> torch.Tensor:
+        """Width and height of a batch's images in pixels, int64 [size, 2]; only of images that stay in place."""
+        return torch.from_numpy(self._images.sizes(self.indices(epoch, step)))
+
+    def batch(
+        self, epoch: int, step: int, share: slice = slice(None), crops: Crops | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Images uint8 [size, 3, H, W] in channels_last memory, and labels int64 [size, …] or None.
 
-        `share` takes a part of the batch.
+        Args:
+            epoch: from 0.
+            step: of the epoch.
+            share: a part of the batch.
+            crops: of images that stay in place, what to cut from each for V views; the images are then
+                [V, size, 3, H, W]. It is also asked for what comes next.
         """
         rows = self.indices(epoch, step)[share]
-        images = self._read(epoch, step, share, rows).permute(0, 3, 1, 2)
+        images = self._read(epoch, step, share, rows, crops).movedim(-1, -3)
         return images, None if self._labels is None else self._tensor(self._labels[rows])
 
-    def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray) -> torch.Tensor:
+    def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray, crops: Crops | None) -> torch.Tensor:
         """The images of a batch; where reading takes time, the same share of the next step is begun meanwhile."""
         if self._ahead is None:
             return self._pixels(rows)
+
+        def wanted(epoch: int, step: int) -> CropBoxes | None:
+            return None if crops is None else crops(epoch, step, share)
+
         begun = self._pending.pop((epoch, step, share.start, share.stop), None)
-        images = self._pixels(rows) if begun is None else begun.result()
+        images = self._pixels(rows, wanted(epoch, step)) if begun is None else begun.result()
         following = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
         if share == slice(None) or self.size(following[1]) == self.size(step):  # of another size, the share is another
             next_rows = self.indices(*following)[share]
-            self._pending[*following, share.start, share.stop] = self._ahead.submit(self._pixels, next_rows)
+            begun = self._ahead.submit(self._pixels, next_rows, wanted(*following))
+            self._pending[*following, share.start, share.stop] = begun
         return images
 
-    def _pixels(self, rows: np.ndarray) -> torch.Tensor:
-        """uint8 [B, H, W, 3]."""
-        return self._tensor(self._images[rows])
+    def _pixels(self, rows: np.ndarray, wanted: CropBoxes | None = None) -> torch.Tensor:
+        """uint8 [B, H, W, 3], or of crops [V, B, H, W, 3]."""
+        return self._tensor(self._images[rows] if wanted is None else self._images.crops(rows, wanted))
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         tensor = torch.from_numpy(np.ascontiguousarray(values))

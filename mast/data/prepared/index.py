@@ -6,28 +6,42 @@ from pathlib import Path
 
 import numpy as np
 
-from mast.data.decode import decode_again, square
-from mast.settings import FULL, PixelRange
+from mast.data.crops import CropBoxes, Interpolation, crops
+from mast.data.decode import decode_again
+from mast.data.transforms import squared
+from mast.settings import FULL, PixelRange, Transform
 
 
 class IndexedImages:
     """Image files that look like one uint8 array [N, S, S, 3]: `images[rows]` decodes these rows, and no others.
 
-    Each image is resized (short side, bicubic) and centre-cropped to S pixels, as arrays are in preparing them. Pillow
-    decodes and resizes outside Python's global lock, so that threads use as many cores.
+    Each image becomes a square of S pixels as those of arrays do in preparing them (`mast.data.transforms`); or it is
+    cropped from its original size (`crops`). Files are decoded and resized outside Python's global lock, so that
+    threads use as many cores.
     """
 
     dtype = np.dtype(np.uint8)
     ndim = 4
 
     def __init__(
-        self, root: Path, paths: np.ndarray, size: int, threads: int | None = None, levels: PixelRange = FULL
+        self,
+        root: Path,
+        paths: np.ndarray,
+        size: int,
+        threads: int | None = None,
+        levels: PixelRange = FULL,
+        sizes: np.ndarray | None = None,
+        transform: Transform | None = None,
+        upright: bool = True,
     ) -> None:
         """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told.
 
-        `levels` says which values of images of more than 8 bits become 0 and 255.
+        `levels` says which values of images of more than 8 bits become 0 and 255. `sizes`, int64 [N, ≥ 2], are width
+        and height of each image, which whoever draws crops asks for. `transform` says how a whole image becomes a
+        square, and `upright` whether images are turned as their EXIF says.
         """
         self._root, self._paths, self._size, self._levels = Path(root), paths, size, levels
+        self._sizes, self._transform, self._upright = sizes, transform, upright
         if threads is None:
             import torch  # slow to import, and planning a workflow reads this module
 
@@ -55,5 +69,37 @@ class IndexedImages:
             images[row] = image
         return images
 
+    def sizes(self, rows: np.ndarray) -> np.ndarray:
+        """Width and height in pixels of the images at positions int [B], as `prepare` read them, int64 [B, 2]."""
+        return np.array(self._sizes[rows][:, :2])
+
+    def crops(self, rows: np.ndarray, wanted: CropBoxes) -> np.ndarray:
+        """Crops of the images at positions int [B], for V views, each file decoded once: uint8 [V, B, S, S, 3].
+
+        Raises:
+            UnreadableImageError: a file is missing or damaged.
+        """
+        views = len(wanted.boxes)
+        images = np.empty((views, len(rows), self._size, self._size, 3), np.uint8)
+        paths = self._paths[rows]
+
+        def cut(row: int) -> None:
+            for view, image in enumerate(self._crops(paths[row], wanted.boxes[:, row], wanted.interpolation)):
+                images[view, row] = image
+
+        for _ in self._pool.map(cut, range(len(rows))):  # raises what a thread raised
+            pass
+        return images
+
     def _read(self, path: bytes) -> np.ndarray:
-        return square(decode_again(self._root / os.fsdecode(path), levels=self._levels), self._size)
+        image = decode_again(self._root / os.fsdecode(path), self._upright, self._levels)
+        return squared(image, self._size, self._transform)
+
+    def _crops(self, path: bytes, boxes: np.ndarray, interpolation: Interpolation) -> list[np.ndarray]:
+        """Of one image, from rows as in `CropBoxes`; a view that is not cropped costs a decoding of its own."""
+        cropped, file = boxes[:, 0] > 0, self._root / os.fsdecode(path)
+        cut = iter(())
+        if cropped.any():
+            reading = interpolation, self._upright, self._levels
+            cut = iter(crops(file, boxes[cropped, 1:], self._size, *reading))
+        return [next(cut) if own else self._read(path) for own in cropped]

@@ -29,7 +29,8 @@ MOST_NAMES = 20
 
 
 def names_below(root: Path | str, paths: Sequence[Path]) -> list[str]:
-    """The first MOST_NAMES paths relative to `root`; of folders with a slash at the end."""
+    """The first MOST_NAMES paths relative to `root`, or to its directory; of folders with a slash at the end."""
+    root = Path(root).parent if Path(root).is_file() else root
     return [os.path.relpath(path, root) + ("/" if path.is_dir() else "") for path in paths[:MOST_NAMES]]
 
 

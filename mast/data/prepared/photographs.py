@@ -14,13 +14,11 @@ from mast.data.decode import examine, map_files
 from mast.data.prepared.write_images import or_none
 from mast.data.settings import InPlace
 from mast.errors import MastError
+from mast.orientation import SIDEWAYS
 from mast.progress import Progress
 
 if TYPE_CHECKING:
     from mast.data.prepared.instances import Split
-
-SIDEWAYS = (5, 6, 7, 8)
-"""EXIF orientations that exchange width and height."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,10 @@
 """Some of the images of an array or an index, without reading them."""
 
+from typing import TypeGuard
+
 import numpy as np
 
+from mast.data.crops import CropBoxes
 from mast.data.prepared.index import IndexedImages
 
 
@@ -28,6 +31,24 @@ class Subset:
         """Read the images in a slice, or at positions int [B] of the subset: uint8 [B, H, W, 3]."""
         return self._images[self._positions[rows]]
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the images stay in place: then `sizes` and `crops` may be asked for."""
+        return in_place(self._images)
+
+    def sizes(self, rows: np.ndarray) -> np.ndarray:
+        """See IndexedImages."""
+        return self._images.sizes(self._positions[rows])
+
+    def crops(self, rows: np.ndarray, wanted: CropBoxes) -> np.ndarray:
+        """See IndexedImages."""
+        return self._images.crops(self._positions[rows], wanted)
+
 
 Images = np.ndarray | IndexedImages | Subset
 """Images in memory, mapped, or decoded when they are asked for: uint8 [N, H, W, 3]."""
+
+
+def in_place(images: Images) -> TypeGuard[IndexedImages | Subset]:
+    """Whether images are decoded from files, and so can be cropped from their original size."""
+    return isinstance(images, IndexedImages) or (isinstance(images, Subset) and images.in_place)

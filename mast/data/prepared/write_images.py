@@ -1,7 +1,7 @@
 """Images of one split → the prepared form: one array, or an index of files that stay in place."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -9,16 +9,18 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from mast.data.decode import UnreadableImageError, examine, map_files, measure, square
+from mast.data.blob import Blob
+from mast.data.decode import UnreadableImageError, examine, map_files, measure
 from mast.data.prepared.index import IndexedImages
 from mast.data.prepared.subset import Subset
 from mast.data.prepared.writer import Writer, channel_statistics
 from mast.data.settings import ImageFiles
+from mast.data.transforms import squared
 from mast.errors import MastError
 from mast.files import path_below
 from mast.progress import Progress
 from mast.records import Index
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transform
 
 STATISTICS_IMAGES = 10_000
 """Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
@@ -35,7 +37,7 @@ Result = TypeVar("Result")
 def write_images(
     writer: Writer,
     split: str,
-    images: Sequence[Path] | np.ndarray,
+    images: Collection[Path | Blob] | np.ndarray,
     labels: np.ndarray | None,
     spec: ImageFiles,
     threads: int,
@@ -45,7 +47,8 @@ def write_images(
     Args:
         writer: where to.
         split: name of the split.
-        images: image files below `spec.root`, or uint8 [N, H, W, 3].
+        images: image files below `spec.root`, or inside files there, which are read when they are iterated over; or
+            uint8 [N, H, W, 3].
         labels: int [N], or [N, T] for T targets, or None.
         spec: size, storage, and what an unreadable file does.
         threads: for decoding.
@@ -80,24 +83,53 @@ def finish(
     index = (
         None
         if spec.storage == "arrays"
-        else Index(root=str(Path(spec.root).absolute()), size=spec.size, range=spec.range)
+        else Index(
+            root=str(Path(spec.root).absolute()),
+            size=spec.size,
+            range=spec.range,
+            transform=spec.transform,
+            exif=spec.exif,
+        )
     )
-    if index is None:
-        images = writer.load("train_images.npy")
+    _write_reading(writer, spec)
+    stated = spec.normalisation
+    if stated is not None:
+        statistics = [*stated.mean], [*stated.std]
+    elif index is None:
+        statistics = channel_statistics(writer.load("train_images.npy"))
     else:
-        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, spec.range)
-        if spec.range != FULL:  # the images are not among the files, and the identity of the data is that of the files
-            writer.array("range.npy", np.array(spec.range))
-        images = Subset(indexed, np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64)))
-    statistics = channel_statistics(images)
+        reading = {"levels": spec.range, "transform": spec.transform, "upright": spec.exif == "upright"}
+        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, **reading)
+        shown = np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64))
+        statistics = channel_statistics(Subset(indexed, shown))
     writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
 
 
+def _write_reading(writer: Writer, spec: ImageFiles) -> None:
+    """Settings from which results follow and which show in no other file: data are identified by their files."""
+    if spec.normalisation is not None:
+        writer.array("normalisation.npy", np.array([spec.normalisation.mean, spec.normalisation.std]))
+    if spec.storage == "arrays":
+        return
+    if spec.range != FULL:
+        writer.array("range.npy", np.array(spec.range))
+    if spec.transform is not None:
+        writer.array("transform.npy", np.array(spec.transform.model_dump_json()))
+    if spec.exif != "upright":
+        writer.array("exif.npy", np.array(spec.exif))
+
+
 def _write_array(
-    writer: Writer, split: str, images: Sequence[Path] | np.ndarray, spec: ImageFiles, threads: int, notes: Notes
+    writer: Writer,
+    split: str,
+    images: Collection[Path | Blob] | np.ndarray,
+    spec: ImageFiles,
+    threads: int,
+    notes: Notes,
 ) -> list[int]:
     kept: list[int] = []
-    read = partial(square_of, size=spec.size, levels=spec.range)
+    upright = spec.exif == "upright"
+    read = partial(square_of, size=spec.size, levels=spec.range, transform=spec.transform, upright=upright)
 
     def rows() -> Iterator[np.ndarray]:
         with Progress(f"{spec.root} {split}", len(images)) as progress:
@@ -112,7 +144,7 @@ def _write_array(
 def _write_index(
     writer: Writer, split: str, files: Sequence[Path], spec: ImageFiles, threads: int, notes: Notes
 ) -> list[int]:
-    read = partial(measure, levels=spec.range)
+    read = partial(measure, levels=spec.range, upright=spec.exif == "upright")
     with Progress(f"{spec.root} {split}", len(files)) as progress:
         found = list(readable(read, files, spec.unreadable, threads, notes, progress))
     kept = [position for position, _ in found]
@@ -124,7 +156,7 @@ def _write_index(
 
 def readable(
     read: Callable[[Item], tuple[Result, frozenset[str]]],
-    items: Sequence[Item],
+    items: Collection[Item],
     unreadable: str,
     threads: int,
     notes: Notes,
@@ -132,10 +164,12 @@ def readable(
     skip: str = SKIP,
 ) -> Iterator[tuple[int, Result]]:
     """Position and result of every item that `read` could read; what it notes or skips goes into `notes`."""
-    for position, found in enumerate(map_files(or_none(read, unreadable, skip), items, threads)):
+    attempt = or_none(read, unreadable, skip)
+    results = map_files(lambda item: (item, attempt(item)), items, threads)
+    for position, (item, found) in enumerate(results):
         progress.update(1)
         for note in {"skipped"} if found is None else found[1]:
-            notes.setdefault(note, []).append(items[position])
+            notes.setdefault(note, []).append(item.path if isinstance(item, Blob) else item)
         if found is not None:
             yield position, found[0]
 
@@ -157,9 +191,15 @@ def or_none(read: Callable[[Item], Result], unreadable: str, skip: str = SKIP) -
     return attempt
 
 
-def square_of(image: Path | np.ndarray, size: int, levels: PixelRange) -> tuple[np.ndarray, frozenset[str]]:
-    """The central square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
-    if not isinstance(image, Path):
-        return square(Image.fromarray(image), size), frozenset()
-    decoded = examine(image, levels=levels)
-    return square(decoded.image, size), decoded.notes
+def square_of(
+    image: Path | Blob | np.ndarray,
+    size: int,
+    levels: PixelRange,
+    transform: Transform | None = None,
+    upright: bool = True,
+) -> tuple[np.ndarray, frozenset[str]]:
+    """A square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
+    if isinstance(image, np.ndarray):
+        return squared(Image.fromarray(image), size, transform), frozenset()
+    decoded = examine(image, upright, levels)
+    return squared(decoded.image, size, transform), decoded.notes

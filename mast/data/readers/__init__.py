@@ -92,6 +92,11 @@ class Reader(StrictModel, ABC):
         return None
 
     @property
+    def known_names(self) -> set[bytes] | None:
+        """Names of the training images' files, without folders; None where only preparing the data tells."""
+        return None
+
+    @property
     def prepared_bytes(self) -> int | None:
         """Size of the prepared images, bytes; 0 where they stay in place, None where it is not known beforehand."""
         return None

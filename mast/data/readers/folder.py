@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from mast.data import outside
-from mast.data.folders import Listing, list_splits, list_unlabeled
+from mast.data.folders import Listing, list_drawn, list_splits, list_unlabeled
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import random_split, stratified_split
 from mast.data.prepared.write_images import finish, write_images
@@ -28,7 +29,7 @@ class FolderData(ImageFiles, HeldOut):
     drawn from train.
     """
 
-    later: ClassVar[frozenset[str]] = ImageFiles.later | {"labels"}
+    later: ClassVar[frozenset[str]] = ImageFiles.later | {"labels", "test_fraction"}
 
     kind: Literal["folder"]
     labels: Literal["folders", "none"] = "folders"
@@ -36,6 +37,15 @@ class FolderData(ImageFiles, HeldOut):
     such a folder; names of folders mean nothing."""
     licence: str = "not stated"
     """Recorded in the manifest."""
+    test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Without a folder `test`: share of each class that becomes the test split, drawn with `split_seed`. The folders of
+    the classes may then also lie directly in `root`."""
+
+    @model_validator(mode="after")
+    def _classes_to_draw_from(self) -> "FolderData":
+        if self.test_fraction and self.labels == "none":
+            raise ValueError("test_fraction: labels: none leaves no classes to test on; leave one out")
+        return self
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Decode, resize and crop every image, and write the prepared form.
@@ -51,7 +61,7 @@ class FolderData(ImageFiles, HeldOut):
                 kept = write_images(writer, split, listing.files, listing.labels, self, threads)
                 labels = None if listing.labels is None else listing.labels[kept]
                 if labels is not None:
-                    _check_classes(Path(self.root) / split, listing, labels)
+                    _check_classes(Path(self.root), split, listing, labels)
                 if split == "train":
                     held_out = self._held_out(listing, kept)
                     if not 0 < len(held_out) < len(kept):
@@ -65,7 +75,7 @@ class FolderData(ImageFiles, HeldOut):
     def sources(self) -> Iterator[outside.Place]:
         """The images of each split, and where there is no train those directly in `root`."""
         root = Path(self.root)
-        if self.labels == "none":
+        if self.labels == "none" or (self.test_fraction and not (root / "train").is_dir()):
             yield outside.Tree(str(root / "train" if (root / "train").is_dir() else root))
             return
         if not (root / "train").is_dir():
@@ -76,7 +86,9 @@ class FolderData(ImageFiles, HeldOut):
     @cached_property
     def _listings(self) -> dict[str, Listing]:
         root = Path(self.root)
-        return {"train": list_unlabeled(root)} if self.labels == "none" else list_splits(root)
+        if self.labels == "none":
+            return {"train": list_unlabeled(root)}
+        return list_drawn(root, self.test_fraction, self.split_seed) if self.test_fraction else list_splits(root)
 
     @property
     def train_count(self) -> int:
@@ -102,7 +114,7 @@ class FolderData(ImageFiles, HeldOut):
         if evaluated and self.labels == "none":
             raise MastError("is a task of a study and needs labels; leave out labels: none")
         if evaluated and "test" not in self._listings:
-            raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, which is missing")
+            raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, or test_fraction")
 
     def _held_out(self, train: Listing, kept: np.ndarray) -> np.ndarray:
         """Positions of the validation images among those at `kept`, int64."""
@@ -113,6 +125,7 @@ class FolderData(ImageFiles, HeldOut):
         return stratified_split(train.labels[kept], self.validation_fraction, self.split_seed)[1]
 
 
-def _check_classes(folder: Path, listing: Listing, readable: np.ndarray) -> None:
+def _check_classes(root: Path, split: str, listing: Listing, readable: np.ndarray) -> None:
+    folder = next(place for place in (root / split, root / "train", root) if place.is_dir())
     for index in np.setdiff1d(listing.labels, readable):
         raise MastError(f"{folder / listing.classes[index]}: none of its images can be read")

@@ -1,5 +1,6 @@
 """`public`: a public dataset in its official layout, with the splits of its protocol."""
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -91,6 +92,14 @@ class PublicData(ImageFiles):
                     writer.array("val_indices.npy", np.flatnonzero(np.isin(kept, held_out)))
             targets = {TARGET: contents.classes} if contents.classes else {}
             finish(writer, name, self, f"{source.title}, {source.homepage}", source.licence, targets, threads)
+
+    @property
+    def known_names(self) -> set[bytes] | None:
+        """Of ImageNet, what lies in its class folders."""
+        if self.source != "imagenet" or self.storage != "index" or self.missing():
+            return None
+        folders = [entry.path for entry in os.scandir(os.fsencode(Path(self.root) / "train")) if entry.is_dir()]
+        return {entry.name for folder in folders for entry in os.scandir(folder)}
 
     @property
     def prepared_bytes(self) -> int:

@@ -3,6 +3,7 @@
 import html
 import re
 
+from mast.reporting.html import page
 from mast.reporting.tables.layout import Cell, Layout, Row
 
 _LATEX = {
@@ -24,21 +25,6 @@ _LATEX = {
     "‘": "`",
     "’": "'",
 }
-
-_STYLE = """\
-body { font: 15px/1.4 system-ui, sans-serif; margin: 1.5em; color: #111; background: #fff }
-div { overflow-x: auto }
-table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid }
-caption { text-align: left; max-width: 60em; padding-bottom: .6em }
-th, td { padding: .25em .7em; text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-th { font-weight: 600 }
-th[colspan] { text-align: center; border-bottom: 1px solid #999 }
-th.text, td.text { text-align: left }
-thead { border-bottom: 1px solid }
-tr.published td { color: #555; font-size: 90% }
-tr.published td:first-child { padding-left: 2em }
-p { max-width: 60em; font-size: 90%; color: #333; margin: .6em 0 0 }
-"""
 
 
 def markdown(layout: Layout) -> str:
@@ -82,13 +68,21 @@ def html_page(layout: Layout) -> str:
     heads = [_html_groups(layout)] if _has_groups(layout) else []
     heads.append(_html_line(kinds, [html.escape(title) for title in layout.columns], "th"))
     body = [_html_line(kinds, [_html_cell(cell) for cell in row.cells], "td", row.published) for row in layout.rows]
-    notes = "\n".join(f"<p>{html.escape(note)}</p>" for note in layout.notes)
-    caption = f"<strong>{html.escape(layout.title)}.</strong> {html.escape(layout.caption)}".rstrip()
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"<title>{html.escape(layout.title)}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<div>\n<table>\n"
-        f"<caption>{caption}</caption>\n<thead>\n{chr(10).join(heads)}\n</thead>\n"
-        f"<tbody>\n{chr(10).join(body)}\n</tbody>\n</table>\n</div>\n{notes}\n</body>\n</html>\n"
+    notes = [f'<p class="note">{html.escape(note)}</p>' for note in layout.notes]
+    caption = [f"<p>{html.escape(layout.caption)}</p>"] if layout.caption else []
+    table = ["<thead>", *heads, "</thead>", "<tbody>", *body, "</tbody>"]
+    return page(
+        layout.title,
+        "\n".join(
+            [
+                f'<h2 id="{layout.name}">{html.escape(layout.title)}</h2>',
+                *caption,
+                f'<div class="scroll">\n<table aria-labelledby="{layout.name}">',
+                *table,
+                "</table>\n</div>",
+                *notes,
+            ]
+        ),
     )
 
 

@@ -11,7 +11,9 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from mast.augment.settings import PolicySpec
 from mast.config.pretrain import PretrainSpec
+from mast.data.crops import CropBoxes, crops
 from mast.data.decode import UnreadableImageError
 from mast.data.prepare import prepare
 from mast.data.prepared.batches import TrainingBatches
@@ -160,11 +162,30 @@ def test_changes_and_moves_are_noticed(root: Path, tmp_path: Path) -> None:
         open_prepared(tmp_path / "data").images("train")
 
 
+@pytest.mark.parametrize("exif", ["upright", "stored"])
+def test_crops_are_turned_as_whole_images_are(tmp_path: Path, exif: str) -> None:
+    turned, root = Image.Exif(), tmp_path / "images"
+    turned[0x112] = 6
+    root.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(pixels).save(root / name, exif=turned)
+    prepare("own", folder(root, exif=exif), tmp_path / "data")
+    images, upright = open_prepared(tmp_path / "data").images("train"), exif == "upright"
+    assert images.sizes(np.array([0])).tolist() == [[20, 30] if upright else [30, 20]]
+    boxes = np.array([[0, 0, 0.5, 0.5], [0.5, 0, 0.5, 1]], np.float32)
+    wanted = CropBoxes(np.concatenate((np.ones((2, 1), np.float32), boxes), axis=1)[:, None], "bilinear")
+    found = images.crops(np.array([0]), wanted)[:, 0]
+    assert np.array_equal(found, np.stack(crops(root / "a.png", boxes, 8, "bilinear", upright)))
+
+
 @pytest.mark.slow
 def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root: Path, tmp_path: Path) -> None:
+    """Where nothing is cropped: crops of an index are cut from its files."""
+    spec = TINY.model_copy(update={"policy": PolicySpec(augmentations=("flip", "jitter"))})
     for storage in ("index", "arrays"):
         prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")
-        pretrain(TINY, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
+        pretrain(spec, "vicreg", 0, tmp_path / f"data {storage}", tmp_path / storage, "cpu", 1)
     index, arrays = (load_file(tmp_path / storage / "encoder.safetensors") for storage in ("index", "arrays"))
     assert all(torch.equal(index[name], arrays[name]) for name in arrays)
 

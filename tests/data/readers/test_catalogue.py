@@ -13,7 +13,10 @@ from mast.data.readers.shapes_scenes import ScenesData
 from mast.data.readers.voc import VocData
 from mast.errors import MastError
 
-KINDS = ("coco", "digits", "folder", "public", "shapes", "shapes-scenes", "table", "typefaces", "voc", "voc-labels")
+KINDS = (
+    *("arrow", "coco", "digits", "folder", "parquet", "public", "shapes", "shapes-scenes", "table", "typefaces", "voc"),
+    *("voc-labels", "webdataset"),
+)
 MADE_UP = """
 from pathlib import Path
 from typing import Literal
@@ -33,7 +36,7 @@ def test_the_kinds_are_the_files_of_the_folder() -> None:
 
 def test_no_reader_imports_what_is_slow_until_it_prepares() -> None:
     for reader in READERS.values():
-        slow = {"torch", "torchvision", "timm", "sklearn", "scipy", "pandas", "matplotlib"}
+        slow = {"torch", "torchvision", "timm", "sklearn", "scipy", "pandas", "matplotlib", "pyarrow"}
         assert not slow & vars(sys.modules[reader.__module__]).keys()
 
 

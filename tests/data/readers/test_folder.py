@@ -1,5 +1,6 @@
 """Folders of images are classes and splits in an order of their own; what does not fit is one line that names it."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from mast.data.folders import list_splits
+from mast.data.outside import changes, snapshot
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.folder import FolderData
@@ -71,6 +73,48 @@ def test_unlabelled_images(tmp_path: Path, below: str) -> None:
     assert data.labels("train") is None and data.targets == {}
     assert data.images("train")[:, 0, 0, 0].tolist() == list(range(10))
     assert len(data.val_indices) == 2
+
+
+@pytest.mark.parametrize("below", ["", "train"])
+def test_classes_without_a_test_split_are_split_by_chance(tmp_path: Path, below: str) -> None:
+    for label, name in enumerate(("cat", "dog")):
+        for number in range(10 + 10 * label):
+            image(tmp_path / "own" / below / name / "deep" / f"{number}.png", 100 * (label + 1) + number)
+    data = prepared(tmp_path / "own", tmp_path, test_fraction=0.3)
+    assert [np.bincount(data.labels(split)[:, 0]).tolist() for split in ("train", "test")] == [[7, 14], [3, 6]]
+    levels = {split: data.images(split)[:, 4, 4, 0] for split in ("train", "test")}
+    assert all(np.array_equal(data.labels(split)[:, 0], own // 100 - 1) for split, own in levels.items())
+    assert not set(levels["train"]) & set(levels["test"])
+    spec = FolderData(kind="folder", root=str(tmp_path / "own"), test_fraction=0.3)
+    assert spec.known_labels.test.tolist() == data.labels("test").tolist()
+    assert spec.known_labels.validation.tolist() == data.val_indices.tolist()
+    assert FolderData(kind="folder", root="x").model_dump().keys() & {"test_fraction"} == set(), "as it was before"
+    before = snapshot(spec.sources())
+    image(tmp_path / "own" / below / "cow" / "1.png")
+    assert len(changes(before, before.again()).added) == 1
+
+
+def test_images_of_val_stay_out_of_a_test_split_that_is_drawn(root: Path, tmp_path: Path) -> None:
+    (root / "test").rename(root / "val")
+    data = prepared(root, tmp_path, test_fraction=0.4)
+    assert data.val_indices.tolist() == [6, 7, 8, 9]
+    assert data.images("train")[6:, 4, 4, 0].tolist() == [100, 101, 200, 201]
+    assert data.count("test") == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda root: None, "pets/test: is the test split; leave out test_fraction"),
+        (lambda root: [(root / "test").rename(root / "val"), (root / "train").rename(root / "cats")], "has val but no"),
+        (lambda root: [shutil.rmtree(root / "test"), shutil.rmtree(root / "train/cat")], "train: only one class"),
+        (lambda root: [shutil.rmtree(root / "test"), shutil.rmtree(root / "train")], "pets: holds no images"),
+    ],
+    ids=["a test split", "no train", "one class", "nothing"],
+)
+def test_what_nothing_can_be_drawn_from_is_named(root: Path, tmp_path: Path, change: object, message: str) -> None:
+    change(root)
+    fails(root, tmp_path, message, test_fraction=0.5)
 
 
 def test_labelled_training_images_alone_are_enough_to_pretrain_on(root: Path, tmp_path: Path) -> None:

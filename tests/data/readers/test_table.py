@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from mast.data.outside import snapshot
+from mast.data.outside import changes, snapshot
 from mast.data.prepare import prepare
 from mast.data.prepared.store import PreparedData, open_prepared
 from mast.data.readers.table import TableData
@@ -125,6 +125,51 @@ def test_images_outside_a_root_that_is_a_link_are_found_again(root: Path) -> Non
     prepare("mine", spec, root / "prepared")
     assert len(open_prepared(root / "prepared").images("train")[:COUNT]) == COUNT
     assert len(snapshot(spec.sources()).names) == 1 + COUNT
+
+
+def hugging_face(root: Path, test: str = "test") -> None:
+    """An ImageFolder with lists: in the folder of each split, with paths that start there."""
+    for split, numbers in (("train", range(8)), (test, range(8, COUNT))):
+        lines = []
+        for number in numbers:
+            file = root / "own" / split / f"deep/{number % 2}.{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (20, 16), (20 * number,) * 3).save(file)
+            lines.append(json.dumps({"file_name": f"deep/{file.name}", "colour": ["red", "blue"][number % 2]}) + "\n")
+        (root / "own" / split / "metadata.jsonl").write_text("".join(lines))
+
+
+def test_an_image_folder_with_a_list_in_each_split_is_read(root: Path) -> None:
+    hugging_face(root)
+    data = prepared(root, root / "own", path="file_name", targets=("colour",))
+    assert data.labels("train")[:, 0].tolist() == [1, 0] * 4
+    greys = np.asarray(data.images("test")).mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(greys, [160, 180, 200, 220])
+    spec = TableData(kind="table", file=str(root / "own"), root=str(root), path="file_name")
+    before = snapshot(spec.sources())
+    (root / "own/val").mkdir()
+    (root / "own/val/metadata.csv").write_text("file_name\n")
+    assert changes(before, before.again()).added == ("own/val/metadata.csv",)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda own: (own / "test/metadata.jsonl").write_text('{"file_name": "no.png"}'), r"line 1: .*no such file"),
+        (lambda own: (own / "test").rename(own / "other"), r"other/metadata.jsonl: its name does not say train, val"),
+        (lambda own: [file.unlink() for file in own.rglob("metadata.*")], r"own: holds no metadata.csv or metadata"),
+        (
+            lambda own: (own / "test/metadata.jsonl").write_text(json.dumps({"file_name": "../train/deep/0.0.png"})),
+            r"own: .*0\.0\.png is listed more than once",
+        ),
+    ],
+    ids=["missing image", "another split", "no lists", "in two splits"],
+)
+def test_what_is_wrong_with_such_a_folder_is_named(root: Path, change: object, message: str) -> None:
+    hugging_face(root)
+    change(root / "own")
+    with pytest.raises(MastError, match=message):
+        TableData(kind="table", file=str(root / "own"), root=str(root), path="file_name").check(evaluated=False)
 
 
 WRONG = {

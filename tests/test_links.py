@@ -1,0 +1,89 @@
+"""Links of all pages lead somewhere: to a file of the checkout, and to a heading where they name one."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from support import ROOT
+
+import mast
+
+LINK = re.compile(r"(?<!\\)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+CODE_BLOCKS = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"^(```|~~~).*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+
+
+def pages() -> list[Path]:
+    """Pages of the checkout, also new ones that are not committed yet."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split("\n")
+    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings' anchors as GitHub makes them: lower case, no punctuation, hyphens, numbered if double."""
+    found: dict[str, int] = {}
+    names = set(re.findall(r'<a (?:id|name)="([^"]+)"', page.read_text(encoding="utf-8")))
+    text = CODE_BLOCKS.sub("", page.read_text(encoding="utf-8"))
+    for heading in re.findall(r"^#{1,6} +(.+?)\s*#*$", text, re.MULTILINE):
+        title = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", title).replace(" ", "-")
+        number = found.get(anchor, 0)
+        found[anchor] = number + 1
+        names.add(f"{anchor}-{number}" if number else anchor)
+    return names
+
+
+def broken(page: Path, root: Path = ROOT) -> list[str]:
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    faults = []
+    for target in LINK.findall(text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        if not file.exists() or not file.is_relative_to(root):
+            faults.append(f"{target}: no such file")
+        elif anchor and file.suffix == ".md" and anchor not in anchors(file):
+            faults.append(f"{target}: no such heading")
+    return faults
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    assert broken(page) == []
+
+
+def test_broken_links_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    text = "# One: two\n\n[a](#one-two) [b](#one) [c](none.md) [d](../up.md) `[e](code.md)`\n"
+    page.write_text(text, encoding="utf-8")
+    (tmp_path.parent / "up.md").touch()
+    assert broken(page, tmp_path) == ["#one: no such heading", "none.md: no such file", "../up.md: no such file"]
+
+
+def test_every_docs_page_is_reached_from_the_readme() -> None:
+    seen, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        seen.add(page)
+        links = (link.partition("#")[0] for link in LINK.findall(page.read_text(encoding="utf-8")))
+        linked = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
+        waiting += [file for file in linked if file.is_file() and file not in seen]
+    assert {page for page in pages() if page.is_relative_to(ROOT / "docs")} <= seen
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert citation["version"] == mast.__version__
+    assert project["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "mast.__version__"}
+    assert f"## {mast.__version__} (" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
