@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 HALVED = 0.1
 """Explained share at which a number's weight is half of what it is where nothing is explained."""
 
-SMALLEST = 1e-3
-"""Lower bound of a constant prediction's loss, which is 0 where an augmentation is the same in all pairs of a batch."""
+SMALLEST = 1e-6
+"""A constant prediction's loss below which nothing is to be explained: a number is the same in all pairs of a batch."""
 
 
 class MastAwareSpec(StrictModel):
@@ -47,9 +47,13 @@ class MastAware(vicreg.Vicreg):
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is predicted is drawn."""
+        """What is predicted is drawn, and something is."""
         super().check(spec)
-        check_predicted(spec.mast_aware.predict or (), spec, "mast_aware.predict")
+        own = spec.mast_aware
+        check_predicted(own.predict or (), spec, "mast_aware.predict")
+        if own.weight and not cls(spec)._names:
+            what = "names nothing" if own.predict is not None else "none of policy.augmentations can be undone"
+            raise ValueError(f"mast_aware.predict: {what}; name what is to be predicted, or set mast_aware.weight to 0")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """The projector, the masks, and a head for each augmentation that is predicted, from what its mask leaves free.
@@ -124,6 +128,8 @@ def press(share: Tensor, weight: float) -> Tensor:
 def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:
     """The loss of a head over that of the best constant prediction of these targets, [Q]: 1 − R² of numbers.
 
+    0 for a number that is the same everywhere.
+
     Args:
         predicted: float32 [N, Q].
         target: of the same shape; in [-1, 1], of a switch 0 or 1.
@@ -131,4 +137,5 @@ def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:
     """
     mean = target.mean(dim=0)
     constant = -(mean.xlogy(mean) + (1 - mean).xlogy(1 - mean)) if is_switch else (target - mean).square().mean(dim=0)
-    return prediction_loss(predicted, target, is_switch, "none").mean(dim=0) / constant.clamp(min=SMALLEST)
+    losses = prediction_loss(predicted, target, is_switch, "none").mean(dim=0)
+    return (losses / constant.clamp(min=SMALLEST)).where(constant > SMALLEST, 0)

@@ -149,10 +149,14 @@ def test_the_best_constant_leaves_all_unexplained() -> None:
     assert unexplained(constant[1], switch, is_switch=True).item() == pytest.approx(1, rel=1e-5)
 
 
-def test_a_batch_in_which_nothing_differs_is_finite() -> None:
-    same = torch.ones(4, 1)
+def test_of_a_number_that_is_the_same_everywhere_nothing_is_to_be_explained() -> None:
+    same, logits = torch.ones(4, 1), torch.zeros(4, 1, requires_grad=True)
     for is_switch in (True, False):
-        assert unexplained(same, same, is_switch).isfinite().all()
+        share = unexplained(logits, same, is_switch)
+        assert share.item() == 0
+        assert not torch.autograd.grad(share.sum(), logits)[0].any()
+    learner = learner_of(method="mast-aware", policy={"jitter": {"hue": 0}})
+    assert learner(images(), None, learner.draw(COUNT, drawn())).terms["unexplained_jitter"] < 10
 
 
 def test_what_can_be_undone_is_predicted() -> None:
@@ -180,3 +184,13 @@ def test_some_features_are_left_for_what_is_invariant() -> None:
     widths = {"encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 2]}}
     with pytest.raises(MastError, match=r"mast_aware\.predict: 2 augmentations are predicted, and the encoder has 2 f"):
         learner_of(method="mast-aware", **widths)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [({}, r"none of policy\.augmentations can be undone"), ({"predict": []}, "names nothing")],
+)
+def test_something_is_predicted(own: dict[str, object], message: str) -> None:
+    with pytest.raises(MastError, match=rf"mast_aware\.predict: {message}; .* or set mast_aware\.weight to 0"):
+        spec_of(method="mast-aware", policy={"augmentations": ["crop", "blur"]}, mast_aware=own)
+    spec_of(method="mast-aware", policy={"augmentations": ["crop", "blur"]}, mast_aware={"weight": 0})
