@@ -13,6 +13,7 @@
 # make readme take the README's table and figure from the last demo
 # make results take the tables and figures of docs/results.md and method.md from the last runs of claim and claim-search
 # make instrument  take the tables and figures of docs/instrument.md from the last run of config/instrument.yaml
+# make peers  take the tables of docs/peers.md from the last run of config/peers.yaml
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PLUGIN := plugins/snakemake-executor-plugin-submitit
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument clean
+.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument peers clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -112,6 +113,9 @@ instrument: .venv/installed
 	mkdir -p docs/images/instrument
 	for figure in $$(grep -o 'images/instrument/[a-z]*\.png' docs/instrument.md); do \
 		cp results/instrument/figures/$${figure##*/} docs/images/instrument/ || exit 1; done
+
+peers: .venv/installed
+	$(RUN) mast fill docs/peers.md --results results/peers
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info $(PLUGIN)/build $(PLUGIN)/src/*.egg-info

@@ -133,7 +133,10 @@ class World:
         """`model` such that backward averages the gradients of all processes; it starts from rank 0's weights."""
         if self.size == 1:
             return model
-        return DistributedDataParallel(model, gradient_as_bucket_view=True)
+        # Without `find_unused_parameters` torch orders its sums anew after the first step from a start, and more than
+        # two processes that were stopped would go on to other bits; on a GPU they may anyway.
+        keeps_order = not next(model.parameters()).is_cuda
+        return DistributedDataParallel(model, gradient_as_bucket_view=True, find_unused_parameters=keeps_order)
 
     def _collect(self, value: int) -> list[int]:
         if self.size == 1:

@@ -65,7 +65,7 @@ def one_step(case: Case, name: str, device: torch.device, world: World) -> Step:
     images = torch.from_numpy(random_images(case.batch, case.size)[rows]).permute(0, 3, 1, 2).to(device)
     labels = torch.stack([torch.arange(case.batch) % classes for classes in CLASSES], dim=1)[rows].to(device)
     with exact_float32():
-        outcome = model(images, labels, torch.Generator().manual_seed(1))
+        outcome = model(images, labels, learner.draw(case.batch, torch.Generator().manual_seed(1)))
         outcome.loss.backward()
     gradients = {name: p.grad.cpu() for name, p in learner.named_parameters() if p.grad is not None}
     return outcome.loss.item(), gradients

@@ -99,7 +99,7 @@ class Backbone:
             return [own] if own.start < own.stop else []
         if self.norm_images is None:  # also without images it takes part in what is normalised together
             return [own]
-        count = min(math.ceil(size / self.norm_images), size // 2)  # one image alone has no variance
+        count = min(math.ceil(size / self.norm_images), max(1, size // 2))  # one image alone has no variance
         rows = np.array_split(np.arange(size), count)
         return [slice(int(part[0]), int(part[-1]) + 1) for part in rows[self.world.share(len(rows))]]
 

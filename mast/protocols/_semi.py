@@ -77,7 +77,9 @@ class SemiProtocol(SgdProtocol):
     def check_processes(self, name: str, processes: int) -> None:
         """Each process has a part of a batch that batch norm sees as a whole."""
         super().check_processes(name, processes)
-        parts = self.batch_size if self.norm_images is None else math.ceil(self.batch_size / self.norm_images)
+        if self.norm_images is None:
+            return
+        parts = min(math.ceil(self.batch_size / self.norm_images), self.batch_size // 2)
         if processes > parts:
             raise MastError(
                 f"protocols.{name}.norm_images: {self.batch_size} images are normalised in {parts} part(s) of at most "

@@ -58,7 +58,7 @@ def test_loss_and_gradients_are_those_of_a_step(images: Tensor, own: dict[str, A
     model = learner(own)
     if hasattr(model, "uncertainty"):
         torch.nn.init.normal_(model.uncertainty.output.weight)  # its start, zero, would hide the features
-    expected = model(images, None, model.draw(BATCH, torch.Generator().manual_seed(5))).loss
+    expected = model(images, None, model.draw(len(images), torch.Generator().manual_seed(5))).loss
     expected.backward()
     gradient = model.encoder.conv1.weight.grad.clone()
 

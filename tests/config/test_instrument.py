@@ -18,8 +18,8 @@ def test_only_development_seeds_and_validation_images_are_looked_at() -> None:
 
 def test_the_baseline_is_that_of_the_claim_but_for_its_length_and_its_images() -> None:
     claimed = CLAIM.pretrain_spec("vicreg")
-    for run, dataset in (("vicreg-10", "shapes"), ("letters-vicreg-10", "typefaces")):
-        expected = claimed.model_copy(update={"epochs": 10, "precision": "fp32", "dataset": dataset})
+    for run, dataset in (("vicreg-30", "shapes"), ("letters-vicreg-30", "typefaces")):
+        expected = claimed.model_copy(update={"epochs": 30, "precision": "fp32", "dataset": dataset})
         assert INSTRUMENT.pretrain_spec(run) == expected
         assert len(INSTRUMENT.run_seeds(run)) == 5
     assert INSTRUMENT.datasets["shapes"].version == 2 and SEARCH.datasets["shapes"].version == 1

@@ -125,10 +125,10 @@ EIGHT = {"gpus": 4, "nodes": 2}
             r"protocols\.p\.batch_size: 6 images cannot be shared out over 8 processes; choose 8 or more",
         ),
         (
-            {"kind": "semi-10", "batch_size": 9, "norm_images": 2},
+            {"kind": "semi-10", "batch_size": 10, "norm_images": 2},
             "finetune",
             {"gpus": 5},
-            r"protocols\.p\.norm_images: 9 images are normalised in 5 part\(s\) of at most 2, which 8 processes cannot",
+            r"protocols\.p\.norm_images: 10 images are normalised in 5 part\(s\) of at most 2, which 8 processes ",
         ),
         (
             {"kind": "knn", "k": 1},
