@@ -101,8 +101,9 @@ def named_errors(errors: np.ndarray, targets: Sequence[str]) -> dict[str, np.nda
 
 
 def _plain(predictions: Predictions) -> np.ndarray:
-    """σ [N] of the plain images."""
-    return next(iter(predictions.values()))[0][1].numpy()
+    """σ [N] of the plain images; where each augmentation has its own, their mean."""
+    own = np.stack([steps[0][1].numpy() for steps in predictions.values()])
+    return own[0] if (own == own[0]).all() else own.mean(axis=0)
 
 
 def _correlation(moments: np.ndarray) -> np.ndarray:

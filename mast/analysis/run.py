@@ -67,7 +67,10 @@ def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") 
         tables["invariance"] = _invariance(run, masks)
         tables["retrieval"] = _retrieval(run)
     if run.augments and run.head is not None:
-        predictions = predict_uncertainty(run.encoder, run.head, run.policy, run.images, run.normalisation)
+        of_subspaces = run.head.spec.kind == "subspace"
+        predictions = predict_uncertainty(
+            run.encoder, run.head, run.policy, run.images, run.normalisation, of_subspaces
+        )
         tables["uncertainty"] = measure_uncertainty(predictions)
         tables["difficulty"] = measure_difficulty(predictions, _errors(run))
         ends = extremes(predictions, run.images)

@@ -24,31 +24,39 @@ Predictions = dict[str, list[tuple[Tensor, Tensor]]]
 
 @torch.inference_mode()
 def predict_uncertainty(
-    encoder: nn.Module, head: nn.Module, policy: Policy, images: Tensor, normalisation: tuple[Tensor, Tensor]
+    encoder: nn.Module,
+    head: nn.Module,
+    policy: Policy,
+    images: Tensor,
+    normalisation: tuple[Tensor, Tensor],
+    of_subspaces: bool = False,
 ) -> Predictions:
     """Predicted uncertainty of images under one augmentation at a time, at growing strength.
 
     Args:
         encoder: images [N, 3, S, S] → features [N, D], in eval mode.
-        head: features → variance [N, 1] or [N, d].
+        head: features → variance [N, 1] or [N, d], or of the policy's K augmentations, [N, K].
         policy: for images of S pixels.
         images: uint8 [N, 3, S, S].
         normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
+        of_subspaces: whether the head predicts a variance for each augmentation.
 
     Returns:
-        The predicted standard deviation σ of each image, averaged over embedding dimensions.
+        The predicted standard deviation σ of each image, averaged over embedding dimensions; with `of_subspaces`
+        that in the subspace of the augmentation that is applied.
     """
     device = next(head.parameters()).device
 
-    def sigma(params: Params) -> Tensor:
-        features = encode_views(encoder, policy, images, params, normalisation, device)
-        return head(features).sqrt().mean(dim=1).double().cpu()
+    def sigma(params: Params) -> dict[str, Tensor]:
+        deviations = head(encode_views(encoder, policy, images, params, normalisation, device)).sqrt()
+        columns = deviations.unbind(dim=1) if of_subspaces else [deviations.mean(dim=1)] * len(policy.names)
+        return {name: column.double().cpu() for name, column in zip(policy.names, columns, strict=True)}
 
     plain = sigma(policy.identity(len(images)))
     return {
         name: [
-            (torch.zeros_like(plain), plain),
-            *((strength, sigma(params)) for strength, params in _steps(policy, name, len(images))),
+            (torch.zeros_like(plain[name]), plain[name]),
+            *((strength, sigma(params)[name]) for strength, params in _steps(policy, name, len(images))),
         ]
         for name in policy.names
     }

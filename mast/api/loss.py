@@ -60,11 +60,11 @@ class MastLoss(nn.Module):
         self._shape = (augmentations, dimensions)
         self.masks = Masks(augmentations, dimensions, self._mask_settings)
         self.uncertainty, self._width = None, None
-        if self._uncertainty_settings.kind != "none":
+        if outputs := self._uncertainty_settings.outputs(*self._shape):
             if features is None:
                 raise ValueError("features: the width of the encoder's features is needed with uncertainty")
             self._width = features
-            self.uncertainty = UncertaintyHead(features, dimensions, self._uncertainty_settings)
+            self.uncertainty = UncertaintyHead(features, outputs, self._uncertainty_settings)
 
     def forward(
         self,

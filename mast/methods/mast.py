@@ -34,11 +34,11 @@ class Mast(vicreg.Vicreg):
         from mast.models.masks import Masks
         from mast.models.uncertainty import UncertaintyHead
 
-        own, dimensions = self.spec.mast, self.spec.projector.output
+        own, shape = self.spec.mast, (len(self.spec.policy.names), self.spec.projector.output)
         networks = super().networks(features, classes)
-        networks["masks"] = Masks(len(self.spec.policy.names), dimensions, own.masks)
-        if own.uncertainty.kind != "none":
-            networks["uncertainty"] = UncertaintyHead(features, dimensions, own.uncertainty)
+        networks["masks"] = Masks(*shape, own.masks)
+        if outputs := own.uncertainty.outputs(*shape):
+            networks["uncertainty"] = UncertaintyHead(features, outputs, own.uncertainty)
         return networks
 
     def pairing(self) -> PairingSpec:

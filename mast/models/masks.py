@@ -1,6 +1,7 @@
-"""The learnable masks that select each augmentation's subspace."""
+"""The masks that select each augmentation's subspace: learnable ones of embeddings, fixed ones of features."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,39 @@ class Masks(nn.Module):
         if self.spec.kind == "sigmoid":
             return (self.logits / self.spec.temperature).sigmoid()
         return soft_top_k(self.logits, self.spec.keep, self.spec.temperature)
+
+
+class FeatureMasks(nn.Module):
+    """Fixed masks over an encoder's features: each of some augmentations leaves a block of its own free.
+
+    Nothing of it is learned: before training all features are alike, so that any block is as good as any other.
+    """
+
+    masks: Tensor
+
+    def __init__(self, augmentations: Sequence[str], free: Sequence[str], features: int, width: int) -> None:
+        """Masks [K, D] of 0 in an augmentation's block and 1 elsewhere.
+
+        Args:
+            augmentations: the K names.
+            free: those that have a block, which stand one after the other.
+            features: D ≥ `len(free) · width`.
+            width: features of a block.
+        """
+        super().__init__()
+        self.blocks = {name: slice(place * width, (place + 1) * width) for place, name in enumerate(free)}
+        masks = torch.ones(len(augmentations), features)
+        for name, block in self.blocks.items():
+            masks[list(augmentations).index(name), block] = 0
+        self.register_buffer("masks", masks)
+
+    def forward(self, features: Tensor, active: Tensor) -> Tensor:
+        """y ⊙ Π_{k∈A_i} m_k: features [N, D] without the blocks of active augmentations, bool [N, K]."""
+        return features * (active.to(self.masks.dtype) @ (1 - self.masks) == 0)
+
+    def free(self, name: str, features: Tensor) -> Tensor:
+        """What the mask of augmentation `name` leaves free of features [N, D]: its block, [N, width]."""
+        return features[:, self.blocks[name]]
 
 
 def soft_top_k(logits: Tensor, keep: float, temperature: float) -> Tensor:

@@ -1,8 +1,8 @@
 """Settings of the networks."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from mast.settings import Count, NonNegative, Positive, StrictModel, nearest
 
@@ -66,7 +66,8 @@ class MaskSpec(StrictModel):
     temperature: Positive = 0.1
     """Softness of the selection."""
     init_std: NonNegative = 1.0
-    """Standard deviation of the mask logits at the start."""
+    """Standard deviation of the mask logits at the start. With 0.01, and `lr_factor` 1, masks find what augmentations
+    move; by default they mostly stay as drawn, and features keep more of what is erased (docs/method.md)."""
     sparsity: NonNegative = 0.0
     """Weight α of ‖M‖₁/(Kd) in the loss (`sigmoid` only: `topk` fixes it)."""
     lr_factor: Positive = 10.0
@@ -82,8 +83,9 @@ class MaskSpec(StrictModel):
 class UncertaintySpec(StrictModel):
     """Predicted uncertainty of each view, used to re-weight ambiguous pairs."""
 
-    kind: Literal["none", "isotropic", "diagonal"] = "none"
-    """One variance per image, or one per embedding dimension."""
+    kind: Literal["none", "isotropic", "diagonal", "subspace"] = "none"
+    """One variance per view (`isotropic`), one per embedding dimension (`diagonal`), or one per augmentation
+    (`subspace`), which re-weights the pair in that augmentation's subspace alone; its form is `relative`."""
     form: Literal["relative", "likelihood"] = "relative"
     """`relative`: the head learns from detached differences and the encoder sees precisions normalised to mean 1.
     `likelihood`: the Gaussian negative log-likelihood acts on the encoder itself."""
@@ -93,3 +95,15 @@ class UncertaintySpec(StrictModel):
     """Lower bound of a view's variance."""
     max_weight: Annotated[float, Field(ge=1)] = 1.5
     """`relative`: a pair's weight is clipped to [1/max_weight, max_weight] before normalisation."""
+
+    @model_validator(mode="after")
+    def _subspaces_are_weighted_relatively(self) -> Self:
+        if self.kind == "subspace" and self.form != "relative":
+            raise ValueError(
+                f"uncertainty.form: 'subspace' has the form relative, not {self.form!r}; leave the key out"
+            )
+        return self
+
+    def outputs(self, augmentations: int, dimensions: int) -> int:
+        """Variances that the head predicts of a view; 0 for `none`."""
+        return {"none": 0, "isotropic": 1, "diagonal": dimensions, "subspace": augmentations}[self.kind]

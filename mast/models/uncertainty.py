@@ -17,14 +17,14 @@ PREFIX = "uncertainty."
 
 
 class UncertaintyHead(nn.Module):
-    """Features [N, D] → variance [N, 1] (isotropic) or [N, d] (diagonal), never below `min_variance`."""
+    """Features [N, D] → variances ≥ `min_variance`: [N, 1] (isotropic), [N, d] (diagonal) or [N, K] (subspace)."""
 
-    def __init__(self, features: int, embedding: int, spec: UncertaintySpec) -> None:
-        """The last layer starts at zero, so that all variances start at `START`."""
+    def __init__(self, features: int, outputs: int, spec: UncertaintySpec) -> None:
+        """The last layer starts at zero, so that all variances start at `START`; `outputs` is that of the settings."""
         super().__init__()
         self.spec, self.min_variance = spec, spec.min_variance
         self.hidden = nn.Linear(features, spec.hidden)
-        self.output = nn.Linear(spec.hidden, 1 if spec.kind == "isotropic" else embedding)
+        self.output = nn.Linear(spec.hidden, outputs)
         nn.init.zeros_(self.output.weight)
         nn.init.constant_(self.output.bias, math.log(math.expm1(max(START - spec.min_variance, 1e-3))))
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mast.models.settings import MaskSpec, UncertaintySpec
+from mast.objectives.subspaces import dimension_trust, subspace_errors, subspace_nll, subspace_precision
 from mast.objectives.vicreg import VARIANCE_EPSILON, covariance_energy, covariance_matrix, variance, variance_hinge
 
 MIN_MASK = 1e-6
@@ -34,32 +35,61 @@ def mast_terms(
         active: bool [N, K]; True where the pair's views differ in that augmentation.
         spec: which terms act on masked embeddings, and how pairs' weights are normalised.
         uncertainty: its kind and form.
-        variance_a: predicted variance of view a, [N, 1] or [N, d], positive; None without uncertainty.
+        variance_a: predicted variance of view a, [N, 1], [N, d] or [N, K] by the kind, positive; None without
+            uncertainty.
         variance_b: the same for view b.
     """
     z_a, z_b = z_a.float(), z_b.float()
-    if uncertainty.kind == "diagonal":
-        weights = pair_weights(masks, active, spec.normalize)
-        weighted = weights * (z_a - z_b).square()
-    else:  # computed again in the backward pass, so that no [N, d] of it stays in memory
-        arguments = (z_a, z_b, masks, active, spec.normalize)
-        weighted, weights = checkpoint(_pair_means, *arguments, use_reentrant=False, preserve_rng_state=False)
-    if variance_a is None or variance_b is None:
-        terms = {"invariance": weighted.mean()}
-    elif uncertainty.form == "likelihood":
-        terms = {"invariance": 2 * gaussian_nll(weighted, weights, variance_a + variance_b)}
+    total = None if variance_a is None or variance_b is None else variance_a + variance_b
+    if uncertainty.kind == "subspace" and total is not None:
+        terms = _of_subspaces(z_a, z_b, masks, active, spec.normalize, total, uncertainty.max_weight)
     else:
-        total = variance_a + variance_b
-        trust = relative_precision(total.detach(), uncertainty.max_weight)
-        terms = {
-            "invariance": (trust * weighted).mean(),
-            "uncertainty": gaussian_nll(weighted.detach(), weights.detach(), total),
-        }
+        terms = _of_pairs(z_a, z_b, masks, active, spec.normalize, total, uncertainty)
     terms["variance"] = (_variance(z_a, masks, spec) + _variance(z_b, masks, spec)) / 2
     terms["covariance"] = _covariance(z_a, masks, spec) + _covariance(z_b, masks, spec)
     if spec.kind == "sigmoid" and spec.sparsity:
         terms["sparsity"] = spec.sparsity * masks.mean()
     return terms
+
+
+def _of_pairs(
+    z_a: Tensor,
+    z_b: Tensor,
+    masks: Tensor,
+    active: Tensor,
+    normalize: bool,
+    total: Tensor | None,
+    uncertainty: UncertaintySpec,
+) -> dict[str, Tensor]:
+    """Invariance, and the head's term where it has one; `total` = σ² + σ′², [N, 1] or [N, d]."""
+    if uncertainty.kind == "diagonal":
+        weights = pair_weights(masks, active, normalize)
+        weighted = weights * (z_a - z_b).square()
+    else:  # computed again in the backward pass, so that no [N, d] of it stays in memory
+        arguments = (z_a, z_b, masks, active, normalize)
+        weighted, weights = checkpoint(_pair_means, *arguments, use_reentrant=False, preserve_rng_state=False)
+    if total is None:
+        return {"invariance": weighted.mean()}
+    if uncertainty.form == "likelihood":
+        return {"invariance": 2 * gaussian_nll(weighted, weights, total)}
+    trust = relative_precision(total.detach(), uncertainty.max_weight)
+    return {
+        "invariance": (trust * weighted).mean(),
+        "uncertainty": gaussian_nll(weighted.detach(), weights.detach(), total),
+    }
+
+
+def _of_subspaces(
+    z_a: Tensor, z_b: Tensor, masks: Tensor, active: Tensor, normalize: bool, total: Tensor, max_weight: float
+) -> dict[str, Tensor]:
+    """The same with a variance for each augmentation, `total` [N, K]: it trains neither masks nor embeddings."""
+    squared, fixed = (z_a - z_b).square(), masks.detach()
+    trust = subspace_precision(total.detach(), active, max_weight)
+    weights = pair_weights(masks, active, normalize) * dimension_trust(trust, fixed, active)
+    return {
+        "invariance": (weights * squared).mean(),
+        "uncertainty": subspace_nll(subspace_errors(squared.detach(), fixed), total, active),
+    }
 
 
 def pair_weights(masks: Tensor, active: Tensor, normalize: bool) -> Tensor:

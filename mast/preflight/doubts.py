@@ -36,6 +36,10 @@ NEEDS: dict[str, Condition] = {
         "mast.pairing.mixture has single, crop_plus_one or leave_one_out",
         lambda run: bool({"single", "crop_plus_one", "leave_one_out"} & run.mast.pairing.mixture.keys()),
     ),
+    **{
+        f"mast_aware.{key}": ("mast_aware.weight is not 0", lambda run: run.mast_aware.weight > 0)
+        for key in ("predict", "free", "hidden")
+    },
 }
 """Dotted key of a setting, or of a section for all its keys but `kind` → when it has an effect."""
 

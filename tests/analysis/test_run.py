@@ -11,6 +11,7 @@ import torch
 from support.records import write_run_record
 from torch import nn
 
+from mast.analysis.difficulty import extremes
 from mast.analysis.run import analyze
 from mast.analysis.uncertainty import measure_uncertainty, predict_uncertainty
 from mast.augment.policy import Policy
@@ -90,7 +91,7 @@ def test_run_without_masks_or_uncertainty_writes_headers(
 
 def test_all_files_of_a_full_run(run_directory: Callable[..., Path], data: Path, tmp_path: Path) -> None:
     masks = torch.rand(5, 6)
-    head = UncertaintyHead(8, 6, UncertaintySpec(kind="isotropic", hidden=4))
+    head = UncertaintyHead(8, 1, UncertaintySpec(kind="isotropic", hidden=4))
     nn.init.normal_(head.output.weight)
     folder = run_directory(masks, head, build_projector(8, PROJECTOR))
     analyze(folder, data, tmp_path / "out")
@@ -152,3 +153,13 @@ def test_uncertainty_by_hand() -> None:
         assert rows.loc[key].tolist() == pytest.approx([sigma.mean(), sigma.std(ddof=1), 300])
     assert len(rows.loc["flip"]) == 2
     assert rows.loc[("solarize", 1.0), "uncertainty"] == pytest.approx(0.0, abs=1e-6)  # white becomes black
+
+
+def test_uncertainty_of_subspaces_is_that_of_the_augmentation_applied() -> None:
+    images = torch.full((4, 3, 8, 8), 255, dtype=torch.uint8)
+    policy = Policy(PolicySpec(augmentations=("flip", "solarize")), 8)
+    plain = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+    predictions = predict_uncertainty(_Brightness(), _Variance(), policy, images, plain, of_subspaces=True)
+    assert [sigma.tolist() for _, sigma in predictions["flip"]] == [[1.0] * 4, [1.0] * 4]
+    assert [predictions["solarize"][end][1].tolist() for end in (0, -1)] == [[3.0] * 4, [0.0] * 4]
+    assert extremes(predictions, images)["sigma"].tolist() == [[2.0, 2.0]] * 2

@@ -20,6 +20,7 @@ VARIANTS = {
     "defaults": {},
     "relative": {"uncertainty": {"kind": "isotropic", "hidden": 4}},
     "likelihood": {"uncertainty": {"kind": "diagonal", "form": "likelihood", "hidden": 4}},
+    "subspace": {"uncertainty": {"kind": "subspace", "hidden": 4}},
     "sparse": {"masks": {"kind": "sigmoid", "sparsity": 0.3, "variance": "masked", "covariance": "masked"}},
 }
 

@@ -1,5 +1,7 @@
 """MAST's terms against VICReg's, against explicit loops over subspaces, and against hand-written densities."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -41,12 +43,14 @@ def test_open_masks_and_composed_pairs_give_vicreg(count: int, dims: int, where:
         torch.testing.assert_close(ours_gradient, gradient, rtol=1e-6, atol=1e-6 * float(gradient.abs().max()))
 
 
-@pytest.mark.parametrize("kind", ["isotropic", "diagonal"])
-@pytest.mark.parametrize("form", ["relative", "likelihood"])
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [*product(["isotropic", "diagonal"], ["relative", "likelihood"]), ("subspace", "relative")],
+)
 def test_uncertainty_at_its_start_leaves_the_invariance_term_as_it_is(kind: str, form: str) -> None:
     z = embeddings(12, 6)
-    half = torch.full((12, 1 if kind == "isotropic" else 6), 0.5)
     spec = MastSpec(uncertainty=UncertaintySpec(kind=kind, form=form))
+    half = torch.full((12, spec.uncertainty.outputs(3, 6)), 0.5)
     terms = mast_terms(
         *z, torch.ones(3, 6), torch.ones(12, 3, dtype=torch.bool), spec.masks, spec.uncertainty, half, half
     )

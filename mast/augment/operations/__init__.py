@@ -41,6 +41,8 @@ class Augmentation(StrictModel):
 
     geometric: ClassVar[bool]
     """Whether it moves pixels (all such are applied first, in one resampling) or changes their values."""
+    can_be_undone: ClassVar[bool] = False
+    """Whether an image can be had back from its view, but for what leaves the range of values or the frame."""
     place: ClassVar[float] = math.inf
     """Where in the order of application it stands among its kind; by name where the places are equal."""
 

@@ -8,6 +8,7 @@ from mast.settings import NonNegative
 class Shear(Geometric):
     """Shear along one axis; the centre stays in place, where torchvision's RandAugment keeps the upper left corner."""
 
+    can_be_undone = True
     factor: NonNegative = 0.3
     """Drawn from ± this (the tangent of the angle)."""
 

@@ -11,6 +11,7 @@ RAND_AUGMENT = 150 / 331
 class Translate(Geometric):
     """Shift along one axis, not rounded to whole pixels."""
 
+    can_be_undone = True
     fraction: Probability = RAND_AUGMENT
     """Drawn from ± this share of the image's side."""
 

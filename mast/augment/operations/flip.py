@@ -8,6 +8,7 @@ class Flip(Geometric):
     """Horizontal flip."""
 
     place = 20
+    can_be_undone = True
     probability: ViewProbability = 0.5
 
     def maps(self, rows: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ class Jitter(Photometric):
     """Brightness, contrast, saturation (factors 1 ± x) and hue (± x of the colour circle)."""
 
     place = 80
+    can_be_undone = True
     probability: ViewProbability = 0.8
     brightness: NonNegative = 0.4
     contrast: NonNegative = 0.4

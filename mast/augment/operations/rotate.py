@@ -10,6 +10,7 @@ class Rotate(Geometric):
     """Rotation about the centre."""
 
     place = 30
+    can_be_undone = True
     degrees: NonNegative = 30.0
     """Drawn from ± this."""
 

@@ -1,0 +1,196 @@
+"""MAST-aware is VICReg of masked features and what heads leave unexplained, written out; with weight 0 it is VICReg."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import r2_score
+from support.methods import COUNT, drawn, images, learner_of, spec_of
+
+from mast.augment.description import describe_difference
+from mast.augment.pairing import COMPOSED, Pair, draw_pair
+from mast.augment.settings import SETS
+from mast.augment.views import View
+from mast.errors import MastError
+from mast.learner import Learner
+from mast.methods.mast_aware import MastAware, press, unexplained
+from mast.objectives.vicreg import vicreg_terms
+
+BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
+"""Of the ten features that the tiny encoder has, where 0.4 of them are free."""
+OWN = {"weight": 3, "free": 0.4, "hidden": 16}
+
+
+def features_of(learner: Learner, pair: Pair) -> list[torch.Tensor]:
+    return [learner.encoder(learner.view(View(images().float() / 255, params))) for params in (pair.a, pair.b)]
+
+
+def masked_by_hand(learner: Learner, features: torch.Tensor, pair: Pair) -> torch.Tensor:
+    """The features without the block of each augmentation in which the pair's views differ, number by number."""
+    rows = [row.clone() for row in features]
+    for row, active in zip(rows, pair.active.tolist(), strict=True):
+        for name, block in BLOCKS.items():
+            if active[learner.policy.names.index(name)]:
+                row[block] = 0
+    return torch.stack(rows)
+
+
+def shares_by_hand(learner: Learner, name: str, pair: Pair, a: torch.Tensor, b: torch.Tensor) -> list[float]:
+    """That head's loss over the best constant's, of each number over both orders, in float64, value by value."""
+    a, b = a[:, BLOCKS[name]], b[:, BLOCKS[name]]
+    views = [(a, b, pair.a, pair.b), (b, a, pair.b, pair.a)]
+    logits = learner.predictors[name](torch.cat([torch.cat((x, y), dim=1) for x, y, _, _ in views])).double()
+    targets = torch.cat([describe_difference(learner.policy, name, p, q, True) for _, _, p, q in views]).double()
+    shares = []
+    for column in range(targets.shape[1]):
+        mean, losses, constants = targets[:, column].mean().item(), [], []
+        for logit, target in zip(logits[:, column].tolist(), targets[:, column].tolist(), strict=True):
+            if name == "flip":
+                losses.append(-math.log(1 / (1 + math.exp(-logit if target else logit))))
+                constants.append(-math.log(mean if target else 1 - mean))
+            else:
+                losses.append((math.tanh(logit) - target) ** 2)
+                constants.append((mean - target) ** 2)
+        shares.append(sum(losses) / sum(constants))
+    return shares
+
+
+def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
+    optimizer = torch.optim.Adam(learner.predictors["jitter"].parameters(), lr=0.02)
+    for _ in range(20):  # so that the head of jitter explains something, and that of flip nothing
+        optimizer.zero_grad()
+        learner(images(), None, learner.draw(COUNT, drawn())).terms["unexplained_jitter"].backward()
+        optimizer.step()
+    outcome = learner(images(), None, learner.draw(COUNT, drawn()))
+    assert outcome.terms["unexplained_jitter"] < 0.95 < 1 < outcome.terms["unexplained_flip"]
+    pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
+    features = features_of(learner, pair)
+    terms = vicreg_terms(*(learner.projector(masked_by_hand(learner, own, pair)) for own in features))
+    expected = 25 * terms["invariance"] + 25 * terms["variance"] + terms["covariance"]
+    assert outcome.terms["invariance"].item() == pytest.approx(terms["invariance"].item(), rel=1e-5)
+    for name in BLOCKS:
+        by_hand = shares_by_hand(learner, name, pair, *features)
+        assert outcome.terms[f"unexplained_{name}"].item() == pytest.approx(np.mean(by_hand), rel=1e-4)
+        expected += np.mean([3 / (1 + 10 * max(0, 1 - share)) * share for share in by_hand])
+    assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-4)
+    assert 0 < pair.active[:, learner.policy.names.index("flip")].sum() < COUNT
+    assert set(learner.predictors) == set(BLOCKS)
+
+
+def test_with_weight_0_it_is_vicreg() -> None:
+    ours, vicreg = learner_of(method="mast-aware", mast_aware={"weight": 0}), learner_of(method="vicreg")
+    assert ours.state_dict().keys() == vicreg.state_dict().keys()
+    outcomes = [learner(images(), None, learner.draw(COUNT, drawn())) for learner in (ours, vicreg)]
+    assert torch.equal(outcomes[0].loss, outcomes[1].loss) and outcomes[0].terms == outcomes[1].terms
+    for outcome in outcomes:
+        outcome.loss.backward()
+    for name, weights in vicreg.named_parameters():
+        assert torch.equal(ours.get_parameter(name).grad, weights.grad)
+
+
+def test_encoder_and_projector_start_as_vicregs() -> None:
+    ours, vicreg = learner_of(method="mast-aware"), learner_of(method="vicreg")
+    for name, weights in vicreg.named_parameters():
+        assert torch.equal(ours.get_parameter(name), weights)
+
+
+def test_predictions_reach_the_encoder_through_both_views_and_not_the_projector() -> None:
+    learner = learner_of(method="mast-aware", objective={"invariance": 0, "variance": 0, "covariance": 0})
+    learner(images(), None, learner.draw(COUNT, drawn())).loss.backward()
+    assert learner.encoder.conv1.weight.grad.abs().sum() > 0
+    assert all(weights.grad.abs().sum() == 0 for weights in learner.projector.parameters())
+
+
+def test_a_block_is_not_asked_to_be_invariant_to_its_augmentation() -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
+    features = torch.randn(4, 10, requires_grad=True)
+    active = torch.tensor([[name == "flip" for name in learner.policy.names]] * 4)
+    learner.projector(learner.feature_masks(features, active)).square().sum().backward()
+    assert (features.grad[:, BLOCKS["flip"]] == 0).all()
+    assert (features.grad[:, BLOCKS["jitter"]] != 0).any() and (features.grad[:, 4:] != 0).any()
+
+
+def test_masks_are_stored_with_the_heads() -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
+    masks = learner.method.stored(learner)["feature_masks.masks"]
+    expected = torch.ones(5, 10)
+    for name, block in BLOCKS.items():
+        expected[learner.policy.names.index(name), block] = 0
+    assert torch.equal(masks, expected)
+
+
+def test_unexplained_share_is_one_minus_r_squared() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.uniform(-0.9, 0.9, (30, 4))
+    logits = np.arctanh(target) + rng.normal(0, 0.3, target.shape)
+    ours = unexplained(torch.tensor(logits), torch.tensor(target), is_switch=False)
+    assert ours.tolist() == pytest.approx(1 - r2_score(target, np.tanh(logits), multioutput="raw_values"), rel=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
+def test_what_is_pressed_for_is_the_logarithm_of_what_is_explained(share: float) -> None:
+    unexplained_share = torch.tensor(share, dtype=torch.float64, requires_grad=True)
+    (ours,) = torch.autograd.grad(press(unexplained_share, 2.0) * unexplained_share, unexplained_share)
+    logarithm = -2.0 * 0.1 * (0.1 + 1 - unexplained_share).log()
+    torch.testing.assert_close(ours, torch.autograd.grad(logarithm, unexplained_share)[0])
+
+
+def test_a_prediction_that_explains_nothing_is_pressed_with_the_whole_weight() -> None:
+    assert press(torch.tensor(1.0), 2.0).item() == press(torch.tensor(1.7), 2.0).item() == 2.0
+    assert press(torch.tensor(0.9), 2.0).item() == pytest.approx(1.0)
+
+
+def test_the_best_constant_leaves_all_unexplained() -> None:
+    numbers, switch = torch.tensor([[0.2], [-0.4], [0.5]]), torch.tensor([[1.0], [0.0], [1.0], [1.0]])
+    constant = numbers.mean().atanh().expand_as(numbers), switch.mean().logit().expand_as(switch)
+    assert unexplained(constant[0], numbers, is_switch=False).item() == pytest.approx(1, rel=1e-5)
+    assert unexplained(constant[1], switch, is_switch=True).item() == pytest.approx(1, rel=1e-5)
+
+
+def test_of_a_number_that_is_the_same_everywhere_nothing_is_to_be_explained() -> None:
+    same, logits = torch.ones(4, 1), torch.zeros(4, 1, requires_grad=True)
+    for is_switch in (True, False):
+        share = unexplained(logits, same, is_switch)
+        assert share.item() == 0
+        assert not torch.autograd.grad(share.sum(), logits)[0].any()
+    learner = learner_of(method="mast-aware", policy={"jitter": {"hue": 0}})
+    assert learner(images(), None, learner.draw(COUNT, drawn())).terms["unexplained_jitter"] < 10
+
+
+def test_what_can_be_undone_is_predicted() -> None:
+    spec = spec_of(method="mast-aware", policy={"augmentations": "mast15"})
+    undone = ["flip", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "jitter"]
+    assert MastAware(spec)._names == undone
+    assert set(SETS["mast15"]) - set(undone) == {
+        *("crop", "grayscale", "blur", "posterize", "solarize", "equalize", "autocontrast", "sharpness")
+    }
+
+
+def test_what_is_predicted_must_be_drawn() -> None:
+    with pytest.raises(MastError, match=r"mast_aware\.predict: 'crop' is not in policy\.augmentations"):
+        spec_of(method="mast-aware", policy={"augmentations": ["jitter"]}, mast_aware={"predict": ["crop"]})
+
+
+@pytest.mark.parametrize(("free", "width"), [(0.0625, 1), (0.39, 1), (0.4, 2)])
+def test_blocks_are_of_equal_width_and_at_least_one_feature(free: float, width: int) -> None:
+    masks = learner_of(method="mast-aware", mast_aware={"free": free}).feature_masks.masks
+    assert (1 - masks).sum(dim=1).tolist() == [0, width, width, 0, 0]
+    assert (1 - masks).sum(dim=0).max() == 1
+
+
+def test_some_features_are_left_for_what_is_invariant() -> None:
+    widths = {"encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 6, 8, 2]}}
+    with pytest.raises(MastError, match=r"mast_aware\.predict: 2 augmentations are predicted, and the encoder has 2 f"):
+        learner_of(method="mast-aware", **widths)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [({}, r"none of policy\.augmentations can be undone"), ({"predict": []}, "names nothing")],
+)
+def test_something_is_predicted(own: dict[str, object], message: str) -> None:
+    with pytest.raises(MastError, match=rf"mast_aware\.predict: {message}; .* or set mast_aware\.weight to 0"):
+        spec_of(method="mast-aware", policy={"augmentations": ["crop", "blur"]}, mast_aware=own)
+    spec_of(method="mast-aware", policy={"augmentations": ["crop", "blur"]}, mast_aware={"weight": 0})
