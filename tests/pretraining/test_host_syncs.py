@@ -35,7 +35,7 @@ def spec(method: str, **changes: object) -> PretrainSpec:
     values = {
         "dataset": "any",
         "method": method,
-        "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 4, 4, 4]},
+        "encoder": {"name": "resnet-narrow", "stem": "small", "widths": [8, 4, 4, 8]},
         "projector": {"hidden": 8, "output": 8},
         "policy": {"augmentations": "mast15"},
         "optimizer": {"name": "adamw", "lr": 0.01, "warmup_epochs": 0},

@@ -85,7 +85,9 @@ class TrainingBatches:
             self._order = np.random.default_rng([self._seed, epoch]).permutation(len(self._images))
             self._epoch = epoch
         rows = self._order[step * self._batch_size : (step + 1) * self._batch_size]
-        return np.concatenate([rows, self._order[: self.size(step) - len(rows)]])
+        return np.concatenate(
+            [rows, np.resize(self._order, self.size(step) - len(rows))]
+        )  # again, if there are too few
 
     @property
     def in_place(self) -> bool:
