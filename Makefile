@@ -1,5 +1,5 @@
 # make demo   install into .venv, run the embedded experiment, say where the results are
-# make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (90 s)
+# make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (two minutes)
 # make test   lint and run all tests
 # make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit; trainings on both
 # make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
