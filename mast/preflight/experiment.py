@@ -50,6 +50,7 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
         if METHODS[run.method].NEEDS_LABELS:
             _check_labels(name, datasets[run.dataset])
         _check_shares(name, spec, experiment)
+        _check_memory(name, spec, experiment)
     _check_seeds(experiment)
     check_protocols(experiment, datasets)
     if experiment.monitor.tensorboard and importlib.util.find_spec("tensorboard") is None:
@@ -70,6 +71,20 @@ def _check_shares(name: str, spec: PretrainSpec, experiment: Experiment) -> None
             f"runs.{name}: batch_size: {spec.batch_size} images cannot be shared out over {parts // spec.accumulate} "
             f"processes (resources.pretrain) × accumulate {spec.accumulate}; set a multiple of {parts}, at least "
             f"{2 * spec.accumulate}"
+        )
+
+
+def _check_memory(name: str, spec: PretrainSpec, experiment: Experiment) -> None:
+    """Two views of a batch's images, of 8 bits, fit into what a node gives the job. Training needs far more."""
+    side, stage = getattr(experiment.datasets[spec.dataset], "size", None), experiment.resources.pretrain
+    if spec.batch_size is None or side is None:
+        return
+    needed = 2 * spec.batch_size * 3 * side**2 // stage.nodes // 10**6
+    if needed > stage.mem_mb:
+        raise MastError(
+            f"runs.{name}: batch_size: two views of {spec.batch_size} images of {side} × {side} pixels are {needed} MB "
+            f"on each node, and resources.pretrain.mem_mb is {stage.mem_mb}; choose fewer or smaller images, or more "
+            "memory"
         )
 
 

@@ -217,6 +217,15 @@ def test_the_first_fall_is_that_of_the_detector() -> None:
             "runs.mine: batch_size: 8 images cannot be shared out over 1 processes .* × accumulate 3; set a multiple "
             "of 3, at least 6",
         ),
+        (
+            {
+                "datasets": {"shapes": {"kind": "shapes", "train": 48, "test": 10, "size": 256}},
+                "resources": {"pretrain": {"mem_mb": 2}},
+                "studies": {},
+            },
+            "runs.mine: batch_size: two views of 8 images of 256 × 256 pixels are 3 MB on each node, and "
+            "resources.pretrain.mem_mb is 2; choose fewer or smaller images, or more memory",
+        ),
         ({"resources": {"pretrain": {"gpus": 3}}}, "runs.mine: batch_size: .* 3 processes .*; set a multiple of 3"),
         ({"resources": {"pretrain": {"gpus": 2, "nodes": 8}}}, "runs.mine: batch_size: .* 16 processes"),
         (
