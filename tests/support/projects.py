@@ -12,6 +12,21 @@ from support import ROOT
 
 ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
+ONE_RUN = """
+datasets: {shapes: {kind: shapes, train: 8, test: 4, size: 16}}
+runs:
+  mine:
+    method: vicreg
+    dataset: shapes
+    seeds: [0]
+    encoder: {name: resnet-narrow, stem: small, widths: [8, 8, 8, 8]}
+    projector: {hidden: 8, output: 8}
+    epochs: 1
+    batch_size: 4
+    log_every: 1
+"""
+"""The smallest whole configuration: data, and a run of two steps."""
+
 
 @dataclass(frozen=True)
 class Project:

@@ -3,28 +3,15 @@
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 from support.extending import copied_checkout
-from support.projects import ENVIRONMENT, planned
+from support.projects import ENVIRONMENT, ONE_RUN, planned
 
 pytestmark = pytest.mark.slow(minutes=0.7)
 
-CONFIG = """
-images: 8
-mast:
-  results: results/mast
-  datasets: {shapes: {kind: shapes, train: 8, test: 4, size: 16}}
-  runs:
-    mine:
-      method: vicreg
-      dataset: shapes
-      seeds: [0]
-      encoder: {name: resnet-narrow, stem: small, widths: [8, 8, 8, 8]}
-      projector: {hidden: 8, output: 8}
-      epochs: 1
-      batch_size: 4
-"""
+CONFIG = "images: 8\nmast:\n" + indent(f"results: results/mast{ONE_RUN}", "  ")
 
 SNAKEFILE = """
 configfile: "analysis.yaml"

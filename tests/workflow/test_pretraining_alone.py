@@ -6,23 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.extending import copied_checkout
-from support.projects import ENVIRONMENT, planned
+from support.projects import ENVIRONMENT, ONE_RUN, planned
 
 pytestmark = pytest.mark.slow
-
-CONFIG = """
-datasets: {shapes: {kind: shapes, train: 8, test: 4, size: 16}}
-runs:
-  mine:
-    method: vicreg
-    dataset: shapes
-    seeds: [0]
-    encoder: {name: resnet-narrow, stem: small, widths: [8, 8, 8, 8]}
-    projector: {hidden: 8, output: 8}
-    epochs: 1
-    batch_size: 4
-    log_every: 1
-"""
 
 
 def snakemake(checkout: Path, where: Path, *arguments: str) -> str:
@@ -45,7 +31,7 @@ def listing(folder: Path) -> set[Path]:
 def test_a_checkout_elsewhere_pretrains_in_any_working_directory(tmp_path: Path) -> None:
     checkout = copied_checkout(tmp_path / "a checkout").checkout
     (tmp_path / "configurations").mkdir()
-    (tmp_path / "configurations/base.yaml").write_text(CONFIG)
+    (tmp_path / "configurations/base.yaml").write_text(ONE_RUN)
     for name in ("here", "there"):
         (tmp_path / name).mkdir()
     before = listing(checkout)
