@@ -2,8 +2,8 @@
 # make check  install test extras too, then lint and run the tests that neither train nor run Snakemake (two minutes)
 # make test   lint and run all tests
 # make test-cluster  the whole smoke configuration on a SLURM of two nodes, locally and without submitit; trainings on both
-# make faults  kill, damage, fill and interrupt (docs/reliability.md): a line for each fault, none may lose anything
-# make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/performance.md
+# make faults  kill, damage, fill and interrupt (docs/use/reliability.md): a line for each fault, none may lose anything
+# make bench  install lightly, measure against it (10 minutes) and rewrite the tables of docs/understand/performance.md
 # make bench-check  compare the most telling ratios with benchmarks/baseline.json
 # make gpu-check  check the GPU path on one CUDA device and measure it beside its peers (8 minutes; ARGS="--only idle")
 # make package  build the wheels and try them in an empty environment outside the checkout (3 minutes)
@@ -11,9 +11,9 @@
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
-# make results take the tables and figures of docs/results.md and method.md from the last runs of claim and claim-search
-# make instrument  take the tables and figures of docs/instrument.md from the last run of config/instrument.yaml
-# make peers  take the tables of docs/peers.md from the last run of config/peers.yaml
+# make results take the tables and figures of docs/understand/results.md and docs/understand/method.md from the last runs of claim and claim-search
+# make instrument  take the tables and figures of docs/understand/instrument.md from the last run of config/instrument.yaml
+# make peers  take the tables of docs/record/peers.md from the last run of config/peers.yaml
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -77,7 +77,7 @@ bench: .venv/benched
 bench-check: .venv/benched
 	$(RUN) pytest benchmarks/check.py
 
-# With the packages that are there, in .venv or without one; docs/performance.md says which.
+# With the packages that are there, in .venv or without one; docs/understand/performance.md says which.
 gpu-check:
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m benchmarks.gpu $(ARGS)
 
@@ -90,9 +90,9 @@ schema: .venv/installed
 	$(RUN) mast schema > workflow/schemas/config.schema.json
 	sed -i '/^## Every key$$/,$$d' config/README.md
 	( echo "## Every key"; echo; $(RUN) mast schema --markdown ) >> config/README.md
-	sed -i '/^## Records$$/,$$d' docs/formats.md
-	( echo "## Records"; echo; $(RUN) mast schema --formats ) >> docs/formats.md
-	$(RUN) mast schema --api > docs/api.md
+	sed -i '/^## Records$$/,$$d' docs/use/formats.md
+	( echo "## Records"; echo; $(RUN) mast schema --formats ) >> docs/use/formats.md
+	$(RUN) mast schema --api > docs/use/api.md
 
 # The README shows what `make demo` wrote, unedited.
 readme: .venv/installed
@@ -102,20 +102,20 @@ readme: .venv/installed
 
 # The same for config/claim.yaml: the page says which tables and figures.
 results: .venv/installed
-	$(RUN) mast fill docs/results.md --results results/claim
-	$(RUN) mast fill docs/method.md --results results/claim-search
+	$(RUN) mast fill docs/understand/results.md --results results/claim
+	$(RUN) mast fill docs/understand/method.md --results results/claim-search
 	mkdir -p docs/images/claim
-	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/results.md); do \
+	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/understand/results.md); do \
 		cp results/claim/figures/$${figure##*/} docs/images/claim/ || exit 1; done
 
 instrument: .venv/installed
-	$(RUN) mast fill docs/instrument.md --results results/instrument
+	$(RUN) mast fill docs/understand/instrument.md --results results/instrument
 	mkdir -p docs/images/instrument
-	for figure in $$(grep -o 'images/instrument/[a-z]*\.png' docs/instrument.md); do \
+	for figure in $$(grep -o 'images/instrument/[a-z]*\.png' docs/understand/instrument.md); do \
 		cp results/instrument/figures/$${figure##*/} docs/images/instrument/ || exit 1; done
 
 peers: .venv/installed
-	$(RUN) mast fill docs/peers.md --results results/peers
+	$(RUN) mast fill docs/record/peers.md --results results/peers
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info $(PLUGIN)/build $(PLUGIN)/src/*.egg-info

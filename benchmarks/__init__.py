@@ -1,1 +1,1 @@
-"""Side-by-side measurements of the program and of `lightly`; `make bench` runs them (docs/performance.md)."""
+"""Measurements of the program beside `lightly`; `make bench` runs them (docs/understand/performance.md)."""

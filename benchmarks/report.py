@@ -1,4 +1,4 @@
-"""What the measurements are saved as: JSON, Markdown (also in docs/performance.md) and a bar chart."""
+"""What the measurements are saved as: JSON, Markdown (also in docs/understand/performance.md) and a bar chart."""
 
 import platform
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 RESULTS = Path("benchmarks/results")
-DOCUMENT = Path("docs/performance.md")
+DOCUMENT = Path("docs/understand/performance.md")
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def save(sections: Sequence[Section]) -> None:
-    """Write bench.json, bench.md and bench.png, and put the Markdown between the markers of docs/performance.md."""
+    """Write bench.json, bench.md and bench.png, and put the tables into docs/understand/performance.md."""
     targets = [target for section in sections for target in section.targets]
     text = markdown(sections, targets)
     write_json(RESULTS / "bench.json", {"machine": machine(), "sections": [asdict(section) for section in sections]})

@@ -5,7 +5,7 @@
 #
 #     python examples/explore.py results
 #
-# All files that it reads are described in docs/formats.md.
+# All files that it reads are described in docs/use/formats.md.
 
 # %%
 import json

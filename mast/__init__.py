@@ -1,6 +1,6 @@
 """MAST: Masked Augmentation Subspace Training (ICLR 2023, arXiv 2303.03679), and its reproduction pipeline.
 
-The names below are the public interface for loops of your own (docs/api.md). Each is imported when it is first used.
+The names below are the public interface for loops of your own (docs/use/api.md). Each is imported at its first use.
 """
 
 import importlib

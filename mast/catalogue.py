@@ -119,4 +119,4 @@ def stated(file: Path, constant: str) -> Any:
                 return ast.literal_eval(node.value)
             except ValueError:
                 raise MastError(f"{file}: {constant} is computed; write its value out") from None
-    raise MastError(f"{file}: states no {constant}; see docs/extending.md")
+    raise MastError(f"{file}: states no {constant}; see docs/use/extending.md")

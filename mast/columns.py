@@ -1,4 +1,4 @@
-"""The columns of the analysis's tables: what writer, reader and figures share (docs/formats.md, *Analysis*)."""
+"""The columns of the analysis's tables: what writer, reader and figures share (docs/use/formats.md, *Analysis*)."""
 
 _PARTS = ("common", "partly", "unique", "closed_alone")
 

@@ -1,4 +1,4 @@
-"""The artefacts' typed records: what writer, reader and `mast verify` share. docs/formats.md is generated from here."""
+"""The artefacts' typed records, shared by writer, reader and `mast verify`; docs/use/formats.md is generated here."""
 
 import json
 from pathlib import Path
@@ -287,7 +287,7 @@ class Origin(EncoderMetadata):
 
 
 RECORDS = (Manifest, RunRecord, MetricsFile, AnalysisRecord, TableSources, EncoderMetadata, HeadsMetadata, Origin)
-"""What docs/formats.md describes."""
+"""What docs/use/formats.md describes."""
 
 
 def _is_text(annotation: Any) -> bool:

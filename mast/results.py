@@ -1,4 +1,4 @@
-"""Where each artefact lies below the results directory (docs/formats.md): the one place that knows the tree.
+"""Where each artefact lies below the results directory (docs/use/formats.md): the one place that knows the tree.
 
 Names may be patterns: `Results("results").run("{dataset}", "{run}", "{seed}").encoder` is what Snakemake's rules state,
 `run("*", "*", "*")` what `mast verify` looks for. `dataset` is a prepared dataset, and of a run the one of its

@@ -1,4 +1,4 @@
-"""Paths of artefacts, as docs/formats.md states them."""
+"""Paths of artefacts, as docs/use/formats.md states them."""
 
 import pytest
 from support import ROOT

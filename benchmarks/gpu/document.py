@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gpu.document [DIR]`: put a run's tables (DIR/gpu.md) into docs/performance.md."""
+"""`python -m benchmarks.gpu.document [DIR]`: put a run's tables (DIR/gpu.md) into docs/understand/performance.md."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.gpu.options import RESULTS
 from mast.files import write_text
 
-DOCUMENT = Path("docs/performance.md")
+DOCUMENT = Path("docs/understand/performance.md")
 BEGIN, END = "<!-- gpu: begin -->", "<!-- gpu: end -->"
 
 

@@ -1,1 +1,1 @@
-"""The public interface: parts of MAST for training loops of your own (docs/api.md)."""
+"""The public interface: parts of MAST for training loops of your own (docs/use/api.md)."""

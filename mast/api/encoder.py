@@ -18,7 +18,7 @@ class PretrainedEncoder(nn.Module):
     Attributes:
         encoder: the backbone; its stages are `layer1` … `layer4`.
         num_features: D, the width of the features.
-        metadata: what the file says of run, data and settings (docs/formats.md, *Weight files*).
+        metadata: what the file says of run, data and settings (docs/use/formats.md, *Weight files*).
     """
 
     mean: Tensor

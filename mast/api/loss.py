@@ -14,7 +14,7 @@ from mast.objectives.weighted import weighted_sum
 
 
 class MastLoss(nn.Module):
-    """MAST's loss of a batch of pairs, with its learnable masks and its uncertainty head inside (docs/method.md).
+    """MAST's loss of a batch of pairs, with its masks and its uncertainty head inside (docs/understand/method.md).
 
     The masks are trained: give `parameter_groups` to the optimiser, and save the loss with the model.
 

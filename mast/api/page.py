@@ -1,4 +1,4 @@
-"""The page of the public interface, docs/api.md, from its docstrings."""
+"""The page of the public interface, docs/use/api.md, from its docstrings."""
 
 import inspect
 import re
@@ -9,9 +9,10 @@ import mast
 HEAD = """# Python interface
 
 For training loops of your own. Everything here is imported as `mast.<name>` and loaded when it is first used. Settings
-have the names and the defaults of a configuration ([config/README.md](../config/README.md)); the method is described in
-[method.md](method.md). Examples that run as they are: [plain PyTorch](../examples/plain_pytorch.py),
-[Lightning](../examples/lightning_module.py), [reading results with pandas](../examples/explore.py).
+have the names and the defaults of a configuration ([config/README.md](../../config/README.md)); the method is described
+in [method.md](../understand/method.md). Examples that run as they are:
+[plain PyTorch](../../examples/plain_pytorch.py), [Lightning](../../examples/lightning_module.py),
+[reading results with pandas](../../examples/explore.py).
 
 This page is generated from the docstrings by `make schema`.
 """

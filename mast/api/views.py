@@ -29,7 +29,7 @@ class Views(NamedTuple):
 
 
 class PairedAugmentation:
-    """Augment a batch twice so that the two views differ in a known subset of the augmentations (docs/method.md).
+    """Augment a batch twice; the two views differ in a known subset of the augmentations (docs/understand/method.md).
 
     Everything is computed in batches on the images' device; random numbers are drawn on the CPU.
 

@@ -19,7 +19,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="folder of images or of Parquet, Arrow or tar files; one such file; or a .csv, .tsv, .jsonl, .txt",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="YAML", help="file to write (default: the folder's name)")
-    parser.add_argument("--minutes", type=float, default=10.0, help="time that one training may take (default: 10)")
+    parser.add_argument("--minutes", type=float, default=3.0, help="time that one training may take (default: 3)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the timing (default: 1)")
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.set_defaults(execute=_init)

@@ -96,7 +96,7 @@ class SharedResources(Resources):
     gpus: Annotated[int, Field(ge=0)] = 0
     """GPUs of each node; each takes a share of the work."""
     nodes: Count = 1
-    """More than one needs the submitit executor; each process then has `threads` of its own (docs/cluster.md)."""
+    """More than one needs the submitit executor; each process then has `threads` of its own (docs/use/cluster.md)."""
 
     @property
     def processes(self) -> int:

@@ -84,7 +84,7 @@ class _Training(StrictModel):
     images and not 625."""
     accumulate: Count | None = 1
     """Parts in which each batch is computed one after the other, their gradients averaged: less memory. Variance and
-    covariance, and batch normalisation, are then those of a part (docs/cluster.md)."""
+    covariance, and batch normalisation, are then those of a part (docs/use/cluster.md)."""
     precision: Precision | None = "fp32"
     """Autocast type of encoder and projector; the loss is always computed in float32."""
     compile: bool | None = False

@@ -38,7 +38,7 @@ def markdown() -> str:
 
 
 def formats_markdown() -> str:
-    """One table of keys for each record (docs/formats.md)."""
+    """One table of keys for each record (docs/use/formats.md)."""
     sections = []
     for record in RECORDS:
         schema = record.model_json_schema()

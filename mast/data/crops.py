@@ -52,7 +52,7 @@ def crops(
     """Cut each box and resize it, antialiased, to a square.
 
     As torchvision's `resized_crop` does it to a Pillow image. The mean difference of a crop is at most a quarter of one
-    level of 255, and one level where a large JPEG is decoded smaller (docs/data.md). A box that occurs twice is the
+    level of 255, and one level where a large JPEG is decoded smaller (docs/use/data.md). A box that occurs twice is the
     same array.
 
     Args:

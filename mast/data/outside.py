@@ -1,4 +1,4 @@
-"""What data are prepared from, as it lay on disk, and what of it has changed since (docs/data.md, *Changed data*)."""
+"""The files that data are prepared from, and what has changed in them since (docs/use/data.md, *Changed data*)."""
 
 import json
 import os

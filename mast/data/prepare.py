@@ -10,7 +10,7 @@ from mast.results import DataFiles
 
 
 def prepare(name: str, spec: Reader, output: Path, threads: int = 1, reason: str = "") -> None:
-    """Write the prepared form of a dataset into the directory `output` (docs/formats.md).
+    """Write the prepared form of a dataset into the directory `output` (docs/use/formats.md).
 
     Either the whole dataset is replaced, or, if anything goes wrong, what was there before stays. Beside it stands
     what the files outside were like before they were read, so that later changes are noticed.

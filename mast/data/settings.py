@@ -48,8 +48,8 @@ class ImageFiles(Reader):
     """Which values of images of more than 8 bits become black and white: `full`, the ends of what 16 bits can hold;
     `minmax`, the smallest and the largest of each image; or `[low, high]`."""
     transform: Transform | None = None
-    """How a whole image becomes a square of `size` pixels in the source of a protocol (docs/protocols.md). It is always
-    made from the original file. Null: short side and central square as `size` says."""
+    """How a whole image becomes a square of `size` pixels in the source of a protocol (docs/understand/protocols.md).
+    It is always made from the original file. Null: short side and central square as `size` says."""
     exif: Turning = "upright"
     """`upright`: a photograph is turned as its EXIF says. `stored`: it is not, as torchvision's loaders read it."""
     normalisation: Normalisation | None = None

@@ -34,7 +34,7 @@ def extract_features(
     batch_size: int = 512,
     pooling: str = "global",
 ) -> None:
-    """Write the pooled features of a task's train and test images (docs/formats.md, *Features*).
+    """Write the pooled features of a task's train and test images (docs/use/formats.md, *Features*).
 
     The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
     standard deviation of its pretraining.

@@ -1,4 +1,4 @@
-"""The features file (docs/formats.md, *Features*): what an encoder says about one task."""
+"""The features file (docs/use/formats.md, *Features*): what an encoder says about one task."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Labelled images as a published list names them, such as SimCLR's 1 % and 10 % of ImageNet (docs/protocols.md)."""
+"""Labelled images named by a published list, such as SimCLR's 1 % of ImageNet (docs/understand/protocols.md)."""
 
 from pathlib import Path
 

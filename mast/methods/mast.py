@@ -1,4 +1,4 @@
-"""MAST: VICReg with a learnable mask per augmentation, and pairs weighted by predicted uncertainty (docs/method.md)."""
+"""MAST: VICReg with a learned mask per augmentation, and pairs weighted by uncertainty (docs/understand/method.md)."""
 
 from __future__ import annotations
 

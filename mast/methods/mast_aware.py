@@ -1,4 +1,4 @@
-"""MAST-aware, an extension of our own: what a mask leaves free says how views differ (docs/method.md)."""
+"""MAST-aware, an extension of our own: what a mask leaves free says how views differ (docs/understand/method.md)."""
 
 from __future__ import annotations
 

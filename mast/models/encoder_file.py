@@ -17,7 +17,7 @@ from mast.settings import parse_spec
 
 
 def save_encoder(path: Path, encoder: nn.Module, metadata: Mapping[str, str]) -> None:
-    """Write the backbone's weights and metadata (docs/formats.md, *Weight files*) atomically."""
+    """Write the backbone's weights and metadata (docs/use/formats.md, *Weight files*) atomically."""
     save_weights(path, encoder.state_dict(), {"format": "mast-encoder-1", **metadata})
 
 

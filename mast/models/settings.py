@@ -67,7 +67,7 @@ class MaskSpec(StrictModel):
     """Softness of the selection."""
     init_std: NonNegative = 1.0
     """Standard deviation of the mask logits at the start. With 0.01, and `lr_factor` 1, masks find what augmentations
-    move; by default they mostly stay as drawn, and features keep more of what is erased (docs/method.md)."""
+    move; by default they mostly stay as drawn, and features keep more of what is erased (docs/understand/method.md)."""
     sparsity: NonNegative = 0.0
     """Weight α of ‖M‖₁/(Kd) in the loss (`sigmoid` only: `topk` fixes it)."""
     lr_factor: Positive = 10.0

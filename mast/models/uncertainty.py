@@ -11,7 +11,7 @@ from mast.models.settings import UncertaintySpec
 from mast.settings import parse_spec
 
 START = 0.5
-"""Variance that every view starts with, so that the variance of a difference starts at 1 (docs/method.md)."""
+"""Variance of every view at the start; that of a difference is then 1 (docs/understand/method.md)."""
 
 PREFIX = "uncertainty."
 

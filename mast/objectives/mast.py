@@ -1,6 +1,6 @@
 """MAST: VICReg's terms in one masked subspace per augmentation, with pairs re-weighted by predicted uncertainty.
 
-The paper's abstract states the ingredients; the formulas here are this project's definition (docs/method.md).
+The paper's abstract states the ingredients; the formulas are this project's definition (docs/understand/method.md).
 With M ≡ 1, composed pairs and no uncertainty every term equals VICReg's.
 """
 

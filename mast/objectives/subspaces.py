@@ -1,6 +1,6 @@
 """Uncertainty per subspace: a variance for each pair and augmentation re-weights the pair in that subspace alone.
 
-Ours (docs/method.md). K augmentations, d dimensions, N pairs.
+Ours (docs/understand/method.md). K augmentations, d dimensions, N pairs.
 """
 
 from torch import Tensor

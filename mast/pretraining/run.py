@@ -41,7 +41,7 @@ def pretrain(
     threads: int,
     monitor: MonitorSpec = NOTHING,
 ) -> None:
-    """Pretrain an encoder and write encoder, heads, metrics log and record (docs/formats.md) to `output`.
+    """Pretrain an encoder and write encoder, heads, metrics log and record (docs/use/formats.md) to `output`.
 
     The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
     its last checkpoint. Under torchrun, or the submitit plugin's launcher, all processes train together.

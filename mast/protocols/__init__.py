@@ -1,4 +1,4 @@
-"""Protocols: one file per way to evaluate an encoder (docs/extending.md)."""
+"""Protocols: one file per way to evaluate an encoder (docs/use/extending.md)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

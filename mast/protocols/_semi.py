@@ -47,8 +47,8 @@ class SemiProtocol(SgdProtocol):
     subset_seed: int = 0
     """Of the draw of the labelled images: every encoder gets the same ones."""
     subset_list: Annotated[Annotated[str, Field(min_length=1)] | None, Place] = None
-    """File with the names of the labelled images, one a line, in place of the draw (docs/protocols.md). The task needs
-    `storage: index`; relative paths start at `data_root`."""
+    """File with the names of the labelled images, one a line, in place of the draw (docs/understand/protocols.md). The
+    task needs `storage: index`; relative paths start at `data_root`."""
 
     @property
     def files(self) -> tuple[str, ...]:

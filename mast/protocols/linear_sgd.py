@@ -15,7 +15,8 @@ class LinearSgdProtocol(SgdProtocol):
     """A linear head on the frozen encoder, trained on crops and flips.
 
     The defaults are VICReg's on ImageNet (facebookresearch/vicreg, evaluate.py). With `head: normalised`, steps and
-    Nesterov's momentum it is VISSL's linear evaluation, as on Places205 and iNaturalist 2018 (docs/protocols.md).
+    Nesterov's momentum it is VISSL's linear evaluation, as on Places205 and iNaturalist 2018
+    (docs/understand/protocols.md).
     """
 
     CAPTION = (

@@ -30,7 +30,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 
 def test_the_page_is_that_of_the_docstrings() -> None:
-    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/use/api.md").read_text(encoding="utf-8")
     assert page == api_markdown(), "run make schema"
 
 

@@ -29,12 +29,12 @@ def test_reference_of_keys_is_in_step() -> None:
 
 
 def test_reference_of_records_is_in_step() -> None:
-    page = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/use/formats.md").read_text(encoding="utf-8")
     assert page.split("\n## Records\n")[-1].strip() == formats_markdown().strip(), "run: make schema"
 
 
 def test_page_of_formats_names_the_columns_of_the_analysis() -> None:
-    page = (ROOT / "docs/formats.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs/use/formats.md").read_text(encoding="utf-8")
     for name, columns in ANALYSIS_COLUMNS.items():
         assert f"| `{name}.csv` | {', '.join(f'`{column}`' for column in columns)} |" in page
 

@@ -18,7 +18,7 @@ AUGMENTATIONS, DIMENSIONS, PAIRS, STEPS = 4, 40, 32, 300
 OPTIMIZER = OptimizerSpec(name="adamw", lr=8e-3, warmup_epochs=1)
 """That of the embedded experiments, for epochs of a twentieth of the steps."""
 LEARNED = {"init_std": 0.01, "lr_factor": 1.0}
-"""With which masks find what augmentations move (docs/method.md); the defaults are others."""
+"""With which masks find what augmentations move (docs/understand/method.md); the defaults are others."""
 
 
 def a_fifth_moved(seed: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A copy of the checkout to which a test adds one file, as docs/extending.md tells users to."""
+"""A copy of the checkout to which a test adds one file, as docs/use/extending.md tells users to."""
 
 import re
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 from support import ROOT
 from support.projects import Project
 
-PAGE = "docs/extending.md"
+PAGE = "docs/use/extending.md"
 
 
 def copied_checkout(directory: Path) -> Project:

@@ -90,7 +90,7 @@ class Experiment:
         return self.output
 
     def heal(self) -> None:
-        """What docs/reliability.md tells users to do after Snakemake was killed: unlock, run again."""
+        """What docs/use/reliability.md tells users to do after Snakemake was killed: unlock, run again."""
         self.finish("--unlock")
         self.finish()
 

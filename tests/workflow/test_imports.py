@@ -1,4 +1,4 @@
-"""Imports go one way (docs/design.md): a module imports only what lies in a layer below its own, or in its own room."""
+"""Imports go one way (docs/understand/design.md): a module imports from layers below its own and its own folder."""
 
 import ast
 import subprocess

@@ -1,7 +1,7 @@
 """The augmentations, one file each: settings, place in the order of application, parameters and operation.
 
 Strengths are those of VICReg (facebookresearch/vicreg, augmentations.py) and, of augmentations that it does not have,
-the largest magnitudes of torchvision's `RandAugment`; each field says its unit (docs/method.md, Magnitudes).
+the largest magnitudes of torchvision's `RandAugment`; each field says its unit (docs/understand/method.md, Magnitudes).
 Workflows are planned with the settings: these modules import torch inside functions.
 """
 

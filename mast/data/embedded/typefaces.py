@@ -2,7 +2,7 @@
 
 Nobody drew these letters for this project. Each factor is a task, and needs other invariances than the rest: jitter and
 grayscale change `colour`, of the ink; shear and rotation change `slant`; blur changes `weight`. Position, size, the
-tone of the ink, and the paper with its tint, shade and grain are nuisance. docs/instrument.md: what they erase.
+tone of the ink, and the paper with its tint, shade and grain are nuisance (docs/understand/instrument.md).
 """
 
 import numpy as np

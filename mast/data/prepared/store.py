@@ -1,4 +1,4 @@
-"""Reading prepared data: uint8 arrays and a manifest in one directory (docs/formats.md, *Prepared data*)."""
+"""Reading prepared data: uint8 arrays and a manifest in one directory (docs/use/formats.md, *Prepared data*)."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Writing prepared data: uint8 arrays and a manifest in one directory (docs/formats.md, *Prepared data*)."""
+"""Writing prepared data: uint8 arrays and a manifest in one directory (docs/use/formats.md, *Prepared data*)."""
 
 import logging
 import shutil

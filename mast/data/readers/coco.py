@@ -46,7 +46,7 @@ class CocoData(InPlace):
         """Check every annotation and decode every image, and write cleaned annotations.
 
         Categories are numbered 1…C in the order of the training file's ids; categories of test are matched by name.
-        Ids may be any whole numbers or texts. What is put in order is counted in the manifest (docs/data.md).
+        Ids may be any whole numbers or texts. What is put in order is counted in the manifest (docs/use/data.md).
 
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the entry.

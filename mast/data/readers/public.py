@@ -24,7 +24,7 @@ _REDUCED = "or set verify: false for a reduced copy of your own"
 
 
 class PublicData(ImageFiles):
-    """A public dataset in its official layout below `root`, with the splits of its protocol (docs/data.md)."""
+    """A public dataset in its official layout below `root`, with the splits of its protocol (docs/use/data.md)."""
 
     tiny: ClassVar[dict[str, Any]] = ImageFiles.tiny | {"verify": False, "download": False}
 

@@ -17,8 +17,9 @@ class ShapesData(RenderedData):
 
     kind: Literal["shapes"]
     version: Literal[1, 2] = 1
-    """Of the generator. 1: that of docs/results.md, in which chance decides whether texture is learned. 2: every factor
-    is learned, or erased by an augmentation (docs/instrument.md)."""
+    """Which generator draws the images. 1: chance decides whether texture is learned
+    (docs/understand/results.md). 2: every factor is learned, or erased by an augmentation
+    (docs/understand/instrument.md)."""
 
     @property
     def generator(self) -> ModuleType:

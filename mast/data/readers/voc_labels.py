@@ -20,7 +20,7 @@ from mast.errors import MastError
 from mast.settings import Once
 
 VALUES = ["absent", "present"]
-"""The values of every target (docs/formats.md, *Prepared data*)."""
+"""The values of every target (docs/use/formats.md, *Prepared data*)."""
 
 _LABELS = {"-1": 0, "0": -1, "1": 1}
 """What the lists write → label; 0 marks images that show the class in objects marked difficult only (ignored)."""

@@ -16,5 +16,5 @@ def load(name: str) -> Callable[..., None]:
     file = module_files(__name__)[name]
     draw = getattr(import_module(f"{__name__}.{file.stem}"), "draw", None)
     if draw is None:
-        raise MastError(f"{file}: has no function draw(runs, output_stem); see docs/extending.md")
+        raise MastError(f"{file}: has no function draw(runs, output_stem); see docs/use/extending.md")
     return draw

@@ -43,7 +43,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def draw_pairs(found: dict[str, Pairs], output_stem: Path) -> None:
-    """Draw pairs by the label of their run; for the arrays see docs/formats.md, *Analysis*."""
+    """Draw pairs by the label of their run; for the arrays see docs/use/formats.md, *Analysis*."""
     found = {label: pairs for label, pairs in found.items() if len(pairs["images"])}
     save_figure_of(found, _figure, "None of the runs has augmentations.", output_stem)
 
