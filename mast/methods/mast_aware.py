@@ -42,9 +42,9 @@ class MastAwareSpec(StrictModel):
     """For each space beside the invariant one, the augmentations that its two views share, as in LooC; each is one of
     the policy's. Every space costs another view of each image. Null: a space for each augmentation that is predicted,
     with those that hide it (jitter with grayscale). Empty: none; with weight 0 that is VICReg."""
-    space_weight: NonNegative = 0.3
+    space_weight: NonNegative = 0.5
     """Weight of a space beside that of the invariant one; in LooC it is 1."""
-    free: Annotated[float, Field(gt=0, lt=1)] = 0.125
+    free: Annotated[float, Field(gt=0, lt=1)] = 0.0625
     """Share of the features that are in blocks, in equal parts for the augmentations that are predicted; at least one
     feature for each."""
     hidden: Count = 512
