@@ -48,7 +48,14 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "fill", help="put tables into a Markdown page, between <!-- table: NAME --> and <!-- end -->"
     )
     fill.add_argument("page", type=Path, metavar="PAGE")
-    fill.add_argument("--results", type=Path, required=True, metavar="DIR", help="the configuration's `results`")
+    fill.add_argument(
+        "--results",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="the configuration's `results`; with <!-- table: PART/NAME --> the folder of several",
+    )
+    fill.add_argument("--keep-missing", action="store_true", help="leave tables as they are that have not been made")
     fill.set_defaults(execute=_fill)
 
 
@@ -129,4 +136,4 @@ def _index(arguments: argparse.Namespace) -> None:
 def _fill(arguments: argparse.Namespace) -> None:
     from mast.reporting.pages import fill_page
 
-    fill_page(arguments.page, arguments.results)
+    fill_page(arguments.page, arguments.results, arguments.keep_missing)

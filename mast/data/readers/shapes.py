@@ -18,7 +18,7 @@ class ShapesData(RenderedData):
     kind: Literal["shapes"]
     version: Literal[1, 2] = 1
     """Which generator draws the images. 1: chance decides whether texture is learned
-    (docs/understand/results.md). 2: every factor is learned, or erased by an augmentation
+    (docs/record/first-verdict.md). 2: every factor is learned, or erased by an augmentation
     (docs/understand/instrument.md)."""
 
     @property
