@@ -18,6 +18,9 @@ Summary = Literal["mean", "worst", "rank", "corrected mean", "corrected worst"]
 
 DEFAULT_SUMMARY: tuple[Summary, ...] = ("mean", "corrected mean")
 
+ALL_TASKS = "all"
+"""Name in the place of a task in columns that sum up over tasks; no dataset can have it."""
+
 NOT_SET = "–"
 """Shown for a setting that a run does not have."""
 

@@ -9,10 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mast.config.tables import ALL_TASKS
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, save_figure_of
 from mast.reporting.tables.lines import TableLine
-from mast.reporting.tables.summaries import ALL_TASKS, RANK
+from mast.reporting.tables.summaries import RANK
 
 LARGEST_IN_A_ROW = 3
 LIMITS = (-3.0, 103.0)

@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mast.config.tables import ALL_TASKS
 from mast.reporting.heat_map import draw_differences
 from mast.reporting.paired import is_clear
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
 from mast.reporting.tables.columns import column_titles, row_titles
-from mast.reporting.tables.summaries import ALL_TASKS, RANK, Column
+from mast.reporting.tables.summaries import RANK, Column
 
 SOURCE = {
     "shows": "differences",

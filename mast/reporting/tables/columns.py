@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from mast.config.tables import TableSpec
+from mast.config.tables import ALL_TASKS, TableSpec
 from mast.errors import MastError
-from mast.reporting.tables.summaries import ALL_TASKS, RANK, Column
+from mast.reporting.tables.summaries import RANK, Column
 
 ROW_TITLES = {
     "mean": "mean over tasks",

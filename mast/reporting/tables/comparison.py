@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mast.config.tables import ComparisonSpec
+from mast.config.tables import ALL_TASKS, ComparisonSpec
 from mast.reporting.paired import RESAMPLES, Difference, holm, is_clear, paired_difference, signed
 from mast.reporting.statistics import estimate
 from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
@@ -15,7 +15,6 @@ from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.outputs import write_outputs
 from mast.reporting.tables.summaries import (
-    ALL_TASKS,
     CORRECTED_NOTE,
     RANK,
     Column,

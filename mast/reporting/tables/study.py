@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mast.config.published import PublishedValue, find_published, read_published
-from mast.config.tables import DEFAULT_SUMMARY, TableRow, TableSpec
+from mast.config.tables import ALL_TASKS, DEFAULT_SUMMARY, TableRow, TableSpec
 from mast.errors import MastError
 from mast.reporting.statistics import Estimate, estimate
 from mast.reporting.tables.collect import code_note, collect, require_fit
@@ -16,7 +16,6 @@ from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, show
 from mast.reporting.tables.lines import TableLine
 from mast.reporting.tables.outputs import write_outputs
 from mast.reporting.tables.summaries import (
-    ALL_TASKS,
     CORRECTED_NOTE,
     RANK,
     Column,

@@ -6,7 +6,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from mast.config.tables import Summary
+from mast.config.tables import ALL_TASKS, Summary
 from mast.reporting.statistics import mean_per_seed
 from mast.reporting.tables.collect import corrected
 
@@ -15,9 +15,6 @@ Column = tuple[str, str, str]
 
 Scores = dict[Column, pd.DataFrame]
 """Column → one value per seed (index) and run (column)."""
-
-ALL_TASKS = "all"
-"""Stands for the task in columns that sum up over tasks."""
 
 RANK: Column = (ALL_TASKS, "mean rank", "rank")
 """The one whose unit is not that of the scores, and whose lowest value is the best."""
