@@ -115,7 +115,7 @@ def test_others_are_named_once_when_a_training_starts_and_when_it_ends(
     assert caplog.messages == []
     checkpoints = save(tmp_path, {"seed": 1}, 3)
     checkpoints.newest()
-    stays = f"{tmp_path}: 1 checkpoint of another training stays as before (other settings, data or seed)"
+    stays = f"{tmp_path}: 1 checkpoint of another run stays as before (other settings, data or seed)"
     assert caplog.messages == [f"{stays}, not taken over"]
     checkpoints.clear()
     assert caplog.messages[1:] == [f"{stays}; delete what is not needed"]

@@ -1,4 +1,4 @@
-"""Whether the parts of a configuration that name one another fit together."""
+"""Checks that the names in a configuration are defined and fit where they are used."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ Section = Literal["datasets", "runs", "protocols", "studies"]
 
 
 def check_references(experiment: "Experiment") -> None:
-    """Raise ValueError for the first name that is not defined, or that does not fit where it stands."""
+    """Raise ValueError for the first name that is not defined, or that does not fit where it is used."""
     for name, run in experiment.runs.items():
         dataset = _known(experiment, "datasets", run.dataset, f"runs.{name}.dataset")
         if dataset.has_boxes:
@@ -88,5 +88,5 @@ def _known(experiment: "Experiment", section: Section, name: str, where: str) ->
 
 
 def trained_runs(experiment: "Experiment") -> tuple[str, ...]:
-    """The runs whose method trains."""
+    """Return the runs whose method trains."""
     return tuple(name for name, run in experiment.runs.items() if METHODS[run.method].READS)

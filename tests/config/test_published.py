@@ -59,7 +59,7 @@ def test_unknown_key_and_missing_file_are_named(tmp_path: Path) -> None:
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MastError, match=r"published\.yaml: line 2: key 'value' stands in line 2 already"):
+    with pytest.raises(MastError, match=r"published\.yaml: line 2: key 'value' is in line 2 already"):
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: 73.2, value: 74, source: s")
 
 

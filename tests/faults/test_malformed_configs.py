@@ -135,9 +135,9 @@ def test_two_hundred_malformed_configurations_end_in_one_line(
         (SMOKE.encode("utf-16"), "cannot be read"),
         (
             SMOKE.replace("\nseeds: [0]\n", "\nseeds: [0]\nseeds: [1]\n").encode(),
-            "'seeds' stands in line",
+            "'seeds' is in line",
         ),
-        (SMOKE.replace("  mast: {method: mast,", "  vicreg: {method: mast,").encode(), "'vicreg' stands in line"),
+        (SMOKE.replace("  mast: {method: mast,", "  vicreg: {method: mast,").encode(), "'vicreg' is in line"),
         (SMOKE.replace("  dataset: shapes", "\tdataset: shapes").encode(), "not valid YAML"),
         (BOMB.encode(), "stands for more than 100,000 values"),
         (b"a: &a [*a]\n", "an alias refers to itself"),

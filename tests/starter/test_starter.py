@@ -74,7 +74,7 @@ def test_nested_folders_that_look_like_classes_end_in_a_table(tmp_path: Path) ->
     found = look(tmp_path / "photos")
     assert found.settings == {"kind": "folder", "root": str(tmp_path / "photos/all"), "test_fraction": 0.2}
     assert (found.train, found.test, found.classes) == (8, 2, 2)
-    assert "no run is trained on them" in found.notes[0]
+    assert "no run trains on them" in found.notes[0]
     experiment = written(found)
     assert set(experiment.studies) == {"linear", "knn"}
     experiment.datasets["own"].check(evaluated=True)
