@@ -67,8 +67,9 @@ class Study(StrictModel):
     compare: Compare | None = None
     """Add a table of differences to a baseline."""
     metric: Metric | dict[Name, Metric] | None = None
-    """Metric that the table shows, one for all tasks or per task: choose the one with which a dataset is usually reported.
-    Tasks without it show `top1`, mAP for `svm-voc`, and AP, AP50, AP75 for detection. The CSV file has all metrics.
+    """Metric that the table shows, one for all tasks or per task: choose the one with which a dataset is usually
+    reported. Tasks without it show `top1`, mAP for `svm-voc`, and AP, AP50, AP75 for detection. The CSV file has all
+    metrics.
     """
     seeds: Seeds | None = None
     """Seeds of its runs that are evaluated (default: all seeds of the runs)."""

@@ -263,7 +263,7 @@ def fetched_after_repair(server: Server, content: bytes, root: Path, known: bool
 
 def test_wrong_archive_is_not_kept_and_a_rerun_repairs_it(server: Server, content: bytes, tmp_path: Path) -> None:
     server.contents["toy.tar.gz"] = content + b"x"
-    with pytest.raises(MastError, match="what came has not the MD5"):
+    with pytest.raises(MastError, match="the download does not have the MD5"):
         fetch(source_of(content, server), tmp_path / "root")
     assert tree(tmp_path / "root") == []
     assert fetched_after_repair(server, content, tmp_path / "root")
