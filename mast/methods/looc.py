@@ -1,4 +1,4 @@
-"""Leave-one-out subspaces (Xiao et al. 2021) with VICReg's terms: a head for each augmentation left free."""
+"""Leave-one-out subspaces (Xiao et al. 2021) with VICReg's terms: one head for each augmentation left free."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ if TYPE_CHECKING:
 
 
 class LoocSpec(StrictModel):
-    """The embedding spaces beside the one that is invariant to everything."""
+    """Embedding spaces in addition to the one that is invariant to everything."""
 
     spaces: tuple[tuple[AugmentationName, ...], ...] = ()
-    """For each space, the augmentations to which it is not invariant; each is one of the policy's. Every space costs
-    another view of each image. Empty: one space for each augmentation of the policy."""
+    """For each space, the augmentations to which it is not invariant; each must be in the policy. Every space needs
+    another view of each image. Empty: one space for each augmentation of the policy.
+    """
 
 
 class Looc(vicreg.Vicreg):
-    """A query and n + 1 keys of each image: key 0 differs from the query in all, key i in all but those of space i."""
+    """One query and n + 1 keys of each image: key 0 differs from the query in all augmentations, key i in all but those
+    of space i.
+    """
 
     SETTINGS: ClassVar[type[StrictModel] | None] = LoocSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is left free is drawn, and a space has something to leave free."""
+        """Check that the policy draws what is left free, and that each space names an augmentation."""
         super().check(spec)
         for place, space in enumerate(spec.looc.spaces):
             if not space:
@@ -43,7 +46,7 @@ class Looc(vicreg.Vicreg):
                     )
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The projector of the space that is invariant to everything, and one for each other space."""
+        """Return the projector of the space that is invariant to everything, and one for each other space."""
         from torch import nn
 
         from mast.models.projector import build_projector
@@ -53,7 +56,7 @@ class Looc(vicreg.Vicreg):
         return networks | {"projectors": nn.ModuleList(others)}
 
     def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
-        """The query, and the keys."""
+        """Draw the query and the keys."""
         from mast.augment.views import Drawn
 
         query = policy.sample(count, 0, generator)
@@ -63,17 +66,18 @@ class Looc(vicreg.Vicreg):
         return Drawn((query, *keys))
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's terms v of the query's and a key's embeddings: mean_j v_0(q, k_j) + Σ_i v_i(q, k_i) / (n + 1).
+        """Return VICReg's terms v of the query's and a key's embeddings: mean_j v_0(q, k_j) + Σ_i v_i(q, k_i) / (n +
+        1).
 
-        v_i is in space i, i = 1…n; j = 0…n. These are the pairs and weights of LooC's loss (section 3). Its negatives,
-        among which are in space i the other keys of the same image, have no counterpart in VICReg.
+        v_i is in space i, i = 1…n; j = 0…n. These are the pairs and weights of LooC's loss (section 3). LooC's
+        negatives, which in space i include the other keys of the same image, have no counterpart in VICReg.
         """
         from mast.objectives.vicreg import vicreg_terms
 
         query, *keys = views
         z_query, *queries = self._embed(learner, query, list(range(len(self._spaces))))
         pairs = []
-        for space, key in enumerate(keys, start=-1):  # the first key has no space of its own
+        for space, key in enumerate(keys, start=-1):  # the first key has no separate space
             z_key, *own = self._embed(learner, key, [space] if space >= 0 else [])
             pairs.append(vicreg_terms(z_query, z_key))
             pairs += [vicreg_terms(queries[space], z) for z in own]
@@ -81,7 +85,9 @@ class Looc(vicreg.Vicreg):
         return self.weighted(terms, z_query)
 
     def _embed(self, learner: Learner, view: View, spaces: list[int]) -> list[Tensor]:
-        """One view of all processes' images in the space invariant to everything, and in those of these numbers."""
+        """Embed one view of all processes' images in the space invariant to everything, and in the spaces with these
+        numbers.
+        """
         features, own = learner.embed(view)
         with learner.autocast():
             others = [learner.projectors[space](features) for space in spaces]

@@ -1,4 +1,6 @@
-"""MAST-aware, an extension of our own: what a mask leaves free says how views differ (docs/understand/method.md)."""
+"""MAST-aware, an extension of ours: features that a mask leaves free predict how views differ
+(docs/understand/method.md).
+"""
 
 from __future__ import annotations
 
@@ -19,35 +21,40 @@ if TYPE_CHECKING:
     from mast.learner import Learner
 
 HALVED = 0.1
-"""Explained share at which a number's weight is half of what it is where nothing is explained."""
+"""Explained share at which the weight of a number is half of its weight when nothing is explained."""
 
 SMALLEST = 1e-6
-"""A constant prediction's loss below which nothing is to be explained: a number is the same in all pairs of a batch."""
+"""Loss of a constant prediction below which there is nothing to explain: the number is the same in all pairs of a
+batch.
+"""
 
 
 class MastAwareSpec(StrictModel):
-    """What MAST-aware adds to VICReg."""
+    """Settings that MAST-aware adds to VICReg."""
 
     predict: tuple[AugmentationName, ...] | None = None
-    """Augmentations whose difference is predicted; each is one of the policy's. Null: those that can be undone."""
+    """Augmentations whose difference is predicted; each must be in the policy. Null: those that can be undone."""
     weight: NonNegative = 4.0
-    """Of the share of a number's differences that a prediction leaves unexplained, while it explains nothing; half of
-    it where it explains a tenth, a sixth where it explains half. 0: neither masks nor predictions, and so VICReg."""
+    """Weight of the share of a number's differences that a prediction leaves unexplained, while it explains nothing.
+    The weight is half of this when a tenth is explained, and a sixth when half is explained. 0: neither masks nor
+    predictions, which is VICReg.
+    """
     free: Annotated[float, Field(gt=0, lt=1)] = 0.125
-    """Share of the features that masks leave free, in equal parts for the augmentations that are predicted; at least
-    one feature for each."""
+    """Share of the features that masks leave free, in equal parts for the predicted augmentations; at least one feature
+    for each.
+    """
     hidden: Count = 512
     """Width of a head's hidden layers."""
 
 
 class MastAware(vicreg.Vicreg):
-    """VICReg's pairs and terms, of features from which masks take what active augmentations leave free."""
+    """VICReg's pairs and terms, on features from which masks remove what active augmentations leave free."""
 
     SETTINGS: ClassVar[type[StrictModel] | None] = MastAwareSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is predicted is drawn, and something is."""
+        """Check that the policy draws what is predicted, and that something is predicted."""
         super().check(spec)
         own = spec.mast_aware
         check_predicted(own.predict or (), spec, "mast_aware.predict")
@@ -56,10 +63,11 @@ class MastAware(vicreg.Vicreg):
             raise ValueError(f"mast_aware.predict: {what}; name what is to be predicted, or set mast_aware.weight to 0")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The projector, the masks, and a head for each augmentation that is predicted, from what its mask leaves free.
+        """Return the projector, the masks, and a head for each predicted augmentation, from the features its mask
+        leaves free.
 
         Raises:
-            MastError: as many augmentations are predicted as there are features, or more.
+            MastError: the number of predicted augmentations is not below the number of features.
         """
         from mast.errors import MastError
         from mast.models.masks import FeatureMasks
@@ -76,10 +84,10 @@ class MastAware(vicreg.Vicreg):
         return networks | {"feature_masks": masks, "predictors": heads}
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k mean_q w_kq u_kq.
+        """Return VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k mean_q w_kq u_kq.
 
-        u_kq is the share of the q-th number's differences in augmentation k that its head leaves unexplained, from
-        (1 − m_k) ⊙ y; w_kq = `press` of it.
+        u_kq is the share of the q-th number's differences in augmentation k that its head, from (1 − m_k) ⊙ y, leaves
+        unexplained; w_kq = press(u_kq).
         """
         from mast.objectives.vicreg import vicreg_terms
 
@@ -98,7 +106,7 @@ class MastAware(vicreg.Vicreg):
         return Outcome(plain.loss + pressed, terms, plain.embedding)
 
     def _embed(self, learner: Learner, view: View, active: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features [n, D] and embeddings [n, d] of one view of this process's images."""
+        """Return features [n, D] and embeddings [n, d] of one view of this process's images."""
         from mast.augment.transfer import send
 
         (active,) = send([active[learner.world.rows(len(view.images))]], view.images.device)
@@ -117,22 +125,23 @@ class MastAware(vicreg.Vicreg):
 
 
 def press(share: Tensor, weight: float) -> Tensor:
-    """w = weight / (1 + e / `HALVED`) of unexplained shares u, with e = max(0, 1 − u); without gradient.
+    """Return w = weight / (1 + e / `HALVED`) for unexplained shares u, with e = max(0, 1 − u); without gradient.
 
-    What cannot be told yet is pressed for, and what can be told is hardly pressed any more: the gradient of w u is that
-    of −weight · HALVED · log(HALVED + e), so that the product of the explained shares grows.
+    A number that is not explained yet has a large weight, and one that is explained a small weight. The gradient of w u
+    is that of −weight · HALVED · log(HALVED + e), so that the product of the explained shares grows.
     """
     return weight / (1 + (1 - share.detach()).clamp(min=0) / HALVED)
 
 
 def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:
-    """The loss of a head over that of the best constant prediction of these targets, [Q]: 1 − R² of numbers.
+    """Return the loss of a head divided by that of the best constant prediction of these targets, [Q]: 1 − R² of
+    numbers.
 
-    0 for a number that is the same everywhere.
+    The result is 0 for a number that is the same everywhere.
 
     Args:
         predicted: float32 [N, Q].
-        target: of the same shape; in [-1, 1], of a switch 0 or 1.
+        target: of the same shape, in [-1, 1]; 0 or 1 for a switch.
         is_switch: see `prediction_loss`; then the best constant's loss is the entropy.
     """
     mean = target.mean(dim=0)
