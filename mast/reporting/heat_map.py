@@ -1,11 +1,11 @@
-"""Heat maps with named rows and columns, as several figures draw them."""
+"""Heat maps with named rows and columns, used by several figures."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 LARGEST_WITH_NUMBERS = 8
-"""Number of rows and columns up to which each field of a square matrix shows its value."""
+"""Largest number of rows and columns with which each field of a square matrix shows its value."""
 
 
 def draw_heat_map(
@@ -20,12 +20,12 @@ def draw_heat_map(
     """Draw a matrix with the names of its rows; NaN fields stay empty.
 
     Args:
-        axis: where; the image is then `axis.images[0]`.
+        axis: axes to draw in; the image is then `axis.images[0]`.
         matrix: float [rows, columns].
         limits: values at the ends of the colours.
-        aspect: of a field, as in matplotlib: `equal` or `auto`.
+        aspect: aspect of a field, as in matplotlib: `equal` or `auto`.
         numbers: whether each field shows its value.
-        rotation: of the columns' names, degrees; None for columns without names.
+        rotation: rotation of the columns' names, degrees; None for columns without names.
     """
     low, high = limits
     axis.imshow(matrix, aspect=aspect, interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
@@ -41,12 +41,12 @@ def draw_heat_map(
 
 
 def draw_pairs(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float], aspect: str) -> None:
-    """Draw a square matrix of pairs, NaN on its diagonal, on grey: large ones without numbers, names upright."""
+    """Draw a square matrix of pairs, NaN on its diagonal, on grey; large ones have no numbers, names are upright."""
     small = len(matrix) <= LARGEST_WITH_NUMBERS
     axis.set_facecolor("#eeeeee")
     draw_heat_map(axis, matrix, limits, aspect=aspect, numbers=small, rotation=45 if small else 90)
 
 
 def without_diagonal(matrix: pd.DataFrame) -> pd.DataFrame:
-    """A square matrix with NaN on its diagonal."""
+    """Return a square matrix with NaN on its diagonal."""
     return matrix.mask(np.eye(len(matrix), dtype=bool))

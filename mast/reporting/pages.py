@@ -1,4 +1,4 @@
-"""Pages that show tables as they were written."""
+"""Markdown pages that show tables as they were written."""
 
 import re
 from pathlib import Path
@@ -13,11 +13,11 @@ END = "<!-- end -->"
 def fill_page(page: Path, results: Path) -> None:
     """Put `<results>/tables/NAME.md` between each line `<!-- table: NAME -->` of a page and the next `<!-- end -->`.
 
-    What stood there is replaced; everything else stays.
+    The old table is replaced; everything else stays.
 
     Raises:
-        MastError: the page or a table cannot be read; a table is not ended before the next one or the end of the page,
-            or ended without a beginning.
+        MastError: the page or a table cannot be read; a table has no end before the next one or the end of the page, or
+            an end without a beginning.
     """
     filled, begun = [], 0
     for number, line in enumerate(_read(page, "give the path of a page").split("\n"), start=1):

@@ -80,7 +80,7 @@ def test_every_column_holds_text_or_numbers() -> None:
 
 def test_a_number_that_is_none_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, *(filled(TableLine._fields, number) for number in (1.5, "many")))
-    with pytest.raises(MastError, match=r"t\.csv: 'many' in column '\w+' is no number; delete it"):
+    with pytest.raises(MastError, match=r"t\.csv: 'many' in column '\w+' is not a number; delete it"):
         read_table(path, TableLine._fields)
 
 

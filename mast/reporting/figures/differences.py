@@ -1,4 +1,4 @@
-"""How far runs lie from a baseline: differences with their intervals, task by task."""
+"""Differences of runs to a baseline with their intervals, task by task."""
 
 from pathlib import Path
 from textwrap import fill
@@ -27,11 +27,11 @@ SOURCE = {
 NAMES = ["task", "target", "metric"]
 NUMBERS = ["difference", "low", "high", "bootstrap_low", "bootstrap_high"]
 SPREAD = 0.7
-"""Height that the runs of one task take, as a share of the distance between tasks."""
+"""Height of the runs of one task, as a share of the distance between tasks."""
 TASK_HEIGHT, RUN_HEIGHT, FRAME_HEIGHT = 0.14, 0.15, 0.85
-"""Inches: of a task, more for each run in it, and of a panel's title and axis."""
+"""Heights in inches: of a task, of each run in it, and of a panel's title and axis."""
 TITLE_WIDTH = 42
-"""Characters that fit above one of two panels."""
+"""Number of characters that fit above one of two panels."""
 BAR = {"lw": 5, "alpha": 0.35, "solid_capstyle": "butt"}
 
 
@@ -39,7 +39,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a panel per study, a row per task and over tasks, and in it a marker per compared run.
 
     Markers are mean differences, paired over seeds; lines their 95 % intervals by Student's t, bars those by bootstrap
-    (none for one seed). Ranks, which have another unit, are left out.
+    (none for one seed). Ranks are left out, because they have another unit.
 
     Args:
         runs: title of a study → its table of differences as CSV.

@@ -1,4 +1,4 @@
-"""Metrics files → one table of differences to a baseline, paired over seeds."""
+"""One table of differences to a baseline, paired over seeds, from metrics files."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -27,7 +27,7 @@ from mast.reporting.tables.study import (
 RANK: Column = (ALL_TASKS, "mean rank", "rank")
 
 SMALLEST_P = 0.001
-"""That is written out."""
+"""Smallest p value that is written out."""
 
 Scores = dict[Column, pd.DataFrame]
 """Column → one value per seed (index) and run (column)."""
@@ -36,7 +36,7 @@ Differences = dict[tuple[Column, str], Difference]
 """Column and run → that run minus the baseline."""
 
 Adjusted = dict[tuple[Column, str], float]
-"""Column and run → the p value of the difference, adjusted for those that are read together with it."""
+"""Column and run → p value of the difference, adjusted for those that are read together with it."""
 
 
 def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path) -> None:
@@ -57,12 +57,12 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
-    """The first shown metric of each task and target; over several of them also their mean, the lowest and the rank.
+    """Return the first shown metric of each task and target; over several of them also mean, lowest and rank.
 
-    Mean and lowest also of scores corrected for chance, where it is known; ranks within a task are the same either way.
-    A protocol that is not averaged has none of these: AP of boxes and AP of masks are two measures of one task.
-    Mean and lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are
-    those of the runs of the table within each seed that all of them have, averaged over tasks.
+    Mean and lowest are also given for scores corrected for chance, if it is known; ranks within a task do not change. A
+    protocol that is not averaged has none of these: AP of boxes and AP of masks are two measures of one task. Mean and
+    lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are those of
+    the runs of the table within each seed that all of them have, averaged over tasks.
     """
     runs, columns = [row.run for row in spec.rows], headline(frame, spec)
     scores = {column: _per_seed(frame, column, runs) for column in columns}
@@ -80,14 +80,14 @@ def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
 
 
 def headline(frame: pd.DataFrame, spec: ComparisonSpec) -> list[Column]:
-    """The first shown metric of each task and target."""
+    """Return the first shown metric of each task and target."""
     visible = visible_columns(all_columns(frame, spec), spec)
     first = {column[:2]: column for column in reversed(visible)}
     return [column for column in visible if first[column[:2]] == column]
 
 
 def adjusted(differences: Differences) -> Adjusted:
-    """Holm's p values: of each run over its tasks, and apart from them over what sums them up."""
+    """Return Holm's p values: of each run over its tasks, and separately over the rows that summarise them."""
     families: dict[tuple[str, bool], list[tuple[Column, str]]] = {}
     for column, run in differences:
         families.setdefault((run, column[0] == ALL_TASKS), []).append((column, run))
@@ -99,7 +99,9 @@ def adjusted(differences: Differences) -> Adjusted:
 
 
 def lowest_note(frame: pd.DataFrame, spec: ComparisonSpec) -> list[str]:
-    """One line that names each run's task with the lowest mean over seeds, corrected for chance; none without it."""
+    """Return one line that names each run's task with the lowest mean over seeds, corrected for chance; none without
+    it.
+    """
     columns = headline(frame, spec)
     above = corrected(frame, columns) if spec.averaged and len(columns) > 1 else None
     if above is None:
@@ -133,7 +135,7 @@ def _differences(spec: ComparisonSpec, scores: Scores) -> Differences:
 def _layout(
     spec: ComparisonSpec, scores: Scores, differences: Differences, p_values: Adjusted, more_notes: list[str]
 ) -> Layout:
-    """One line per task; of several compared runs each has a line of its own, and the table stays as narrow."""
+    """Return the layout: one line per task; several compared runs have a line each, so that the table stays narrow."""
     baseline, *others = spec.rows
     counts = sorted({difference.n for difference in differences.values()})
     names_runs, has_intervals = len(others) > 1, counts[-1] > 1
@@ -162,7 +164,7 @@ def _layout(
 
 
 def shown_difference(difference: Difference) -> str:
-    """`+1.2 [+0.3, +2.0]`; without the interval where there is none; `–` where no seed is paired."""
+    """Return `+1.2 [+0.3, +2.0]`; without the interval if there is none; `–` if no seed is paired."""
     if difference.n == 0:
         return ABSENT
     numbers = [_signed(value) for value in (difference.mean, difference.low, difference.high)]
@@ -170,14 +172,14 @@ def shown_difference(difference: Difference) -> str:
 
 
 def shown_bootstrap(difference: Difference) -> str:
-    """`[+0.5, +1.8]`; `–` where there is no interval."""
+    """Return `[+0.5, +1.8]`, or `–` if there is no interval."""
     if difference.n < 2:
         return ABSENT
     return f"[{_signed(difference.bootstrap_low)}, {_signed(difference.bootstrap_high)}]"
 
 
 def shown_p(p: float) -> str:
-    """`0.012`, `<0.001`; `–` where there is none."""
+    """Return `0.012`, `<0.001`, or `–` if there is none."""
     if np.isnan(p):
         return ABSENT
     return f"{p:.3f}" if p >= SMALLEST_P else f"<{SMALLEST_P}"
@@ -188,7 +190,7 @@ def _signed(value: float) -> str:
 
 
 def _is_clear(difference: Difference) -> bool:
-    """Whether the interval has a width and leaves out zero: seeds that agree exactly do not tell their spread."""
+    """Return whether the interval has a width and excludes zero: seeds that agree exactly do not show their spread."""
     has_width = not np.isclose(difference.low, difference.high)
     return bool(has_width and (difference.low > 0 or difference.high < 0))
 

@@ -1,4 +1,4 @@
-"""Metrics files → one table as CSV, Markdown, LaTeX and HTML."""
+"""One table as CSV, Markdown, LaTeX and HTML, from metrics files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Column = tuple[str, str, str]
 """(task, target, metric)"""
 
 ALL_TASKS = "all"
-"""Stands for the task in columns that sum up over tasks."""
+"""Used instead of the task in columns that summarise tasks."""
 
 SUMMARIES = {
     "mean": "mean over tasks",
@@ -62,8 +62,8 @@ class Result:
 def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path | None, output_stem: Path) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
 
-    The CSV holds every metric at full precision, one line per run and column; the others show those of the spec, as
-    mean ± half width of the 95 % interval over seeds.
+    The CSV has every metric at full precision, one line per run and column. The other files show the metrics of the
+    spec, as mean ± half width of the 95 % interval over seeds.
 
     Raises:
         MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
@@ -85,19 +85,19 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path | None
 
 
 def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
-    """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    """Return all (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
     found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
     return [column for task in spec.tasks for column in found if column[0] == task]
 
 
 def over_tasks(summary: str, columns: list[Column]) -> Column:
-    """Column of a summary (`mean`, `worst`) of others; its metric is theirs, `mixed` where theirs differ."""
+    """Return the column of a summary (`mean`, `worst`) of others; its metric is theirs, or `mixed` if theirs differ."""
     metrics = {metric for _, _, metric in columns}
     return ALL_TASKS, summary, metrics.pop() if len(metrics) == 1 else "mixed"
 
 
 def visible_columns(every: list[Column], spec: TableSpec) -> list[Column]:
-    """Those of a table's columns that are shown and not only written to its CSV.
+    """Return the columns of a table that are shown and not only written to its CSV.
 
     Raises:
         MastError: the metric chosen for a task is in none of its files.
@@ -164,7 +164,7 @@ def _published_row(own: list[Result], settings: int, count_column: bool) -> Row:
 
 
 def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> set[tuple[str, Column]]:
-    """(run, column) of the highest mean as printed, among two or more runs that are not trained with labels."""
+    """Return (run, column) of the highest printed mean, among two or more runs that are not trained with labels."""
     best = set()
     for column in columns:
         means = {
@@ -187,9 +187,10 @@ def _is_single(column: Column, columns: list[Column]) -> bool:
 
 
 def column_titles(columns: list[Column]) -> list[str]:
-    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task.
+    """Return titles: the task if it has one column, else the target or, for detection, the metric; doubles get the
+    task.
 
-    Where a detector is scored on boxes and masks, `box AP` and `mask AP`.
+    For a detector that is scored on boxes and masks, they are `box AP` and `mask AP`.
     """
     titles = []
     for column in columns:
@@ -206,7 +207,7 @@ def column_titles(columns: list[Column]) -> list[str]:
 
 
 def row_titles(columns: list[Column]) -> dict[Column, str]:
-    """Titles of columns and of summaries over tasks where each is a line of its own."""
+    """Return titles of columns and of summaries over tasks when each is a separate line."""
     tasks = [column for column in columns if column[0] != ALL_TASKS]
     summaries = {column: SUMMARIES[column[1]] for column in columns if column[0] == ALL_TASKS}
     return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
@@ -243,7 +244,7 @@ def _notes(
 
 
 def unit_of(spec: TableSpec, columns: list[Column]) -> str:
-    """What the shown numbers are; where tasks differ, of which tasks."""
+    """Return the quantity of the shown numbers; if tasks differ, with their names."""
     tasks = {
         metric: [task for task in spec.tasks if (task, metric) in {(c[0], c[2]) for c in columns}]
         for metric in METRIC_NAMES
