@@ -1,4 +1,4 @@
-"""Retention of checkpoints belongs to an identity: trainings that share a directory keep, find and delete their own."""
+"""Checkpoints belong to an identity: runs that share a directory keep, find and delete only their own."""
 
 import logging
 import tempfile

@@ -1,4 +1,4 @@
-"""What several processes do on GPUs, and in which order, told by stand-ins: no GPU is needed."""
+"""Calls of several processes on GPUs, and their order, recorded by stand-ins: no GPU is needed."""
 
 from pathlib import Path
 from types import SimpleNamespace

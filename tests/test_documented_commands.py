@@ -1,4 +1,4 @@
-"""Every command that the documentation tells users to run is one: its options, targets and names exist."""
+"""Every command in the documentation is valid: its options, targets and names exist."""
 
 import re
 import shlex

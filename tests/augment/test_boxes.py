@@ -1,4 +1,4 @@
-"""Boxes in images of any shape are whole pixels, and those that torchvision's RandomResizedCrop takes."""
+"""Boxes in images of any shape are whole pixels, and equal those of torchvision's RandomResizedCrop."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Which settings a policy takes, and that results keep their names when an augmentation joins."""
+"""A policy accepts the right settings, and a new augmentation does not change the names of old results."""
 
 import json
 import subprocess

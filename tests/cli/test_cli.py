@@ -1,4 +1,4 @@
-"""The `mast` program: what it prints and with which status it ends."""
+"""The `mast` program prints the right output and ends with the right status."""
 
 import errno
 import subprocess

@@ -1,4 +1,4 @@
-"""What is pinned for pip and for conda is what the project requires."""
+"""The versions pinned for pip and for conda are those that the project requires."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Published values are read strictly, and stand beside the run that they were measured on."""
+"""Published values are read strictly, and are shown with the run that they belong to."""
 
 from itertools import product
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images of every mode and format are decoded to RGB within bounds; damaged files are named and raise nothing else."""
+"""Images of every mode and format are decoded to RGB within bounds; damaged files raise one error that names them."""
 
 import threading
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Average precision: perfect, absent and random detections, the last against another implementation."""
+"""Average precision of perfect, absent and random detections, the last compared with another implementation."""
 
 import numpy as np
 import pytest

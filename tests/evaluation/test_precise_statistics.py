@@ -1,4 +1,4 @@
-"""Statistics of batch norm after training are averages over batches, of layers that are training."""
+"""Statistics of batch norm after training are averages over batches, for layers in train mode."""
 
 import numpy as np
 import pytest

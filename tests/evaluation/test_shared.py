@@ -1,4 +1,4 @@
-"""Linear heads, fine-tuning, detection and features in two processes are those of one; stopped, they go on exactly."""
+"""Linear heads, fine-tuning, detection and features in two processes equal those of one, also after a stop."""
 
 import json
 import math

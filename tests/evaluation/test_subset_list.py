@@ -1,4 +1,4 @@
-"""The labelled images of `semi-*` as a published list names them."""
+"""The labelled images of `semi-*` are those named by a published list."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""An exported encoder in plain timm, torchvision and torch.hub; features of a folder of images."""
+"""An exported encoder works in plain timm, torchvision and torch.hub, and gives features of a folder of images."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""A method is one new file beside a copy of the package, and a run of it in a configuration."""
+"""One new file in a copy of the package, and a run of it in a configuration, add a method."""
 
 import itertools
 import json

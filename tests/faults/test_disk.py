@@ -1,4 +1,4 @@
-"""A disk without room, or that may only be read, ends a command with one line and harms nothing."""
+"""A full or read-only disk ends a command with one line and damages nothing."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A training that is killed or stopped at any step, and started again, ends with the same bytes."""
+"""A training run that is killed or stopped at any step, and started again, ends with the same bytes."""
 
 import json
 import random

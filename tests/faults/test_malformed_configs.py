@@ -1,4 +1,4 @@
-"""Malformed configurations end in one line that names what is wrong, before any job: generated ones, and by hand."""
+"""Malformed configurations, generated and handwritten, end in one line that names the error, before any job."""
 
 import copy
 from collections.abc import Callable

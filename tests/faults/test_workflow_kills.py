@@ -1,4 +1,4 @@
-"""Snakemake and its jobs are killed, stopped or started twice: a rerun ends with the bytes of an undisturbed run."""
+"""Snakemake and its jobs are killed, stopped or started twice: a rerun ends with the bytes of an uninterrupted run."""
 
 import os
 import random

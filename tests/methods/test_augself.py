@@ -1,4 +1,4 @@
-"""AugSelf's loss is VICReg's and that of its heads, written out sample by sample; its settings are checked."""
+"""AugSelf's loss is VICReg's plus that of its heads, written out sample by sample; its settings are checked."""
 
 import math
 

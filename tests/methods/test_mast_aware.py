@@ -1,4 +1,4 @@
-"""MAST-aware is VICReg of masked features and what heads leave unexplained, written out; with weight 0 it is VICReg."""
+"""MAST-aware's loss, written out: VICReg's of masked features plus unexplained shares; weight 0 gives VICReg."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The detector of published values: constants, shapes and losses of detectron2's R50-C4 with moco's normalisation.
+"""The detector of published values has the constants, shapes and losses of R50-C4 with moco's normalisation.
 
 Constants are those of detectron2's config/defaults.py under configs/Base-RCNN-C4.yaml and facebookresearch/moco's
 detection/configs/Base-RCNN-C4-BN.yaml.

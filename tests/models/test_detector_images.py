@@ -1,4 +1,4 @@
-"""Images as detectron2 hands them to a detector, and masks as it hands them back."""
+"""Images before and masks after a detector equal detectron2's."""
 
 import numpy as np
 import pytest

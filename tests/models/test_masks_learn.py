@@ -1,4 +1,4 @@
-"""Masks find the dimensions that each augmentation moves, where these are known and embeddings are not trained."""
+"""Masks find the dimensions that each augmentation changes, if these are known and embeddings are not trained."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What the heads of the paper's configurations say of hours and disk follows from their settings."""
+"""The headers of the paper's configurations state hours and disk space that follow from their settings."""
 
 import re
 

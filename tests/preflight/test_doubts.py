@@ -1,4 +1,4 @@
-"""Settings that do not do what they say are named when the workflow is planned, with what would."""
+"""Settings without their stated effect are named when the workflow is planned, with what would be right."""
 
 import re
 from pathlib import Path

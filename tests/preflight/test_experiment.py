@@ -1,4 +1,4 @@
-"""What is refused when the workflow is planned, from a look at files alone."""
+"""Errors that files alone show are refused when the workflow is planned."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run that really collapses is warned of once, recorded and flagged; one that learns is not."""
+"""A run that collapses gives one warning and is recorded and flagged; a run that learns is not."""
 
 import json
 import logging

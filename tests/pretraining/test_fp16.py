@@ -1,4 +1,4 @@
-"""Training in float16 with a loss scale, on the CPU: what overflows is skipped, and the scale outlives a stop."""
+"""Training in float16 with a loss scale, on the CPU: overflows are skipped, and the scale survives a stop."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A step must not make the host wait for the device: on a GPU each such read empties its queue of work."""
+"""A step does not make the host wait for the device: on a GPU each such read empties its queue of work."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext

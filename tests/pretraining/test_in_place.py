@@ -1,4 +1,4 @@
-"""Images that stay in place are cropped from their files, as each step's numbers say, wherever a training goes on."""
+"""Images that stay in place are cropped from their files with each step's random numbers, also after a resume."""
 
 from collections.abc import Callable
 from itertools import product

@@ -1,4 +1,4 @@
-"""LARS against VICReg's rule written out in float64, and against timm's where the two rules are the same."""
+"""LARS equals VICReg's rule written out in float64, and timm's where the two rules are the same."""
 
 import copy
 from collections.abc import Callable, Sequence

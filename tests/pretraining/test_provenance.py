@@ -1,4 +1,4 @@
-"""What produced a result is written beside it."""
+"""The record next to a result states what produced it."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Text of a CSV file is read as it stands there, numbers as numbers, in everything that is drawn from such files."""
+"""Text of a CSV file stays unchanged and numbers become numbers in everything drawn from such files."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""Each kind of training on two nodes with two processes each, preempted once: the results of one left alone."""
+"""Each kind of training on two nodes with two processes each, preempted once, gives the uninterrupted results."""
 
 import contextlib
 import csv

@@ -1,4 +1,4 @@
-"""`mast init` looks at images, chooses settings that are valid, and names what is wrong."""
+"""`mast init` inspects images, chooses valid settings, and reports errors."""
 
 import re
 import shlex

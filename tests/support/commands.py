@@ -1,4 +1,4 @@
-"""The commands of a planned workflow, one after the other in this process: torch is imported once, not for each job."""
+"""Run the commands of a planned workflow in this process, so that torch is imported once and not for each job."""
 
 import re
 import shlex

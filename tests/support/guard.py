@@ -1,4 +1,4 @@
-"""What a fast test must not do: train, or start Snakemake or a cluster."""
+"""Refuse what a fast test must not do: train, or start Snakemake or a cluster."""
 
 import os
 import sys

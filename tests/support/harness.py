@@ -1,4 +1,4 @@
-"""A small experiment to disturb: every stage once, in a directory of its own."""
+"""A small experiment for tests of interruptions: every stage once, in its own directory."""
 
 import os
 import shutil

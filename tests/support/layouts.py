@@ -1,4 +1,4 @@
-"""Tiny datasets in the official layouts. The colour of each image says what it is: red its label, green its split."""
+"""Tiny datasets in the official layouts. The colour of each image encodes its label (red) and its split (green)."""
 
 import json
 import pickle

@@ -1,4 +1,4 @@
-"""Started by test_shared.py in two processes, and called by it in one: trainings of evaluations, and features."""
+"""Started by test_shared.py in two processes, and called by it in one: training of evaluations, and features."""
 
 import json
 import os

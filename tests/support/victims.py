@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, to be killed at a step."""
+"""Training runs in separate processes, to be killed at a step."""
 
 import multiprocessing
 import os

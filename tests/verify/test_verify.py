@@ -1,4 +1,4 @@
-"""`mast verify` finds every damaged, swapped and outdated file, names it, and says how to rebuild it."""
+"""`mast verify` finds every damaged, swapped and outdated file, names it, and gives the command that rebuilds it."""
 
 import json
 import shutil

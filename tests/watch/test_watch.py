@@ -1,4 +1,4 @@
-"""`mast watch` shows what the logs say, also while they are written, and refuses what is not of a workflow."""
+"""`mast watch` shows the content of logs, also while they are written, and refuses other directories."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What cannot be made again stays as it was, and the next run makes it again all the same."""
+"""A result that cannot be made again stays, and the next run still tries to make it again."""
 
 from pathlib import Path
 

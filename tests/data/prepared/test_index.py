@@ -1,4 +1,4 @@
-"""Images that stay in place: decoded on demand, ahead of the trainer, in memory that does not grow with them."""
+"""Images that stay in place are decoded on demand, ahead of the trainer, with constant memory."""
 
 import tracemalloc
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Photographs that EXIF turns, with boxes: pixels and boxes agree by a stated rule; the manifest names the files."""
+"""Photographs that EXIF rotates: pixels and boxes agree by a stated rule, and the manifest names the files."""
 
 from pathlib import Path
 

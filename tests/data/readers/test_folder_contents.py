@@ -1,4 +1,4 @@
-"""Every image of a folder is read, whatever its format; `val` is used; what is left out is counted and named."""
+"""Every image of a folder is read, whatever its format; `val` is used; left-out files are counted and named."""
 
 import logging
 import shutil

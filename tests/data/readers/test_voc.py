@@ -1,4 +1,4 @@
-"""PASCAL VOC's layout: XML annotations and JPEG images on disk."""
+"""PASCAL VOC's layout is read: XML annotations and JPEG images on disk."""
 
 import unicodedata
 from pathlib import Path

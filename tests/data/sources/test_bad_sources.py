@@ -1,4 +1,4 @@
-"""What can be wrong with a public dataset: one line says so, nothing half-written counts, a rerun repairs it."""
+"""A faulty public dataset gives one line; half-written files do not count, and a rerun repairs them."""
 
 import errno
 import hashlib

@@ -1,4 +1,4 @@
-"""Every public dataset, in its official layout, through its real reader to pretraining and evaluation."""
+"""Every public dataset, in its official layout, passes through its real reader to pretraining and evaluation."""
 
 import itertools
 import json

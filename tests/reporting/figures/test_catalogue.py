@@ -1,4 +1,4 @@
-"""Every figure, drawn from made-up files."""
+"""Every figure can be drawn from made-up files."""
 
 import json
 from pathlib import Path
