@@ -153,7 +153,7 @@ class RunRecord(Record):
     files: Hashes
     """Name of each of the three other files → SHA-256 of its content."""
     health: Health | None
-    """Null for a run that is not trained."""
+    """Collapse indicators at the end; null for a run that is not trained."""
     wall_seconds: float
     """Duration of the job that finished the run, seconds; after an interruption, counted from the resumption."""
     mast: str

@@ -19,7 +19,7 @@ Events = list[tuple[int, int, str]]
 
 
 def save(directory: Path, identity: dict, *steps: int) -> Checkpoints:
-    """As one process: a training that starts, looks for its checkpoints, and saves some."""
+    """Act as one process of a run that starts, looks for its checkpoints, and saves some."""
     checkpoints = Checkpoints(directory, identity)
     checkpoints.load(CPU)
     for step in steps:

@@ -40,6 +40,6 @@ class KnownObjects:
     """What is known about the objects of detection data."""
 
     annotated: int | None
-    """Number of training images with an object to learn from; None if only preparing the data tells."""
+    """Number of training images with an object to learn from; None if not known before preparing."""
     without_mask: str | None
     """Description of an object, or of the kind of data, that has no mask; None if every object has one."""

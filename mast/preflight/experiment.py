@@ -100,7 +100,7 @@ def _check_seeds(experiment: Experiment) -> None:
 
 
 def _count_train(experiment: Experiment, known: Known) -> int | None:
-    """Return the number of training images; None if only preparing the data tells. Data to prepare are checked."""
+    """Return the number of training images; None if not known before preparing. Data to prepare are checked."""
     try:
         known.check(evaluated=any(known.name in study.tasks for study in experiment.studies.values()))
         return known.count

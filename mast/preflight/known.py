@@ -23,7 +23,7 @@ CHANNELS = ("red", "green", "blue")
 
 @dataclass
 class Known:
-    """One dataset. A member is None if only preparing the data tells its value."""
+    """One dataset. A member is None if its value is not known before preparing."""
 
     name: str
     spec: Reader

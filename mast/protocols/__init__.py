@@ -26,13 +26,13 @@ class PlannedTask:
 
     name: str
     count: int | None
-    """Number of training images; None if only preparing the data tells."""
+    """Number of training images; None if not known before preparing."""
     labels: Callable[[], KnownLabels | None]
-    """Function that returns its labels; None if only preparing the data tells."""
+    """Function that returns its labels; None if not known before preparing."""
     keeps_names: bool
     """Whether images keep the names of their files."""
     objects: Callable[[], KnownObjects | None] = lambda: None
-    """Function that returns the objects of detection data; None if only preparing the data tells."""
+    """Function that returns the objects of detection data; None if not known before preparing."""
     names: Callable[[], set[bytes] | None] = lambda: None
     """Function that returns the names of the training images' files, if they are kept; None if only preparing the data
     tells.

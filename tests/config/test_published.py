@@ -81,7 +81,7 @@ def test_runs_are_told_apart_by_their_augmentations(tmp_path: Path) -> None:
 
 
 def test_every_mast_number_of_the_papers_main_tables_has_one_slot_of_its_own() -> None:
-    """A value that stands beside two rows of a table would be wrong beside one of them."""
+    """A value next to two rows of a table would be wrong for one of them."""
     values, shown = read_published(COMMITTED), []
     metrics = {"svm-voc": ("mAP",), "detection": ("AP", "AP50", "AP75")}
     for paper, studies in (("imagenet", None), ("stl10", ["linear"])):

@@ -85,7 +85,7 @@ def changed_text(draw: Callable) -> bytes:
 
 
 def load(file: Path) -> None:
-    """What the Snakefile does with a configuration; and what it derives from a valid one."""
+    """Do what the Snakefile does with a configuration, including what it derives from a valid one."""
     experiment = load_experiment(file, {"published": str(ROOT / "config/published.yaml")})
     check_experiment(experiment)
     for run in experiment.runs:

@@ -18,7 +18,7 @@ from mast.methods.mast_aware import MastAware, press, unexplained
 from mast.objectives.vicreg import vicreg_terms
 
 BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
-"""Of the ten features that the tiny encoder has, where 0.4 of them are free."""
+"""Blocks of the ten features of the tiny encoder, with 0.4 of them free."""
 OWN = {"weight": 3, "free": 0.4, "hidden": 16}
 
 
@@ -37,7 +37,7 @@ def masked_by_hand(learner: Learner, features: torch.Tensor, pair: Pair) -> torc
 
 
 def shares_by_hand(learner: Learner, name: str, pair: Pair, a: torch.Tensor, b: torch.Tensor) -> list[float]:
-    """That head's loss over the best constant's, of each number over both orders, in float64, value by value."""
+    """Return that head's loss over the best constant's, for each number over both orders, in float64."""
     a, b = a[:, BLOCKS[name]], b[:, BLOCKS[name]]
     views = [(a, b, pair.a, pair.b), (b, a, pair.b, pair.a)]
     logits = learner.predictors[name](torch.cat([torch.cat((x, y), dim=1) for x, y, _, _ in views])).double()

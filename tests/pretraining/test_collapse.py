@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, output: Path, **settings: object) -> tuple[dict, list[dict]]:
-    """What run.json says of the run's health, and the logged lines."""
+    """Return the run's health from run.json, and the logged lines."""
     pretrain(parse(PretrainSpec, TINY | settings, "test"), "tiny", 0, data, output, "cpu", 1)
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     return json.loads((output / "run.json").read_text())["health"], lines

@@ -28,7 +28,7 @@ FP16 = {
     "precision": "fp16",
 }
 FIRST_SCALE = 65536.0
-"""Of torch.amp.GradScaler; halved by each overflow."""
+"""First scale of torch.amp.GradScaler; halved by each overflow."""
 
 
 def run(data: Path, output: Path, **settings: object) -> Path:

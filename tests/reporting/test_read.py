@@ -45,7 +45,7 @@ def filled(fields: tuple[str, ...], number: object, **more: object) -> dict[str,
 
 
 def written(folder: Path, *lines: dict[str, object]) -> Path:
-    """As the tables are written (mast/reporting/tables/study.py)."""
+    """Write files as the tables are written (mast/reporting/tables/study.py)."""
     (folder / "t.csv").write_text(pd.DataFrame(lines).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     return folder / "t.csv"
 

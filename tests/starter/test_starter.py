@@ -165,7 +165,7 @@ def test_labels_that_cannot_be_used_are_named_and_splits_stay(tmp_path: Path) ->
 
 
 def test_shards_are_understood(tmp_path: Path) -> None:
-    """What the Hub, `save_to_disk` and webdataset leave; validation is tested on where there is no test."""
+    """The layouts of the Hub, `save_to_disk` and webdataset work; validation is the test split if there is no other."""
     for split, numbers in (("train", range(8)), ("validation", range(8, 12))):
         write_parquet(tmp_path / f"hub/data/{split}-00000-of-00001.parquet", table(numbers))
         write_saved(tmp_path / "saved", split, [table(numbers)])

@@ -9,7 +9,7 @@ _COMMAND = re.compile(r"^Shell command: (?:mast|\S+ -m mast\.cli) (.*?) > \S+ 2>
 
 
 def commands_of(plan: str) -> list[str]:
-    """What follows `mast` in each job's command, in the order in which the jobs may run.
+    """Return what follows `mast` in each job's command, in the order in which the jobs may run.
 
     Args:
         plan: the output of a dry run with `--printshellcmds`.

@@ -59,7 +59,7 @@ CASES: dict[str, tuple[Protocol, str]] = {
     "detection, c4": (DETECTION.model_copy(update={"architecture": "c4", "precise_batches": 2}), "scenes"),
 }
 STOPPED = ("linear head", "fine-tuning", "detection, c4")
-"""Those that are also told to stop, and start again."""
+"""Kinds of training that are also stopped, and started again."""
 STOP_AT = 3
 """The step before which one process gets the signal."""
 

@@ -13,7 +13,7 @@ ENCODER = SMOKE / "pretrain/shapes/vicreg/seed0/encoder.safetensors"
 
 
 def reporting(project: Project) -> dict[str, bytes]:
-    """What a reader sees."""
+    """Return the report that a reader sees."""
     files = [file for pattern in REPORTING for file in (project.directory / SMOKE).glob(pattern)]
     return {file.name: file.read_bytes() for file in files}
 

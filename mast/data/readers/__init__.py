@@ -74,27 +74,27 @@ class Reader(StrictModel, ABC):
 
     @property
     def train_count(self) -> int | None:
-        """Number of training images; None if only preparing the data tells."""
+        """Number of training images; None if not known before preparing."""
         return None
 
     @property
     def known_labels(self) -> KnownLabels | None:
-        """Labels that the prepared data will have; None if only preparing the data tells."""
+        """Labels that the prepared data will have; None if not known before preparing."""
         return None
 
     @property
     def labelled(self) -> bool | None:
-        """Whether training images have labels; None if only preparing the data tells."""
+        """Whether training images have labels; None if not known before preparing."""
         return None if self.known_labels is None else True
 
     @property
     def known_objects(self) -> KnownObjects | None:
-        """Objects that prepared detection data will have; None if only preparing the data tells."""
+        """Objects that prepared detection data will have; None if not known before preparing."""
         return None
 
     @property
     def known_names(self) -> set[bytes] | None:
-        """Names of the training images' files, without folders; None if only preparing the data tells."""
+        """Names of the training images' files, without folders; None if not known before preparing."""
         return None
 
     @property
