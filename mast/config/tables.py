@@ -13,6 +13,11 @@ from mast.settings import Count, Name, StrictModel, nearest
 Metric = Literal["top1", "top5", "mean_per_class"]
 """Metrics that a study of classification can choose from."""
 
+Summary = Literal["mean", "worst", "rank", "corrected mean", "corrected worst"]
+"""What a study may choose to sum up over tasks."""
+
+DEFAULT_SUMMARY: tuple[Summary, ...] = ("mean", "corrected mean")
+
 NOT_SET = "–"
 """Text shown for a setting that a run does not have."""
 
@@ -51,7 +56,9 @@ class TableSpec(StrictModel):
     shown: tuple[str, ...] = ("top1",)
     """Metrics shown for the other tasks: those with which the protocol is usually reported."""
     averaged: bool = True
-    """Whether targets and tasks are separate measurements, over which a mean is taken."""
+    """Whether targets and tasks are measurements of their own, over which a mean is taken."""
+    summary: tuple[Summary, ...] = DEFAULT_SUMMARY
+    """What sums up over them, as columns in this order."""
     unit: str = "Accuracy"
     """Quantity that the metrics measure, in percent."""
     note: str = ""

@@ -1,5 +1,6 @@
 """Mean and 95 % interval over seeds, and scores corrected for chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,9 +32,8 @@ def estimate(values: pd.Series) -> Estimate:
     return Estimate(mean, interval, n)
 
 
-def mean_per_seed(frame: pd.DataFrame, columns: list[tuple[str, str, str]]) -> pd.Series:
-    """Return the mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of
-    them.
+def mean_per_seed(frame: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> pd.Series:
+    """Mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of them.
 
     Returns:
         Float series indexed by seed. Averaging within each seed first keeps the correlation between the columns of a
