@@ -67,13 +67,16 @@ class Study(StrictModel):
     compare: Compare | None = None
     """Add a table of differences to a baseline."""
     metric: Metric | dict[Name, Metric] | None = None
-    """The metric that the table shows, one for all or per task: the one with which a dataset is usually reported.
-    Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
+    """Metric that the table shows, one for all tasks or per task: choose the one with which a dataset is usually
+    reported. Tasks without it show `top1`, mAP for `svm-voc`, and AP, AP50, AP75 for detection. The CSV file has all
+    metrics.
+    """
     summary: Annotated[tuple[Summary, ...], Once] = DEFAULT_SUMMARY
-    """What sums up several tasks, as columns after them in this order: their `mean`; `worst`, the lowest of each seed;
-    `rank`, the mean over tasks of the rank among the table's runs within each seed (1 is best; runs trained with labels
-    left out); `corrected mean` and `corrected worst`, for chance, left out where chance is not known. Not for
-    detection."""
+    """Summaries over several tasks, as columns after them in this order. `mean`: their mean. `worst`: the lowest score
+    of each seed. `rank`: mean over tasks of the rank among the table's runs within each seed (1 is best; runs trained
+    with labels are left out). `corrected mean` and `corrected worst`: the same corrected for chance, left out if chance
+    is not known. Not for detection.
+    """
     seeds: Seeds | None = None
     """Seeds of its runs that are evaluated (default: all seeds of the runs)."""
 

@@ -14,7 +14,7 @@ Metric = Literal["top1", "top5", "mean_per_class"]
 """Metrics that a study of classification can choose from."""
 
 Summary = Literal["mean", "worst", "rank", "corrected mean", "corrected worst"]
-"""What a study may choose to sum up over tasks."""
+"""Summaries over tasks that a study can choose from."""
 
 DEFAULT_SUMMARY: tuple[Summary, ...] = ("mean", "corrected mean")
 
@@ -56,9 +56,9 @@ class TableSpec(StrictModel):
     shown: tuple[str, ...] = ("top1",)
     """Metrics shown for the other tasks: those with which the protocol is usually reported."""
     averaged: bool = True
-    """Whether targets and tasks are measurements of their own, over which a mean is taken."""
+    """Whether targets and tasks are separate measurements, over which a mean is taken."""
     summary: tuple[Summary, ...] = DEFAULT_SUMMARY
-    """What sums up over them, as columns in this order."""
+    """Summaries over targets and tasks, as columns in this order."""
     unit: str = "Accuracy"
     """Quantity that the metrics measure, in percent."""
     note: str = ""

@@ -58,7 +58,7 @@ def predict(
     """Return what each head of `learner.predictors` predicts for all processes' pairs, and the targets, float32 [2N, Q]
     each.
 
-    Over both orders of the two views, whose features are [n, D] of this process's pairs.
+    Pairs are used in both orders of the two views; the features are [n, D], of this process's pairs.
     """
     import torch
 

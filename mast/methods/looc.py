@@ -45,14 +45,14 @@ class Looc(vicreg.Vicreg):
         return networks | {"projectors": build_projectors(features, self.spec, len(self._spaces))}
 
     def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
-        """The query, and the keys."""
+        """Draw the query and the keys."""
         return draw_keys(policy, count, generator, self._spaces)
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """The terms of `space_terms`, weighted."""
+        """Return the weighted sum of the terms of `space_terms`."""
         query, *keys = views
         z_query = self._embed(learner, query, list(range(len(self._spaces))))
-        spaces = [[], *([place] for place in range(len(self._spaces)))]  # the first key has no space of its own
+        spaces = [[], *([place] for place in range(len(self._spaces)))]  # the first key has no separate space
         z_keys = [self._embed(learner, key, own) for key, own in zip(keys, spaces, strict=True)]
         return self.weighted(space_terms(z_query, z_keys), z_query[0])
 

@@ -26,7 +26,7 @@ class Masks(nn.Module):
         self.logits = nn.Parameter(logits, requires_grad=spec.kind != "none")
 
     def forward(self) -> Tensor:
-        """The masks, float32 [K, d]."""
+        """Return the masks, float32 [K, d]."""
         if self.spec.kind == "none":
             return torch.ones_like(self.logits)
         if self.spec.kind == "sigmoid":
@@ -59,7 +59,7 @@ class FeatureMasks(nn.Module):
         self.register_buffer("masks", masks)
 
     def forward(self, features: Tensor) -> Tensor:
-        """y ⊙ Π_k m_k: features [N, D] without any block."""
+        """Return y ⊙ Π_k m_k: features [N, D] without any block."""
         return features * self.masks.prod(dim=0)
 
     def free(self, name: str, features: Tensor) -> Tensor:

@@ -47,11 +47,11 @@ def draw_differences(axis: Axes, matrix: pd.DataFrame, is_bold: pd.DataFrame, fu
     """Draw a matrix of differences with its numbers, gains blue and losses red, and the names of its rows.
 
     Args:
-        axis: where; names of columns belong above it.
+        axis: axes to draw in; names of columns belong above it.
         matrix: float [rows, columns]; NaN fields are grey.
-        is_bold: bool [rows, columns], whose numbers are bold.
+        is_bold: bool [rows, columns], whether a number is bold.
         full: difference from which on the colour is the same.
-        size: of the numbers, points.
+        size: size of the numbers, points.
     """
     ends = 1.6 * full  # the darkest colours, on which black is hard to read, stay unused
     axis.imshow(matrix.clip(-full, full), aspect="auto", interpolation="nearest", cmap="RdBu", vmin=-ends, vmax=ends)

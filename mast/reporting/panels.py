@@ -44,9 +44,9 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
 
 
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
-    """The lines of a table that hold the first metric of each task and target, with labels as legends show them.
+    """Return the lines of a table with the first metric of each task and target, with labels as shown in legends.
 
-    Ranks, which have another unit, are left out.
+    Ranks are left out, because they have another unit.
     """
     table = table[table["metric"] != RANK[2]]
     shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]

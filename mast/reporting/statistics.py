@@ -33,7 +33,8 @@ def estimate(values: pd.Series) -> Estimate:
 
 
 def mean_per_seed(frame: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> pd.Series:
-    """Mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of them.
+    """Return the mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of
+    them.
 
     Returns:
         Float series indexed by seed. Averaging within each seed first keeps the correlation between the columns of a

@@ -42,7 +42,7 @@ class Augmentation(StrictModel):
     geometric: ClassVar[bool]
     """Whether it moves pixels (these are applied first, in one resampling) or changes their values."""
     can_be_undone: ClassVar[bool] = False
-    """Whether an image can be had back from its view, but for what leaves the range of values or the frame."""
+    """Whether an image can be recovered from its view, except for what leaves the range of values or the frame."""
     hides: ClassVar[tuple[str, ...]] = ()
     """Names of augmentations whose effect, or part of it, cannot be seen in a view after this one."""
     place: ClassVar[float] = math.inf

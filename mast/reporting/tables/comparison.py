@@ -53,9 +53,9 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
-    """The first shown metric of each task and target, and what sums up several of them (`summed_up`).
+    """Return the first shown metric of each task and target, and the summaries of several of them (`summed_up`).
 
-    A protocol that is not averaged has no sums: AP of boxes and AP of masks are two measures of one task.
+    A protocol that is not averaged has no summaries: AP of boxes and AP of masks are two measures of one task.
     """
     runs, columns = [row.run for row in spec.rows], shown_columns(frame, spec)
     scores = {column: per_seed(frame, column, runs) for column in columns}
@@ -63,7 +63,7 @@ def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
 
 
 def shown_columns(frame: pd.DataFrame, spec: ComparisonSpec) -> list[Column]:
-    """The first shown metric of each task and target."""
+    """Return the first shown metric of each task and target."""
     return headline(visible_columns(all_columns(frame, spec), spec))
 
 
@@ -80,7 +80,9 @@ def adjusted(differences: Differences) -> Adjusted:
 
 
 def lowest_note(frame: pd.DataFrame, spec: ComparisonSpec) -> list[str]:
-    """One line that names each run's task with the lowest mean over seeds, corrected for chance; none without it."""
+    """Return one line that names each run's task with the lowest mean over seeds, corrected for chance; none without
+    it.
+    """
     columns = shown_columns(frame, spec)
     above = corrected(frame, columns) if spec.averaged and len(columns) > 1 else None
     if above is None:

@@ -89,10 +89,11 @@ def _result(
 
 
 def _sums(frame: pd.DataFrame, spec: TableSpec, columns: list[Column]) -> list[Result]:
-    """What sums up over tasks, a result for each summary that the study shows and each run; none of one column.
+    """Return the summaries over tasks, a result for each summary that the study shows and each run; none for one
+    column.
 
     Raises:
-        MastError: a summary was chosen, and there are no several columns to sum up.
+        MastError: a summary was chosen, but there are not several columns to summarise.
     """
     if not spec.averaged or len(columns) < 2:
         if spec.summary != DEFAULT_SUMMARY:
@@ -146,7 +147,7 @@ def _published_row(own: list[Result], settings: int, count_column: bool) -> Row:
 
 
 def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> set[tuple[str, Column]]:
-    """(run, column) of the best mean as printed, among two or more runs that are not trained with labels."""
+    """Return (run, column) of the best printed mean, among two or more runs that are not trained with labels."""
     best = set()
     for column in columns:
         means = {
