@@ -30,7 +30,7 @@ CORRECTED_NOTE = (
 
 
 def over_tasks(summary: Summary, columns: Sequence[Column]) -> Column:
-    """Return the column that summarises others; its metric is theirs, `mixed` if theirs differ, and `rank` for ranks."""
+    """Return the column that summarises others; its metric is theirs, `mixed` if theirs differ, `rank` for ranks."""
     metrics = {metric for _, _, metric in columns}
     return RANK if summary == "rank" else (ALL_TASKS, summary, metrics.pop() if len(metrics) == 1 else "mixed")
 
