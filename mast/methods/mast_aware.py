@@ -48,9 +48,9 @@ class MastAwareSpec(StrictModel):
     must be in the policy. Every space needs another view of each image. Null: a space for each predicted augmentation,
     with those that hide it (jitter with grayscale). Empty: no spaces; with weight 0 that is VICReg.
     """
-    space_weight: NonNegative = 0.3
+    space_weight: NonNegative = 0.5
     """Weight of a space relative to that of the invariant one; in LooC it is 1."""
-    free: Annotated[float, Field(gt=0, lt=1)] = 0.125
+    free: Annotated[float, Field(gt=0, lt=1)] = 0.0625
     """Share of the features that are in blocks, in equal parts for the predicted augmentations; at least one feature
     for each.
     """

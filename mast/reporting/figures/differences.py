@@ -86,7 +86,7 @@ def _maps(tables: dict[str, pd.DataFrame]) -> Figure:
     names = {title: _columns(table) for title, table in tables.items()}
     columns = max(FEWEST_COLUMNS, *map(len, names.values()))
     longest = max(len(label) for table in tables.values() for label in table["label"])
-    width = (WIDTH - longest * LETTER * LARGEST) / columns
+    width = max(WIDTH - longest * LETTER * LARGEST, WIDTH / 4) / columns
     words = [word for own in names.values() for column_title in column_titles(own) for word in column_title.split()]
     size = min(LARGEST, width / LETTER / max(map(len, words)))
     head = {"size": size} if size >= SMALLEST else {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
