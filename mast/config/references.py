@@ -1,4 +1,4 @@
-"""Whether the parts of a configuration that name one another fit together."""
+"""Checks that the names in a configuration are defined and fit where they are used."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,7 @@ Section = Literal["datasets", "runs", "protocols", "studies"]
 
 
 def check_references(experiment: "Experiment") -> None:
-    """Raise ValueError for the first name that is not defined, is taken, or does not fit where it stands."""
+    """Raise ValueError for the first name that is not defined, is taken, or does not fit where it is used."""
     if ALL_TASKS in experiment.datasets:
         raise ValueError(f"datasets.{ALL_TASKS}: tables use this name for all tasks together; choose another")
     for name, run in experiment.runs.items():
@@ -94,5 +94,5 @@ def _known(experiment: "Experiment", section: Section, name: str, where: str) ->
 
 
 def trained_runs(experiment: "Experiment") -> tuple[str, ...]:
-    """The runs whose method trains."""
+    """Return the runs whose method trains."""
     return tuple(name for name, run in experiment.runs.items() if METHODS[run.method].READS)

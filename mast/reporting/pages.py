@@ -1,4 +1,4 @@
-"""Pages that show tables as they were written."""
+"""Markdown pages that show tables as they were written."""
 
 import re
 from pathlib import Path
@@ -13,17 +13,17 @@ END = "<!-- end -->"
 def fill_page(page: Path, results: Path, keep_missing: bool = False) -> None:
     """Put `<results>/tables/NAME.md` between each line `<!-- table: NAME -->` of a page and the next `<!-- end -->`.
 
-    What stood there is replaced; everything else stays. With `<!-- table: PART/NAME -->` the table is
+    The old table is replaced; everything else stays. For `<!-- table: PART/NAME -->` the table is
     `<results>/PART/tables/NAME.md`: a page can show tables of several experiments.
 
     Args:
         page: path of a Markdown file.
-        results: folder of the tables of one experiment, or of several.
-        keep_missing: leave what stood there where a table has not been made.
+        results: results directory of one experiment, or the parent of several.
+        keep_missing: keep the old text where a table does not exist.
 
     Raises:
-        MastError: the page or a table cannot be read; a table is not ended before the next one or the end of the page,
-            or ended without a beginning.
+        MastError: the page or a table cannot be read; a table has no end before the next one or the end of the page, or
+            an end without a beginning.
     """
     filled, begun, kept = [], 0, False
     for number, line in enumerate(_read(page, "give the path of a page").split("\n"), start=1):

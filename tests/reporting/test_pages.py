@@ -1,4 +1,4 @@
-"""Tables replace what stands between their marks in a page, and nothing else changes."""
+"""Tables replace the text between their marks in a page, and nothing else changes."""
 
 from pathlib import Path
 
