@@ -18,7 +18,8 @@ class ShapesData(RenderedData):
     kind: Literal["shapes"]
     version: Literal[1, 2] = 1
     """Generator that draws the images. With 1, chance decides whether texture is learned
-    (docs/record/first-verdict.md). With 2, every factor is learned, or erased by an augmentation (docs/understand/instrument.md).
+    (docs/record/first-verdict.md). With 2, every factor is learned, or erased by an augmentation
+    (docs/understand/instrument.md).
     """
 
     @property
