@@ -13,13 +13,14 @@ from torch.utils.data import BatchSampler, Dataset, RandomSampler
 
 from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
-from mast.data.segmentation import object_mask
+from mast.data.segmentation import object_mask, outlines
 from mast.errors import MastError
 from mast.settings import FULL, PixelRange
 
 Target = dict[str, Tensor]
 """`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. Where masks are
-wanted also `masks`, uint8 [n, H, W] of 0 and 1."""
+wanted also `masks`, uint8 [n, H, W] of 0 and 1. Where polygons are, too, `masks` are those of the objects without any,
+in their order, and `outlines`, float64 [P, 4], the polygons of the others (`mast.data.segmentation.outlines`)."""
 
 Example = tuple[Tensor, Target, int]
 
@@ -31,8 +32,17 @@ class DetectionImages(Dataset[Example]):
     difficult objects are crowds there that are learned from.
     """
 
-    def __init__(self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False) -> None:
-        """Index the annotations; with `annotated_only` images without a box are left out.
+    def __init__(
+        self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False, polygons: bool = False
+    ) -> None:
+        """Index the annotations.
+
+        Args:
+            task: the prepared data.
+            split: `train` or `test`.
+            annotated_only: leave out images without a box.
+            masks: give the masks of the objects too.
+            polygons: where masks are wanted, polygons stay as they are and are not drawn.
 
         Raises:
             MastError: the dataset has no annotations, a category outside its classes, or, where `masks` are wanted,
@@ -40,7 +50,7 @@ class DetectionImages(Dataset[Example]):
         """
         self.place = task.path
         """Of the prepared data, for messages."""
-        self._masks = masks
+        self._masks, self._polygons = masks, polygons
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
         stated = self.coco.get("range", FULL)
@@ -91,7 +101,11 @@ class DetectionImages(Dataset[Example]):
         target = {"boxes": boxes, "labels": labels}
         if self._masks:
             height, width = pixels.shape[1:]
-            masks = [object_mask(annotation["segmentation"], width, height) for annotation in annotations]
+            regions = [annotation["segmentation"] for annotation in annotations]
+            if self._polygons:
+                target["outlines"] = torch.from_numpy(outlines(regions))
+                regions = [region for region in regions if isinstance(region, dict)]
+            masks = [object_mask(region, width, height) for region in regions]
             target["masks"] = torch.from_numpy(np.array(masks, np.uint8).reshape(-1, height, width))
         return pixels, target, image["id"]
 
@@ -163,4 +177,7 @@ def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:
     width = image.shape[-1]
     boxes = torch.stack([width - right, top, width - left, bottom], dim=1)
     mirrored = {"masks": target["masks"].flip(-1)} if "masks" in target else {}
+    if "outlines" in target:
+        number, part, x, y = target["outlines"].unbind(dim=1)
+        mirrored["outlines"] = torch.stack([number, part, width - x, y], dim=1)
     return image.flip(-1), {**target, **mirrored, "boxes": boxes}

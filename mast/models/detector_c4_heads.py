@@ -7,10 +7,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss
 from torchvision.models.detection.roi_heads import RoIHeads, maskrcnn_inference
 from torchvision.models.detection.rpn import RegionProposalNetwork
-from torchvision.ops import roi_align
 
-MASK_THRESHOLD = 0.5
-"""From which share of a cell on an object belongs to it (detectron2, structures/masks.py, BitMasks.crop_and_resize)."""
+from mast.models.detector_masks import mask_targets
 
 
 class ProposalNetwork(RegionProposalNetwork):
@@ -80,7 +78,7 @@ class Res5Heads(RoIHeads):
         if self.mask_predictor is not None:
             found = [label > 0 for label in labels]
             wanted = [
-                mask_targets(target["masks"], boxes[own], which[own], 2 * regions.shape[-1])
+                mask_targets(target, boxes[own], which[own], 2 * regions.shape[-1])
                 for target, boxes, which, own in zip(targets, proposals, matched, found, strict=True)
             ]
             own = torch.cat(found)
@@ -116,20 +114,6 @@ def box_loss(predicted: Tensor, classes: Tensor, wanted: Tensor) -> Tensor:
     regions = torch.where(classes > 0)[0]
     own = predicted.reshape(len(classes), -1, 4)[regions, classes[regions]]
     return l1_loss(own, wanted[regions], reduction="sum") / len(classes)
-
-
-def mask_targets(masks: Tensor, boxes: Tensor, which: Tensor, side: int) -> Tensor:
-    """Masks within boxes as float [k, side, side] of 0 and 1, by ROIAlign with half a pixel's shift.
-
-    Args:
-        masks: uint8 [n, H, W] of 0 and 1.
-        boxes: [k, 4], pixels.
-        which: int64 [k], the mask of each box.
-        side: number of cells that a box is divided into, each way.
-    """
-    places = torch.cat([which[:, None].to(boxes), boxes], dim=1)
-    shares = roi_align(masks[:, None].to(boxes), places, side, sampling_ratio=0, aligned=True)
-    return (shares[:, 0] >= MASK_THRESHOLD).to(boxes)
 
 
 def mask_loss(logits: Tensor, classes: Tensor, wanted: Tensor) -> Tensor:

@@ -27,7 +27,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
         return image
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
-        """Image [3, H, W] in [0, 1] → [3, h, w], normalised; with its boxes, and its masks [n, H, W]."""
+        """Image [3, H, W] in [0, 1] → [3, h, w], normalised; with its boxes, its masks [n, H, W] and its outlines."""
         short = self.torch_choice(self.min_size) if self.training else self.min_size[-1]
         old = image.shape[-2:]
         new = resized(old, short, self.max_size)
@@ -37,6 +37,9 @@ class ReferenceTransform(GeneralizedRCNNTransform):
             if "masks" in target:
                 masks = interpolate(target["masks"][:, None].float(), new, mode="nearest-exact")
                 target["masks"] = masks[:, 0].to(torch.uint8)
+            if "outlines" in target:
+                ratios = [1, 1, new[1] / old[1], new[0] / old[0]]
+                target["outlines"] = target["outlines"] * target["outlines"].new_tensor(ratios)
         return image, target
 
     def postprocess(

@@ -104,8 +104,8 @@ class DetectionProtocol(Protocol):
 
     @property
     def version(self) -> int:
-        """VOC07's score rounds boxes and scores since version 4; all else is as in version 3."""
-        return self.VERSION + (self.score == "voc07")
+        """Since version 4 VOC07's score rounds boxes and scores; since 5 `c4` is trained as on detectron2's GPUs."""
+        return 5 if self.architecture == "c4" else self.VERSION + (self.score == "voc07")
 
     @property
     def note(self) -> str:
@@ -208,7 +208,8 @@ class DetectionProtocol(Protocol):
         from mast.models.encoder_file import load_finite_encoder, normalisation
 
         _check_splits(inputs.task)
-        train = DetectionImages(inputs.task, "train", annotated_only=True, masks=self.masks)
+        polygons = self.architecture == "c4"
+        train = DetectionImages(inputs.task, "train", annotated_only=True, masks=self.masks, polygons=polygons)
         test = DetectionImages(inputs.task, "test", masks=self.masks)
         if len(train) < self.batch_size:
             raise MastError(

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pycocotools import mask as coco_mask
 from scipy.ndimage import map_coordinates
 from torch import nn
 
 from mast.evaluation.detection_optimizer import build_optimizer
 from mast.models.detector import Detector
 from mast.models.detector_c4 import ExactAnchors
-from mast.models.detector_c4_heads import box_loss, mask_loss, mask_targets
+from mast.models.detector_c4_heads import box_loss, mask_loss
 from mast.models.encoder import build_encoder
 from mast.models.settings import EncoderSpec
 from mast.protocols.detection import DetectionProtocol
@@ -275,27 +274,6 @@ def test_proposals_are_learned_by_l1_over_the_number_of_samples_that_is_asked_fo
     distance = np.abs(deltas.double().numpy() - wanted.double().numpy())[truth == 1].sum()
     assert [value.item() for value in found] == pytest.approx([-likelihood / 512, distance / 512], rel=1e-6)
     assert [value.item() for value in weighted] == pytest.approx([0.2 * value.item() for value in found], rel=1e-6)
-
-
-def test_wanted_masks_are_those_of_polygons_drawn_in_the_box() -> None:
-    """As detectron2 draws them by pycocotools (structures/masks.py): of 196 cells few differ, at the outline."""
-    turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    outline = np.stack([50 + 30 * np.cos(turns), 60 + 20 * np.sin(turns)], axis=1)
-    [whole] = coco_mask.frPyObjects([outline.flatten().tolist()], 100, 120)
-    masks = torch.from_numpy(coco_mask.decode(whole))[None]
-    boxes = torch.tensor([[18.3, 38.6, 83.1, 84.9], [40.0, 50.0, 90.0, 110.0]])
-    found = mask_targets(masks, boxes, torch.tensor([0, 0]), 14)
-    for (left, top, right, bottom), mask in zip(boxes.tolist(), found.numpy(), strict=True):
-        within = 14 * (outline - [left, top]) / [right - left, bottom - top]
-        drawn = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects([within.flatten().tolist()], 14, 14)))
-        assert set(np.unique(mask)) == {0, 1} and 0 < drawn.mean() < 1
-        assert (mask != drawn).mean() < 0.03
-
-
-def test_cells_of_a_pixel_hold_that_pixel() -> None:
-    pixels = torch.from_numpy((np.random.default_rng(0).random((1, 30, 40)) > 0.5).astype(np.uint8))
-    found = mask_targets(pixels, torch.tensor([[8.0, 5.0, 22.0, 19.0]]), torch.tensor([0]), 14)
-    assert torch.equal(found, pixels[:, 5:19, 8:22].float())
 
 
 def test_masks_are_learned_of_the_own_class() -> None:
