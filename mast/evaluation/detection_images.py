@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, Dataset, RandomSampler
+from torch.utils.data import BatchSampler, Dataset
 
 from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
@@ -116,59 +116,60 @@ class DetectionImages(Dataset[Example]):
         return np.array(decode_again(file, upright, self._levels))
 
 
-class ShuffledOrder(RandomSampler):
-    """Positions in random order, of which the first `skip` are left out: those of batches that are done."""
+class GroupedBatches:
+    """Batches of positions without end, as detectron2's GPUs draw them together.
 
-    skip = 0
-
-    def __iter__(self) -> Iterator[int]:
-        """Draw the order, whatever is left out of it."""
-        return islice(self.whole(), self.skip, None)
-
-    def whole(self) -> Iterator[int]:
-        """All positions in an order that is drawn anew."""
-        return super().__iter__()
-
-
-class GroupedOrder(ShuffledOrder):
-    """Positions in random order, of which each batch of `batch_size` holds wide images or high (and square) ones.
-
-    A batch comes when its last image does. The last images of either kind, of which there is no whole batch, come at
-    the end and share one. (DATALOADER.ASPECT_RATIO_GROUPING of detectron2, data/common.py, AspectRatioGroupedDataset,
-    where they wait for those of the next epoch.)
+    Of a stream of shuffled images, epoch after epoch, each GPU takes every n-th (data/samplers/distributed_sampler.py,
+    TrainingSampler). It collects wide images apart from high and square ones, and has a part of a batch when it has
+    enough of either (data/common.py, AspectRatioGroupedDataset). A batch is the next part of each GPU.
     """
 
-    def __init__(self, images: DetectionImages, batch_size: int, generator: torch.Generator) -> None:
-        """Draw from `generator`."""
-        super().__init__(images, generator=generator)
-        self._wide, self._batch_size = images.wide(), batch_size
+    def __init__(self, images: DetectionImages, batch_size: int, part: int, seed: int) -> None:
+        """Batches of `batch_size`, in parts of `part`."""
+        self._wide, self._batch_size, self._part, self._seed = images.wide(), batch_size, part, seed
 
-    def whole(self) -> Iterator[int]:
-        """All positions in an order that is drawn anew, group by group."""
+    def __len__(self) -> int:
+        """Number of batches that have as many images as there are."""
+        return len(self._wide) // self._batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """The same batches every time."""
+        gpus = self._batch_size // self._part
+        streams = tee(self._stream(), gpus)
+        parts = [self._parts(islice(stream, gpu, None, gpus)) for gpu, stream in enumerate(streams)]
+        return (list(chain(*batch)) for batch in zip(*parts, strict=True))
+
+    def _stream(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed)
+        while True:
+            yield from torch.randperm(len(self._wide), generator=generator).tolist()
+
+    def _parts(self, stream: Iterator[int]) -> Iterator[list[int]]:
         waiting: dict[bool, list[int]] = {True: [], False: []}
-        for position in super().whole():
+        for position in stream:
             group = waiting[self._wide[position]]
             group.append(position)
-            if len(group) == self._batch_size:
-                yield from group
+            if len(group) == self._part:
+                yield group.copy()
                 group.clear()
-        yield from waiting[True] + waiting[False]
 
 
 class OwnRows:
-    """Of each batch of positions those that one process has."""
+    """Of each batch of positions those that one process has, without the first `skip` batches."""
 
-    def __init__(self, batches: BatchSampler, rows: slice) -> None:
+    skip = 0
+
+    def __init__(self, batches: BatchSampler | GroupedBatches, rows: slice) -> None:
         """Take `rows` of each of the `batches`."""
         self._batches, self._rows = batches, rows
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Number of batches, whatever is left out."""
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Positions of each batch."""
-        return (batch[self._rows] for batch in self._batches)
+        return (batch[self._rows] for batch in islice(self._batches, self.skip, None))
 
 
 def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:

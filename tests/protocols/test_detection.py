@@ -152,7 +152,7 @@ def test_the_detector_of_published_values_is_scored_from_statistics_computed_ane
 
 def test_detectors_with_a_pyramid_are_recorded_as_they_were_before_there_was_another() -> None:
     """So their results are not made again; but those that VOC07's score rounds since version 4 are, and `c4`'s."""
-    later = {"architecture": "c4", "precise_batches": 2, "warmup_factor": 0.1, "rpn_weight": 0.2}
+    later = {"architecture": "c4", "precise_batches": 2, "warmup_factor": 0.1, "rpn_weight": 0.2, "gpu_images": 4}
     assert not later.keys() & PROTOCOL.model_dump().keys() and PROTOCOL.version == 3
     assert later.keys() <= PROTOCOL.model_copy(update=later).model_dump().keys() and C4.version == 5
     assert PROTOCOL.model_copy(update={"score": "voc07"}).version == 4
@@ -357,6 +357,7 @@ OFFICIAL = {
     "detection-voc": {
         "architecture": "c4",
         "precise_batches": 200,
+        "gpu_images": 2,
         "steps": 24_000,
         "falls": (18_000, 22_000),
         "warmup_steps": 100,
@@ -368,6 +369,7 @@ OFFICIAL = {
     "detection-coco": {
         "architecture": "c4",
         "precise_batches": 200,
+        "gpu_images": 2,
         "steps": 90_000,
         "falls": (60_000, 80_000),
         "warmup_steps": 1_000,
