@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mast.data.original import at_least
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transparency
 
 GAP = 4
 """A JPEG is decoded smaller only as far as every box stays this many times as large as what it is resized to.
@@ -48,6 +48,7 @@ def crops(
     interpolation: Interpolation = "bicubic",
     upright: bool = True,
     levels: PixelRange = FULL,
+    transparency: Transparency = "white",
 ) -> list[np.ndarray]:
     """Cut each box and resize it, antialiased, to a square.
 
@@ -62,6 +63,7 @@ def crops(
         interpolation: of the resizing.
         upright: turn the image as its EXIF orientation says.
         levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        transparency: what transparent pixels become (same module).
 
     Returns:
         V times uint8 [S, S, 3].
@@ -70,7 +72,7 @@ def crops(
         UnreadableImageError: the file is missing or damaged.
     """
     shares = boxes.tolist()
-    pixels, sides = at_least(path, lambda *sides: _reduction(shares, sides, size), upright, levels)
+    pixels, sides = at_least(path, lambda *sides: _reduction(shares, sides, size), upright, levels, transparency)
     factor = round(sides[0] / pixels.shape[1])
     resize = cut if factor == 1 else partial(_cut_reduced, factor=factor)
     corners = [_corners(box, sides) for box in shares]

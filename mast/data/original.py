@@ -9,7 +9,7 @@ from PIL import Image
 
 from mast.data.decode import MAX_PIXELS, decode_again
 from mast.orientation import orientation_of
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transparency
 
 Shrink = Callable[[int, int], int]
 """From an image's width and height in pixels, by how much it may be decoded smaller: 1, 2, 4 or 8."""
@@ -25,7 +25,11 @@ def original(path: Path, upright: bool = True, levels: PixelRange = FULL) -> np.
 
 
 def at_least(
-    path: Path, shrink: Shrink, upright: bool = True, levels: PixelRange = FULL
+    path: Path,
+    shrink: Shrink,
+    upright: bool = True,
+    levels: PixelRange = FULL,
+    transparency: Transparency = "white",
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """The pixels of a file, decoded smaller where it is a plain JPEG and `shrink` allows it.
 
@@ -37,6 +41,7 @@ def at_least(
         shrink: see `Shrink`.
         upright: turn the image as its EXIF orientation says; otherwise pixels are as they are stored.
         levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        transparency: what transparent pixels become (same module).
 
     Returns:
         uint8 [⌈H / s⌉, ⌈W / s⌉, 3], and the original's (W, H).
@@ -52,7 +57,7 @@ def at_least(
         found = None
     if found is not None:
         return found
-    image = decode_again(path, upright, levels)
+    image = decode_again(path, upright, levels, transparency)
     return np.asarray(image), image.size
 
 

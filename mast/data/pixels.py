@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mast.settings import FULL, MINMAX, PixelRange
+from mast.settings import FULL, MINMAX, PixelRange, Transparency
 
 NARROW = 1 / 10
 """An image of more than 8 bits that uses less than this share of its range is noted."""
@@ -33,8 +33,10 @@ def is_deep(image: Image.Image, stored: str) -> bool:
     return image.mode.startswith("I") or image.mode == "F" or _is_deep_colour(image, stored)
 
 
-def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FULL) -> Noted:
-    """RGB of 8 bits a channel, transparent pixels laid over white.
+def to_rgb(
+    image: Image.Image, stored: str, path: Path, levels: PixelRange = FULL, transparency: Transparency = "white"
+) -> Noted:
+    """RGB of 8 bits a channel, without transparency.
 
     Of more than 8 bits, `levels` says which values become 0 and 255: the ends of what the file's bits can hold (`full`;
     of 32-bit integers those of 16 bits), the smallest and the largest of the image (`minmax`), or two stated values. In
@@ -45,6 +47,8 @@ def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FUL
         stored: its `stored_mode`.
         path: the file; the lower bytes of colour of 16 bits are read from it.
         levels: as above.
+        transparency: `white` lays transparent pixels over white; `dropped` keeps their colour, as Pillow's
+            `convert("RGB")` does.
 
     Returns:
         The image, and notes: `narrow` where less than NARROW of the range is used, `cut` where values lie outside
@@ -68,7 +72,9 @@ def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FUL
         image = Image.fromarray(grey)
     elif deep_colour:
         image, notes = _deep_colour(image, stored, path, levels)
-    if image.has_transparency_data:
+    if transparency == "dropped":
+        image.info.pop("transparency", None)  # which Pillow would warn of
+    elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB"), notes
