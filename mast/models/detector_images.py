@@ -5,22 +5,28 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
+from mast.models.ragged import Ragged
+
 LEVELS = 255
 """The largest value of a pixel before it becomes a number in [0, 1]."""
 
 
 class ReferenceTransform(GeneralizedRCNNTransform):
-    """Resizes as Pillow does, with antialiasing and to whole grey levels, and pads no more than a batch needs.
+    """Resizes as Pillow does, with antialiasing and to whole grey levels, and pads no more than images together need.
 
-    torchvision's own leaves antialiasing out, rounds sizes down, and pads to multiples of 32 pixels. Masks that are
-    found go back to their images by interpolation at the pixels' centres, where torchvision's round their boxes to
+    torchvision's own leaves antialiasing out, rounds sizes down, and pads batches to multiples of 32 pixels. Masks that
+    are found go back to their images by interpolation at the pixels' centres, where torchvision's round their boxes to
     pixels first. (detectron2, data/transforms/augmentation_impl.py, ResizeShortestEdge; fvcore's transforms;
-    layers/mask_ops.py.)
+    layers/mask_ops.py; structures/image_list.py.)
     """
 
-    def __init__(self, min_size: int, max_size: int, mean: list[float], std: list[float]) -> None:
-        """Short side, longest side that is allowed, normalisation of images in [0, 1]."""
+    def __init__(self, min_size: int, max_size: int, mean: list[float], std: list[float], part: int) -> None:
+        """Short side, longest side that is allowed, normalisation of images in [0, 1].
+
+        In training `part` images are padded together, in tests all that are given at once.
+        """
         super().__init__(min_size, max_size, mean, std, size_divisible=1)
+        self._part = part
 
     def normalize(self, image: Tensor) -> Tensor:
         """Nothing yet: `resize` normalises what it has resized."""
@@ -41,6 +47,14 @@ class ReferenceTransform(GeneralizedRCNNTransform):
                 ratios = [1, 1, new[1] / old[1], new[0] / old[0]]
                 target["outlines"] = target["outlines"] * target["outlines"].new_tensor(ratios)
         return image, target
+
+    def batch_images(self, images: list[Tensor], size_divisible: int = 1) -> Tensor:
+        """Images [3, h, w] as one tensor [N, 3, H, W]; ragged, where parts have other sizes than others."""
+        part = self._part if self.training else len(images)
+        starts = range(0, len(images), part)
+        parts = [super(ReferenceTransform, self).batch_images(images[at : at + part], size_divisible) for at in starts]
+        same = len({padded.shape[2:] for padded in parts}) == 1
+        return torch.cat(parts) if same else Ragged.of(parts)
 
     def postprocess(
         self,

@@ -68,7 +68,8 @@ class DetectionProtocol(Protocol):
     """Images per step. `fpn`: the last short batch of an epoch is dropped. `c4`: one epoch runs into the next."""
     gpu_images: Count = 2
     """`c4` only: images of a batch that belong together, as those of a GPU of the reference do, two of sixteen: all are
-    wide, or all are high or square. The number of GPUs here is another matter; each has whole parts."""
+    wide, or all are high or square; they are padded to the largest of them; losses are means over their regions, and
+    then over the parts. The number of GPUs here is another matter; each has whole parts."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = 0.02
     decay_steps: tuple[Count, ...] | None = None

@@ -62,7 +62,7 @@ def test_polygons_of_flipped_and_resized_images_are_drawn_where_their_corners_co
     """detectron2 resizes, then flips (fvcore's transforms): x to w' − x · w' / w, y to y · h' / h."""
     corners = outline(50, 60, 30, 20)
     image, objects = flipped(torch.zeros(3, 100, 120), target(written(corners)))
-    images, [objects] = ReferenceTransform(150, 400, [0.0] * 3, [1.0] * 3).eval()([image], [objects])
+    images, [objects] = ReferenceTransform(150, 400, [0.0] * 3, [1.0] * 3, 2).eval()([image], [objects])
     height, width = images.image_sizes[0]
     moved = np.stack([width - corners[:, 0] * width / 120, corners[:, 1] * height / 100], axis=1)
     box = torch.tensor([[40.0, 45.5, 155.25, 120.0]])
