@@ -18,7 +18,7 @@ from mast.config.plan import of_runs
 from mast.results import Results
 
 PATTERNS = (
-    "docs/*.md",
+    "docs/**/*.md",
     "plugins/*/*.md",
     "plugins/*/docs/*.md",
     "config/**/*.md",
