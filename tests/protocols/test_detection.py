@@ -193,7 +193,10 @@ LEARNS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", LEARNS)
 def test_a_detector_learns_its_training_scenes(architecture: str, scenes: Path, tmp_path: Path) -> None:
-    """12 scenes in 40 or 50 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero."""
+    """12 scenes in 40 or 50 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero.
+
+    After so few steps that of C4 is between 29 and 60, by the seed and by what is found.
+    """
     shared = {"architecture": architecture, "masks": True, "mask_channels": 16, "warmup_steps": 10}
     spec = PROTOCOL.model_copy(update=shared | {"precise_batches": 10} | LEARNS[architecture])
     torch.manual_seed(0)
@@ -203,8 +206,9 @@ def test_a_detector_learns_its_training_scenes(architecture: str, scenes: Path, 
     images = DetectionImages(open_prepared(scenes), "train", masks=True)
     DetectorTraining(detector, images, spec, "detection", 0, "cpu").run(Checkpoints(tmp_path / "kept", {}))
     found = detect(detector, images, 4, "cpu")
-    assert average_precision(images.coco, found, "box")["AP50"] > 40
-    assert average_precision(images.coco, found, "mask")["AP50"] > 40
+    least = {"fpn": 40, "c4": 20}[architecture]
+    assert average_precision(images.coco, found, "box")["AP50"] > least
+    assert average_precision(images.coco, found, "mask")["AP50"] > least
 
 
 @pytest.mark.parametrize(
