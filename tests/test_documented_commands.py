@@ -1,4 +1,4 @@
-"""Every command that the documentation tells users to run is one: its options, targets and names exist."""
+"""Every command in the documentation is valid: its options, targets and names exist."""
 
 import re
 import shlex
@@ -40,7 +40,7 @@ STANDS_FOR = {
     "RESULTS_DIR": "results",
     "<exported folder>": "folder",
 }
-"""What a page calls a user's own → what there is."""
+"""Name of a user's own file in a page → existing file."""
 
 NOT_TRIED = {
     "snakemake --profile … --unlock": "the profile is left to the reader; --unlock is tried with the default one",

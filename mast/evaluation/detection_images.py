@@ -28,8 +28,8 @@ Example = tuple[Tensor, Target, int]
 class DetectionImages(Dataset[Example]):
     """The images of one split with their objects, read from the prepared arrays or from where the images stay.
 
-    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`). VOC's
-    difficult objects are crowds there that are learned from.
+    Regions marked as crowds are not trained on; they only count in the evaluation (COCO's `iscrowd`). VOC's difficult
+    objects are crowds in the evaluation but are trained on.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class DetectionImages(Dataset[Example]):
             polygons: where masks are wanted, polygons stay as they are and are not drawn.
 
         Raises:
-            MastError: the dataset has no annotations, a category outside its classes, or, where `masks` are wanted,
-                an object without segmentation.
+            MastError: the dataset has no annotations, a category outside its classes, or, with `masks`, an object
+                without segmentation.
         """
         self.place = task.path
-        """Of the prepared data, for messages."""
+        """Directory of the prepared data, for messages."""
         self._masks, self._polygons = masks, polygons
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
@@ -74,12 +74,12 @@ class DetectionImages(Dataset[Example]):
         self._images = [image for image in images if self._boxes[image["id"]]] if annotated_only else images
 
     def wide(self) -> list[bool]:
-        """Whether each image is wider than high."""
+        """Return whether each image is wider than high."""
         return [image["width"] > image["height"] for image in self._images]
 
     @property
     def in_place(self) -> bool:
-        """Whether each image has to be decoded from a file of its own."""
+        """Whether each image has to be decoded from its own file."""
         return self._pixels is None
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class DetectionImages(Dataset[Example]):
         return len(self._images)
 
     def __getitem__(self, position: int) -> Example:
-        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
+        """Return the image, float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
 
         Raises:
             UnreadableImageError: its file is missing or damaged.

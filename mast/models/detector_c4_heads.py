@@ -1,4 +1,4 @@
-"""Proposals and heads of R50-C4: what is computed on a feature map, and the losses of detectron2."""
+"""Proposals and heads of R50-C4: computations on a feature map, and the losses of detectron2."""
 
 from itertools import islice
 from typing import Any
@@ -15,10 +15,10 @@ from mast.models.ragged import parts_of
 
 
 class ProposalNetwork(RegionProposalNetwork):
-    """Trained on L1 (MODEL.RPN.SMOOTH_L1_BETA 0), where torchvision's is smooth with β = 1/9."""
+    """Region proposal network with L1 loss (MODEL.RPN.SMOOTH_L1_BETA 0); torchvision's is smooth with β = 1/9."""
 
     def __init__(self, *parts: Any, weight: float = 1.0, **settings: Any) -> None:
-        """torchvision's, with the `weight` of both losses (MODEL.RPN.LOSS_WEIGHT)."""
+        """Build torchvision's network, with the `weight` of both losses (MODEL.RPN.LOSS_WEIGHT)."""
         super().__init__(*parts, **settings)
         self.weight = weight
 
@@ -53,16 +53,17 @@ class ProposalNetwork(RegionProposalNetwork):
     def compute_loss(
         self, objectness: Tensor, pred_bbox_deltas: Tensor, labels: list[Tensor], regression_targets: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Losses of objectness and of boxes on sampled anchors (detectron2, modeling/proposal_generator/rpn.py).
+        """Return the losses of objectness and of boxes on sampled anchors (detectron2,
+        modeling/proposal_generator/rpn.py).
 
         Args:
             objectness: logits of all anchors of all images, [A, 1].
             pred_bbox_deltas: [A, 4].
-            labels: of each image, float [anchors]: 1, 0, or −1 for neither.
-            regression_targets: of each image, [anchors, 4].
+            labels: per image, float [anchors]: 1, 0, or −1 for neither.
+            regression_targets: per image, [anchors, 4].
 
         Returns:
-            Sums over the samples, divided by the number that is asked for, not by that which is found; times `weight`.
+            Sums over the samples, divided by the requested number of samples (not the number found), times `weight`.
         """
         positive, negative = (torch.cat(sampled).bool() for sampled in self.fg_bg_sampler(labels))
         sampled, share = positive | negative, self.weight / (self.fg_bg_sampler.batch_size_per_image * len(labels))
@@ -72,7 +73,7 @@ class ProposalNetwork(RegionProposalNetwork):
 
 
 class Res5Heads(RoIHeads):
-    """Boxes, and masks where there is a `mask_predictor`, from the same features of a region.
+    """Heads for boxes, and for masks if there is a `mask_predictor`, on the same features of a region.
 
     `box_head` maps pooled regions [R, C, 14, 14] to their features [R, D, 7, 7].
     """
@@ -89,13 +90,13 @@ class Res5Heads(RoIHeads):
         image_shapes: list[tuple[int, int]],
         targets: list[dict[str, Tensor]] | None = None,
     ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
-        """Detections of each image, or when training none and the losses.
+        """Return the detections of each image; in training, no detections but the losses.
 
         Args:
-            features: the one feature map [N, C, h, w].
-            proposals: of each image, [n, 4], pixels.
+            features: the only feature map, [N, C, h, w].
+            proposals: per image, [n, 4], pixels.
             image_shapes: height and width of each image.
-            targets: of each image, `boxes`, `labels` and with masks `masks`, as in `mast.evaluation.detection_images`.
+            targets: per image, `boxes`, `labels` and with masks `masks`, as in `mast.evaluation.detection_images`.
         """
         [level] = features.values()
         if self.training:

@@ -1,4 +1,4 @@
-"""Images, masks and boxes on their way into a detector and out of it, as in detectron2."""
+"""Conversion of images, masks and boxes before and after a detector, as in detectron2."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform, res
 from mast.models.ragged import Ragged
 
 LEVELS = 255
-"""The largest value of a pixel before it becomes a number in [0, 1]."""
+"""Largest value of a pixel before it is scaled to [0, 1]."""
 
 
 class ReferenceTransform(GeneralizedRCNNTransform):
@@ -29,7 +29,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
         self._part = part
 
     def normalize(self, image: Tensor) -> Tensor:
-        """Nothing yet: `resize` normalises what it has resized."""
+        """Return the image unchanged: `resize` normalises after resizing."""
         return image
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
@@ -62,7 +62,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
         image_shapes: list[tuple[int, int]],
         original_image_sizes: list[tuple[int, int]],
     ) -> list[dict[str, Tensor]]:
-        """Boxes and masks in pixels of the images as they came; masks [n, 1, H, W] of probabilities."""
+        """Return boxes and masks in pixels of the original images; masks are probabilities [n, 1, H, W]."""
         masks = [found.pop("masks", None) for found in result]
         result = super().postprocess(result, image_shapes, original_image_sizes)
         for found, mask, size in zip(result, masks, original_image_sizes, strict=False):
@@ -72,7 +72,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
 
 
 def _resampled(image: Tensor, new: tuple[int, int]) -> Tensor:
-    """An image in [0, 1] with `new` height and width: along its rows and then its columns, rounded after either."""
+    """Resample an image in [0, 1] to `new` height and width: first rows, then columns, rounded after each."""
     if new == image.shape[1:]:
         return image
     levels = LEVELS * image[None]
@@ -82,7 +82,9 @@ def _resampled(image: Tensor, new: tuple[int, int]) -> Tensor:
 
 
 def resized(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
-    """Height and width of an image whose short side becomes `short`, unless its long side would be over `longest`."""
+    """Return height and width of an image whose short side becomes `short`, unless its long side would exceed
+    `longest`.
+    """
     sides = [short / min(size) * side for side in size]
     if max(sides) > longest:
         sides = [longest / max(sides) * side for side in sides]
@@ -91,7 +93,7 @@ def resized(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
 
 
 def pasted(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Masks of boxes as masks of the image.
+    """Return masks of boxes as masks of the image.
 
     Args:
         masks: [n, 1, m, m], probabilities.
@@ -99,7 +101,7 @@ def pasted(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         size: height and width of the image.
 
     Returns:
-        [n, 1, H, W]: at the centre of each pixel the mask's value there, 0 outside of its box.
+        [n, 1, H, W]: the mask's value at the centre of each pixel, 0 outside its box.
     """
     y, x = (torch.arange(side, device=masks.device, dtype=boxes.dtype) + 0.5 for side in size)
     images = masks.new_zeros(len(masks), 1, *size)

@@ -1,4 +1,4 @@
-"""Started by test_shared.py in two processes, and called by it in one: trainings of evaluations, and features."""
+"""Started by test_shared.py in two processes, and called by it in one: training of evaluations, and features."""
 
 import json
 import os
@@ -61,7 +61,7 @@ CASES: dict[str, tuple[Protocol, str]] = {
     "detection, c4": (C4, "scenes"),
 }
 STOPPED = ("linear head", "fine-tuning", "detection, c4")
-"""Those that are also told to stop, and start again."""
+"""Kinds of training that are also stopped, and started again."""
 STOP_AT = 3
 """The step before which one process gets the signal."""
 
