@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mast.errors import MastError
 from mast.files import read_sealed_json, sha256_json, write_sealed_json
-from mast.settings import PixelRange, Transform, Turning, parse
+from mast.settings import PixelRange, Transform, Transparency, Turning, parse
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -80,7 +80,15 @@ class Index(_Model):
     transform: Transform | None = None
     """How a whole image becomes a square."""
     exif: Turning = "upright"
-    """Whether images are turned upright according to EXIF."""
+    """Whether images are turned as EXIF says."""
+    transparency: Transparency = "white"
+    """What transparent pixels become."""
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The same, by the arguments of `mast.data.prepared.index.IndexedImages`."""
+        same = {"transform": self.transform, "transparency": self.transparency}
+        return {"levels": self.range, "upright": self.exif == "upright", **same}
 
 
 class Manifest(Record):

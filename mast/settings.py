@@ -133,6 +133,9 @@ class Normalisation(StrictModel):
 Turning = Literal["upright", "stored"]
 """Whether pixels are turned upright according to EXIF, or taken as stored."""
 
+Transparency = Literal["white", "dropped"]
+"""Whether transparent pixels are laid over white, or show the colour that is stored beneath their transparency."""
+
 
 def parse(kind: type[Spec], values: Any, source: str) -> Spec:
     """Validate `values` as a model or union of models; `source` begins the message of an error.

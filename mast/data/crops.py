@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from mast.data.original import at_least
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transparency
 
 GAP = 4
 """A JPEG is decoded at a smaller scale only as long as every box is still this many times larger than its target size.
@@ -51,6 +51,7 @@ def crops(
     interpolation: Interpolation = "bicubic",
     upright: bool = True,
     levels: PixelRange = FULL,
+    transparency: Transparency = "white",
 ) -> list[np.ndarray]:
     """Cut each box and resize it to a square, with antialiasing, as torchvision's `resized_crop` does to a Pillow
     image.
@@ -63,9 +64,10 @@ def crops(
         path: the file.
         boxes: float [V, 4], left, top, width and height, as shares of the image's; whole pixels when multiplied out.
         size: side S of the square.
-        interpolation: interpolation of the resizing.
-        upright: whether to turn the image upright according to EXIF.
-        levels: values that become 0 and 255 in images of more than 8 bits (`mast.data.pixels`).
+        interpolation: of the resizing.
+        upright: turn the image as its EXIF orientation says.
+        levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        transparency: what transparent pixels become (same module).
 
     Returns:
         V arrays, uint8 [S, S, 3].
@@ -74,7 +76,7 @@ def crops(
         UnreadableImageError: the file is missing or damaged.
     """
     shares = boxes.tolist()
-    pixels, sides = at_least(path, lambda *sides: _reduction(shares, sides, size), upright, levels)
+    pixels, sides = at_least(path, lambda *sides: _reduction(shares, sides, size), upright, levels, transparency)
     factor = round(sides[0] / pixels.shape[1])
     resize = cut if factor == 1 else partial(_cut_reduced, factor=factor)
     corners = [_corners(box, sides) for box in shares]

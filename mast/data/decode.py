@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from mast.data.pixels import is_deep, stored_mode, to_rgb
 from mast.errors import MastError
 from mast.orientation import orientation_in_head, orientation_of, placed, placed_sides
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transparency
 
 HEIF: frozenset[str] = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
 """Suffixes read by pillow-heif (`pip install mast-ssl[heif]`)."""
@@ -71,40 +71,47 @@ class Decoded:
     """Keys of `mast.data.prepared.notes.NOTES`: `narrow`, `cut`."""
 
 
-def decode(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
+def decode(
+    path: Path, upright: bool = True, levels: PixelRange = FULL, transparency: Transparency = "white"
+) -> Image.Image:
     """Read the first frame of an image file as RGB.
 
-    Transparent pixels are put on white; CMYK is converted without a colour profile.
+    CMYK is converted without colour profile.
 
     Args:
         path: the file.
-        upright: whether to turn the image upright according to EXIF; otherwise pixels are as stored.
-        levels: values that become 0 and 255 in images of more than 8 bits (`mast.data.pixels`).
+        upright: turn the image as its EXIF orientation says; otherwise pixels are as they are stored.
+        levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        transparency: what transparent pixels become (same module).
 
     Raises:
         UnreadableImageError: the file is damaged, cut off, not an image, larger than MAX_PIXELS, or of a mode (Lab,
             floating point without a stated range) without a plain meaning in RGB.
     """
-    return examine(path, upright, levels).image
+    return examine(path, upright, levels, transparency).image
 
 
-def examine(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Decoded:
-    """Decode like `decode`, and return notes about the file as well."""
+def examine(
+    path: Path, upright: bool = True, levels: PixelRange = FULL, transparency: Transparency = "white"
+) -> Decoded:
+    """The same, with what there is to say of the file."""
     with _opened(path) as image:
         _check_pixels(image)
         stored, orientation = stored_mode(image), orientation_of(image)
-        rgb, notes = to_rgb(image, stored, path, levels)
+        rgb, notes = to_rgb(image, stored, path, levels, transparency)
         return Decoded(placed(rgb, image.format, orientation, upright), orientation, notes)
 
 
-def decode_again(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
-    """Decode a file that could be read when the data were prepared.
+def decode_again(
+    path: Path, upright: bool = True, levels: PixelRange = FULL, transparency: Transparency = "white"
+) -> Image.Image:
+    """`decode` of a file that could be read when the data were prepared.
 
     Raises:
         UnreadableImageError: see `decode`.
     """
     try:
-        return decode(path, upright, levels)
+        return decode(path, upright, levels, transparency)
     except UnreadableImageError as error:
         raise UnreadableImageError(f"{error}; put the file back as it was, or prepare the data again") from None
 

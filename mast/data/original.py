@@ -9,7 +9,7 @@ from PIL import Image
 
 from mast.data.decode import MAX_PIXELS, decode_again
 from mast.orientation import orientation_of
-from mast.settings import FULL, PixelRange
+from mast.settings import FULL, PixelRange, Transparency
 
 Shrink = Callable[[int, int], int]
 """Function from an image's width and height in pixels to the factor by which it may be decoded smaller: 1, 2, 4 or 8.
@@ -26,7 +26,11 @@ def original(path: Path, upright: bool = True, levels: PixelRange = FULL) -> np.
 
 
 def at_least(
-    path: Path, shrink: Shrink, upright: bool = True, levels: PixelRange = FULL
+    path: Path,
+    shrink: Shrink,
+    upright: bool = True,
+    levels: PixelRange = FULL,
+    transparency: Transparency = "white",
 ) -> tuple[np.ndarray, tuple[int, int]]:
     """Return the pixels of a file, decoded smaller if it is a plain JPEG and `shrink` allows it.
 
@@ -36,8 +40,9 @@ def at_least(
     Args:
         path: the file.
         shrink: see `Shrink`.
-        upright: whether to turn the image upright according to EXIF; otherwise pixels are as stored.
-        levels: values that become 0 and 255 in images of more than 8 bits (`mast.data.pixels`).
+        upright: turn the image as its EXIF orientation says; otherwise pixels are as they are stored.
+        levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        transparency: what transparent pixels become (same module).
 
     Returns:
         uint8 [⌈H / s⌉, ⌈W / s⌉, 3], and the (W, H) of the original.
@@ -53,7 +58,7 @@ def at_least(
         found = None
     if found is not None:
         return found
-    image = decode_again(path, upright, levels)
+    image = decode_again(path, upright, levels, transparency)
     return np.asarray(image), image.size
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mast.settings import FULL, MINMAX, PixelRange
+from mast.settings import FULL, MINMAX, PixelRange, Transparency
 
 NARROW = 1 / 10
 """An image of more than 8 bits gets a note if it uses less than this share of its range."""
@@ -36,8 +36,10 @@ def is_deep(image: Image.Image, stored: str) -> bool:
     return image.mode.startswith("I") or image.mode == "F" or _is_deep_colour(image, stored)
 
 
-def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FULL) -> Noted:
-    """Convert to RGB of 8 bits a channel, with transparent pixels put on white.
+def to_rgb(
+    image: Image.Image, stored: str, path: Path, levels: PixelRange = FULL, transparency: Transparency = "white"
+) -> Noted:
+    """RGB of 8 bits a channel, without transparency.
 
     With more than 8 bits, `levels` gives the values that become 0 and 255: the ends of the range of the file's bits
     (`full`; for 32-bit integers that of 16 bits), the smallest and the largest value of the image (`minmax`), or two
@@ -47,7 +49,9 @@ def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FUL
         image: the opened file; it is loaded here.
         stored: its `stored_mode`.
         path: the file; the lower bytes of colour of 16 bits are read from it.
-        levels: values that become 0 and 255; see above.
+        levels: as above.
+        transparency: `white` lays transparent pixels over white; `dropped` keeps their colour, as Pillow's
+            `convert("RGB")` does.
 
     Returns:
         The image, and notes: `narrow` if less than NARROW of the range is used, `cut` if values are outside `full`.
@@ -70,7 +74,9 @@ def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FUL
         image = Image.fromarray(grey)
     elif deep_colour:
         image, notes = _deep_colour(image, stored, path, levels)
-    if image.has_transparency_data:
+    if transparency == "dropped":
+        image.info.pop("transparency", None)  # which Pillow would warn of
+    elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB"), notes

@@ -43,6 +43,19 @@ def object_mask(segmentation: Any, width: int, height: int) -> np.ndarray:
     return coco_mask.decode(_compressed(segmentation, width, height))
 
 
+def outlines(segmentations: list[Any]) -> np.ndarray:
+    """The corners of the polygons of an image's objects, float64 [P, 4]: object, polygon of the object, x, y.
+
+    Objects are numbered from 0, and so are the polygons of each; those in run lengths have no corners.
+    """
+    corners = [np.empty((0, 4))]
+    for number, segmentation in enumerate(segmentations):
+        for part, polygon in enumerate(segmentation if isinstance(segmentation, list) else ()):
+            places = np.reshape(polygon, (-1, 2)).astype(np.float64)
+            corners.append(np.insert(places, [0, 0], [number, part], axis=1))
+    return np.concatenate(corners)
+
+
 def is_empty(segmentation: Any, width: int, height: int) -> bool:
     """Return whether a valid segmentation covers no pixel, such as one of an object narrower than a pixel."""
     return int(coco_mask.area(_compressed(segmentation, width, height))) == 0

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from mast.data.known_labels import KnownLabels
 from mast.data.prepared.splits import stratified_split
 from mast.data.readers import DataPath, Reader
-from mast.settings import FULL, PATTERNS, Normalisation, PixelRange, Transform, Turning
+from mast.settings import FULL, PATTERNS, Normalisation, PixelRange, Transform, Transparency, Turning
 
 
 class HeldOut(Reader):
@@ -31,7 +31,7 @@ class ImageFiles(Reader):
     """Datasets of image files."""
 
     tiny: ClassVar[dict[str, Any]] = {"size": 32}
-    later: ClassVar[frozenset[str]] = frozenset({"range", "transform", "exif", "normalisation"})
+    later: ClassVar[frozenset[str]] = frozenset({"range", "transform", "exif", "transparency", "normalisation"})
 
     root: DataPath
     """Path of the directory; relative paths start at the directory in which the command runs."""
@@ -57,7 +57,10 @@ class ImageFiles(Reader):
     `size`.
     """
     exif: Turning = "upright"
-    """`upright`: a photograph is turned according to EXIF. `stored`: it is not turned, as in torchvision's loaders."""
+    """`upright`: a photograph is turned as its EXIF says. `stored`: it is not, as torchvision's loaders read it."""
+    transparency: Transparency = "white"
+    """`white`: transparent pixels are laid over white. `dropped`: their transparency is left out and the colour that is
+    stored beneath it is shown, as torchvision's loaders read it (Pillow's `convert("RGB")`)."""
     normalisation: Normalisation | None = None
     """Mean and standard deviation with which encoders that are pretrained on the data normalise all their images. Null:
     those of the training images.

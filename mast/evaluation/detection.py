@@ -10,20 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler
 
 from mast.checkpoint import Checkpoints
 from mast.data.segmentation import run_lengths
 from mast.distributed import ALONE, World
 from mast.errors import MastError
-from mast.evaluation.detection_images import (
-    DetectionImages,
-    Example,
-    GroupedOrder,
-    OwnRows,
-    ShuffledOrder,
-    flipped,
-)
+from mast.evaluation.detection_images import DetectionImages, Example, GroupedBatches, OwnRows, flipped
 from mast.evaluation.detection_optimizer import DetectionSettings, build_optimizer, lr_factor
 from mast.evaluation.detection_shares import Shares
 from mast.evaluation.precise_statistics import recompute_statistics
@@ -79,12 +72,14 @@ class DetectorTraining:
         self._detector = detector.train()
         self._flips = torch.Generator().manual_seed(seed)
         self._order = torch.Generator().manual_seed(int(torch.randint(2**62, (), generator=self._flips)))
-        if spec.architecture == "c4":
-            self._sampler: ShuffledOrder = GroupedOrder(images, spec.batch_size, self._order)
+        self._endless = spec.architecture == "c4"
+        if self._endless:
+            own = int(torch.randint(2**62, (), generator=self._order))
+            batches: BatchSampler | GroupedBatches = GroupedBatches(images, spec.batch_size, spec.gpu_images, own)
         else:
-            self._sampler = ShuffledOrder(images, generator=self._order)
-        batches = BatchSampler(self._sampler, spec.batch_size, drop_last=True)
-        self._loader = _loader(images, OwnRows(batches, self._rows), self._order)
+            batches = BatchSampler(RandomSampler(images, generator=self._order), spec.batch_size, drop_last=True)
+        self._own = OwnRows(batches, self._rows)
+        self._loader = _loader(images, self._own, self._order)
         self._batches: Batches | None = None
         self._place = images.place
         self._order_state = self._order.get_state()
@@ -118,7 +113,7 @@ class DetectorTraining:
 
     def step(self, step: int) -> str:
         """Train on one batch; the loss is the sum of the losses of region proposals and heads."""
-        own = self._loss(self._next(step % len(self._loader)))
+        own = self._loss(self._next(step))
         self._optimizer.zero_grad()
         self._scaler.scale(own).backward()
         loss = self._world.add_up(self._detector.parameters(), own).item()
@@ -172,16 +167,16 @@ class DetectorTraining:
 
     def _look_further(self, number: int) -> Tensor:
         """Return the loss of a batch after the last step; the order of training continues."""
-        examples = self._next((self.steps + number) % len(self._loader))
-        return self._loss(examples)
+        return self._loss(self._next(self.steps + number))
 
-    def _next(self, within: int) -> list[Example]:
-        """Return a batch of the current epoch; after its last one, the order of the next epoch may be drawn."""
+    def _next(self, step: int) -> list[Example]:
+        """Return the batch of a step; after the last one of an epoch, the order of the next epoch may be drawn."""
+        within = step if self._endless else step % len(self._loader)
         if self._batches is None:
-            self._sampler.skip = within * self.spec.batch_size
+            self._own.skip = within
             self._batches = Batches(self._loader)
         examples = next(self._batches)
-        if within == len(self._loader) - 1:
+        if not self._endless and within == len(self._loader) - 1:
             next(self._batches, None)  # the sampler draws once more when it ends
             self._batches, self._order_state = None, self._order.get_state()
         return examples

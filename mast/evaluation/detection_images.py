@@ -2,25 +2,25 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice, tee
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import BatchSampler, Dataset, RandomSampler
+from torch.utils.data import BatchSampler, Dataset
 
 from mast.data.decode import decode_again
 from mast.data.prepared.store import PreparedData
-from mast.data.segmentation import object_mask
+from mast.data.segmentation import object_mask, outlines
 from mast.errors import MastError
 from mast.settings import FULL, PixelRange
 
 Target = dict[str, Tensor]
-"""`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. With masks also
-`masks`, uint8 [n, H, W] of 0 and 1.
-"""
+"""`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. Where masks are
+wanted also `masks`, uint8 [n, H, W] of 0 and 1. Where polygons are, too, `masks` are those of the objects without any,
+in their order, and `outlines`, float64 [P, 4], the polygons of the others (`mast.data.segmentation.outlines`)."""
 
 Example = tuple[Tensor, Target, int]
 
@@ -32,8 +32,17 @@ class DetectionImages(Dataset[Example]):
     objects are crowds in the evaluation but are trained on.
     """
 
-    def __init__(self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False) -> None:
-        """Index the annotations; with `annotated_only` images without a box are left out.
+    def __init__(
+        self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False, polygons: bool = False
+    ) -> None:
+        """Index the annotations.
+
+        Args:
+            task: the prepared data.
+            split: `train` or `test`.
+            annotated_only: leave out images without a box.
+            masks: give the masks of the objects too.
+            polygons: where masks are wanted, polygons stay as they are and are not drawn.
 
         Raises:
             MastError: the dataset has no annotations, a category outside its classes, or, with `masks`, an object
@@ -41,7 +50,7 @@ class DetectionImages(Dataset[Example]):
         """
         self.place = task.path
         """Directory of the prepared data, for messages."""
-        self._masks = masks
+        self._masks, self._polygons = masks, polygons
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
         stated = self.coco.get("range", FULL)
@@ -92,7 +101,11 @@ class DetectionImages(Dataset[Example]):
         target = {"boxes": boxes, "labels": labels}
         if self._masks:
             height, width = pixels.shape[1:]
-            masks = [object_mask(annotation["segmentation"], width, height) for annotation in annotations]
+            regions = [annotation["segmentation"] for annotation in annotations]
+            if self._polygons:
+                target["outlines"] = torch.from_numpy(outlines(regions))
+                regions = [region for region in regions if isinstance(region, dict)]
+            masks = [object_mask(region, width, height) for region in regions]
             target["masks"] = torch.from_numpy(np.array(masks, np.uint8).reshape(-1, height, width))
         return pixels, target, image["id"]
 
@@ -103,59 +116,60 @@ class DetectionImages(Dataset[Example]):
         return np.array(decode_again(file, upright, self._levels))
 
 
-class ShuffledOrder(RandomSampler):
-    """Positions in random order, of which the first `skip` are left out because their batches are done."""
+class GroupedBatches:
+    """Batches of positions without end, as detectron2's GPUs draw them together.
 
-    skip = 0
-
-    def __iter__(self) -> Iterator[int]:
-        """Draw the whole order, then leave out the first positions."""
-        return islice(self.whole(), self.skip, None)
-
-    def whole(self) -> Iterator[int]:
-        """Return all positions in a newly drawn order."""
-        return super().__iter__()
-
-
-class GroupedOrder(ShuffledOrder):
-    """Positions in random order, with either wide or high (and square) images in each batch of `batch_size`.
-
-    A batch is returned when its last image is drawn. The remaining images of both kinds, too few for a whole batch of
-    their kind, come at the end and share a batch. (DATALOADER.ASPECT_RATIO_GROUPING of detectron2, data/common.py,
-    AspectRatioGroupedDataset, where they wait for those of the next epoch.)
+    Of a stream of shuffled images, epoch after epoch, each GPU takes every n-th (data/samplers/distributed_sampler.py,
+    TrainingSampler). It collects wide images apart from high and square ones, and has a part of a batch when it has
+    enough of either (data/common.py, AspectRatioGroupedDataset). A batch is the next part of each GPU.
     """
 
-    def __init__(self, images: DetectionImages, batch_size: int, generator: torch.Generator) -> None:
-        """Keep the images and the generator to draw from."""
-        super().__init__(images, generator=generator)
-        self._wide, self._batch_size = images.wide(), batch_size
+    def __init__(self, images: DetectionImages, batch_size: int, part: int, seed: int) -> None:
+        """Batches of `batch_size`, in parts of `part`."""
+        self._wide, self._batch_size, self._part, self._seed = images.wide(), batch_size, part, seed
 
-    def whole(self) -> Iterator[int]:
-        """Yield all positions in a newly drawn order, group by group."""
+    def __len__(self) -> int:
+        """Number of batches that have as many images as there are."""
+        return len(self._wide) // self._batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """The same batches every time."""
+        gpus = self._batch_size // self._part
+        streams = tee(self._stream(), gpus)
+        parts = [self._parts(islice(stream, gpu, None, gpus)) for gpu, stream in enumerate(streams)]
+        return (list(chain(*batch)) for batch in zip(*parts, strict=True))
+
+    def _stream(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self._seed)
+        while True:
+            yield from torch.randperm(len(self._wide), generator=generator).tolist()
+
+    def _parts(self, stream: Iterator[int]) -> Iterator[list[int]]:
         waiting: dict[bool, list[int]] = {True: [], False: []}
-        for position in super().whole():
+        for position in stream:
             group = waiting[self._wide[position]]
             group.append(position)
-            if len(group) == self._batch_size:
-                yield from group
+            if len(group) == self._part:
+                yield group.copy()
                 group.clear()
-        yield from waiting[True] + waiting[False]
 
 
 class OwnRows:
-    """The positions of one process in each batch."""
+    """Of each batch of positions those that one process has, without the first `skip` batches."""
 
-    def __init__(self, batches: BatchSampler, rows: slice) -> None:
+    skip = 0
+
+    def __init__(self, batches: BatchSampler | GroupedBatches, rows: slice) -> None:
         """Take `rows` of each of the `batches`."""
         self._batches, self._rows = batches, rows
 
     def __len__(self) -> int:
-        """Number of batches."""
+        """Number of batches, whatever is left out."""
         return len(self._batches)
 
     def __iter__(self) -> Iterator[list[int]]:
         """Positions of each batch."""
-        return (batch[self._rows] for batch in self._batches)
+        return (batch[self._rows] for batch in islice(self._batches, self.skip, None))
 
 
 def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:
@@ -164,4 +178,7 @@ def flipped(image: Tensor, target: Target) -> tuple[Tensor, Target]:
     width = image.shape[-1]
     boxes = torch.stack([width - right, top, width - left, bottom], dim=1)
     mirrored = {"masks": target["masks"].flip(-1)} if "masks" in target else {}
+    if "outlines" in target:
+        number, part, x, y = target["outlines"].unbind(dim=1)
+        mirrored["outlines"] = torch.stack([number, part, width - x, y], dim=1)
     return image.flip(-1), {**target, **mirrored, "boxes": boxes}

@@ -41,6 +41,7 @@ class DetectionSettings(Protocol):
     epochs: int
     steps: int | None
     batch_size: int
+    gpu_images: int
     optimizer: str
     lr: float
     decay_steps: tuple[int, ...] | None

@@ -12,10 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection._utils import BalancedPositiveNegativeSampler
+from torchvision.models.detection.roi_heads import RoIHeads
 from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import MultiScaleRoIAlign
 
 from mast.distributed import World
+from mast.models.detector_images import ReferenceTransform
 
 PROPOSALS = ("loss_objectness", "loss_rpn_box_reg")
 """Losses of torchvision's region proposals: means over the sampled anchors of a batch (models/detection/rpn.py). With
@@ -26,7 +28,8 @@ HEADS = ("loss_classifier", "loss_box_reg")
 """Losses of torchvision's box head: means over the sampled regions (models/detection/roi_heads.py)."""
 
 MASKS = ("loss_mask",)
-"""Loss of torchvision's mask head: a mean over the sampled regions that contain an object (same file)."""
+"""That of its mask head: a mean over the sampled regions that hold an object (same file). Where `forward` is another,
+as that of C4, all three are means over parts of the batch, of which a process has whole ones."""
 
 
 class Shares:
@@ -40,7 +43,9 @@ class Shares:
         self._shape: list[int] = []
         transform = detector.transform
         self._draw_size, self._largest = transform.torch_choice, transform.max_by_axis
-        transform.torch_choice, transform.max_by_axis = self._choice, self._max_by_axis
+        transform.torch_choice = self._choice
+        if not isinstance(transform, ReferenceTransform):  # which pads parts that one process has
+            transform.max_by_axis = self._max_by_axis
         for module in detector.modules():
             if isinstance(module, MultiScaleRoIAlign):
                 module.register_forward_pre_hook(self._with_largest)
@@ -53,7 +58,10 @@ class Shares:
         Args:
             losses: losses of its images, by torchvision's names; other losses are treated as means over images.
         """
-        weights = dict.fromkeys(HEADS, self._regions.weight) | dict.fromkeys(MASKS, self._regions.weight_of_positives)
+        weights = {}
+        if type(self._detector.roi_heads).forward is RoIHeads.forward:
+            weights |= dict.fromkeys(HEADS, self._regions.weight)
+            weights |= dict.fromkeys(MASKS, self._regions.weight_of_positives)
         if type(self._detector.rpn).compute_loss is RegionProposalNetwork.compute_loss:
             weights |= dict.fromkeys(PROPOSALS, self._anchors.weight)
         equal = 1 / self._world.size

@@ -29,6 +29,7 @@ from mast.models.detector_parts import (
     stage_channels,
     stage_strides,
 )
+from mast.models.ragged import normalised_together
 
 SOURCE_STAGE, HEAD_STAGE = "layer3", "layer4"
 """Stages of the proposals and of the head: MODEL.RPN.IN_FEATURES and MODEL.ROI_HEADS.IN_FEATURES, `res4`, and the stage
@@ -52,6 +53,15 @@ CLASS_STD, BOX_STD, MASK_STD = 0.01, 0.001, 0.001
 """Standard deviations of the normal distributions that initialise the last layers' weights; their biases are 0
 (modeling/roi_heads/fast_rcnn.py, mask_head.py).
 """
+
+
+class SharedBackbone(IntermediateLayerGetter):
+    """The first stages of an encoder, for images of one size or of several."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images [N, 3, H, W] → features by the names of their levels; both may be ragged."""
+        with normalised_together(self):
+            return super().forward(images)
 
 
 class ExactAnchors(AnchorGenerator):
@@ -99,7 +109,7 @@ def c4_parts(encoder: nn.Module, classes: int, normalisation: Normalisation, pro
     """
     (*_, channels, width), (*_, stride, _) = stage_channels(encoder), stage_strides(encoder)
     stage = getattr(encoder, HEAD_STAGE)
-    backbone = IntermediateLayerGetter(encoder, {SOURCE_STAGE: "0"})
+    backbone = SharedBackbone(encoder, {SOURCE_STAGE: "0"})
     anchors = ExactAnchors(protocol.anchor_sizes, stride)
     after = {"training": 2 * protocol.proposals, "testing": protocol.proposals}
     rpn = ProposalNetwork(
@@ -116,11 +126,13 @@ def c4_parts(encoder: nn.Module, classes: int, normalisation: Normalisation, pro
         box_predictor=_box_predictor(width, classes),
         batch_size_per_image=protocol.rois,
         bbox_reg_weights=REFERENCE["bbox_reg_weights"],
+        part=protocol.gpu_images,
         **_reference("box_"),
     )
     if protocol.masks:
         heads.mask_predictor = _mask_predictor(width, protocol.mask_channels, classes)
-    transform = ReferenceTransform(protocol.min_size, protocol.max_size, normalisation.mean, normalisation.std)
+    statistics = normalisation.mean, normalisation.std
+    transform = ReferenceTransform(protocol.min_size, protocol.max_size, *statistics, protocol.gpu_images)
     return Parts(backbone, rpn, heads, transform, of_encoder=(backbone, stage))
 
 

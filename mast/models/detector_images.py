@@ -5,29 +5,35 @@ from torch import Tensor
 from torch.nn.functional import grid_sample, interpolate
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
+from mast.models.ragged import Ragged
+
 LEVELS = 255
 """Largest value of a pixel before it is scaled to [0, 1]."""
 
 
 class ReferenceTransform(GeneralizedRCNNTransform):
-    """Resize as Pillow does, with antialiasing and to whole grey levels, and pad no more than a batch needs.
+    """Resizes as Pillow does, with antialiasing and to whole grey levels, and pads no more than images together need.
 
-    torchvision's own transform has no antialiasing, rounds sizes down, and pads to multiples of 32 pixels. Detected
-    masks are mapped to their images by interpolation at the pixels' centres; torchvision first rounds their boxes to
-    pixels. Sources: detectron2, data/transforms/augmentation_impl.py, ResizeShortestEdge; fvcore's transforms;
-    layers/mask_ops.py.
+    torchvision's own leaves antialiasing out, rounds sizes down, and pads batches to multiples of 32 pixels. Masks that
+    are found go back to their images by interpolation at the pixels' centres, where torchvision's round their boxes to
+    pixels first. (detectron2, data/transforms/augmentation_impl.py, ResizeShortestEdge; fvcore's transforms;
+    layers/mask_ops.py; structures/image_list.py.)
     """
 
-    def __init__(self, min_size: int, max_size: int, mean: list[float], std: list[float]) -> None:
-        """Set short side, largest long side, and normalisation of images in [0, 1]."""
+    def __init__(self, min_size: int, max_size: int, mean: list[float], std: list[float], part: int) -> None:
+        """Short side, longest side that is allowed, normalisation of images in [0, 1].
+
+        In training `part` images are padded together, in tests all that are given at once.
+        """
         super().__init__(min_size, max_size, mean, std, size_divisible=1)
+        self._part = part
 
     def normalize(self, image: Tensor) -> Tensor:
         """Return the image unchanged: `resize` normalises after resizing."""
         return image
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
-        """Resize image [3, H, W] in [0, 1] to [3, h, w], normalised, with its boxes and its masks [n, H, W]."""
+        """Image [3, H, W] in [0, 1] → [3, h, w], normalised; with its boxes, its masks [n, H, W] and its outlines."""
         short = self.torch_choice(self.min_size) if self.training else self.min_size[-1]
         old = image.shape[-2:]
         new = resized(old, short, self.max_size)
@@ -37,7 +43,18 @@ class ReferenceTransform(GeneralizedRCNNTransform):
             if "masks" in target:
                 masks = interpolate(target["masks"][:, None].float(), new, mode="nearest-exact")
                 target["masks"] = masks[:, 0].to(torch.uint8)
+            if "outlines" in target:
+                ratios = [1, 1, new[1] / old[1], new[0] / old[0]]
+                target["outlines"] = target["outlines"] * target["outlines"].new_tensor(ratios)
         return image, target
+
+    def batch_images(self, images: list[Tensor], size_divisible: int = 1) -> Tensor:
+        """Images [3, h, w] as one tensor [N, 3, H, W]; ragged, where parts have other sizes than others."""
+        part = self._part if self.training else len(images)
+        starts = range(0, len(images), part)
+        parts = [super(ReferenceTransform, self).batch_images(images[at : at + part], size_divisible) for at in starts]
+        same = len({padded.shape[2:] for padded in parts}) == 1
+        return torch.cat(parts) if same else Ragged.of(parts)
 
     def postprocess(
         self,

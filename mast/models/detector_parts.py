@@ -45,6 +45,7 @@ class DetectorSettings(Protocol):
     anchor_sizes: tuple[int, ...]
     proposals: int
     rpn_weight: float
+    gpu_images: int
     rois: int
 
 

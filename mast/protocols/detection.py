@@ -37,10 +37,11 @@ class DetectionProtocol(Protocol):
         "precise_batches": 200,
         "warmup_factor": 0.001,
         "rpn_weight": 1.0,
+        "gpu_images": 2,
     }
     TINY: ClassVar[dict[str, Any]] = {
         **{"precision": "fp32", "epochs": 1, "steps": None, "decay_steps": None, "batch_size": 2, "warmup_steps": 1},
-        **{"fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
+        **{"gpu_images": 2, "fpn_channels": 16, "head_channels": 32, "mask_channels": 16},
         **{"min_size": 64, "max_size": 64, "train_sizes": []},
         **{"anchor_sizes": [8, 16, 24, 32, 48], "proposals": 50, "rois": 16, "precise_batches": 2},
     }
@@ -69,7 +70,11 @@ class DetectionProtocol(Protocol):
     steps: Count | None = None
     """Length of training in steps, used instead of `epochs`."""
     batch_size: Count = 16
-    """Number of images per step; the last short batch of an epoch is dropped."""
+    """Images per step. `fpn`: the last short batch of an epoch is dropped. `c4`: one epoch runs into the next."""
+    gpu_images: Count = 2
+    """`c4` only: images of a batch that belong together, as those of a GPU of the reference do, two of sixteen: all are
+    wide, or all are high or square; they are padded to the largest of them; losses are means over their regions, and
+    then over the parts. The number of GPUs here is another matter; each has whole parts."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = 0.02
     decay_steps: tuple[Count, ...] | None = None
@@ -112,10 +117,8 @@ class DetectionProtocol(Protocol):
 
     @property
     def version(self) -> int:
-        """Version of the code: since version 4 VOC07's score rounds boxes and scores; everything else is as in version
-        3.
-        """
-        return self.VERSION + (self.score == "voc07")
+        """Since version 4 VOC07's score rounds boxes and scores; since 5 `c4` is trained as on detectron2's GPUs."""
+        return 5 if self.architecture == "c4" else self.VERSION + (self.score == "voc07")
 
     @property
     def note(self) -> str:
@@ -153,6 +156,11 @@ class DetectionProtocol(Protocol):
                 f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "
                 f"processes; choose a multiple of {processes}, or other numbers of GPUs and nodes"
             )
+        if self.architecture == "c4" and self.batch_size // processes % self.gpu_images:
+            raise MastError(
+                f"protocols.{name}.gpu_images: {self.batch_size} images in parts of {self.gpu_images} cannot be shared "
+                f"out over {processes} processes; choose fewer images, or other numbers of GPUs and nodes"
+            )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Return doubtful settings: schedules beyond the end of training, more regions than exist, settings that others
@@ -162,8 +170,8 @@ class DetectionProtocol(Protocol):
             yield "epochs", f"has no effect: steps is {self.steps}; leave one of them out"
         if self.backbone == "frozen" and "batch_norm" in self.model_fields_set and self.batch_norm == "batch":
             yield "batch_norm", "has no effect: a frozen encoder keeps its own statistics; leave it out"
-        unread = {"c4": ("fpn_channels", "head_channels"), "fpn": ("precise_batches", "rpn_weight")}[self.architecture]
-        for key in unread:
+        unread = {"c4": ("fpn_channels", "head_channels"), "fpn": ("gpu_images", "precise_batches", "rpn_weight")}
+        for key in unread[self.architecture]:
             if key in self.model_fields_set:
                 yield key, f"has no effect: architecture is {self.architecture}; leave it out"
         if self.warmup_steps == 0 and "warmup_factor" in self.model_fields_set:
@@ -195,6 +203,14 @@ class DetectionProtocol(Protocol):
         return self
 
     @model_validator(mode="after")
+    def _parts_are_whole(self) -> Self:
+        if self.architecture == "c4" and self.batch_size % self.gpu_images:
+            raise ValueError(
+                f"gpu_images: {self.gpu_images} does not divide batch_size ({self.batch_size}); choose a divisor"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _voc_has_no_masks(self) -> Self:
         if self.score == "voc07" and self.masks:
             raise ValueError("score: voc07 scores boxes alone; set masks to false, or score to coco")
@@ -220,7 +236,8 @@ class DetectionProtocol(Protocol):
         from mast.models.encoder_file import load_finite_encoder, normalisation
 
         _check_splits(inputs.task)
-        train = DetectionImages(inputs.task, "train", annotated_only=True, masks=self.masks)
+        polygons = self.architecture == "c4"
+        train = DetectionImages(inputs.task, "train", annotated_only=True, masks=self.masks, polygons=polygons)
         test = DetectionImages(inputs.task, "test", masks=self.masks)
         if len(train) < self.batch_size:
             raise MastError(

@@ -1,6 +1,7 @@
 """Images of every mode and format are decoded to RGB within bounds; damaged files raise one error that names them."""
 
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,46 @@ def test_palettes_with_and_without_transparency(tmp_path: Path, suffix: str) -> 
     plain, clear = (decode(tmp_path / f"{name}.{suffix}") for name in ("plain", "clear"))
     assert plain.getpixel((0, 0)) == (0, 0, 0) and plain.getpixel((1, 1)) == RED
     assert clear.getpixel((0, 0)) == (255, 255, 255) and clear.getpixel((1, 1)) == RED
+
+
+def translucent(mode: str) -> Image.Image:
+    """An image of random colours and opacities."""
+    values = np.random.default_rng(0).integers(0, 256, (8, 8, 4), np.uint8)
+    image = Image.fromarray(values)
+    if mode == "P":
+        image = Image.frombytes("P", (8, 8), (values[..., 0] % 8).tobytes())
+        image.putpalette(values[:2].flatten()[:24].tolist())
+        return image
+    return image.convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("colour.png", "RGBA", {}),
+        ("colour.tif", "RGBA", {}),
+        ("colour.webp", "RGBA", {"lossless": True, "exact": True}),
+        ("grey.png", "LA", {}),
+        ("one.png", "P", {"transparency": 3}),
+        ("several.png", "P", {"transparency": bytes([0, 90, 255, 10, 0, 200, 1, 0])}),
+        ("one.gif", "P", {"transparency": 3}),
+        ("one colour.png", "RGB", {"transparency": (0, 0, 0)}),
+        ("one grey.png", "L", {"transparency": 0}),
+        ("opaque.png", "RGB", {}),
+    ],
+)
+def test_transparency_is_dropped_as_pillow_drops_it(tmp_path: Path, name: str, mode: str, options: dict) -> None:
+    """`convert("RGB")` is what torchvision's loader calls, and VISSL's and detectron2's."""
+    image = translucent(mode)
+    if name.startswith("one ") and mode in ("RGB", "L"):
+        image.putpixel((2, 3), options["transparency"])
+    image.save(tmp_path / name, **options)
+    with Image.open(tmp_path / name) as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of opacity in a palette
+        transparent, expected = opened.has_transparency_data, np.asarray(opened.convert("RGB"))
+    dropped, laid = (np.asarray(decode(tmp_path / name, transparency=how)) for how in ("dropped", "white"))
+    assert np.array_equal(dropped, expected)
+    assert (dropped != laid).any() == transparent == (name != "opaque.png")
 
 
 def test_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:

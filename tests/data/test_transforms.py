@@ -88,6 +88,29 @@ def test_from_the_original_file_however_images_are_stored(storage: str, tmp_path
     assert len({data.sha256, plain.sha256, upright.sha256}) == 3, "another reading is another dataset"
 
 
+@pytest.mark.parametrize("storage", ["arrays", "index"])
+def test_transparency_is_dropped_from_whole_images_and_crops(storage: str, tmp_path: Path) -> None:
+    """Where it is asked for, as torchvision's loader drops it; it is another dataset than that over white."""
+    pixels = np.random.default_rng(0).integers(0, 256, (96, 96, 4), np.uint8)
+    (tmp_path / "images").mkdir()
+    for number in range(2):
+        Image.fromarray(pixels).save(tmp_path / f"images/{number}.png")
+    spec = {"kind": "folder", "root": str(tmp_path / "images"), "size": 96, **IN_PLACE, "storage": storage}
+    prepare("dropped", FolderData(**spec, transparency="dropped"), tmp_path / "dropped")
+    prepare("white", FolderData(**spec), tmp_path / "white")
+    dropped, white = (open_prepared(tmp_path / name) for name in ("dropped", "white"))
+    theirs = pil_loader(str(tmp_path / "images/0.png"))
+    np.testing.assert_array_equal(dropped.images("train")[:1][0], np.asarray(theirs))
+    assert (white.images("train")[:1] != dropped.images("train")[:1]).any()
+    assert dropped.sha256 != white.sha256 and "transparency" not in white.manifest.spec
+    assert dropped.mean == pytest.approx((pixels[..., :3] / 255).mean((0, 1)), abs=1e-6)
+    if storage == "index":
+        half = np.float32([1, 0, 0, 0.5, 0.5])
+        ours = dropped.images("train").crops(np.array([1]), CropBoxes(half[None, None], "bilinear"))[0, 0]
+        cut = theirs.crop((0, 0, 48, 48)).resize((96, 96), Image.Resampling.BILINEAR)
+        assert np.abs(ours.astype(int) - np.asarray(cut)).mean() < 1 / 4
+
+
 @pytest.mark.parametrize(("exif", "sides"), [("stored", (400, 299)), ("upright", (299, 400))])
 def test_crops_are_of_the_same_reading(exif: str, sides: tuple[int, int], tmp_path: Path) -> None:
     for number in range(2):

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from pycocotools import mask as coco_mask
 from scipy.ndimage import map_coordinates
 from torch import nn
 
 from mast.evaluation.detection_optimizer import build_optimizer
 from mast.models.detector import Detector
 from mast.models.detector_c4 import ExactAnchors
-from mast.models.detector_c4_heads import box_loss, mask_loss, mask_targets
+from mast.models.detector_c4_heads import box_loss, mask_loss, part_shares
+from mast.models.detector_images import ReferenceTransform
 from mast.models.encoder import build_encoder
 from mast.models.settings import EncoderSpec
 from mast.protocols.detection import DetectionProtocol
@@ -248,17 +248,28 @@ def test_regions_are_aligned_to_half_a_pixel_and_sampled_as_they_are_large(publi
 
 
 def test_boxes_of_regions_are_learned_by_l1() -> None:
-    """In float64, region by region: only the own class counts, the background does not, divided by all regions."""
+    """In float64, region by region: of its own class, none of the background, a mean over all regions of each part."""
     generator = torch.Generator().manual_seed(0)
     predicted, wanted = torch.randn(6, 16, generator=generator), 0.1 * torch.randn(6, 4, generator=generator)
     classes = torch.tensor([0, 3, 1, 0, 2, 1])
-    expected = sum(
+    distances = [
         np.abs(predicted[region, 4 * label : 4 * label + 4].double().numpy() - wanted[region].double().numpy()).sum()
-        for region, label in enumerate(classes.tolist())
         if label
-    )
-    assert box_loss(predicted, classes, wanted).item() == pytest.approx(expected / 6, rel=1e-6)
-    assert box_loss(predicted, torch.zeros(6, dtype=torch.int64), wanted).item() == 0
+        else 0
+        for region, label in enumerate(classes.tolist())
+    ]
+    shares = part_shares([classes[:1], classes[1:4], classes[4:], classes[:0]], 2)
+    expected = (np.mean(distances[:4]) + np.mean(distances[4:])) / 2
+    assert box_loss(predicted, classes, wanted, shares).item() == pytest.approx(expected, rel=1e-6)
+    assert box_loss(predicted, torch.zeros(6, dtype=torch.int64), wanted, shares).item() == 0
+
+
+def test_a_part_without_regions_counts_as_zero() -> None:
+    """As detectron2's mask loss does on a GPU without objects; the others are not weighted for it."""
+    one, two = torch.zeros(3), torch.zeros(1)
+    assert part_shares([one, two, one[:0], one[:0]], 2).tolist() == [1 / 8] * 4
+    assert part_shares([one, two], 1).tolist() == pytest.approx([1 / 6] * 3 + [1 / 2])
+    assert part_shares([one[:0]] * 2, 2).shape == (0,)
 
 
 def test_proposals_are_learned_by_l1_over_the_number_of_samples_that_is_asked_for() -> None:
@@ -277,27 +288,6 @@ def test_proposals_are_learned_by_l1_over_the_number_of_samples_that_is_asked_fo
     assert [value.item() for value in weighted] == pytest.approx([0.2 * value.item() for value in found], rel=1e-6)
 
 
-def test_wanted_masks_are_those_of_polygons_drawn_in_the_box() -> None:
-    """As detectron2 draws them with pycocotools (structures/masks.py): few of 196 cells differ, at the outline."""
-    turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    outline = np.stack([50 + 30 * np.cos(turns), 60 + 20 * np.sin(turns)], axis=1)
-    [whole] = coco_mask.frPyObjects([outline.flatten().tolist()], 100, 120)
-    masks = torch.from_numpy(coco_mask.decode(whole))[None]
-    boxes = torch.tensor([[18.3, 38.6, 83.1, 84.9], [40.0, 50.0, 90.0, 110.0]])
-    found = mask_targets(masks, boxes, torch.tensor([0, 0]), 14)
-    for (left, top, right, bottom), mask in zip(boxes.tolist(), found.numpy(), strict=True):
-        within = 14 * (outline - [left, top]) / [right - left, bottom - top]
-        drawn = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects([within.flatten().tolist()], 14, 14)))
-        assert set(np.unique(mask)) == {0, 1} and 0 < drawn.mean() < 1
-        assert (mask != drawn).mean() < 0.03
-
-
-def test_cells_of_a_pixel_hold_that_pixel() -> None:
-    pixels = torch.from_numpy((np.random.default_rng(0).random((1, 30, 40)) > 0.5).astype(np.uint8))
-    found = mask_targets(pixels, torch.tensor([[8.0, 5.0, 22.0, 19.0]]), torch.tensor([0]), 14)
-    assert torch.equal(found, pixels[:, 5:19, 8:22].float())
-
-
 def test_masks_are_learned_of_the_own_class() -> None:
     generator = torch.Generator().manual_seed(0)
     logits, wanted = (
@@ -306,7 +296,42 @@ def test_masks_are_learned_of_the_own_class() -> None:
     )
     classes = torch.tensor([2, 1, 3])
     chance = 1 / (1 + np.exp(-logits.double().numpy()[range(3), classes]))
-    likelihood = np.where(wanted.numpy() == 1, np.log(chance), np.log(1 - chance)).mean()
-    assert mask_loss(logits, classes, wanted).item() == pytest.approx(-likelihood, rel=1e-6)
-    none = mask_loss(logits[:0].requires_grad_(), classes[:0], wanted[:0])
+    likelihood = np.where(wanted.numpy() == 1, np.log(chance), np.log(1 - chance)).mean(axis=(1, 2))
+    shares = part_shares([classes[:1], classes[1:]], 1)
+    expected = -(likelihood[0] + likelihood[1:].mean()) / 2
+    assert mask_loss(logits, classes, wanted, shares).item() == pytest.approx(expected, rel=1e-6)
+    none = mask_loss(logits[:0].requires_grad_(), classes[:0], wanted[:0], shares[:0])
     assert none.item() == 0 and none.requires_grad
+
+
+class Everything:
+    """In the place of torchvision's sampler, without chance: all anchors, or all regions."""
+
+    batch_size_per_image, positive_fraction = 256, 0.5
+
+    def __call__(self, matched: list[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        return [own >= 1 for own in matched], [own == 0 for own in matched]
+
+
+def test_parts_of_a_batch_do_not_see_one_another() -> None:
+    """With fixed statistics, losses and gradients are means of those of each part as a batch of its own."""
+    detector = small(masks=True, batch_norm="encoder", gpu_images=2).train()
+    detector.roi_heads.box_head.norm.eval()
+    detector.rpn.fg_bg_sampler = detector.roi_heads.fg_bg_sampler = Everything()
+    sides = [(64, 80), (96, 64), (64, 64), (80, 64), (64, 96), (64, 64)]
+    images = [torch.rand(3, *size, generator=torch.Generator().manual_seed(3)) for size in sides]
+    targets = examples(6)[1]
+    for (height, width), target in zip(sides, targets, strict=True):
+        target["masks"] = torch.nn.functional.pad(target["masks"], (0, width - 64, 0, height - 64))
+    whole = detector(images, targets)
+    found = torch.autograd.grad(sum(whole.values()), list(detector.parameters()), allow_unused=True)
+    parts = [detector(images[at : at + 2], targets[at : at + 2]) for at in (0, 2, 4)]
+    for name, loss in whole.items():
+        torch.testing.assert_close(loss, sum(part[name] for part in parts) / 3, rtol=1e-5, atol=1e-6)
+    total = sum(sum(part.values()) for part in parts) / 3
+    expected = torch.autograd.grad(total, list(detector.parameters()), allow_unused=True)
+    for own, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, other, rtol=1e-4, atol=1e-6)
+    assert [own.shape[2:] for own in detector.transform(images)[0].tensors.parts] == [(96, 80), (80, 64), (64, 96)]
+    detector.transform = ReferenceTransform(64, 96, [0.5] * 3, [0.5] * 3, 6).train()
+    assert abs(detector(images, targets)["loss_objectness"] / whole["loss_objectness"] - 1) > 0.01, "padding counts"

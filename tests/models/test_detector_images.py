@@ -7,10 +7,11 @@ from PIL import Image
 from scipy.ndimage import map_coordinates
 
 from mast.models.detector_images import ReferenceTransform, pasted, resized
+from mast.models.ragged import Ragged
 
 
 def transform(short: int = 48, longest: int = 70) -> ReferenceTransform:
-    return ReferenceTransform(short, longest, [0.0] * 3, [1.0] * 3).eval()
+    return ReferenceTransform(short, longest, [0.0] * 3, [1.0] * 3, 2).eval()
 
 
 def detectron2s(height: int, width: int, size: int, max_size: int) -> tuple[int, int]:
@@ -46,7 +47,7 @@ def test_images_are_resized_as_pillow_does(size: tuple[int, int]) -> None:
 def test_an_image_of_the_right_size_stays_as_it_is_and_is_normalised() -> None:
     image = torch.rand(3, 48, 60)
     mean, std = [0.1, 0.2, 0.3], [0.5, 0.6, 0.7]
-    found = ReferenceTransform(48, 70, mean, std).eval()([image])[0].tensors[0]
+    found = ReferenceTransform(48, 70, mean, std, 2).eval()([image])[0].tensors[0]
     torch.testing.assert_close(found, (image - torch.tensor(mean)[:, None, None]) / torch.tensor(std)[:, None, None])
 
 
@@ -54,6 +55,17 @@ def test_batches_are_padded_to_their_largest_image_and_no_further() -> None:
     images, _ = transform()([torch.ones(3, 48, 61), torch.ones(3, 63, 48)])
     assert images.tensors.shape == (2, 3, 63, 61) and images.image_sizes == [(48, 61), (63, 48)]
     assert images.tensors[0, :, 48:].abs().max() == 0
+
+
+def test_in_training_the_images_of_a_part_are_padded_to_the_largest_of_them() -> None:
+    """detectron2's ImageList on each GPU; where all come to one size, they are one tensor."""
+    images = [torch.ones(3, *size) for size in ((48, 61), (63, 48), (48, 48), (48, 50))]
+    mixed, _ = transform().train()(images)
+    assert [part.shape for part in mixed.tensors.parts] == [(2, 3, 63, 61), (2, 3, 48, 50)]
+    assert mixed.tensors.parts[1][0, :, :, 48:].abs().max() == 0
+    assert mixed.image_sizes == [(48, 61), (63, 48), (48, 48), (48, 50)]
+    same, _ = transform().train()([images[2], images[3]] * 2)
+    assert not isinstance(same.tensors, Ragged) and same.tensors.shape == (4, 3, 48, 50)
 
 
 def test_boxes_and_masks_are_resized_with_their_image() -> None:

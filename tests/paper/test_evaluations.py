@@ -83,10 +83,10 @@ def test_images_are_brought_to_their_size_as_in_the_sources() -> None:
     datasets = paper("imagenet").datasets
     for name, (resize, square, interpolation, size) in TRANSFORMS.items():
         data = datasets[name]
-        assert (data.size, data.exif) == (size, "stored")
+        assert (data.size, data.exif, data.transparency) == (size, "stored", "dropped")
         assert data.transform.model_dump() == {"resize": resize, "square": square, "interpolation": interpolation}
     experiment = paper("stl10")
     for name in experiment.studies["linear"].tasks:  # hankook/AugSelf, datasets.py, load_datasets
         data = experiment.datasets[name]
-        assert (data.size, data.exif) == (96, "stored")
+        assert (data.size, data.exif, data.transparency) == (96, "stored", "dropped")
         assert data.transform.model_dump() == {"resize": None, "square": "crop", "interpolation": "bicubic"}

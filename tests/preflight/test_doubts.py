@@ -181,6 +181,7 @@ def test_a_setting_of_one_run_is_named_there_and_of_many_where_one_uses_it_not_a
             {"precise_batches": 20, "warmup_steps": 0},
             "precise_batches: has no effect: architecture is fpn; leave it out",
         ),
+        ({"gpu_images": 4, "warmup_steps": 0}, "gpu_images: has no effect: architecture is fpn; leave it out"),
     ],
 )
 def test_a_contradiction_of_a_protocol_is_one_line(settings: dict, line: str) -> None:

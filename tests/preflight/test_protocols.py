@@ -153,6 +153,14 @@ def test_detection_shares_batches_evenly() -> None:
     DetectionProtocol(kind="detection", batch_size=16).check_processes("p", 8)
     with pytest.raises(MastError, match=r"protocols\.p\.batch_size: 16 images cannot be shared out over 6 processes; "):
         DetectionProtocol(kind="detection", batch_size=16).check_processes("p", 6)
+    c4 = DetectionProtocol(kind="detection", architecture="c4", batch_size=16)
+    c4.check_processes("p", 8)
+    with pytest.raises(
+        MastError, match=r"protocols\.p\.gpu_images: 16 images in parts of 2 cannot be .* 16 processes; "
+    ):
+        c4.check_processes("p", 16)
+    with pytest.raises(ValueError, match=r"gpu_images: 3 does not divide batch_size \(16\); choose a divisor"):
+        DetectionProtocol(kind="detection", architecture="c4", batch_size=16, gpu_images=3)
 
 
 def test_a_protocol_that_does_not_say_otherwise_runs_in_one_process() -> None:

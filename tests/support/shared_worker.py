@@ -49,6 +49,8 @@ DETECTION = DetectionProtocol(
     **{"fpn_channels": 8, "head_channels": 16, "mask_channels": 8, "anchor_sizes": (8, 12, 16, 24, 32)},
     **{"min_size": 48, "max_size": 96, "train_sizes": (48, 52), "proposals": 30, "rois": 16},
 )
+C4 = DETECTION.model_copy(update={"architecture": "c4", "epochs": 4, "batch_size": 8, "precise_batches": 2})
+"""Two parts of two images in each of two processes, most of them of sizes of their own."""
 CASES: dict[str, tuple[Protocol, str]] = {
     "linear head": (LinearSgdProtocol(kind="linear-sgd", epochs=2, batch_size=16, lr_head=0.5), "toy"),
     "normalised head": (NORMALISED, "toy"),
@@ -56,7 +58,7 @@ CASES: dict[str, tuple[Protocol, str]] = {
     "fine-tuning, whole batches": (SEMI.model_copy(update={"norm_images": None}), "toy"),
     "detection": (DETECTION, "scenes"),
     "detection, encoder's statistics": (DETECTION.model_copy(update={"batch_norm": "encoder"}), "scenes"),
-    "detection, c4": (DETECTION.model_copy(update={"architecture": "c4", "precise_batches": 2}), "scenes"),
+    "detection, c4": (C4, "scenes"),
 }
 STOPPED = ("linear head", "fine-tuning", "detection, c4")
 """Kinds of training that are also stopped, and started again."""

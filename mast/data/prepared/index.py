@@ -9,7 +9,7 @@ import numpy as np
 from mast.data.crops import CropBoxes, Interpolation, crops
 from mast.data.decode import decode_again
 from mast.data.transforms import squared
-from mast.settings import FULL, PixelRange, Transform
+from mast.settings import FULL, PixelRange, Transform, Transparency
 
 
 class IndexedImages:
@@ -33,15 +33,18 @@ class IndexedImages:
         sizes: np.ndarray | None = None,
         transform: Transform | None = None,
         upright: bool = True,
+        transparency: Transparency = "white",
     ) -> None:
         """Serve `paths`, bytes [N], of files below `root`, with torch's number of threads by default.
 
-        `levels` are the values that become 0 and 255 in images of more than 8 bits. `sizes`, int64 [N, ≥ 2], are width
-        and height of each image, needed to draw crops. `transform` defines how a whole image becomes a square, and
-        `upright` whether images are turned upright according to EXIF.
+        `levels` says which values of images of more than 8 bits become 0 and 255. `sizes`, int64 [N, ≥ 2], are width
+        and height of each image, which whoever draws crops asks for. `transform` says how a whole image becomes a
+        square, `upright` whether images are turned as their EXIF says, and `transparency` what transparent pixels
+        become.
         """
-        self._root, self._paths, self._size, self._levels = Path(root), paths, size, levels
-        self._sizes, self._transform, self._upright = sizes, transform, upright
+        self._root, self._paths, self._size = Path(root), paths, size
+        self._sizes, self._transform = sizes, transform
+        self._reading = upright, levels, transparency
         if threads is None:
             import torch  # slow to import, and planning a workflow imports this module
 
@@ -93,7 +96,7 @@ class IndexedImages:
         return images
 
     def _read(self, path: bytes) -> np.ndarray:
-        image = decode_again(self._root / os.fsdecode(path), self._upright, self._levels)
+        image = decode_again(self._root / os.fsdecode(path), *self._reading)
         return squared(image, self._size, self._transform)
 
     def _crops(self, path: bytes, boxes: np.ndarray, interpolation: Interpolation) -> list[np.ndarray]:
@@ -103,6 +106,5 @@ class IndexedImages:
         cropped, file = boxes[:, 0] > 0, self._root / os.fsdecode(path)
         cut = iter(())
         if cropped.any():
-            reading = interpolation, self._upright, self._levels
-            cut = iter(crops(file, boxes[cropped, 1:], self._size, *reading))
+            cut = iter(crops(file, boxes[cropped, 1:], self._size, interpolation, *self._reading))
         return [next(cut) if own else self._read(path) for own in cropped]

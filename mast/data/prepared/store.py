@@ -90,8 +90,7 @@ class PreparedData:
         if not Path(index.root).is_dir():
             raise MastError(f"{index.root}: missing; the images of {self.name!r} are decoded from there")
         paths, sizes = self._array(f"{split}_paths.npy"), self._array(f"{split}_sizes.npy")
-        reading = {"levels": index.range, "transform": index.transform, "upright": index.exif == "upright"}
-        return IndexedImages(Path(index.root), paths, index.size, sizes=sizes, **reading)
+        return IndexedImages(Path(index.root), paths, index.size, sizes=sizes, **index.reading)
 
     def paths(self, split: str) -> np.ndarray:
         """Return the paths of a split's images relative to the index's root, bytes [N], memory-mapped.

@@ -20,7 +20,7 @@ from mast.errors import MastError
 from mast.files import path_below
 from mast.progress import Progress
 from mast.records import Index
-from mast.settings import FULL, PixelRange, Transform
+from mast.settings import FULL, PixelRange, Transform, Transparency
 
 STATISTICS_IMAGES = 10_000
 """Number of evenly spaced images that give the mean and standard deviation of an index (all, if there are fewer)."""
@@ -89,6 +89,7 @@ def finish(
             range=spec.range,
             transform=spec.transform,
             exif=spec.exif,
+            transparency=spec.transparency,
         )
     )
     _write_reading(writer, spec)
@@ -98,8 +99,7 @@ def finish(
     elif index is None:
         statistics = channel_statistics(writer.load("train_images.npy"))
     else:
-        reading = {"levels": spec.range, "transform": spec.transform, "upright": spec.exif == "upright"}
-        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, **reading)
+        indexed = IndexedImages(Path(spec.root), writer.load("train_paths.npy"), spec.size, threads, **index.reading)
         shown = np.unique(np.linspace(0, len(indexed) - 1, STATISTICS_IMAGES).astype(np.int64))
         statistics = channel_statistics(Subset(indexed, shown))
     writer.finish(name, spec.model_dump(mode="json"), source, licence, targets, *statistics, index)
@@ -119,6 +119,8 @@ def _write_reading(writer: Writer, spec: ImageFiles) -> None:
         writer.array("transform.npy", np.array(spec.transform.model_dump_json()))
     if spec.exif != "upright":
         writer.array("exif.npy", np.array(spec.exif))
+    if spec.transparency != "white":
+        writer.array("transparency.npy", np.array(spec.transparency))
 
 
 def _write_array(
@@ -130,8 +132,8 @@ def _write_array(
     notes: Notes,
 ) -> list[int]:
     kept: list[int] = []
-    upright = spec.exif == "upright"
-    read = partial(square_of, size=spec.size, levels=spec.range, transform=spec.transform, upright=upright)
+    reading = {"levels": spec.range, "upright": spec.exif == "upright", "transparency": spec.transparency}
+    read = partial(square_of, size=spec.size, transform=spec.transform, **reading)
 
     def rows() -> Iterator[np.ndarray]:
         with Progress(f"{spec.root} {split}", len(images)) as progress:
@@ -199,9 +201,10 @@ def square_of(
     levels: PixelRange,
     transform: Transform | None = None,
     upright: bool = True,
+    transparency: Transparency = "white",
 ) -> tuple[np.ndarray, frozenset[str]]:
     """Return a square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
     if isinstance(image, np.ndarray):
         return squared(Image.fromarray(image), size, transform), frozenset()
-    decoded = examine(image, upright, levels)
+    decoded = examine(image, upright, levels, transparency)
     return squared(decoded.image, size, transform), decoded.notes

@@ -25,8 +25,8 @@ class FolderData(ImageFiles, HeldOut):
     """A directory of images: `<root>/{train,val,test}/<class>/*`, or a flat directory of unlabeled images.
 
     JPEG, PNG, WebP, AVIF, TIFF, PPM and more (docs/use/data.md), HEIF with pillow-heif; any size; grayscale, palette,
-    RGBA and CMYK files are converted to RGB (transparent pixels to white). Without a folder `val`, validation images
-    are drawn from train.
+    RGBA and CMYK files are converted to RGB, transparent pixels as `transparency` says. Without a folder `val`,
+    validation images are drawn from train.
     """
 
     later: ClassVar[frozenset[str]] = ImageFiles.later | {"labels", "test_fraction"}
