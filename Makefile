@@ -11,7 +11,7 @@
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table and figure from the last demo
-# make results take the tables and figures of docs/understand/results.md and docs/understand/method.md from the last runs of claim and claim-search
+# make results take the tables and figures of docs/understand/results.md and docs/record/method-trials.md from the last runs of claim and claim-search
 # make instrument  take the tables and figures of docs/understand/instrument.md from the last run of config/instrument.yaml
 # make peers  take the tables of docs/record/peers.md from the last run of config/peers.yaml
 # make clean  remove the environment and caches; results stay
@@ -103,7 +103,7 @@ readme: .venv/installed
 # The same for config/claim.yaml: the page says which tables and figures.
 results: .venv/installed
 	$(RUN) mast fill docs/understand/results.md --results results/claim
-	$(RUN) mast fill docs/understand/method.md --results results/claim-search
+	$(RUN) mast fill docs/record/method-trials.md --results results/claim-search
 	mkdir -p docs/images/claim
 	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/understand/results.md); do \
 		cp results/claim/figures/$${figure##*/} docs/images/claim/ || exit 1; done

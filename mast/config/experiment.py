@@ -10,7 +10,7 @@ from mast.config.monitor import MonitorSpec
 from mast.config.pretrain import PretrainSpec
 from mast.config.references import check_references
 from mast.config.scale import placed, tiny
-from mast.config.tables import ComparisonSpec, Metric, TableSpec, distinct, table_row
+from mast.config.tables import DEFAULT_SUMMARY, ComparisonSpec, Metric, Summary, TableSpec, distinct, table_row
 from mast.data.readers import READERS
 from mast.protocols import PROTOCOLS
 from mast.settings import PATTERNS, Count, Name, Once, StrictModel, one_line
@@ -69,6 +69,11 @@ class Study(StrictModel):
     metric: Metric | dict[Name, Metric] | None = None
     """The metric that the table shows, one for all or per task: the one with which a dataset is usually reported.
     Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
+    summary: Annotated[tuple[Summary, ...], Once] = DEFAULT_SUMMARY
+    """What sums up several tasks, as columns after them in this order: their `mean`; `worst`, the lowest of each seed;
+    `rank`, the mean over tasks of the rank among the table's runs within each seed (1 is best; runs trained with labels
+    left out); `corrected mean` and `corrected worst`, for chance, left out where chance is not known. Not for
+    detection."""
     seeds: Seeds | None = None
     """Seeds of its runs that are evaluated (default: all that the runs have)."""
 
@@ -189,6 +194,7 @@ class Experiment(StrictModel):
             kind=protocol.kind,
             tasks=spec.tasks,
             metrics=spec.metrics(),
+            summary=spec.summary,
             **protocol.table_facts(),
             rows=tuple(
                 table_row(run, self.runs[run].label, self.pretrain_spec(run), spec.settings) for run in spec.runs
@@ -217,7 +223,8 @@ class Experiment(StrictModel):
         rows = {row.run: row for row in spec.rows}
         labels = distinct({run: rows[run].label for run in (compare.baseline, *compare.runs)})
         chosen = tuple(rows[run].model_copy(update={"label": label}) for run, label in labels.items())
-        return ComparisonSpec(**dict(spec) | {"rows": chosen})
+        fields = {key: value for key, value in spec if key != "summary"}  # it shows them all
+        return ComparisonSpec(**fields | {"rows": chosen})
 
     @model_validator(mode="before")
     @classmethod

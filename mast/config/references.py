@@ -38,6 +38,10 @@ def _check_study(experiment: "Experiment", name: str, study: "Study") -> None:
         except ValueError as error:
             raise ValueError(f"studies.{name}.settings: {error}") from None
     _check_metric(name, study, protocol)
+    if "summary" in study.model_fields_set and not protocol.AVERAGED:
+        raise ValueError(
+            f"studies.{name}.summary: what {protocol.kind!r} measures is not summed up over tasks; leave it out"
+        )
     _check_comparison(experiment, name, study)
 
 

@@ -13,6 +13,11 @@ from mast.settings import Count, Name, StrictModel, nearest
 Metric = Literal["top1", "top5", "mean_per_class"]
 """What a study may choose to show of a classification."""
 
+Summary = Literal["mean", "worst", "rank", "corrected mean", "corrected worst"]
+"""What a study may choose to sum up over tasks."""
+
+DEFAULT_SUMMARY: tuple[Summary, ...] = ("mean", "corrected mean")
+
 NOT_SET = "–"
 """Shown for a setting that a run does not have."""
 
@@ -52,6 +57,8 @@ class TableSpec(StrictModel):
     """The metrics shown of the other tasks: those with which the protocol is usually reported."""
     averaged: bool = True
     """Whether targets and tasks are measurements of their own, over which a mean is taken."""
+    summary: tuple[Summary, ...] = DEFAULT_SUMMARY
+    """What sums up over them, as columns in this order."""
     unit: str = "Accuracy"
     """What the metrics are, in percent."""
     note: str = ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from mast.config.experiment import Experiment, SharedResources, Study
+from mast.data.known_labels import KnownLabels
 from mast.errors import MastError
 from mast.preflight.known import Known
 from mast.protocols import STAGES, PlannedTask, Protocol
@@ -21,6 +22,7 @@ def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
     for study_name, study in experiment.studies.items():
         protocol, metrics = experiment.protocols[study.protocol], study.metrics()
         _check_processes(study.protocol, protocol, experiment)
+        _check_summary(study_name, study, [datasets[name].labels for name in study.tasks if protocol.AVERAGED])
         for name in study.tasks:
             known = datasets[name]
             if protocol.READS == "features":
@@ -83,6 +85,16 @@ def _check_top5(study: str, known: Known, metric: str | None) -> None:
         raise MastError(
             f"studies.{study}.metric: top5 needs more than 5 classes, which no target of {known.name!r} has; leave it "
             "out"
+        )
+
+
+def _check_summary(name: str, study: Study, tasks: list[KnownLabels | None]) -> None:
+    """There are several columns where a study says what sums them up."""
+    known = [labels.classes for labels in tasks if labels is not None]
+    if "summary" in study.model_fields_set and len(known) == len(study.tasks) == 1 and len(known[0]) == 1:
+        raise MastError(
+            f"studies.{name}.summary: {study.tasks[0]!r} has one target, {next(iter(known[0]))!r}, and nothing to sum "
+            "up; leave it out"
         )
 
 

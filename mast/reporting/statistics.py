@@ -1,5 +1,6 @@
 """Mean and 95 % interval over seeds; scores corrected for chance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,7 @@ def estimate(values: pd.Series) -> Estimate:
     return Estimate(mean, interval, n)
 
 
-def mean_per_seed(frame: pd.DataFrame, columns: list[tuple[str, str, str]]) -> pd.Series:
+def mean_per_seed(frame: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> pd.Series:
     """Mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of them.
 
     Returns:

@@ -10,7 +10,8 @@ from matplotlib.lines import Line2D
 
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
-from mast.reporting.tables.study import ALL_TASKS, row_titles
+from mast.reporting.tables.columns import row_titles
+from mast.reporting.tables.summaries import ALL_TASKS
 
 SOURCE = {
     "shows": "differences",

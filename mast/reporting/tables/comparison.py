@@ -1,7 +1,6 @@
 """Metrics files → one table of differences to a baseline, paired over seeds."""
 
 from collections.abc import Iterable
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -11,26 +10,23 @@ from mast.config.tables import ComparisonSpec
 from mast.reporting.paired import RESAMPLES, Difference, holm, paired_difference
 from mast.reporting.statistics import estimate
 from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
+from mast.reporting.tables.columns import all_columns, headline, row_titles, visible_columns
 from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.outputs import write_outputs
-from mast.reporting.tables.study import (
+from mast.reporting.tables.summaries import (
     ALL_TASKS,
     CORRECTED_NOTE,
+    RANK,
     Column,
-    all_columns,
-    over_tasks,
-    row_titles,
-    visible_columns,
+    Scores,
+    has_corrected,
+    per_seed,
+    summed_up,
 )
-
-RANK: Column = (ALL_TASKS, "mean rank", "rank")
 
 SMALLEST_P = 0.001
 """That is written out."""
-
-Scores = dict[Column, pd.DataFrame]
-"""Column → one value per seed (index) and run (column)."""
 
 Differences = dict[tuple[Column, str], Difference]
 """Column and run → that run minus the baseline."""
@@ -57,33 +53,18 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
-    """The first shown metric of each task and target; over several of them also their mean, the lowest and the rank.
+    """The first shown metric of each task and target, and what sums up several of them (`summed_up`).
 
-    Mean and lowest also of scores corrected for chance, where it is known; ranks within a task are the same either way.
-    A protocol that is not averaged has none of these: AP of boxes and AP of masks are two measures of one task.
-    Mean and lowest are taken within each seed and run that has all tasks. Ranks (1 is best, ties share their mean) are
-    those of the runs of the table within each seed that all of them have, averaged over tasks.
+    A protocol that is not averaged has no sums: AP of boxes and AP of masks are two measures of one task.
     """
-    runs, columns = [row.run for row in spec.rows], headline(frame, spec)
-    scores = {column: _per_seed(frame, column, runs) for column in columns}
-    if len(scores) > 1 and spec.averaged:
-        tasks = list(scores.values())
-        ranks = [values.dropna().rank(axis=1, ascending=False) for values in tasks]
-        scores[over_tasks("mean", columns)] = reduce(pd.DataFrame.add, tasks) / len(tasks)
-        scores[over_tasks("worst", columns)] = reduce(_lower, tasks)
-        scores[RANK] = reduce(pd.DataFrame.add, ranks) / len(ranks)
-        if (above := corrected(frame, columns)) is not None:
-            tasks = [_per_seed(above, column, runs) for column in columns]
-            scores[over_tasks("corrected mean", columns)] = reduce(pd.DataFrame.add, tasks) / len(tasks)
-            scores[over_tasks("corrected worst", columns)] = reduce(_lower, tasks)
-    return scores
+    runs, columns = [row.run for row in spec.rows], shown_columns(frame, spec)
+    scores = {column: per_seed(frame, column, runs) for column in columns}
+    return scores | summed_up(frame, columns, runs, ranked=runs) if len(columns) > 1 and spec.averaged else scores
 
 
-def headline(frame: pd.DataFrame, spec: ComparisonSpec) -> list[Column]:
+def shown_columns(frame: pd.DataFrame, spec: ComparisonSpec) -> list[Column]:
     """The first shown metric of each task and target."""
-    visible = visible_columns(all_columns(frame, spec), spec)
-    first = {column[:2]: column for column in reversed(visible)}
-    return [column for column in visible if first[column[:2]] == column]
+    return headline(visible_columns(all_columns(frame, spec), spec))
 
 
 def adjusted(differences: Differences) -> Adjusted:
@@ -100,25 +81,14 @@ def adjusted(differences: Differences) -> Adjusted:
 
 def lowest_note(frame: pd.DataFrame, spec: ComparisonSpec) -> list[str]:
     """One line that names each run's task with the lowest mean over seeds, corrected for chance; none without it."""
-    columns = headline(frame, spec)
+    columns = shown_columns(frame, spec)
     above = corrected(frame, columns) if spec.averaged and len(columns) > 1 else None
     if above is None:
         return []
     runs, titles = [row.run for row in spec.rows], row_titles(columns)
-    means = pd.DataFrame({titles[column]: _per_seed(above, column, runs).mean() for column in columns})
+    means = pd.DataFrame({titles[column]: per_seed(above, column, runs).mean() for column in columns})
     lowest = [f"{row.label} {means.loc[row.run].idxmin()}" for row in spec.rows if means.loc[row.run].notna().any()]
     return [f"Lowest mean of a task, corrected for chance: {', '.join(lowest)}."]
-
-
-def _per_seed(frame: pd.DataFrame, column: Column, runs: list[str]) -> pd.DataFrame:
-    task, target, metric = column
-    part = frame[(frame["task"] == task) & (frame["target"] == target) & (frame["metric"] == metric)]
-    return part.pivot(index="seed", columns="run", values="value").reindex(columns=runs)
-
-
-def _lower(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    first, second = first.align(second)
-    return pd.DataFrame(np.minimum(first, second), index=first.index, columns=first.columns)
 
 
 def _differences(spec: ComparisonSpec, scores: Scores) -> Differences:
@@ -220,7 +190,7 @@ def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]
             "Worst task: the lowest score of each seed. Mean rank: over tasks, among the runs of this table; 1 is "
             "best, so a negative difference is better."
         )
-    if any(target == "corrected mean" for _, target, _ in scores):
+    if has_corrected(scores):
         notes.append(f"{CORRECTED_NOTE} Ranks within a task are the same either way.")
     return notes
 

@@ -7,32 +7,24 @@ from pathlib import Path
 import pandas as pd
 
 from mast.config.published import PublishedValue, find_published, read_published
-from mast.config.tables import TableRow, TableSpec
+from mast.config.tables import DEFAULT_SUMMARY, TableRow, TableSpec
 from mast.errors import MastError
-from mast.reporting.statistics import Estimate, estimate, mean_per_seed
-from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
+from mast.reporting.statistics import Estimate, estimate
+from mast.reporting.tables.collect import code_note, collect, require_fit
+from mast.reporting.tables.columns import all_columns, column_groups, column_titles, headline, visible_columns
 from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, shown, shown_published
 from mast.reporting.tables.lines import TableLine
 from mast.reporting.tables.outputs import write_outputs
-
-Column = tuple[str, str, str]
-"""(task, target, metric)"""
-
-ALL_TASKS = "all"
-"""Stands for the task in columns that sum up over tasks."""
-
-SUMMARIES = {
-    "mean": "mean over tasks",
-    "worst": "worst task",
-    "mean rank": "mean rank",
-    "corrected mean": "mean, corrected",
-    "corrected worst": "worst task, corrected",
-}
-CORRECTED_NOTE = (
-    "Corrected: for chance. 0 is what is reached without a look at the images, by always guessing the most frequent "
-    "class (of mean per-class accuracy: any class; of average precision: the share of images that show the class), and "
-    "100 is perfect."
+from mast.reporting.tables.summaries import (
+    ALL_TASKS,
+    CORRECTED_NOTE,
+    RANK,
+    Column,
+    has_corrected,
+    over_tasks,
+    summed_up,
 )
+
 METRIC_NAMES = {
     "top1": "Top-1 accuracy",
     "top5": "Top-5 accuracy",
@@ -50,6 +42,11 @@ class Result:
     estimate: Estimate
     seeds: tuple[int, ...]
     published: PublishedValue | None
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether its seeds count as those of the table: a run that is trained with labels has no rank."""
+        return not (self.column == RANK and self.row.with_labels)
 
     @property
     def difference(self) -> float | None:
@@ -75,40 +72,10 @@ def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path | None
     every = all_columns(frame, spec)
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}
     visible = visible_columns(every, spec)
-    if spec.averaged and len(visible) > 1:
-        frames = {over_tasks("mean", visible): frame, over_tasks("corrected mean", visible): corrected(frame, visible)}
-        means = {column: scores for column, scores in frames.items() if scores is not None}
-        for mean, scores in means.items():
-            results |= {(row.run, mean): _mean_result(scores, row, mean, visible) for row in spec.rows}
-        visible = [*visible, *means]
+    sums = _sums(frame, spec, headline(visible))
+    results |= {(result.row.run, result.column): result for result in sums}
+    visible += dict.fromkeys(result.column for result in sums)
     write_outputs(output_stem, _csv(spec, results), _layout(spec, visible, results, code_note(frame)), metrics)
-
-
-def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
-    """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
-    found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
-    return [column for task in spec.tasks for column in found if column[0] == task]
-
-
-def over_tasks(summary: str, columns: list[Column]) -> Column:
-    """Column of a summary (`mean`, `worst`) of others; its metric is theirs, `mixed` where theirs differ."""
-    metrics = {metric for _, _, metric in columns}
-    return ALL_TASKS, summary, metrics.pop() if len(metrics) == 1 else "mixed"
-
-
-def visible_columns(every: list[Column], spec: TableSpec) -> list[Column]:
-    """Those of a table's columns that are shown and not only written to its CSV.
-
-    Raises:
-        MastError: the metric chosen for a task is in none of its files.
-    """
-    shown = {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
-    for task, metric in spec.metrics.items():
-        if not any(column[0] == task and column[2] == metric for column in every):
-            raise MastError(
-                f"studies.{spec.name}.metric: {metric} of task {task!r} is in no metrics file; leave it out"
-            )
-    return [column for column in every if column[2] in shown[column[0]]]
 
 
 def _result(
@@ -121,16 +88,31 @@ def _result(
     return Result(row, column, estimate(part["value"]), seeds, find_published(values, spec, column, row))
 
 
-def _mean_result(frame: pd.DataFrame, row: TableRow, mean: Column, columns: list[Column]) -> Result:
-    means = mean_per_seed(frame[frame["run"] == row.run], columns)
-    return Result(row, mean, estimate(means), tuple(sorted(means.index)), None)
+def _sums(frame: pd.DataFrame, spec: TableSpec, columns: list[Column]) -> list[Result]:
+    """What sums up over tasks, a result for each summary that the study shows and each run; none of one column.
+
+    Raises:
+        MastError: a summary was chosen, and there are no several columns to sum up.
+    """
+    if not spec.averaged or len(columns) < 2:
+        if spec.summary != DEFAULT_SUMMARY:
+            raise MastError(f"studies.{spec.name}.summary: the table has no several tasks to sum up; leave it out")
+        return []
+    ranked = [row.run for row in spec.rows if not row.with_labels]
+    scores = summed_up(frame, columns, [row.run for row in spec.rows], ranked)
+    chosen = [column for summary in spec.summary if (column := over_tasks(summary, columns)) in scores]
+    return [_sum(row, column, scores[column][row.run].dropna()) for column in chosen for row in spec.rows]
+
+
+def _sum(row: TableRow, column: Column, values: pd.Series) -> Result:
+    return Result(row, column, estimate(values), tuple(sorted(values.index)), None)
 
 
 def _layout(
     spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result], warnings: list[str]
 ) -> Layout:
     keys = tuple(spec.rows[0].settings)
-    counts = sorted({result.estimate.n for (_, column), result in results.items() if column in columns})
+    counts = _counts([results[row.run, column] for row in spec.rows for column in columns])
     count_column = len(counts) > 1
     best = _best(spec, columns, results)
     rows: list[Row] = []
@@ -147,7 +129,7 @@ def _layout(
         name=spec.name,
         title=spec.title,
         caption=spec.caption,
-        groups=_groups(columns, 1 + len(keys), count_column),
+        groups=(("", 1 + len(keys)), *column_groups(columns), *((("", 1),) if count_column else ())),
         columns=("run", *setting_titles(keys), *column_titles(columns), *(("n",) if count_column else ())),
         text_columns=1 + len(keys),
         rows=tuple(rows),
@@ -164,7 +146,7 @@ def _published_row(own: list[Result], settings: int, count_column: bool) -> Row:
 
 
 def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> set[tuple[str, Column]]:
-    """(run, column) of the highest mean as printed, among two or more runs that are not trained with labels."""
+    """(run, column) of the best mean as printed, among two or more runs that are not trained with labels."""
     best = set()
     for column in columns:
         means = {
@@ -173,51 +155,18 @@ def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Colum
             if not row.with_labels and results[row.run, column].estimate.n
         }
         if len(means) > 1:
-            best |= {(run, column) for run, mean in means.items() if mean == max(means.values())}
+            first = min(means.values()) if column == RANK else max(means.values())
+            best |= {(run, column) for run, mean in means.items() if mean == first}
     return best
 
 
+def _counts(results: list[Result]) -> list[int]:
+    return sorted({result.estimate.n for result in results if result.is_counted})
+
+
 def _count(results: list[Result]) -> str:
-    counts = sorted({result.estimate.n for result in results})
+    counts = _counts(results)
     return "–".join(str(count) for count in (counts[0], counts[-1])[: len(counts)])
-
-
-def _is_single(column: Column, columns: list[Column]) -> bool:
-    return sum(other[0] == column[0] for other in columns) == 1
-
-
-def column_titles(columns: list[Column]) -> list[str]:
-    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task.
-
-    Where a detector is scored on boxes and masks, `box AP` and `mask AP`.
-    """
-    titles = []
-    for column in columns:
-        task, target, metric = column
-        several_metrics = sum(other[:2] == column[:2] for other in columns) > 1
-        several_targets = sum((other[0], other[2]) == (task, metric) for other in columns) > 1
-        short = metric if not several_targets else f"{target} {metric}"
-        short = short if several_metrics else target
-        titles.append(task if task != ALL_TASKS and _is_single(column, columns) else short)
-    return [
-        f"{column[0]} {title}" if titles.count(title) > 1 else title
-        for column, title in zip(columns, titles, strict=True)
-    ]
-
-
-def row_titles(columns: list[Column]) -> dict[Column, str]:
-    """Titles of columns and of summaries over tasks where each is a line of its own."""
-    tasks = [column for column in columns if column[0] != ALL_TASKS]
-    summaries = {column: SUMMARIES[column[1]] for column in columns if column[0] == ALL_TASKS}
-    return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
-
-
-def _groups(columns: list[Column], text_columns: int, count_column: bool) -> tuple[tuple[str, int], ...]:
-    groups = [("", text_columns)]
-    for task in dict.fromkeys(column[0] for column in columns):
-        span = sum(column[0] == task for column in columns)
-        groups.append((task if span > 1 and task != ALL_TASKS else "", span))
-    return (*groups, *((("", 1),) if count_column else ()))
 
 
 def _notes(
@@ -226,8 +175,7 @@ def _notes(
     notes = [f"{unit_of(spec, columns)}: {_interval_note(counts)}"]
     if spec.note:
         notes.append(spec.note)
-    if any(target == "corrected mean" for _, target, _ in columns):
-        notes.append(CORRECTED_NOTE)
+    notes += _summary_notes(spec, columns)
     if any(row.with_labels for row in spec.rows):
         notes.append("Best per column in bold, runs trained with labels left out.")
     else:
@@ -240,6 +188,19 @@ def _notes(
     if any(value is not None and value.value is None for value in published):
         notes.append("n/a: the published value is not available here.")
     return notes
+
+
+def _summary_notes(spec: TableSpec, columns: list[Column]) -> list[str]:
+    notes = []
+    if any(column[:2] == (ALL_TASKS, "worst") for column in columns):
+        notes.append("Worst: the lowest score of each seed.")
+    if RANK in columns:
+        without = ", those trained with labels left out" if any(row.with_labels for row in spec.rows) else ""
+        notes.append(
+            f"Rank: mean over tasks of the rank among the runs of this table within each seed{without}; 1 is best. "
+            "Not in percent."
+        )
+    return [*notes, CORRECTED_NOTE] if has_corrected(columns) else notes
 
 
 def unit_of(spec: TableSpec, columns: list[Column]) -> str:

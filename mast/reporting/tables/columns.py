@@ -1,0 +1,84 @@
+"""Which columns a table has, and what they are called."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from mast.config.tables import TableSpec
+from mast.errors import MastError
+from mast.reporting.tables.summaries import ALL_TASKS, RANK, Column
+
+ROW_TITLES = {
+    "mean": "mean over tasks",
+    "worst": "worst task",
+    "mean rank": "mean rank",
+    "corrected mean": "mean, corrected",
+    "corrected worst": "worst task, corrected",
+}
+"""Target of a column that sums up over tasks → its title as a line."""
+
+
+def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
+    """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
+    return [column for task in spec.tasks for column in found if column[0] == task]
+
+
+def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
+    """Those of a table's columns that are shown and not only written to its CSV.
+
+    Raises:
+        MastError: the metric chosen for a task is in none of its files.
+    """
+    shown = {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
+    for task, metric in spec.metrics.items():
+        if not any(column[0] == task and column[2] == metric for column in every):
+            raise MastError(
+                f"studies.{spec.name}.metric: {metric} of task {task!r} is in no metrics file; leave it out"
+            )
+    return [column for column in every if column[2] in shown[column[0]]]
+
+
+def headline(visible: Sequence[Column]) -> list[Column]:
+    """The first metric of each task and target."""
+    first = {column[:2]: column for column in reversed(visible)}
+    return [column for column in visible if first[column[:2]] == column]
+
+
+def column_titles(columns: Sequence[Column]) -> list[str]:
+    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task.
+
+    Where a detector is scored on boxes and masks, `box AP` and `mask AP`.
+    """
+    titles = []
+    for column in columns:
+        task, target, metric = column
+        several_metrics = sum(other[:2] == column[:2] for other in columns) > 1
+        several_targets = sum((other[0], other[2]) == (task, metric) for other in columns) > 1
+        short = metric if not several_targets else f"{target} {metric}"
+        short = short if several_metrics else "rank" if column == RANK else target
+        titles.append(task if task != ALL_TASKS and _is_single(column, columns) else short)
+    return [
+        f"{column[0]} {title}" if titles.count(title) > 1 else title
+        for column, title in zip(columns, titles, strict=True)
+    ]
+
+
+def row_titles(columns: Sequence[Column]) -> dict[Column, str]:
+    """Titles of columns and of summaries over tasks where each is a line of its own."""
+    tasks = [column for column in columns if column[0] != ALL_TASKS]
+    summaries = {column: ROW_TITLES[column[1]] for column in columns if column[0] == ALL_TASKS}
+    return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
+
+
+def column_groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
+    """Headings above the columns, (text, number of columns): the task where it has several, else empty."""
+    groups = []
+    for task in dict.fromkeys(column[0] for column in columns):
+        span = sum(column[0] == task for column in columns)
+        groups.append((task if span > 1 and task != ALL_TASKS else "", span))
+    return groups
+
+
+def _is_single(column: Column, columns: Sequence[Column]) -> bool:
+    return sum(other[0] == column[0] for other in columns) == 1
