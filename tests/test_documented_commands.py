@@ -45,7 +45,7 @@ STANDS_FOR = {
     "../shared/base.yaml": "config/config.yaml",
     "CONFIG": "config/config.yaml",
     "RESULTS_DIR": "results",
-    "<exported folder>": "folder",
+    "<…>": "folder",
     " … ": " ",
 }
 """What a page calls a user's own → what there is."""
@@ -70,7 +70,7 @@ RUN_WITH_OTHER_NAMES = {
     "make package": ".github/workflows/tests.yml",
     "make test": ".ci/run",
     "mast doctor config/paper/imagenet.yaml": "tests/preflight/test_doctor.py::test_data_are_named_with_their_address",
-    "mast embed --encoder <exported folder> --images photos --output photos.npz": (
+    "mast embed --encoder <…> --images photos --output photos.npz": (
         "tests/export/test_export.py::test_embedding_an_export_is_what_plain_timm_computes"
     ),
     "mast export --config config/config.yaml --run mast --seed 0": (
@@ -84,9 +84,6 @@ RUN_WITH_OTHER_NAMES = {
         "tests/verify/test_verify.py::test_whole_results_pass"
     ),
     "mast verify results": "tests/verify/test_verify.py::test_whole_results_pass",
-    "python -m benchmarks.gpu --device cpu --tiny": (
-        "tests/benchmarks/test_gpu.py::test_every_part_runs_in_miniature_on_a_cpu"
-    ),
     "snakemake --executor submitit --submitit-cluster local --jobs 2": (
         f"{PLUGIN}/tests/test_local.py::test_jobs_of_one_and_of_two_tasks_run_in_local_processes"
     ),
@@ -132,8 +129,7 @@ NOT_RUN = {
     "curl --create-dirs -o imagenet_subsets/${share}percent.txt https://raw.githubusercontent.com/google-research/simclr/"
     "master/imagenet_subsets/${share}percent.txt": "asks the network",
     "git clone": "a mention",
-    "git clone <address of the repository> mast": "the address is left to the reader",
-    "git clone <this repository> mast": "the address is left to the reader",
+    "git clone <…> mast": "the address is left to the reader",
     "git diff": "a mention",
     "git subtree split --prefix plugins/snakemake-executor-plugin-submitit": (
         "for a release: reads the whole history, which a shallow clone does not have"
@@ -144,13 +140,13 @@ NOT_RUN = {
     "pip install snakemake-executor-plugin-submitit": "not published yet",
     "pre-commit install": "writes a hook into the checkout; the hook's programs are those of make lint",
     "rm -r results/tables": "a test of tests/workflow/test_smoke.py removes the files that are in it",
-    "scancel <job>": "SLURM's own",
-    "seff <job>": "SLURM's own",
+    "scancel <…>": "SLURM's own",
+    "seff <…>": "SLURM's own",
     "snakemake --profile … --unlock": "the profile is left to the reader; --unlock is tried with the default one",
     "source .venv/bin/activate": "changes a shell; make .venv/installed makes the file",
     "squeue --me": "SLURM's own",
     "srun --kill-on-bad-exit": "a mention; the plugin's tests/slurm/test_jobs.py ends such tasks",
-    "tail -f results/logs/pretrain/<dataset>/<run>/seed<seed>.log": "never ends",
+    "tail -f results/logs/pretrain/<…>/<…>/seed<…>.log": "never ends",
     "tensorboard --logdir results": "a server; tests/pretraining/test_monitor.py reads its files with its own reader",
     "torchrun --standalone --nproc-per-node 2 --module -- mast.cli pretrain --config … --run … --seed 0": (
         "starts a training in two processes; tests/pretraining/test_distributed.py does"

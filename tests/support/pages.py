@@ -14,7 +14,7 @@ NO_PAGES = ("CHANGELOG.md", "tests/", "workflow/schemas/")
 SHELL = {"", "bash", "console", "sh", "shell"}
 """Languages of blocks of which each line is a command; without one, unless it is Python."""
 
-OTHER_LANGUAGES = {"json", "mermaid", "pycon", "python", "text", "toml", "yaml"}
+OTHERS = re.compile("bibtex|csv|diff|html|ini|json|math|mermaid|pycon|python|tex|text|toml|yaml")
 
 OURS = {"mast", "snakemake", "make", "torchrun"}
 """Programs whose commands are found in comments without backticks too."""
@@ -51,11 +51,11 @@ def pages() -> list[Path]:
 
 
 def documented() -> dict[str, list[Path]]:
-    """Command, in words that are parted by one space → the pages that have it."""
+    """Command, with one space between words, and `<…>` for what is left to the reader → the pages that have it."""
     found: dict[str, list[Path]] = {}
     for page in pages():
         for command in dict.fromkeys(commands_of(page.read_text(encoding="utf-8"), page.suffix)):
-            found.setdefault(command, []).append(page)
+            found.setdefault(re.sub(r"<[^<>]+>", "<…>", command), []).append(page)
     return found
 
 
@@ -63,7 +63,9 @@ def commands_of(text: str, suffix: str) -> Iterator[str]:
     """The commands of one page, whose kind its suffix says."""
     if suffix == ".md":
         for _, _, language, code in BLOCK.findall(text):
-            assert language in SHELL | OTHER_LANGUAGES, f"is ```{language} a language of commands? say so in {__file__}"
+            assert language in SHELL or OTHERS.fullmatch(language), (
+                f"is ```{language} a language of commands? say so in {__file__}"
+            )
             if language in SHELL and not _is_python(code):
                 yield from _of_shell(code)
             else:
