@@ -24,7 +24,7 @@ import pytest
 from PIL import Image
 from snakemake.cli import parse_args
 from support import ROOT
-from support.pages import documented, pages, strangers
+from support.pages import documented, pages, project_of, strangers
 from support.projects import ENVIRONMENT, new_project
 
 from benchmarks.gpu.options import parse as options_of_gpu
@@ -46,7 +46,6 @@ STANDS_FOR = {
     "CONFIG": "config/config.yaml",
     "RESULTS_DIR": "results",
     "<…>": "folder",
-    " … ": " ",
 }
 """What a page calls a user's own → what there is."""
 
@@ -84,6 +83,11 @@ RUN_WITH_OTHER_NAMES = {
         "tests/verify/test_verify.py::test_whole_results_pass"
     ),
     "mast verify results": "tests/verify/test_verify.py::test_whole_results_pass",
+    "python examples/explore.py results": "tests/examples/test_examples.py::test_results_are_read_with_pandas",
+    "python examples/lightning_module.py --epochs 2": "tests/examples/test_examples.py::test_lightning_module_trains",
+    "python examples/plain_pytorch.py path/to/images --epochs 100": (
+        "tests/examples/test_examples.py::test_plain_pytorch_trains_on_a_folder_of_images"
+    ),
     "snakemake --executor submitit --submitit-cluster local --jobs 2": (
         f"{PLUGIN}/tests/test_local.py::test_jobs_of_one_and_of_two_tasks_run_in_local_processes"
     ),
@@ -138,6 +142,7 @@ NOT_RUN = {
     "hf download --repo-type dataset": "asks the network; which dataset is left to the reader",
     "kill -9": "a mention; tests/faults/test_workflow_kills.py does it",
     "pip install snakemake-executor-plugin-submitit": "not published yet",
+    "pip install uv==0.13.9": "asks the network",
     "pre-commit install": "writes a hook into the checkout; the hook's programs are those of make lint",
     "rm -r results/tables": "a test of tests/workflow/test_smoke.py removes the files that are in it",
     "scancel <…>": "SLURM's own",
@@ -266,15 +271,15 @@ def test_pytest_has_the_marker(command: str) -> None:
         assert words == [] or (words[0] == "-m" and words[1].removeprefix("not ") in markers)
 
 
-def project_of(page: Path) -> Path:
-    """The nearest folder above a page that is a project's."""
-    return next(folder for folder in page.parents if (folder / "pyproject.toml").is_file())
-
-
 @pytest.mark.parametrize("command", of("python"))
-def test_python_has_the_module_and_it_takes_the_options(command: str) -> None:
-    option, module, *words = words_of(command)
-    assert option == "-m" and importlib.util.find_spec(module) is not None
+def test_python_has_the_file_or_module_and_it_takes_the_options(command: str) -> None:
+    file, *words = words_of(command)
+    if file != "-m":
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert all(word in text for word in words if word.startswith("--"))
+        return
+    module, *words = words
+    assert importlib.util.find_spec(module) is not None
     if module == "benchmarks":
         assert all((ROOT / f"benchmarks/{section}.py").is_file() for section in words)
     elif module == "benchmarks.gpu":
@@ -286,10 +291,7 @@ def test_python_has_the_module_and_it_takes_the_options(command: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PLANNED)
 def test_snakemake_plans_what_is_documented(command: str, tmp_path: Path) -> None:
-    project = new_project(tmp_path / "a project")
-    snakefile = ("--dry-run", "--quiet", "--snakefile", str(ROOT / "Snakefile"))
-    (project.directory / "profiles").symlink_to(ROOT / "profiles")
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", *words_of(command), *snakefile], cwd=project.directory, env=ENVIRONMENT
-    )
-    assert run.returncode == 0
+    project = new_project(tmp_path / "a project").directory
+    (project / "profiles").symlink_to(ROOT / "profiles")
+    words = [*words_of(command), "--dry-run", "--quiet", "--snakefile", str(ROOT / "Snakefile")]
+    subprocess.run([sys.executable, "-m", "snakemake", *words], cwd=project, env=ENVIRONMENT, check=True)

@@ -1,4 +1,4 @@
-"""What the pages tell users to type: in blocks, in backticks, in comments of configurations, in recipes."""
+"""What the pages tell users to type: in blocks, in backticks, in comments of configurations and examples."""
 
 import ast
 import re
@@ -45,18 +45,24 @@ def listed(*patterns: str) -> list[Path]:
 
 def pages() -> list[Path]:
     """All that tells users what to type."""
-    files = listed("*.md", "*.yaml", "*.yml", "*.lock", "Makefile")
+    files = listed("*.md", "*.yaml", "*.yml", "*.lock", "Makefile", "examples/*.py")
     names = [file.relative_to(ROOT).as_posix() for file in files]
     return [ROOT / name for name in names if not any(part in name for part in NO_PAGES)]
 
 
 def documented() -> dict[str, list[Path]]:
-    """Command, with one space between words, and `<…>` for what is left to the reader → the pages that have it."""
+    """Command, with one space between words and `<…>` for what is left to the reader → the pages that have it."""
     found: dict[str, list[Path]] = {}
     for page in pages():
         for command in dict.fromkeys(commands_of(page.read_text(encoding="utf-8"), page.suffix)):
-            found.setdefault(re.sub(r"<[^<>]+>", "<…>", command), []).append(page)
+            command = re.sub(r"^python -m (pip|pytest)\b", r"\1", re.sub(r"<[^<>]+>", "<…>", command))
+            found.setdefault(command, []).append(page)
     return found
+
+
+def project_of(page: Path) -> Path:
+    """The nearest folder above a page that is a project's."""
+    return next(folder for folder in page.parents if (folder / "pyproject.toml").is_file())
 
 
 def commands_of(text: str, suffix: str) -> Iterator[str]:
@@ -124,7 +130,8 @@ def _of_comments(text: str) -> Iterator[str]:
     for line in re.sub(r"\\\n[#\s]*", "", text).splitlines():
         for piece in re.split(r":\s+|  +", re.sub(r"^[#\s]*", "", line)):
             command, *words = re.sub(r"(\s#\s|`).*", "", piece).split(" ")
-            if command in OURS and words and re.match(r"[a-z-]", words[0]):
+            of_python = command == "python" and " ".join(words[:1]).endswith((".py", "-m"))
+            if words and (of_python or (command in OURS and re.match(r"[a-z-]", words[0]))):
                 sentence = re.search(r"[,:.]$|\(|\b(is|the|and|of)\b", " ".join(words))
                 if not sentence:
                     yield " ".join([command, *words]).strip()
