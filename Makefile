@@ -10,7 +10,7 @@
 # make ci     what .github/workflows/ runs on Linux: make test and make package
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
-# make readme take the README's table and figure from the last demo
+# make readme take the README's table, and the pairs of views of docs/use/working.md, from the last demo
 # make results take the tables and figures of docs/understand/results.md and docs/record/method-trials.md from the last runs of claim and claim-search
 # make instrument  take the tables and figures of docs/understand/instrument.md from the last run of config/instrument.yaml
 # make peers  take the tables of docs/record/peers.md from the last run of config/peers.yaml
@@ -94,11 +94,11 @@ schema: .venv/installed
 	( echo "## Records"; echo; $(RUN) mast schema --formats ) >> docs/use/formats.md
 	$(RUN) mast schema --api > docs/use/api.md
 
-# The README shows what `make demo` wrote, unedited.
+# README.md and docs/use/working.md show what `make demo` wrote, unedited.
 readme: .venv/installed
 	$(RUN) mast fill README.md --results results
 	mkdir -p docs/images
-	cp results/figures/losses.png results/figures/views.png docs/images/
+	cp results/figures/views.png docs/images/
 
 # The same for config/claim.yaml: the page says which tables and figures.
 results: .venv/installed

@@ -132,7 +132,6 @@ NOT_RUN = {
     "cp -r profiles/slurm profiles/mine": "copies what the reader is to change",
     "curl --create-dirs -o imagenet_subsets/${share}percent.txt https://raw.githubusercontent.com/google-research/simclr/"
     "master/imagenet_subsets/${share}percent.txt": "asks the network",
-    "git clone": "a mention",
     "git clone <…> mast": "the address is left to the reader",
     "git diff": "a mention",
     "git subtree split --prefix plugins/snakemake-executor-plugin-submitit": (

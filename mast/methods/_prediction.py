@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from mast.augment.settings import PolicySpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torch import Tensor, nn
 
-    from mast.augment.views import Views
+    from mast.augment.views import View
     from mast.learner import Learner
 
 LAYERS = 3
@@ -48,11 +48,16 @@ def build_heads(names: Sequence[str], policy: PolicySpec, features: int, hidden:
 
 
 def predict(
-    learner: Learner, names: Sequence[str], features_a: Tensor, features_b: Tensor, views: Views, circular: bool
+    learner: Learner,
+    names: Sequence[str],
+    features_a: Tensor,
+    features_b: Tensor,
+    views: Iterable[View],
+    circular: bool,
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """What each head of `learner.predictors` predicts of all processes' pairs, and what is right, float32 [2N, Q] each.
 
-    Over both orders of the views, whose features are [n, D] of this process's pairs.
+    Over both orders of the two views, whose features are [n, D] of this process's pairs.
     """
     import torch
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
+from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms
 from mast.settings import StrictModel
 
 if TYPE_CHECKING:
@@ -33,52 +34,24 @@ class Looc(vicreg.Vicreg):
     def check(cls, spec: Any) -> None:
         """What is left free is drawn, and a space has something to leave free."""
         super().check(spec)
-        for place, space in enumerate(spec.looc.spaces):
-            if not space:
-                raise ValueError(f"looc.spaces.{place}: names no augmentation; name one, or leave the space out")
-            for name in space:
-                if name not in spec.policy.names:
-                    raise ValueError(
-                        f"looc.spaces.{place}: {name!r} is not in policy.augmentations; leave it out or add it there"
-                    )
+        check_spaces(spec.looc.spaces, spec, "looc.spaces")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """The projector of the space that is invariant to everything, and one for each other space."""
-        from torch import nn
-
-        from mast.models.projector import build_projector
-
         networks = super().networks(features, classes)
-        others = [build_projector(features, self.spec.projector) for _ in self._spaces]
-        return networks | {"projectors": nn.ModuleList(others)}
+        return networks | {"projectors": build_projectors(features, self.spec, len(self._spaces))}
 
     def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
         """The query, and the keys."""
-        from mast.augment.views import Drawn
-
-        query = policy.sample(count, 0, generator)
-        keys = (
-            policy.sample(count, 1, generator) | {name: query[name] for name in kept} for kept in ((), *self._spaces)
-        )
-        return Drawn((query, *keys))
+        return draw_keys(policy, count, generator, self._spaces)
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's terms v of the query's and a key's embeddings: mean_j v_0(q, k_j) + Σ_i v_i(q, k_i) / (n + 1).
-
-        v_i is in space i, i = 1…n; j = 0…n. These are the pairs and weights of LooC's loss (section 3). Its negatives,
-        among which are in space i the other keys of the same image, have no counterpart in VICReg.
-        """
-        from mast.objectives.vicreg import vicreg_terms
-
+        """The terms of `space_terms`, weighted."""
         query, *keys = views
-        z_query, *queries = self._embed(learner, query, list(range(len(self._spaces))))
-        pairs = []
-        for space, key in enumerate(keys, start=-1):  # the first key has no space of its own
-            z_key, *own = self._embed(learner, key, [space] if space >= 0 else [])
-            pairs.append(vicreg_terms(z_query, z_key))
-            pairs += [vicreg_terms(queries[space], z) for z in own]
-        terms = {name: sum(pair[name] for pair in pairs) / len(keys) for name in pairs[0]}
-        return self.weighted(terms, z_query)
+        z_query = self._embed(learner, query, list(range(len(self._spaces))))
+        spaces = [[], *([place] for place in range(len(self._spaces)))]  # the first key has no space of its own
+        z_keys = [self._embed(learner, key, own) for key, own in zip(keys, spaces, strict=True)]
+        return self.weighted(space_terms(z_query, z_keys), z_query[0])
 
     def _embed(self, learner: Learner, view: View, spaces: list[int]) -> list[Tensor]:
         """One view of all processes' images in the space invariant to everything, and in those of these numbers."""

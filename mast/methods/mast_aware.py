@@ -1,4 +1,4 @@
-"""MAST-aware, an extension of our own: what a mask leaves free says how views differ (docs/understand/method.md)."""
+"""MAST-aware, an extension of ours: blocks of features hold what augmentations change (docs/understand/method.md)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from mast.augment.operations import AUGMENTATIONS
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
 from mast.methods._prediction import build_heads, check_predicted, predict, prediction_loss
+from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms
 from mast.settings import Count, NonNegative, StrictModel
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from collections.abc import Sequence
 
-    from mast.augment.views import View, Views
+    from torch import Generator, Tensor, nn
+
+    from mast.augment.policy import Policy
+    from mast.augment.views import Drawn, View, Views
     from mast.learner import Learner
 
 HALVED = 0.1
@@ -29,34 +33,42 @@ class MastAwareSpec(StrictModel):
     """What MAST-aware adds to VICReg."""
 
     predict: tuple[AugmentationName, ...] | None = None
-    """Augmentations whose difference is predicted; each is one of the policy's. Null: those that can be undone."""
+    """Augmentations whose difference is predicted; each is one of the policy's and has a block of features of its own.
+    Null: those that can be undone."""
     weight: NonNegative = 4.0
-    """Of the share of a number's differences that a prediction leaves unexplained, while it explains nothing; half of
-    it where it explains a tenth, a sixth where it explains half. 0: neither masks nor predictions, and so VICReg."""
-    free: Annotated[float, Field(gt=0, lt=1)] = 0.125
-    """Share of the features that masks leave free, in equal parts for the augmentations that are predicted; at least
-    one feature for each."""
+    """Weight of the share of a number's differences that a prediction leaves unexplained, while it explains nothing;
+    half of it where it explains a tenth, a sixth where it explains half. 0: neither blocks nor predictions."""
+    spaces: tuple[tuple[AugmentationName, ...], ...] | None = None
+    """For each space beside the invariant one, the augmentations that its two views share, as in LooC; each is one of
+    the policy's. Every space costs another view of each image. Null: a space for each augmentation that is predicted,
+    with those that hide it (jitter with grayscale). Empty: none; with weight 0 that is VICReg."""
+    space_weight: NonNegative = 0.5
+    """Weight of a space beside that of the invariant one; in LooC it is 1."""
+    free: Annotated[float, Field(gt=0, lt=1)] = 0.0625
+    """Share of the features that are in blocks, in equal parts for the augmentations that are predicted; at least one
+    feature for each."""
     hidden: Count = 512
     """Width of a head's hidden layers."""
 
 
 class MastAware(vicreg.Vicreg):
-    """VICReg's pairs and terms, of features from which masks take what active augmentations leave free."""
+    """VICReg's terms of features without the blocks; predictions from each block; spaces that see all features."""
 
     SETTINGS: ClassVar[type[StrictModel] | None] = MastAwareSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is predicted is drawn, and something is."""
+        """What is predicted or shared is drawn, and something is predicted."""
         super().check(spec)
         own = spec.mast_aware
         check_predicted(own.predict or (), spec, "mast_aware.predict")
+        check_spaces(own.spaces or (), spec, "mast_aware.spaces")
         if own.weight and not cls(spec)._names:
             what = "names nothing" if own.predict is not None else "none of policy.augmentations can be undone"
             raise ValueError(f"mast_aware.predict: {what}; name what is to be predicted, or set mast_aware.weight to 0")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The projector, the masks, and a head for each augmentation that is predicted, from what its mask leaves free.
+        """The projectors of the spaces, the masks of the blocks, and a head for each augmentation that is predicted.
 
         Raises:
             MastError: as many augmentations are predicted as there are features, or more.
@@ -65,6 +77,8 @@ class MastAware(vicreg.Vicreg):
         from mast.models.masks import FeatureMasks
 
         own, networks = self.spec.mast_aware, super().networks(features, classes)
+        if self._spaces:
+            networks["projectors"] = build_projectors(features, self.spec, len(self._spaces))
         if not self._names:
             return networks
         width = max(1, int(own.free * features) // len(self._names))
@@ -75,45 +89,67 @@ class MastAware(vicreg.Vicreg):
         masks = FeatureMasks(self.spec.policy.names, self._names, features, width)
         return networks | {"feature_masks": masks, "predictors": heads}
 
+    def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
+        """A query, a key that differs from it in all, and a key for each space."""
+        return draw_keys(policy, count, generator, self._spaces)
+
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's loss of z = projector(y ⊙ Π_{k∈A_i} m_k) + Σ_k mean_q w_kq u_kq.
+        """The terms of `space_terms`, weighted, + Σ_k mean_q w_kq u_kq.
 
-        u_kq is the share of the q-th number's differences in augmentation k that its head leaves unexplained, from
-        (1 − m_k) ⊙ y; w_kq = `press` of it.
+        In the invariant space embeddings are projector(y ⊙ Π_k m_k), in space i projector_i(y). u_kq is the share of
+        the q-th number's differences in augmentation k, between the query and the first key, that its head leaves
+        unexplained from (1 − m_k) ⊙ y; w_kq = `press` of it.
         """
-        from mast.objectives.vicreg import vicreg_terms
-
-        if not self._names:
-            return super().loss(learner, views, labels)
-        (features_a, own_a), (features_b, own_b) = (self._embed(learner, view, views.active) for view in views)
-        z_a, z_b = map(learner.world.gather, (own_a, own_b))
-        plain = self.weighted(vicreg_terms(z_a, z_b), z_a)
-        shares = {}
-        for name in self._names:
-            free = [learner.feature_masks.free(name, features) for features in (features_a, features_b)]
-            (both,) = predict(learner, [name], *free, views, circular=True).values()
-            shares[f"unexplained_{name}"] = unexplained(*both, learner.policy.is_switch(name))
-        pressed = sum((press(share, self.spec.mast_aware.weight) * share).mean() for share in shares.values())
-        terms = plain.terms | {name: share.mean() for name, share in shares.items()}
+        count = len(self._spaces)
+        spaces = [range(count), [], *([place] for place in range(count))]  # of the query, the first key, the others
+        seen = [self._embed(learner, view, chosen) for view, chosen in zip(views, spaces, strict=True)]
+        query, *keys = [embeddings for _, embeddings in seen]
+        own = self.spec.mast_aware
+        plain = self.weighted(space_terms(query, keys, own.space_weight), query[0])
+        shares = self._unexplained(learner, [features for features, _ in seen[:2]], list(views)[:2])
+        pressed = sum((press(share, own.weight) * share).mean() for share in shares.values())
+        terms = plain.terms | {f"unexplained_{name}": share.mean() for name, share in shares.items()}
         return Outcome(plain.loss + pressed, terms, plain.embedding)
 
-    def _embed(self, learner: Learner, view: View, active: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Features [n, D] and embeddings [n, d] of one view of this process's images."""
-        from mast.augment.transfer import send
+    def _embed(self, learner: Learner, view: View, spaces: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
+        """Features [n, D] of one view of this process's images, and all processes' embeddings [N, d].
 
-        (active,) = send([active[learner.world.rows(len(view.images))]], view.images.device)
+        Embeddings are those in the invariant space and in the spaces of these numbers.
+        """
         images = learner.view(view)
         with learner.autocast():
             features = learner.encoder(images)
-            return features, learner.projector(learner.feature_masks(features, active))
+            core = learner.feature_masks(features) if self._names else features
+            own = [learner.projector(core), *(learner.projectors[space](features) for space in spaces)]
+        return features, [learner.world.gather(z) for z in own]
+
+    def _unexplained(self, learner: Learner, features: list[Tensor], pair: Sequence[View]) -> dict[str, Tensor]:
+        """For each augmentation that is predicted, the unexplained share [Q] of each number of its difference."""
+        shares = {}
+        for name in self._names:
+            free = [learner.feature_masks.free(name, y) for y in features]
+            (both,) = predict(learner, [name], *free, pair, circular=True).values()
+            shares[name] = unexplained(*both, learner.policy.is_switch(name))
+        return shares
 
     @property
     def _names(self) -> list[str]:
-        own, names = self.spec.mast_aware, self.spec.policy.names
-        if not own.weight:
-            return []
-        chosen = own.predict
+        own = self.spec.mast_aware
+        return self._predictable if own.weight else []
+
+    @property
+    def _predictable(self) -> list[str]:
+        chosen, names = self.spec.mast_aware.predict, self.spec.policy.names
         return [name for name in names if (AUGMENTATIONS[name].can_be_undone if chosen is None else name in chosen)]
+
+    @property
+    def _spaces(self) -> tuple[tuple[str, ...], ...]:
+        chosen, names = self.spec.mast_aware.spaces, self.spec.policy.names
+        if chosen is not None:
+            return chosen
+        return tuple(
+            (name, *(other for other in names if name in AUGMENTATIONS[other].hides)) for name in self._predictable
+        )
 
 
 def press(share: Tensor, weight: float) -> Tensor:

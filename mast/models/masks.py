@@ -58,9 +58,9 @@ class FeatureMasks(nn.Module):
             masks[list(augmentations).index(name), block] = 0
         self.register_buffer("masks", masks)
 
-    def forward(self, features: Tensor, active: Tensor) -> Tensor:
-        """y ⊙ Π_{k∈A_i} m_k: features [N, D] without the blocks of active augmentations, bool [N, K]."""
-        return features * (active.to(self.masks.dtype) @ (1 - self.masks) == 0)
+    def forward(self, features: Tensor) -> Tensor:
+        """y ⊙ Π_k m_k: features [N, D] without any block."""
+        return features * self.masks.prod(dim=0)
 
     def free(self, name: str, features: Tensor) -> Tensor:
         """What the mask of augmentation `name` leaves free of features [N, D]: its block, [N, width]."""

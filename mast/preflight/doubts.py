@@ -38,8 +38,12 @@ NEEDS: dict[str, Condition] = {
     ),
     **{
         f"mast_aware.{key}": ("mast_aware.weight is not 0", lambda run: run.mast_aware.weight > 0)
-        for key in ("predict", "free", "hidden")
+        for key in ("free", "hidden")
     },
+    "mast_aware.space_weight": (
+        "mast_aware.spaces is not empty",
+        lambda run: run.mast_aware.spaces is None or len(run.mast_aware.spaces) > 0,
+    ),
 }
 """Dotted key of a setting, or of a section for all its keys but `kind` → when it has an effect."""
 

@@ -3,6 +3,9 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from mast.reporting.paired import signed
 
 LARGEST_WITH_NUMBERS = 8
 """Number of rows and columns up to which each field of a square matrix shows its value."""
@@ -38,6 +41,29 @@ def draw_heat_map(
         if numbers and not np.isnan(value):
             colour = "black" if value > low + 0.6 * (high - low) else "white"
             axis.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour)
+
+
+def draw_differences(axis: Axes, matrix: pd.DataFrame, is_bold: pd.DataFrame, full: float, size: float) -> None:
+    """Draw a matrix of differences with its numbers, gains blue and losses red, and the names of its rows.
+
+    Args:
+        axis: where; names of columns belong above it.
+        matrix: float [rows, columns]; NaN fields are grey.
+        is_bold: bool [rows, columns], whose numbers are bold.
+        full: difference from which on the colour is the same.
+        size: of the numbers, points.
+    """
+    ends = 1.6 * full  # the darkest colours, on which black is hard to read, stay unused
+    axis.imshow(matrix.clip(-full, full), aspect="auto", interpolation="nearest", cmap="RdBu", vmin=-ends, vmax=ends)
+    axis.set_yticks(range(len(matrix)), matrix.index)
+    axis.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
+    axis.spines[:].set_visible(False)
+    axis.grid(False)
+    for (row, column), value in np.ndenumerate(matrix):
+        axis.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, fill=np.isnan(value), fc="#eeeeee", ec="white"))
+        if not np.isnan(value):
+            weight = {"weight": "bold"} if is_bold.iat[row, column] else {"color": "#444444"}
+            axis.text(column, row, signed(value), ha="center", va="center", size=size, **weight)
 
 
 def draw_pairs(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float], aspect: str) -> None:

@@ -36,6 +36,16 @@ class Difference:
         return len(self.seeds)
 
 
+def is_clear(low: float, high: float) -> bool:
+    """Whether an interval has a width and leaves out zero: seeds that agree exactly do not tell their spread."""
+    return bool(not np.isclose(low, high) and (low > 0 or high < 0))
+
+
+def signed(value: float) -> str:
+    """`+1.2`, `−0.4`."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
 def paired_difference(baseline: pd.Series, values: pd.Series) -> Difference:
     """Mean of `values` − `baseline` over the seeds that both have, with the paired t interval (Student 1908).
 

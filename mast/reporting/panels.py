@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, save_figure_of
 from mast.reporting.tables.lines import TableLine
+from mast.reporting.tables.summaries import ALL_TASKS, RANK
 
 LARGEST_IN_A_ROW = 3
 LIMITS = (-3.0, 103.0)
@@ -42,7 +43,11 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
 
 
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
-    """The lines of a table that hold the first metric of each task and target, with labels as legends show them."""
+    """The lines of a table that hold the first metric of each task and target, with labels as legends show them.
+
+    Ranks, which have another unit, are left out.
+    """
+    table = table[table["metric"] != RANK[2]]
     shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]
     table = table.merge(shown, on=["task", "target", "metric"])
     return table.assign(label=table["label"].map(legend_text))
@@ -77,7 +82,7 @@ def panel_figure(tables: dict[str, pd.DataFrame], panel: Panel) -> Figure:
 
 def _title(part: pd.DataFrame) -> str:
     task, target = part[["task", "target"]].iloc[0]
-    return f"{target} over tasks" if task == "all" else f"{task}: {target}"
+    return f"{target} over tasks" if task == ALL_TASKS else f"{task}: {target}"
 
 
 def _unit(part: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from support import ROOT
 from mast.config.experiment import Experiment, merge
 from mast.config.figures import FIGURES
 from mast.config.load import load_experiment
-from mast.config.plan import figure_files, health_files
+from mast.config.plan import figure_files, health_files, planned_trainings
 from mast.config.pretrain import PretrainSpec
 from mast.settings import parse, parse_spec
 
@@ -30,6 +30,14 @@ def smoke() -> dict[str, Any]:
 def specs(values: dict[str, Any]) -> dict[str, str]:
     experiment = parse(Experiment, values, "config")
     return {run: experiment.pretrain_spec(run).model_dump_json() for run in experiment.runs}
+
+
+def test_the_example_of_the_guide_is_a_configuration() -> None:
+    """The study that docs/use/configuration.md shows is valid, and has the nine trainings that the page promises."""
+    page = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
+    values = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    experiment = parse(Experiment, values, "the example")
+    assert len(planned_trainings(experiment)) == 9 and list(experiment.studies) == ["masks"]
 
 
 @given(MAPPINGS)

@@ -14,7 +14,8 @@ OTHERS = [
     for name in ("claim", "claim-search", "aware-search", "mast-readings", "peers", "instrument", "config", "full")
 ]
 COMPARED = {
-    *("vicreg", "vicreg-mild", "augself", "looc", "cassle", "mast", "mast-no-masks", "mast-uncertainty", "mast-aware")
+    *("vicreg", "vicreg-mild", "augself", "looc", "cassle", "mast", "mast-no-masks", "mast-uncertainty"),
+    *("mast-aware", "mast-aware-two"),
 }
 
 
@@ -69,5 +70,5 @@ def test_the_quick_part_and_the_trend_have_the_same_settings(run: str) -> None:
     assert settings("quick", run) == settings("shapes", run)
     assert settings("quick", f"letters-{run}") == settings("typefaces", run)
     if run != "augself":
-        assert settings("trend", f"{run}-40") == settings("typefaces", run)
-        assert settings("trend", f"{run}-wide-12", "encoder") == settings("typefaces", run, "encoder")
+        assert settings("trend", f"{run}-30") == settings("typefaces", run)
+        assert settings("trend", f"{run}-wide-10", "encoder") == settings("typefaces", run, "encoder")

@@ -117,8 +117,10 @@ def test_plain_timm_gives_the_same_features(library: str, tmp_path: Path) -> Non
     )
 
 
-def test_the_snippet_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+def test_the_snippet_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs/use/working.md").read_text(encoding="utf-8"), flags=re.DOTALL
+    )
     snippet = next(block for block in blocks if "load_state_dict" in block)
     path = re.search(r'load_file\("(.*?)"\)', snippet).group(1)
     (tmp_path / path).parent.mkdir(parents=True)

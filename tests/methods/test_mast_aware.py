@@ -9,7 +9,7 @@ from sklearn.metrics import r2_score
 from support.methods import COUNT, drawn, images, learner_of, spec_of
 
 from mast.augment.description import describe_difference
-from mast.augment.pairing import COMPOSED, Pair, draw_pair
+from mast.augment.policy import Params
 from mast.augment.settings import SETS
 from mast.augment.views import View
 from mast.errors import MastError
@@ -19,27 +19,33 @@ from mast.objectives.vicreg import vicreg_terms
 
 BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
 """Of the ten features that the tiny encoder has, where 0.4 of them are free."""
-OWN = {"weight": 3, "free": 0.4, "hidden": 16}
+OWN = {"weight": 3, "space_weight": 0.5, "free": 0.4, "hidden": 16}
+SPACES = [["flip"], ["jitter", "grayscale"]]
+"""Those that settings leave out."""
 
 
-def features_of(learner: Learner, pair: Pair) -> list[torch.Tensor]:
-    return [learner.encoder(learner.view(View(images().float() / 255, params))) for params in (pair.a, pair.b)]
+def draw_by_hand(learner: Learner, spaces: list[list[str]]) -> list[Params]:
+    """A query, a key that differs in all, and for each space a key that shares its augmentations with the query."""
+    generator = drawn()
+    query = learner.policy.sample(COUNT, 0, generator)
+    keys = [learner.policy.sample(COUNT, 1, generator) for _ in range(1 + len(spaces))]
+    for key, space in zip(keys[1:], spaces, strict=True):
+        for name in space:
+            key[name] = query[name]
+    return [query, *keys]
 
 
-def masked_by_hand(learner: Learner, features: torch.Tensor, pair: Pair) -> torch.Tensor:
-    """The features without the block of each augmentation in which the pair's views differ, number by number."""
-    rows = [row.clone() for row in features]
-    for row, active in zip(rows, pair.active.tolist(), strict=True):
-        for name, block in BLOCKS.items():
-            if active[learner.policy.names.index(name)]:
-                row[block] = 0
-    return torch.stack(rows)
+def masked_by_hand(features: torch.Tensor) -> torch.Tensor:
+    masked = features.clone()
+    for block in BLOCKS.values():
+        masked[:, block] = 0
+    return masked
 
 
-def shares_by_hand(learner: Learner, name: str, pair: Pair, a: torch.Tensor, b: torch.Tensor) -> list[float]:
+def shares_by_hand(learner: Learner, name: str, pair: list[Params], a: torch.Tensor, b: torch.Tensor) -> list[float]:
     """That head's loss over the best constant's, of each number over both orders, in float64, value by value."""
     a, b = a[:, BLOCKS[name]], b[:, BLOCKS[name]]
-    views = [(a, b, pair.a, pair.b), (b, a, pair.b, pair.a)]
+    views = [(a, b, *pair), (b, a, *reversed(pair))]
     logits = learner.predictors[name](torch.cat([torch.cat((x, y), dim=1) for x, y, _, _ in views])).double()
     targets = torch.cat([describe_difference(learner.policy, name, p, q, True) for _, _, p, q in views]).double()
     shares = []
@@ -56,8 +62,9 @@ def shares_by_hand(learner: Learner, name: str, pair: Pair, a: torch.Tensor, b: 
     return shares
 
 
-def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
-    learner = learner_of(method="mast-aware", mast_aware=OWN)
+@pytest.mark.parametrize("spaces", [[], SPACES])
+def test_loss_is_that_of_masked_features_of_spaces_and_of_what_is_unexplained(spaces: list[list[str]]) -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN | {"spaces": spaces})
     optimizer = torch.optim.Adam(learner.predictors["jitter"].parameters(), lr=0.02)
     for _ in range(20):  # so that the head of jitter explains something, and that of flip nothing
         optimizer.zero_grad()
@@ -65,22 +72,36 @@ def test_loss_is_vicregs_of_masked_features_and_what_is_unexplained() -> None:
         optimizer.step()
     outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     assert outcome.terms["unexplained_jitter"] < 0.95 < 1 < outcome.terms["unexplained_flip"]
-    pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
-    features = features_of(learner, pair)
-    terms = vicreg_terms(*(learner.projector(masked_by_hand(learner, own, pair)) for own in features))
-    expected = 25 * terms["invariance"] + 25 * terms["variance"] + terms["covariance"]
-    assert outcome.terms["invariance"].item() == pytest.approx(terms["invariance"].item(), rel=1e-5)
+    views = draw_by_hand(learner, spaces)
+    features = [learner.encoder(learner.view(View(images().float() / 255, params))) for params in views]
+    core = [learner.projector(masked_by_hand(own)) for own in features]
+    pairs = [(1.0, core[0], key) for key in core[1:]]
+    pairs += [(0.5, head(features[0]), head(features[2 + place])) for place, head in enumerate(heads_of(learner))]
+    expected = 0.0
+    for weight, *pair in pairs:
+        terms = vicreg_terms(*pair)
+        sum_of_terms = 25 * terms["invariance"] + 25 * terms["variance"] + terms["covariance"]
+        expected += weight * sum_of_terms / (1 + len(spaces))
     for name in BLOCKS:
-        by_hand = shares_by_hand(learner, name, pair, *features)
+        by_hand = shares_by_hand(learner, name, views[:2], *features[:2])
         assert outcome.terms[f"unexplained_{name}"].item() == pytest.approx(np.mean(by_hand), rel=1e-4)
         expected += np.mean([3 / (1 + 10 * max(0, 1 - share)) * share for share in by_hand])
     assert outcome.loss.item() == pytest.approx(expected.item(), rel=1e-4)
-    assert 0 < pair.active[:, learner.policy.names.index("flip")].sum() < COUNT
-    assert set(learner.predictors) == set(BLOCKS)
+    assert len(pairs) == 1 + 2 * len(spaces) and set(learner.predictors) == set(BLOCKS)
 
 
-def test_with_weight_0_it_is_vicreg() -> None:
-    ours, vicreg = learner_of(method="mast-aware", mast_aware={"weight": 0}), learner_of(method="vicreg")
+def heads_of(learner: Learner) -> list[torch.nn.Module]:
+    """The projectors of the spaces; a learner without spaces has none."""
+    return list(getattr(learner, "projectors", []))
+
+
+def test_each_augmentation_that_is_predicted_has_a_space_with_those_that_hide_it() -> None:
+    assert [list(space) for space in learner_of(method="mast-aware").method._spaces] == SPACES
+
+
+def test_without_predictions_and_spaces_it_is_vicreg() -> None:
+    ours = learner_of(method="mast-aware", mast_aware={"weight": 0, "spaces": []})
+    vicreg = learner_of(method="vicreg")
     assert ours.state_dict().keys() == vicreg.state_dict().keys()
     outcomes = [learner(images(), None, learner.draw(COUNT, drawn())) for learner in (ours, vicreg)]
     assert torch.equal(outcomes[0].loss, outcomes[1].loss) and outcomes[0].terms == outcomes[1].terms
@@ -103,13 +124,12 @@ def test_predictions_reach_the_encoder_through_both_views_and_not_the_projector(
     assert all(weights.grad.abs().sum() == 0 for weights in learner.projector.parameters())
 
 
-def test_a_block_is_not_asked_to_be_invariant_to_its_augmentation() -> None:
+def test_a_block_is_not_asked_to_be_invariant() -> None:
     learner = learner_of(method="mast-aware", mast_aware=OWN)
     features = torch.randn(4, 10, requires_grad=True)
-    active = torch.tensor([[name == "flip" for name in learner.policy.names]] * 4)
-    learner.projector(learner.feature_masks(features, active)).square().sum().backward()
-    assert (features.grad[:, BLOCKS["flip"]] == 0).all()
-    assert (features.grad[:, BLOCKS["jitter"]] != 0).any() and (features.grad[:, 4:] != 0).any()
+    learner.projector(learner.feature_masks(features)).square().sum().backward()
+    blocks = sorted(place for block in BLOCKS.values() for place in range(10)[block])
+    assert (features.grad[:, blocks] == 0).all() and (features.grad[:, 4:] != 0).any()
 
 
 def test_masks_are_stored_with_the_heads() -> None:
@@ -194,3 +214,9 @@ def test_something_is_predicted(own: dict[str, object], message: str) -> None:
     with pytest.raises(MastError, match=rf"mast_aware\.predict: {message}; .* or set mast_aware\.weight to 0"):
         spec_of(method="mast-aware", policy={"augmentations": ["crop", "blur"]}, mast_aware=own)
     spec_of(method="mast-aware", policy={"augmentations": ["crop", "blur"]}, mast_aware={"weight": 0})
+
+
+@pytest.mark.parametrize(("spaces", "message"), [([["solarize"]], "'solarize' is not in policy"), ([[]], "names no")])
+def test_a_space_shares_what_is_drawn(spaces: list[list[str]], message: str) -> None:
+    with pytest.raises(MastError, match=rf"mast_aware\.spaces\.0: {message}"):
+        spec_of(method="mast-aware", mast_aware={"spaces": spaces})

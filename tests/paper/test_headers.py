@@ -54,9 +54,9 @@ def test_hours_of_all_trainings_on_stl10() -> None:
     trainings = sum(
         len(experiment.run_seeds(run)) for run, spec in experiment.runs.items() if spec.method != "untrained"
     )
-    assert stated("stl10", r"= (\d+) trainings") == trainings
+    assert stated("stl10", r"= (\d+) training runs") == trainings
     hours = trainings * stated("stl10", r"([\d.]+) hours a run")
-    assert stated("stl10", r"trainings: (\d+) hours") == pytest.approx(hours, rel=0.01)
+    assert stated("stl10", r"training runs: (\d+) hours") == pytest.approx(hours, rel=0.01)
 
 
 def test_hours_on_imagenet_add_up() -> None:

@@ -43,6 +43,8 @@ class Augmentation(StrictModel):
     """Whether it moves pixels (all such are applied first, in one resampling) or changes their values."""
     can_be_undone: ClassVar[bool] = False
     """Whether an image can be had back from its view, but for what leaves the range of values or the frame."""
+    hides: ClassVar[tuple[str, ...]] = ()
+    """Names of augmentations whose effect, or part of it, cannot be seen in a view after this one."""
     place: ClassVar[float] = math.inf
     """Where in the order of application it stands among its kind; by name where the places are equal."""
 

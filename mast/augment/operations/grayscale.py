@@ -8,6 +8,7 @@ class Grayscale(Photometric):
     """Luma in all three channels."""
 
     place = 90
+    hides = ("jitter",)
 
     @staticmethod
     def change(images: Tensor) -> Tensor:

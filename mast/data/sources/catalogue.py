@@ -1,4 +1,4 @@
-"""Every public dataset: official sizes, checksums, addresses, and how the protocols split it (docs/use/data.md).
+"""Every public dataset: official sizes, checksums, addresses, splits of the protocols (docs/use/public-datasets.md).
 
 Addresses and MD5s are those of torchvision 0.29 where it has the dataset. Sizes and seeds of validation splits are
 AugSelf's (datasets.py) for STL-10, CIFAR, Food-101, MIT-67 and Pets, its lists of positions for SUN397 and Caltech-101;

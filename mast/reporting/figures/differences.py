@@ -1,17 +1,20 @@
-"""How far runs lie from a baseline: differences with their intervals, task by task."""
+"""How far runs lie from a baseline, task by task: with their intervals, or of many runs as a map of numbers."""
 
 from pathlib import Path
 from textwrap import fill
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mast.reporting.heat_map import draw_differences
+from mast.reporting.paired import is_clear
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
-from mast.reporting.tables.columns import row_titles
-from mast.reporting.tables.summaries import ALL_TASKS
+from mast.reporting.tables.columns import column_titles, row_titles
+from mast.reporting.tables.summaries import ALL_TASKS, RANK, Column
 
 SOURCE = {
     "shows": "differences",
@@ -19,20 +22,33 @@ SOURCE = {
     "about": "Studies with `compare`: differences to the baseline with their intervals, for each task and over tasks.",
     "caption": (
         "Mean differences to a baseline, paired over seeds, a panel for each study: of each task, of the mean over "
-        "tasks and of the lowest score of each seed, both also corrected for chance. Lines are 95 % intervals by "
-        "paired Student t, bars those by bootstrap over seeds, which are too narrow for few seeds (none for one seed). "
-        "Right of zero the run is better than the baseline."
+        "tasks and of the lowest score of each seed, both also corrected for chance. Up to four runs: lines are 95 % "
+        "intervals by paired Student t, bars those by bootstrap over seeds, which are too narrow for few seeds (none "
+        "for one seed); right of zero the run is better than the baseline. More runs: a row each, blue where it is "
+        "better; bold where the 95 % interval by paired Student t has a width and leaves out zero."
     ),
 }
 
 NAMES = ["task", "target", "metric"]
 NUMBERS = ["difference", "low", "high", "bootstrap_low", "bootstrap_high"]
+MOST_WITH_INTERVALS = 4
+"""Runs of one study, each with a marker of its own form. More are read faster from a map, of a third of the height."""
 SPREAD = 0.7
 """Height that the runs of one task take, as a share of the distance between tasks."""
 TASK_HEIGHT, RUN_HEIGHT, FRAME_HEIGHT = 0.14, 0.15, 0.85
 """Inches: of a task, more for each run in it, and of a panel's title and axis."""
 TITLE_WIDTH = 42
 """Characters that fit above one of two panels."""
+ROW_HEIGHT, HEAD_HEIGHT, TURNED_HEIGHT = 0.25, 0.75, 1.4
+"""Inches: of a run in a map; of the titles above it, and of titles that are turned."""
+LETTER, DIGIT = 0.0078, 0.0104
+"""Inches that a letter of a title, and a bold digit, are wide per point of their size."""
+LARGEST, SMALLEST = 9.0, 6.5
+"""Points, of text in a map; titles that would have to be smaller are turned."""
+FEWEST_COLUMNS = 6
+"""For which a map has room: fewer stand at its left, and are not stretched."""
+FULL_COLOUR = 15.0
+"""Percentage points from which on a map's colour is the same."""
 BAR = {"lw": 5, "alpha": 0.35, "solid_capstyle": "butt"}
 
 
@@ -40,7 +56,9 @@ def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a panel per study, a row per task and over tasks, and in it a marker per compared run.
 
     Markers are mean differences, paired over seeds; lines their 95 % intervals by Student's t, bars those by bootstrap
-    (none for one seed). Ranks, which have another unit, are left out.
+    (none for one seed). Where a study compares more than `MOST_WITH_INTERVALS` runs, panels are maps instead: a row per
+    run, a column per task and over tasks, in it the mean difference, bold where Student's interval is clear of zero.
+    Ranks, which have another unit, are left out.
 
     Args:
         runs: title of a study → its table of differences as CSV.
@@ -53,11 +71,54 @@ def draw(runs: Runs, output_stem: Path) -> None:
         title: read_table(Path(paths[0]), [*NAMES, "baseline_label", "label", *NUMBERS])
         for title, paths in runs.items()
     }
-    tables = {title: table[table["metric"] != "rank"] for title, table in tables.items()}
+    tables = {title: table[table["metric"] != RANK[2]] for title, table in tables.items()}
     save_figure_of(tables, _figure, "No runs are compared.", output_stem)
 
 
 def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
+    most = max(table["label"].nunique() for table in tables.values())
+    return _maps(tables) if most > MOST_WITH_INTERVALS else _intervals(tables)
+
+
+def _maps(tables: dict[str, pd.DataFrame]) -> Figure:
+    names = {title: _columns(table) for title, table in tables.items()}
+    columns = max(FEWEST_COLUMNS, *map(len, names.values()))
+    longest = max(len(label) for table in tables.values() for label in table["label"])
+    width = max(WIDTH - longest * LETTER * LARGEST, WIDTH / 4) / columns
+    words = [word for own in names.values() for column_title in column_titles(own) for word in column_title.split()]
+    size = min(LARGEST, width / LETTER / max(map(len, words)))
+    head = {"size": size} if size >= SMALLEST else {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
+    above = TURNED_HEIGHT if "rotation" in head else HEAD_HEIGHT
+    rows = [table["label"].nunique() for table in tables.values()]
+    figure = Figure(figsize=(WIDTH, 0.3 + ROW_HEIGHT * sum(rows) + above * len(rows)))
+    axes = figure.subplots(len(tables), 1, squeeze=False, height_ratios=rows)[:, 0]
+    for axis, (title, table) in zip(axes, tables.items(), strict=True):
+        _map(axis, table, names[title], min(LARGEST, width / DIGIT / len("+12.3")), head)
+        axis.set_xlim(-0.5, columns - 0.5)
+        axis.set_title(f"{title}: differences to {table['baseline_label'].iloc[0]}")
+    figure.supxlabel("percentage points; bold: the 95 % interval (Student t) leaves out zero", size="medium")
+    return figure
+
+
+def _map(axis: Axes, table: pd.DataFrame, names: list[Column], size: float, head: dict[str, Any]) -> None:
+    table = table.drop_duplicates([*NAMES, "label"])
+    table = table.assign(clear=[is_clear(*ends) for ends in zip(table["low"], table["high"], strict=True)])
+    numbers, bold = (
+        table.pivot(index="label", columns=NAMES, values=value).reindex(table["label"].unique(), columns=names)
+        for value in ("difference", "clear")
+    )
+    draw_differences(axis, numbers, bold, FULL_COLOUR, size)
+    titles = column_titles(names)
+    axis.set_xticks(range(len(names)), titles if "rotation" in head else [t.replace(" ", "\n") for t in titles], **head)
+    tasks = sum(task != ALL_TASKS for task, _, _ in names)
+    axis.axvline(tasks - 0.5, color="white", lw=5)
+
+
+def _columns(table: pd.DataFrame) -> list[Column]:
+    return list(table[NAMES].drop_duplicates().itertuples(index=False, name=None))
+
+
+def _intervals(tables: dict[str, pd.DataFrame]) -> Figure:
     columns = min(2, len(tables))
     every = [_height(table) for table in tables.values()]
     heights = [max(every[start : start + columns]) for start in range(0, len(every), columns)]
@@ -74,11 +135,11 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _height(table: pd.DataFrame) -> float:
-    return len(table[NAMES].drop_duplicates()) * (TASK_HEIGHT + RUN_HEIGHT * table["label"].nunique())
+    return len(_columns(table)) * (TASK_HEIGHT + RUN_HEIGHT * table["label"].nunique())
 
 
 def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
-    rows = list(table[NAMES].drop_duplicates().itertuples(index=False, name=None))
+    rows = _columns(table)
     own = [label for label in labels if label in set(table["label"])]
     for place, label in enumerate(own):
         part = table[table["label"] == label].drop_duplicates(NAMES).set_index(NAMES).reindex(rows)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mast.config.tables import ComparisonSpec
-from mast.reporting.paired import RESAMPLES, Difference, holm, paired_difference
+from mast.reporting.paired import RESAMPLES, Difference, holm, is_clear, paired_difference, signed
 from mast.reporting.statistics import estimate
 from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
 from mast.reporting.tables.columns import all_columns, headline, row_titles, visible_columns
@@ -113,7 +113,7 @@ def _layout(
         cells = [Cell(titles[column])]
         cells += [Cell(row.label) for row in others if row.run == run and names_runs]
         cells += [Cell(shown(estimate(scores[column][each]))) for each in (baseline.run, run)]
-        cells.append(Cell(shown_difference(difference), _is_clear(difference)))
+        cells.append(Cell(shown_difference(difference), is_clear(difference.low, difference.high)))
         cells += [Cell(shown_bootstrap(difference)), Cell(shown_p(p_values[column, run]))] if has_intervals else []
         rows.append(Row(tuple(cells)))
     one = (baseline.label, others[0].label, f"{others[0].label} − {baseline.label}")
@@ -135,7 +135,7 @@ def shown_difference(difference: Difference) -> str:
     """`+1.2 [+0.3, +2.0]`; without the interval where there is none; `–` where no seed is paired."""
     if difference.n == 0:
         return ABSENT
-    numbers = [_signed(value) for value in (difference.mean, difference.low, difference.high)]
+    numbers = [signed(value) for value in (difference.mean, difference.low, difference.high)]
     return numbers[0] if difference.n == 1 else f"{numbers[0]} [{numbers[1]}, {numbers[2]}]"
 
 
@@ -143,7 +143,7 @@ def shown_bootstrap(difference: Difference) -> str:
     """`[+0.5, +1.8]`; `–` where there is no interval."""
     if difference.n < 2:
         return ABSENT
-    return f"[{_signed(difference.bootstrap_low)}, {_signed(difference.bootstrap_high)}]"
+    return f"[{signed(difference.bootstrap_low)}, {signed(difference.bootstrap_high)}]"
 
 
 def shown_p(p: float) -> str:
@@ -151,16 +151,6 @@ def shown_p(p: float) -> str:
     if np.isnan(p):
         return ABSENT
     return f"{p:.3f}" if p >= SMALLEST_P else f"<{SMALLEST_P}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.1f}".replace("-", "−")
-
-
-def _is_clear(difference: Difference) -> bool:
-    """Whether the interval has a width and leaves out zero: seeds that agree exactly do not tell their spread."""
-    has_width = not np.isclose(difference.low, difference.high)
-    return bool(has_width and (difference.low > 0 or difference.high < 0))
 
 
 def _notes(spec: ComparisonSpec, scores: Scores, counts: list[int]) -> list[str]:

@@ -197,8 +197,7 @@ def _summary_notes(spec: TableSpec, columns: list[Column]) -> list[str]:
     if RANK in columns:
         without = ", those trained with labels left out" if any(row.with_labels for row in spec.rows) else ""
         notes.append(
-            f"Rank: mean over tasks of the rank among the runs of this table within each seed{without}; 1 is best. "
-            "Not in percent."
+            f"Rank: mean over tasks of the rank among the runs of this table within each seed{without}; 1 is best."
         )
     return [*notes, CORRECTED_NOTE] if has_corrected(columns) else notes
 

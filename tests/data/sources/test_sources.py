@@ -133,7 +133,7 @@ def test_a_reduced_copy_that_a_list_does_not_fit_is_drawn(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("source", ["cifar10", "food101", "mit67", "pets", "stl10"])
 def test_drawn_validation_splits_are_those_of_random_split(source: str, tmp_path: Path) -> None:
-    """AugSelf (datasets.py) draws them by torch's random_split with the seeds of docs/use/data.md."""
+    """AugSelf (datasets.py) draws them by torch's random_split with the seeds of docs/use/public-datasets.md."""
     from mast.data.readers.public import validation_positions
     from mast.data.sources.source import Contents, Split
 

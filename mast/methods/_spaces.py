@@ -1,0 +1,66 @@
+"""Spaces beside the one that is invariant to everything: in each, a view shares some augmentations with the query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Generator, Tensor, nn
+
+    from mast.augment.policy import Policy
+    from mast.augment.views import Drawn
+
+Space = tuple[str, ...]
+"""Names of the augmentations that the two views of a space share."""
+
+
+def check_spaces(spaces: Sequence[Space], spec: Any, key: str) -> None:
+    """Raise ValueError unless each space shares something, and only what is drawn; `key` is that of `spaces`."""
+    for place, space in enumerate(spaces):
+        if not space:
+            raise ValueError(f"{key}.{place}: names no augmentation; name one, or leave the space out")
+        for name in space:
+            if name not in spec.policy.names:
+                raise ValueError(
+                    f"{key}.{place}: {name!r} is not in policy.augmentations; leave it out or add it there"
+                )
+
+
+def draw_keys(policy: Policy, count: int, generator: Generator, spaces: Sequence[Space]) -> Drawn:
+    """A query and n + 1 keys of `count` images: key 0 differs from the query in all, key i in all but space i's."""
+    from mast.augment.views import Drawn
+
+    query = policy.sample(count, 0, generator)
+    keys = (policy.sample(count, 1, generator) | {name: query[name] for name in kept} for kept in ((), *spaces))
+    return Drawn((query, *keys))
+
+
+def build_projectors(features: int, spec: Any, count: int) -> nn.ModuleList:
+    """A projector for each of `count` spaces, from D = `features` features; `spec` are the run's settings."""
+    from torch import nn
+
+    from mast.models.projector import build_projector
+
+    return nn.ModuleList(build_projector(features, spec.projector) for _ in range(count))
+
+
+def space_terms(query: list[Tensor], keys: list[list[Tensor]], weight: float = 1.0) -> dict[str, Tensor]:
+    """VICReg's terms v, as mean_j v(q_0, k_j0) + w Σ_i v(q_i, k_i) / (n + 1), with i = 1…n and j = 0…n.
+
+    With w = 1 these are the pairs and weights of LooC's loss (Xiao et al. 2021, section 3). Its negatives, among which
+    are in space i the other keys of the same image, have no counterpart in VICReg.
+
+    Args:
+        query: embeddings q_0 in the invariant space and q_1…q_n in the others, float [N, d] each.
+        keys: of each key its embedding k_j0 in the invariant space and, from the second key on, k_i in its own space.
+        weight: w ≥ 0, of the other spaces.
+    """
+    from mast.objectives.vicreg import vicreg_terms
+
+    pairs = []
+    for place, (invariant, *own) in enumerate(keys):
+        pairs.append((1.0, vicreg_terms(query[0], invariant)))
+        pairs += [(weight, vicreg_terms(query[place], z)) for z in own]
+    return {name: sum(w * terms[name] for w, terms in pairs) / len(keys) for name in pairs[0][1]}
