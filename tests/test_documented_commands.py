@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from snakemake.cli import parse_args
+from snakemake.cli import parse_args, parse_config
+from snakemake.utils import update_config
 from support import ROOT
 from support.pages import documented, pages, project_of, strangers
 from support.projects import ENVIRONMENT, new_project
@@ -32,7 +33,9 @@ from mast.cli.program import _parser, main
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
 from mast.config.plan import of_runs
+from mast.config.text import read_yaml
 from mast.results import Results
+from mast.settings import parse
 from mast.starter import choose
 
 COMMANDS = documented()
@@ -158,6 +161,7 @@ NOT_RUN = {
 }
 """Command → why it is not tried."""
 
+CHECKED = ("make", "mast", "pip", "pytest", "python", "snakemake")
 RULES = {"all", "data", "pretrain", "evaluate", "detection", "tables", "figures", "report", "pretrain_run"}
 
 
@@ -177,9 +181,7 @@ def test_every_command_is_tried_or_it_is_said_why_not() -> None:
     said = [*RUN, *RUN_WITH_OTHER_NAMES, *PLANNED, *NOT_RUN]
     assert len(said) == len(set(said)), "named twice"
     assert set(said) - COMMANDS.keys() == set(), "no page has them any more"
-    checked = {
-        command for program in ("make", "mast", "pip", "pytest", "python", "snakemake") for command in of(program)
-    }
+    checked = {command for program in CHECKED for command in of(program)}
     assert COMMANDS.keys() - checked - NOT_RUN.keys() == set(), "say in NOT_RUN why they are not tried"
 
 
@@ -216,9 +218,10 @@ def test_snakemake_knows_options_and_targets(command: str, monkeypatch: pytest.M
     _, arguments = parse_args(words_of(command))
     for profile in arguments.profile or ():
         assert Path(profile, "config.yaml").is_file(), profile
-    files = arguments.configfile or ["config/config.yaml"]
-    assert {change.partition("=")[0] for change in arguments.config or ()} <= Experiment.model_fields.keys()
-    experiment = load_experiment(Path(files[0]))
+    file = Path((arguments.configfile or ["config/config.yaml"])[0])
+    values = read_yaml(file)
+    update_config(values, parse_config(arguments.config) if arguments.config else {})
+    experiment = parse(Experiment, values, str(file))
     results = Results(experiment.results)
     encoders = of_runs(experiment, lambda *names: results.run(*names).encoder, experiment.runs)
     known = RULES | experiment.studies.keys() | {experiment.name} | set(encoders)
