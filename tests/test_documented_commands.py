@@ -10,7 +10,6 @@
 """
 
 import importlib.util
-import itertools
 import re
 import shlex
 import shutil
@@ -25,7 +24,7 @@ from PIL import Image
 from snakemake.cli import parse_args, parse_config
 from snakemake.utils import update_config
 from support import ROOT
-from support.pages import documented, pages, project_of, strangers
+from support.pages import documented, pages, project_of, strangers, studies_of
 from support.projects import ENVIRONMENT, new_project
 
 from benchmarks.gpu.options import parse as options_of_gpu
@@ -128,7 +127,7 @@ PLANNED = (
 NOT_RUN = {
     "benchmarks/wheels.sh 3.12 wheels": "downloads packages",
     "cd mast": "the folder is the checkout",
-    "conda activate mast": "as conda env create",
+    "conda activate mast": "as below",
     "conda env create --file environment.yml": (
         "makes an environment of 6 GB; tests/config/test_environment.py compares the file with what is required"
     ),
@@ -224,8 +223,9 @@ def test_snakemake_knows_options_and_targets(command: str, monkeypatch: pytest.M
     experiment = parse(Experiment, values, str(file))
     results = Results(experiment.results)
     encoders = of_runs(experiment, lambda *names: results.run(*names).encoder, experiment.runs)
-    known = RULES | experiment.studies.keys() | {experiment.name} | set(encoders)
-    assert set(arguments.targets) | set(arguments.forcerun or ()) | set(arguments.until or ()) <= known
+    shown = set().union(*map(studies_of, COMMANDS[command]))
+    known = RULES | experiment.studies.keys() | {experiment.name} | set(encoders) | shown
+    assert {*arguments.targets, *(arguments.forcerun or ()), *(arguments.until or ())} <= known
 
 
 @pytest.mark.parametrize("command", of("mast"))
@@ -255,8 +255,8 @@ def test_make_plans_the_target(command: str) -> None:
 
 @pytest.mark.parametrize("command", of("pip"))
 def test_pip_finds_the_project_and_its_extras(command: str) -> None:
-    _, *words = (word for word in words_of(command) if word != "--editable")
-    for page, word in itertools.product(COMMANDS[command], words):
+    words = [word for word in words_of(command)[1:] if word != "--editable"]
+    for page, word in ((page, word) for page in COMMANDS[command] for word in words):
         folder, extras = re.fullmatch(r"([^\[]+)(?:\[(.+)\])?", word).groups()
         place = project_of(page)
         file = next(above / folder / "pyproject.toml" for above in (place, place.parent) if (above / folder).is_dir())
@@ -295,5 +295,5 @@ def test_python_has_the_file_or_module_and_it_takes_the_options(command: str) ->
 def test_snakemake_plans_what_is_documented(command: str, tmp_path: Path) -> None:
     project = new_project(tmp_path / "a project").directory
     (project / "profiles").symlink_to(ROOT / "profiles")
-    words = [*words_of(command), "--dry-run", "--quiet", "--snakefile", str(ROOT / "Snakefile")]
+    words = [*words_of(command), "--dry-run", "--quiet", "--snakefile", ROOT / "Snakefile"]
     subprocess.run([sys.executable, "-m", "snakemake", *words], cwd=project, env=ENVIRONMENT, check=True)

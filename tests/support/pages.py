@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 from support import ROOT
 
 NO_PAGES = ("CHANGELOG.md", "tests/", "workflow/schemas/")
@@ -63,6 +65,15 @@ def documented() -> dict[str, list[Path]]:
 def project_of(page: Path) -> Path:
     """The nearest folder above a page that is a project's."""
     return next(folder for folder in page.parents if (folder / "pyproject.toml").is_file())
+
+
+def studies_of(page: Path) -> set[str]:
+    """Studies of the configurations that a page shows."""
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    shown = (
+        yaml.safe_load(code) for _, _, language, code in blocks if language == "yaml" and "\nstudies:" in f"\n{code}"
+    )
+    return {study for configuration in shown for study in configuration["studies"]}
 
 
 def commands_of(text: str, suffix: str) -> Iterator[str]:
