@@ -215,7 +215,7 @@ def test_what_runs_a_command_with_other_names_is_there(command: str, place: str)
 def test_snakemake_knows_options_and_targets(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     _, arguments = parse_args(words_of(command))
-    for profile in arguments.profile or ():
+    for profile in np.atleast_1d(arguments.profile or []):  # one text up to Snakemake 9.18
         assert Path(profile, "config.yaml").is_file(), profile
     file = Path((arguments.configfile or ["config/config.yaml"])[0])
     values = read_yaml(file)
