@@ -11,7 +11,9 @@
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
 # make schema rewrite what is generated from the models of settings and records
 # make readme take the README's table, and the pairs of views of docs/use/working.md, from the last demo
-# make results take the tables and figures of docs/understand/results.md and docs/record/method-trials.md from the last runs of claim and claim-search
+# make results take the tables and figures of docs/understand/results.md from the last runs of config/claim-*.yaml; what has
+#               not been run stays
+# make first-verdict  take those of docs/record/first-verdict.md and method-trials.md from the last runs of claim and claim-search
 # make instrument  take the tables and figures of docs/understand/instrument.md from the last run of config/instrument.yaml
 # make peers  take the tables of docs/record/peers.md from the last run of config/peers.yaml
 # make clean  remove the environment and caches; results stay
@@ -22,7 +24,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PLUGIN := plugins/snakemake-executor-plugin-submitit
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results instrument peers clean
+.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results first-verdict instrument peers clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -100,12 +102,19 @@ readme: .venv/installed
 	mkdir -p docs/images
 	cp results/figures/views.png docs/images/
 
-# The same for config/claim.yaml: the page says which tables and figures.
+# The same for the verdict, whose parts are run one by one.
 results: .venv/installed
-	$(RUN) mast fill docs/understand/results.md --results results/claim
+	$(RUN) mast fill docs/understand/results.md --results results --keep-missing
+	mkdir -p docs/images/verdict
+	for part in shapes typefaces; do \
+		if [ -f results/claim-$$part/figures/differences.png ]; then \
+			cp results/claim-$$part/figures/differences.png docs/images/verdict/$$part.png || exit 1; fi; done
+
+first-verdict: .venv/installed
+	$(RUN) mast fill docs/record/first-verdict.md --results results/claim
 	$(RUN) mast fill docs/record/method-trials.md --results results/claim-search
 	mkdir -p docs/images/claim
-	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/understand/results.md); do \
+	for figure in $$(grep -o 'images/claim/[a-z]*\.png' docs/record/first-verdict.md); do \
 		cp results/claim/figures/$${figure##*/} docs/images/claim/ || exit 1; done
 
 instrument: .venv/installed

@@ -1,1 +1,1 @@
-"""Measurements of the program beside `lightly`; `make bench` runs them (docs/understand/performance.md)."""
+"""Measurements of the program in comparison with `lightly`; `make bench` runs them (docs/understand/performance.md)."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [section …]`: measure, print and save; all sections without names."""
+"""`python -m benchmarks [section …]`: measure, print and save; all sections if no names are given."""
 
 from mast.runtime import set_up_process
 

@@ -17,7 +17,7 @@ from mast.augment.settings import PolicySpec
 from mast.models.encoder import normalise
 
 BATCHES = {32: 256, 96: 64, 224: 16}
-"""Image size → images per batch."""
+"""Image size → number of images per batch."""
 TARGETS = {32: 4.0, 96: 2.0}
 MEAN, STD = (torch.tensor(IMAGENET_NORMALIZE[key], device=DEVICE).view(1, 3, 1, 1) for key in ("mean", "std"))
 

@@ -1,6 +1,6 @@
-"""`make bench-check`: the ratios of a short measurement against benchmarks/baseline.json, with wide margins.
+"""`make bench-check`: compare the ratios of a short measurement with benchmarks/baseline.json, with wide margins.
 
-Ratios and not times, so that it holds on any machine of the kind; no part of `make test`.
+Ratios are compared and not times, so that the check works on any machine of the kind. It is not part of `make test`.
 """
 
 import json
@@ -12,7 +12,7 @@ from benchmarks import augmentation, objective, step
 from benchmarks.result import Target
 
 MARGIN = 1.4
-"""A ratio may be this much worse than its baseline."""
+"""Factor by which a ratio may be worse than its baseline."""
 BASELINE = json.loads(Path(__file__).with_name("baseline.json").read_text())
 
 

@@ -1,4 +1,4 @@
-"""One thread and the program's memory settings, as in `python -m benchmarks`."""
+"""Use one thread and the program's memory settings, as in `python -m benchmarks`."""
 
 from mast.runtime import set_up_process
 

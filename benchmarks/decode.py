@@ -1,6 +1,6 @@
-"""JPEG files to two random crops of 224 pixels, as images that stay in place are read, against torchvision's loader.
+"""Decode JPEG files to two random crops of 224 pixels, as for images that stay in place, against torchvision's loader.
 
-CPU time is counted, of all threads and processes, so that what it takes on a core is seen on a busy machine too.
+The CPU time of all threads and processes is counted, so that the cost on one core shows on a busy machine too.
 """
 
 import resource
@@ -30,7 +30,7 @@ from mast.models.encoder import normalise
 
 SIZE = 224
 SIDES = {"500 × 375": (500, 375), "2,560 × 1,920": (2560, 1920)}
-"""The middle one of ImageNet's images, about, and a photograph of a telephone of some years ago."""
+"""Sizes of images: about the median of ImageNet's images, and a photograph of a phone of some years ago."""
 FILES = {"500 × 375": 32, "2,560 × 1,920": 4}
 QUALITY = 92
 
@@ -67,7 +67,9 @@ def _targets(times: dict[str, float]) -> list[Target]:
 
 
 def _add_threads(section: Section, root: Path, count: int) -> None:
-    """How one and two threads, or processes, share the work: by the clock, and in CPU time; starting them included."""
+    """Measure how one and two threads, or processes, share the work: by the clock and in CPU time, including their
+    start.
+    """
     write_photographs(root / "all", count, SIDES["500 × 375"])
     tasks = {f"ours, {threads} thread(s)": _ours(root / "all", "bicubic", threads) for threads in (1, 2)}
     tasks |= {f"torchvision, {workers} process(es)": _torchvisions(root, "bicubic", workers) for workers in (1, 2)}
@@ -92,7 +94,7 @@ def _tasks(root: Path, files: Path, only_crops: bool) -> dict[str, Task]:
 
 
 def _ours(files: Path, interpolation: Interpolation, threads: int = 1, augmentations: object = ("crop",)) -> Task:
-    """Boxes drawn and cut, and where there are other augmentations, the views that are made from the crops."""
+    """Draw and cut boxes and, with other augmentations, make the views from the crops."""
     paths = sorted(files.iterdir())
     with Image.open(paths[0]) as image:
         sizes = np.array([image.size] * len(paths))
@@ -123,13 +125,13 @@ def _loader(root: Path, transform: Callable[[Image.Image], object], workers: int
 
 
 def cpu_seconds() -> float:
-    """CPU time of this process, all its threads, and the processes that it started and that have ended."""
+    """Return the CPU time of this process, all its threads, and the processes that it started and that have ended."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(each.ru_utime + each.ru_stime for each in spent)
 
 
 def write_photographs(folder: Path, count: int, sides: tuple[int, int]) -> None:
-    """JPEG files of parts of scikit-learn's two photographs, brought to these sides."""
+    """Write JPEG files of parts of scikit-learn's two photographs, resized to these sides."""
     folder.mkdir()
     random, photographs = np.random.default_rng(0), [Image.fromarray(each) for each in load_sample_images().images]
     for number in range(count):

@@ -14,13 +14,13 @@ THREADS = 1
 
 
 def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)` in a process of its own, whose memory no earlier work has grown."""
+    """Run `function(*arguments)` in a separate process, whose memory no earlier work has grown."""
     with ProcessPoolExecutor(1, get_context("spawn"), torch.set_num_threads, (THREADS,)) as pool:
         return pool.submit(function, *arguments).result()
 
 
 def peak_megabytes(task: Callable[[], object]) -> float:
-    """By how much `task` raises the memory in use at its peak, in MB (Linux, or a GPU's memory).
+    """Return the increase of memory at the peak of `task`, in MB (Linux, or a GPU's memory).
 
     On Linux freed blocks must return to the system, as they do in a new process without `set_up_process`.
     """
@@ -29,7 +29,7 @@ def peak_megabytes(task: Callable[[], object]) -> float:
         before = torch.cuda.memory_allocated()
         task()
         return (torch.cuda.max_memory_allocated() - before) / 1e6
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from the present size
+    Path("/proc/self/clear_refs").write_text("5")  # reset the peak to the present size
     before = _status_megabytes("VmRSS")
     task()
     return _status_megabytes("VmHWM") - before

@@ -1,4 +1,4 @@
-"""What looking at an encoder on the way (`monitor`) adds to the embedded experiment's trainings."""
+"""Cost of measuring an encoder while it trains (`monitor`), relative to the embedded experiment's runs."""
 
 import tempfile
 from pathlib import Path
@@ -16,7 +16,7 @@ from mast.pretraining.monitor import Monitor
 from mast.pretraining.run import build_learner
 
 SPEC = MonitorSpec(epochs=5)
-"""As `mast init` writes it."""
+"""Monitor as `mast init` writes it."""
 
 
 def measure(quick: bool) -> Section:

@@ -47,7 +47,7 @@ def measure(quick: bool) -> Section:
 
 
 def build(count: int, dims: int) -> dict[str, Objective]:
-    """Objectives of the same two batches of embeddings."""
+    """Return objectives of the same two batches of embeddings."""
     generator = torch.Generator().manual_seed(0)
     shared, *noise = torch.randn(3, count, dims, generator=generator)
     z_a, z_b = ((shared + 0.5 * own).to(DEVICE).requires_grad_() for own in noise)

@@ -1,4 +1,4 @@
-"""What the measurements are saved as: JSON, Markdown (also in docs/understand/performance.md) and a bar chart."""
+"""Saved forms of the measurements: JSON, Markdown (also in docs/understand/performance.md) and a bar chart."""
 
 import platform
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def save(sections: Sequence[Section]) -> None:
-    """Write bench.json, bench.md and bench.png, and put the tables into docs/understand/performance.md."""
+    """Write bench.json, bench.md and bench.png, and copy the tables to docs/understand/performance.md."""
     targets = [target for section in sections for target in section.targets]
     text = markdown(sections, targets)
     write_json(RESULTS / "bench.json", {"machine": machine(), "sections": [asdict(section) for section in sections]})
@@ -34,7 +34,7 @@ def save(sections: Sequence[Section]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
+    """Return the machine of the measurement."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), ":")
     gpu = torch.cuda.get_device_name() if DEVICE.type == "cuda" else None
     return {
@@ -48,13 +48,13 @@ def machine() -> dict[str, Any]:
 
 
 def markdown(sections: Sequence[Section], targets: Sequence[Target]) -> str:
-    """All targets first, then a table per section."""
+    """Return all targets first, then a table per section."""
     lines = ["", ", ".join(f"{key} {value}" for key, value in machine().items() if value), "", *target_table(targets)]
     return "\n".join([*lines, *(line for section in sections for line in section_tables(section))]) + "\n\n"
 
 
 def target_table(targets: Sequence[Target]) -> list[str]:
-    """Lines of Markdown: what was measured, its target, and whether it is met."""
+    """Return lines of Markdown: what was measured, its target, and whether it is met."""
     return ["| what | measured | target | met |", "|---|---:|---:|---|"] + [
         f"| {target.name} | {_number(target.measured)} {target.unit} "
         f"| {'≥' if target.at_least else '≤'} {target.bound:g} {target.unit} | {'yes' if target.met else '**no**'} |"
@@ -63,7 +63,7 @@ def target_table(targets: Sequence[Target]) -> list[str]:
 
 
 def section_tables(section: Section) -> list[str]:
-    """Lines of Markdown: the numbers of a section under its title."""
+    """Return lines of Markdown: the numbers of a section under its title."""
     lines = ["", f"### {section.name.capitalize()}", "", section.about, ""]
     lines += ["| case | who | value | unit |", "|---|---|---:|---|"]
     return lines + [f"| {row.case} | {row.who} | {_number(row.value)} | {row.unit} |" for row in section.rows]
@@ -74,7 +74,7 @@ def _number(value: float) -> str:
 
 
 def draw(targets: Sequence[Target], path: Path) -> None:
-    """How far each target is passed: 1 is the target itself, more is better."""
+    """Draw how far each target is passed: 1 is the target itself, more is better."""
     margins = [t.measured / t.bound if t.at_least else t.bound / max(t.measured, 1e-9) for t in targets]
     figure, axes = pyplot.subplots(figsize=(8, 0.35 * len(targets) + 1), layout="constrained")
     colours = ["tab:blue" if t.met else "tab:red" for t in targets]

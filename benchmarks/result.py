@@ -1,4 +1,4 @@
-"""What a benchmark measures: rows of numbers, and ratios that have a target."""
+"""Result of a benchmark: rows of numbers, and ratios with a target."""
 
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ class Target:
     measured: float
     bound: float
     at_least: bool = True
-    """Whether `bound` is a lower bound of `measured`, or an upper one."""
+    """Whether `bound` is a lower bound of `measured`; otherwise it is an upper bound."""
     unit: str = "×"
 
     @property

@@ -1,4 +1,4 @@
-"""How the time and memory of a step grow, and what a second process adds."""
+"""Growth of the time and memory of a step, and the gain from a second process."""
 
 import time
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def measure(quick: bool) -> Section:
 
 
 def cost_of_step(case: dict[str, int]) -> tuple[float, float]:
-    """Seconds of CPU time of a step, and the peak of its memory in MB."""
+    """Return the seconds of CPU time of a step, and the peak of its memory in MB."""
     epoch = _epoch(case)
     megabytes = peak_megabytes(epoch)
     set_up_process(THREADS)
@@ -48,7 +48,7 @@ def cost_of_step(case: dict[str, int]) -> tuple[float, float]:
 
 
 def images_per_second(start: float) -> float:
-    """Throughput by the wall clock for some seconds from the time `start`, once all processes are ready."""
+    """Return the throughput by the wall clock for some seconds from the time `start`, once all processes are ready."""
     set_up_process(THREADS)
     epoch = _epoch(BASE)
     epoch()

@@ -1,7 +1,7 @@
-"""Whole pretraining steps: ours, a plain lightly + DataLoader loop, and the same network's forward and backward alone.
+"""Whole pretraining steps: ours, a plain lightly + DataLoader loop, and forward and backward of the same network alone.
 
-A unit of measurement is one epoch of some steps through `mast.training.train`, everything included: as many that
-what happens once a run, or once in ten steps, has its usual share.
+One measurement is an epoch of some steps through `mast.training.train`, with everything included. There are enough
+steps that work done once a run, or once in ten steps, has its usual share.
 """
 
 import contextlib
@@ -63,14 +63,14 @@ def measure(quick: bool) -> Section:
 
 
 def default_spec(method: str, augmentations: str | tuple[str, ...], precision: str, **changes: object) -> PretrainSpec:
-    """The embedded experiment's run, with one epoch and these changes."""
+    """Return the embedded experiment's run, with one epoch and these changes."""
     spec = load_experiment(Path("config/config.yaml")).pretrain_spec(method)
     policy = PolicySpec(augmentations=augmentations)
     return spec.model_copy(update={"policy": policy, "precision": precision, "epochs": 1, **changes})
 
 
 def ours(spec: PretrainSpec, size: int = SIZE, steps: int = STEPS) -> Callable[[], None]:
-    """One epoch of `steps` steps of the program's own loop."""
+    """Run one epoch of `steps` steps of the program's own loop."""
     torch.manual_seed(0)
     learner = _learner(spec, size)
     batches = TrainingBatches(_pixels(steps * spec.batch_size, size), None, spec.batch_size, 0)
@@ -90,7 +90,7 @@ def _learner(spec: PretrainSpec, size: int) -> Learner:
 
 
 def network_alone(spec: PretrainSpec, steps: int = STEPS) -> Callable[[], None]:
-    """Forward and backward of encoder and projector on two views that lie ready: what a step cannot do without."""
+    """Run forward and backward of encoder and projector on two ready views, the lower limit of a step."""
     learner = _learner(spec, SIZE).train()
     views = [
         torch.randn(spec.batch_size, 3, SIZE, SIZE, device=DEVICE).contiguous(memory_format=torch.channels_last)
@@ -110,7 +110,7 @@ def network_alone(spec: PretrainSpec, steps: int = STEPS) -> Callable[[], None]:
 
 
 class _Images(Dataset):
-    """Images with lightly's transform, as its examples have them."""
+    """Images with lightly's transform, as in its examples."""
 
     def __init__(self, pixels: np.ndarray, transform: VICRegTransform) -> None:
         self.pixels, self.transform = pixels, transform
@@ -123,9 +123,9 @@ class _Images(Dataset):
 
 
 def lightly_loop(spec: PretrainSpec, steps: int = STEPS) -> Callable[[], None]:
-    """The loop of lightly's VICReg example, with our encoder, projector, batch and optimiser.
+    """Run the loop of lightly's VICReg example, with our encoder, projector, batch and optimiser.
 
-    Without worker processes: they would move the transforms to other cores, not make them cheaper.
+    It has no worker processes, which would move the transforms to other cores but not make them cheaper.
     """
     encoder = build_encoder(spec.encoder)
     model = torch.nn.Sequential(encoder, build_projector(encoder.num_features, spec.projector)).to(DEVICE).train()

@@ -1,4 +1,4 @@
-"""Times of tasks that take turns, so that whatever else the machine does falls on all of them alike."""
+"""Times of tasks that take turns, so that other load on the machine affects all of them equally."""
 
 import statistics
 import time
@@ -10,7 +10,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def clock() -> float:
-    """Seconds: of this process's CPU time, or on a GPU of wall time after all queued work."""
+    """Return seconds: of this process's CPU time, or on a GPU of wall time after all queued work."""
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
         return time.perf_counter()
@@ -20,9 +20,10 @@ def clock() -> float:
 def alternate(
     tasks: Mapping[str, Callable[[], object]], rounds: int, seconds: float, clock: Callable[[], float] = clock
 ) -> dict[str, float]:
-    """Median time of each task over up to `rounds` rounds within about `seconds`; a round runs every task once.
+    """Return the median time of each task over up to `rounds` rounds within about `seconds`; a round runs every task
+    once.
 
-    The first round warms up and counts only if there is time for no other.
+    The first round warms up. It counts only if there is no time for another.
     """
     times: list[dict[str, float]] = []
     started = time.monotonic()

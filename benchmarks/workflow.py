@@ -39,12 +39,12 @@ def measure(quick: bool) -> Section:
 
 
 def configurations() -> list[Path]:
-    """The configurations that come with the program."""
+    """Return the configurations that come with the program."""
     return [path for path in sorted(Path("config").rglob("*.yaml")) if "runs:" in path.read_text().splitlines()]
 
 
 def _seconds_per_job(folder: Path) -> float:
-    """What each further job adds to a run of the workflow."""
+    """Return the seconds that each further job adds to a run of the workflow."""
     seconds = []
     for jobs in (1, 1 + JOBS):
         config = yaml.safe_load(EMBEDDED.read_text())

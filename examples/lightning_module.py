@@ -3,7 +3,7 @@
     pip install pytorch-lightning
     python examples/lightning_module.py --epochs 2
 
-Take the class into your project and give it a DataLoader of your own: batches of uint8 images [N, 3, S, S].
+Copy the class to your project and give it your own DataLoader with batches of uint8 images [N, 3, S, S].
 """
 
 import argparse

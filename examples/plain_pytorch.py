@@ -2,7 +2,7 @@
 
     python examples/plain_pytorch.py path/to/images --epochs 100
 
-The folder holds a folder per class, as torchvision's ImageFolder wants it; the classes are not used.
+The folder contains one folder per class, as torchvision's ImageFolder needs it; the classes are not used.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Catalogues: from a name to the one file that holds what it names."""
+"""Catalogues: folders in which each file defines one entry, found by the file's name."""
 
 import ast
 import difflib
@@ -19,21 +19,23 @@ Entry = TypeVar("Entry")
 
 
 def module_files(package: str) -> dict[str, Path]:
-    """Name → file of every module of a package, sorted; `_` becomes `-`. Modules that begin with `_` are left out."""
+    """Return name → file for every module of a package, sorted by name; `_` becomes `-`. Files that begin with `_` are
+    left out.
+    """
     folder = Path(importlib.import_module(package).__file__).parent
     names = sorted(found.name for found in pkgutil.iter_modules([str(folder)]) if not found.ispkg)
     return {name.replace("_", "-"): folder / f"{name}.py" for name in names if not name.startswith("_")}
 
 
 class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
-    """The entries of a package: each of its modules defines one subclass of `base`, and the module's name is its name.
+    """Entries of a package: each module defines one subclass of `base`, and the module's name is the entry's name.
 
-    An entry's module is imported when the entry is asked for. Workflows are planned with entries at hand: their modules
-    import torch, and what else is slow, inside functions.
+    An entry's module is imported when the entry is first used. Planning a workflow imports the entries, so their
+    modules import torch and other slow packages inside functions.
     """
 
     def __init__(self, package: str, base: type[Entry], underscores: bool = False) -> None:
-        """`package` is the dotted name of the folder; what lies in it is looked up at first use.
+        """Remember the package, whose dotted name is `package`. Its folder is listed at first use.
 
         With `underscores`, names keep the `_` of their files.
         """
@@ -41,12 +43,12 @@ class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
 
     @cached_property
     def files(self) -> dict[str, Path]:
-        """Name → file."""
+        """Return name → file of each entry."""
         found = module_files(self.package)
         return {file.stem: file for file in found.values()} if self.underscores else found
 
     def __getitem__(self, name: str) -> type[Entry]:
-        """The class that a module defines.
+        """Return the class that a module defines.
 
         Raises:
             MastError: there is no such module, or it does not define exactly one subclass of the catalogue's base.
@@ -63,11 +65,11 @@ class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
         return found[0]
 
     def __iter__(self) -> Iterator[str]:
-        """The names, sorted."""
+        """Iterate over the names, sorted."""
         return iter(self.files)
 
     def __len__(self) -> int:
-        """Number of entries."""
+        """Return the number of entries."""
         return len(self.files)
 
     def _is_own(self, value: Any, module: str) -> bool:
@@ -76,7 +78,7 @@ class Catalogue(Mapping[str, type[Entry]], Generic[Entry]):
 
 
 def union(catalogue: Catalogue[Any]) -> Any:
-    """The type of any entry's settings, where the entries are models of settings: `kind` tells which of them.
+    """Return the union type of the settings of all entries; `kind` is the discriminator.
 
     Raises:
         MastError: an entry's `kind` is not the name of its file.
@@ -107,7 +109,7 @@ def _kind_fault(settings: dict[str, Any], kinds: Mapping[str, Path]) -> str:
 
 
 def stated(file: Path, constant: str) -> Any:
-    """The value of a module's constant that is a literal, read without running the module.
+    """Return the value of a module's constant, a literal, without running the module.
 
     Raises:
         MastError: the module does not assign a literal to that name at its top level.
@@ -119,4 +121,4 @@ def stated(file: Path, constant: str) -> Any:
                 return ast.literal_eval(node.value)
             except ValueError:
                 raise MastError(f"{file}: {constant} is computed; write its value out") from None
-    raise MastError(f"{file}: states no {constant}; see docs/use/extending.md")
+    raise MastError(f"{file}: has no {constant}; see docs/use/extending.md")

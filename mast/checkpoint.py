@@ -1,4 +1,4 @@
-"""Checkpoints of an unfinished training: atomic, the last two kept, each known by the identity of its training."""
+"""Checkpoints of an unfinished training run: atomic, the last two kept, matched to the run by its identity."""
 
 import logging
 import re
@@ -19,13 +19,16 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """The checkpoints of one training, in a directory that may hold those of other settings, data or seeds too.
+    """Checkpoints of one training run, in a directory that may also hold those of other settings, data or seeds.
 
-    Whose a file is, the identity inside it says. Files of others are neither counted, nor replaced, nor deleted.
+    The identity stored in a file shows which run it belongs to. Files of other runs are not counted, replaced or
+    deleted.
     """
 
     def __init__(self, directory: Path, identity: dict[str, Any]) -> None:
-        """`identity` (spec, data, seed; plain JSON values) must match for a checkpoint to be resumed from."""
+        """Remember where checkpoints are, and the `identity` (spec, data, seed; plain JSON values) that they must
+        match.
+        """
         self.directory = directory
         self.identity = identity
         self._damaged: set[Path] = set()
@@ -33,16 +36,16 @@ class Checkpoints:
         self._others_are_named = False
 
     def save(self, step: int, state: dict[str, Any]) -> None:
-        """Write the state after `step` steps and delete all but the last two checkpoints of this training.
+        """Write the state after `step` steps and delete all but the last two checkpoints of this run.
 
         Raises:
-            MastError: it could not be written, e.g. for want of room; older checkpoints are as they were.
+            MastError: it could not be written, e.g. because the disk is full; older checkpoints are left as they were.
         """
         path = self._path(step)
         try:
             with atomic_path(path) as temporary:
                 torch.save({"identity": self.identity, "step": step, **state}, temporary)
-        except RuntimeError as error:  # torch's writer reports a full disk so, and in words of its own
+        except RuntimeError as error:  # torch's writer reports a full disk this way, in its own words
             reason = str(error).splitlines()[0]
             raise MastError(f"{path}: cannot be written ({reason}); check disk space, then run again") from None
         self._damaged.discard(path)
@@ -53,19 +56,19 @@ class Checkpoints:
                 old.unlink()
 
     def load(self, device: torch.device) -> dict[str, Any] | None:
-        """The newest readable checkpoint of this training, or None; damaged and foreign ones are passed over."""
+        """Return the newest readable checkpoint of this run, or None. Damaged and foreign files are skipped."""
         found = self._newest(device)
         return None if found is None else found[1]
 
     def newest(self) -> Path | None:
-        """The file that `load` would read."""
+        """Return the file that `load` would read."""
         found = self._newest(torch.device("cpu"))
         return None if found is None else found[0]
 
     def clear(self) -> None:
-        """Delete the checkpoints of this training, unreadable ones, and what a killed process left of one.
+        """Delete this run's checkpoints, unreadable ones, and temporary files that a killed process left.
 
-        Those of other trainings stay, and are named in a line.
+        Checkpoints of other runs stay, and one log line names them.
         """
         others = self._others()
         for path in set(self._files()) - set(others):
@@ -95,7 +98,7 @@ class Checkpoints:
         return None
 
     def _path(self, step: int) -> Path:
-        """Where to write: `step<number>.pt`, or, if another training has this name, one with a hash behind it."""
+        """Return the path to write: `step<number>.pt`, or a name with a hash if another run has that name."""
         path = self.directory / f"step{step:09d}.pt"
         if path.exists() and path not in {*self._own(), *self._damaged}:
             return path.with_name(f"{path.stem}-{sha256_json(self.identity)[:12]}.pt")
@@ -108,12 +111,12 @@ class Checkpoints:
         return [path for path in self._files() if self._identity(path) not in (self.identity, None)]
 
     def _files(self) -> list[Path]:
-        """All checkpoints in the directory, those of the most steps first."""
+        """Return all checkpoints in the directory, most steps first."""
         found = {path: _NAME.fullmatch(path.name) for path in self.directory.glob("step*.pt")}
         return sorted((path for path in found if found[path]), key=lambda path: int(found[path][1]), reverse=True)
 
     def _identity(self, path: Path) -> Any:
-        """The identity in a checkpoint; None where it cannot be read. Tensors are not read for it."""
+        """Return the identity stored in a checkpoint without reading its tensors; None if it cannot be read."""
         try:
             state = path.stat()
             key = (path, state.st_mtime_ns, state.st_size)
@@ -121,17 +124,17 @@ class Checkpoints:
                 _check_sums(path, ending="data.pkl")
                 self._known[key] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["identity"]
             return self._known[key]
-        except Exception:  # see _newest
+        except Exception:  # see `newest`
             return None
 
     def _named(self, others: list[Path]) -> str:
         count = len(others)
-        what = "checkpoint of another training stays" if count == 1 else "checkpoints of other trainings stay"
+        what = "checkpoint of another run stays" if count == 1 else "checkpoints of other runs stay"
         return f"{self.directory}: {count} {what} as before (other settings, data or seed)"
 
 
 def _check_sums(path: Path, ending: str = "") -> None:
-    """Compare what the archive holds under names of this ending with the checksums in it: torch.load does not."""
+    """Compare the archive's members of this ending with their checksums, which torch.load does not do."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if name.endswith(ending):

@@ -1,4 +1,4 @@
-"""The columns of the analysis's tables: what writer, reader and figures share (docs/use/formats.md, *Analysis*)."""
+"""Columns of the analysis's tables, shared by writer, reader and figures (docs/use/formats.md, *Analysis*)."""
 
 _PARTS = ("common", "partly", "unique", "closed_alone")
 
@@ -11,4 +11,4 @@ ANALYSIS_COLUMNS: dict[str, tuple[str, ...]] = {
     "invariance": ("augmentation", "space", "moved", "between", "relative", "shuffled", "count"),
     "retrieval": ("representation", "images", "top1"),
 }
-"""Table of the analysis → the columns of its CSV file."""
+"""Table of the analysis → columns of its CSV file."""

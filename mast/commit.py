@@ -1,4 +1,4 @@
-"""Which code is running."""
+"""Version of the code that is running."""
 
 import subprocess
 from pathlib import Path
@@ -7,10 +7,9 @@ import mast
 
 
 def code_version() -> str:
-    """The commit of the source tree, with `-dirty` if files differ from it; `mast 0.1.0` outside a git checkout.
+    """Return the commit of the source tree, with `-dirty` if files differ from it; `mast 0.1.0` outside a git checkout.
 
-    A repository is asked only if it tracks this package's own file: the one around the place of an installation may
-    be anybody's.
+    A repository counts only if it tracks this package's own file: an installation may be inside an unrelated one.
     """
     package = Path(mast.__file__).resolve()
     own = f"{package.parent.name}/{package.name}"

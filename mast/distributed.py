@@ -1,9 +1,10 @@
-"""One training in several processes (torch.distributed): who holds which images, and what is computed over all of them.
+"""One training run in several processes (torch.distributed): which process holds which images, and sums over all of
+them.
 
 In pretraining every process runs encoder and projector on its share of a batch and gathers the embeddings of the
-others, so that each computes the loss of the whole batch, as VICReg does (main_vicreg.py, FullGatherLayer). Elsewhere
-each process has the loss of its share, weighted by its size, and the gradients are added up. Batch normalisation uses
-the statistics of the whole batch. Then loss and gradient do not depend on the number of processes.
+others. Each then computes the loss of the whole batch, as VICReg does (main_vicreg.py, FullGatherLayer). Elsewhere each
+process computes the loss of its share, weighted by its size, and the gradients are added up. Batch normalisation uses
+the statistics of the whole batch. So loss and gradient do not depend on the number of processes.
 """
 
 import os
@@ -20,12 +21,12 @@ from torch.nn.parallel import DistributedDataParallel
 from mast.errors import MastError
 
 CHUNK = 2**26
-"""Bytes that are sent at once, at least one row."""
+"""Bytes that are sent at once; at least one row is sent."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes of one training, and this one's place among them."""
+    """The processes of one training run, and this one's rank among them."""
 
     rank: int = 0
     size: int = 1
@@ -34,39 +35,41 @@ class World:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes the files."""
+        """Return whether this process writes the files."""
         return self.rank == 0
 
     def rows(self, count: int) -> slice:
-        """This process's rows of a batch of which every process holds `count`."""
+        """Return the rows of this process in a batch of which every process holds `count`."""
         return slice(self.rank * count, (self.rank + 1) * count)
 
     def share(self, count: int) -> slice:
-        """This process's part of `count` things in a row: parts in the order of ranks, the first ones no shorter."""
+        """Return this process's slice of `count` items in order of ranks. The first slices may be one longer."""
         start, stop = (-(-count * rank // self.size) for rank in (self.rank, self.rank + 1))
         return slice(start, stop)
 
     def gather(self, local: Tensor) -> Tensor:
-        """The rows of all processes in the order of ranks, with gradients: [n, …] → [n·size, …]."""
+        """Gather the rows of all processes in the order of ranks, with gradients: [n, …] → [n·size, …]."""
         return local if self.size == 1 else _Gather.apply(local.contiguous(), self)
 
     def any(self, flag: bool) -> bool:
-        """Whether the flag is set in any process. All processes must ask."""
+        """Return whether the flag is set in any process. All processes must call this."""
         return max(self._collect(int(flag))) > 0
 
     def agree(self, value: int) -> bool:
-        """Whether all processes hold the same value. All processes must ask."""
+        """Return whether all processes hold the same value. All processes must call this."""
         return len(set(self._collect(value))) == 1
 
     def everyones(self, value: Any) -> list[Any]:
-        """What each process gives, in the order of ranks: anything that can be pickled. All processes must ask."""
+        """Return the value of each process in the order of ranks; any value that can be pickled. All processes must
+        call this.
+        """
         values = [value] * self.size
         if self.size > 1:
             distributed.all_gather_object(values, value, group=self.control)
         return values
 
     def at_first(self, value: Any) -> list[Any] | None:
-        """What `everyones` gives, in the first process alone; None in the others."""
+        """Return what `everyones` returns, in the first process only; None in the others."""
         if self.size == 1:
             return [value]
         values = [None] * self.size if self.leads else None
@@ -74,7 +77,7 @@ class World:
         return values
 
     def rows_at_first(self, own: Tensor) -> Tensor | None:
-        """The rows of all processes, in the order of ranks, in the first process; None in the others.
+        """Return the rows of all processes, in the order of ranks, in the first process; None in the others.
 
         Args:
             own: [n, …] on the CPU; n may differ, and be 0.
@@ -84,7 +87,7 @@ class World:
         counts, width = self._collect(len(own)), max(self._collect(own[:1].nbytes))
         step = max(1, CHUNK // max(1, width))
         if not self.leads:
-            for chunk in own.contiguous().split(step) if len(own) else ():  # torch splits nothing into one part
+            for chunk in own.contiguous().split(step) if len(own) else ():  # torch cannot split into one part
                 distributed.send(chunk, 0, group=self.control)
             return None
         whole = own.new_empty(sum(counts), *own.shape[1:])
@@ -96,9 +99,9 @@ class World:
         return whole
 
     def add_up(self, parameters: Iterable[nn.Parameter], loss: Tensor) -> Tensor:
-        """Replace each gradient by its sum over all processes; the sum of `loss`, a scalar, detached.
+        """Replace each gradient by its sum over all processes; return the sum of `loss`, a detached scalar.
 
-        A process without a gradient, as its share was empty, counts as 0.
+        A process without a gradient, because its share was empty, counts as 0.
         """
         if self.size == 1:
             return loss.detach()
@@ -123,18 +126,18 @@ class World:
         if self.size == 1:
             return
         if next(model.parameters()).is_cuda:
-            from timm.layers import convert_sync_batchnorm  # unlike torch's, it knows timm's own normalisations
+            from timm.layers import convert_sync_batchnorm  # unlike torch's, it handles timm's own layers
 
             convert_sync_batchnorm(model)
         else:
             _replace_batch_norm(model, self)
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """`model` such that backward averages the gradients of all processes; it starts from rank 0's weights."""
+        """Wrap `model` so that backward averages the gradients of all processes; weights start as those of rank 0."""
         if self.size == 1:
             return model
-        # Without `find_unused_parameters` torch orders its sums anew after the first step from a start, and more than
-        # two processes that were stopped would go on to other bits; on a GPU they may anyway.
+        # Without `find_unused_parameters` torch changes the order of its sums after the first step from a start. More
+        # than two processes that were stopped would then go on with other bits; on a GPU they may do so anyway.
         keeps_order = not next(model.parameters()).is_cuda
         return DistributedDataParallel(model, gradient_as_bucket_view=True, find_unused_parameters=keeps_order)
 
@@ -147,16 +150,16 @@ class World:
 
 
 ALONE = World()
-"""A training in one process."""
+"""World of a training run in one process."""
 
 
 def launched() -> bool:
-    """Whether a launcher (torchrun, or the submitit plugin) has started several processes."""
+    """Return whether a launcher (torchrun, or the submitit plugin) has started several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def local_device(device: str) -> str:
-    """The device of this process: on GPUs, the one with the number of its local rank, or the only one that it sees.
+    """Return the device of this process: on GPUs, the one numbered by its local rank, or the only visible one.
 
     Raises:
         MastError: there is no GPU with that number.
@@ -164,18 +167,18 @@ def local_device(device: str) -> str:
     if device != "cuda" or not launched():
         return device
     number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
-    if count == 1:  # the launcher has given each process a GPU; two on one GPU are refused by nccl
+    if count == 1:  # the launcher has given each process a GPU; nccl refuses two processes on one GPU
         return "cuda:0"
     if number >= count:
-        raise MastError(f"LOCAL_RANK: {number}, and this node shows {count} GPUs; start one process for each GPU")
+        raise MastError(f"LOCAL_RANK: {number}, but this node shows {count} GPUs; start one process per GPU")
     return f"cuda:{number}"
 
 
 @contextmanager
 def join(device: torch.device, backend: str | None = None) -> Iterator[World]:
-    """Meet the other processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), by nccl on GPUs and gloo on CPUs.
+    """Connect to the other processes (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), by nccl on GPUs and gloo on CPUs.
 
-    `backend` names another: gloo, where processes share one GPU, which nccl refuses.
+    `backend` selects another backend: gloo where processes share one GPU, which nccl refuses.
 
     Raises:
         MastError: the other processes cannot be reached.
@@ -197,7 +200,7 @@ def join(device: torch.device, backend: str | None = None) -> Iterator[World]:
 
 
 class _Gather(torch.autograd.Function):
-    """Concatenation of all processes' rows; its gradient is the sum of all processes' gradients of these rows."""
+    """Concatenation of all processes' rows. The gradient is the sum of all processes' gradients of these rows."""
 
     @staticmethod
     def forward(context: Any, local: Tensor, world: World) -> Tensor:
@@ -215,7 +218,7 @@ class _Gather(torch.autograd.Function):
 
 
 class _Sum(torch.autograd.Function):
-    """Sum over processes; its gradient is the sum of all processes' gradients."""
+    """Sum over processes. The gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(context: Any, local: Tensor) -> Tensor:
@@ -251,14 +254,14 @@ class GatheredBatchNorm(nn.modules.batchnorm._BatchNorm):
         variance = _Sum.apply(centred.square().sum(dimensions)) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
-            share = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum  # as torch's has it
+            share = 1 / int(self.num_batches_tracked) if self.momentum is None else self.momentum  # as torch does it
             self.running_mean.lerp_(mean.to(self.running_mean), share)
             self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var), share)
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centred * scale.view(shape) + self.bias.view(shape)).to(values.dtype)
 
     def _check_input_dim(self, values: Tensor) -> None:
-        """Any number of dimensions from two."""
+        """Accept any input with at least two dimensions."""
 
 
 def _replace_batch_norm(model: nn.Module, world: World) -> None:

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and their hashes."""
+"""Atomic writing of files, and their hashes."""
 
 import glob
 import hashlib
@@ -17,18 +17,19 @@ SEAL = "content_sha256"
 """Key of a JSON object that holds the hash of its other keys and values."""
 
 WEIGHTS_METADATA = "mast"
-"""The one key of a weight file's safetensors metadata; its value is a JSON object of strings."""
+"""The only key of a weight file's safetensors metadata; its value is a JSON object of strings."""
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside `path`; when the block ends well, sync it and rename it to `path`.
 
-    A reader sees the old file or the whole new one, never a part. The temporary file is removed if the block fails;
-    what a killed process left of one is removed here. So of two processes that write one file at once, one fails.
+    A reader sees the old file or the whole new one, never a part. The temporary file is removed if the block fails, and
+    so are temporary files left by a killed process. If two processes write one file at once, one of them therefore
+    fails.
 
     Raises:
-        OSError: the disk is full, read-only, …; it names a file, `path` if the system named none.
+        OSError: the disk is full, read-only, …; its `filename` is `path` if the system named no file.
     """
     path = Path(path)
     prefix, suffix = f".{path.stem}.", f".tmp{path.suffix}"
@@ -55,7 +56,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 def path_below(root: Path | str, file: Path | str) -> str:
-    """The path from a directory to a file, also where the file lies elsewhere and the directory is a link."""
+    """Return the path from a directory to a file, even if the file is elsewhere and the directory is a link."""
     path = os.path.relpath(file, root)
     return os.path.relpath(file, os.path.realpath(root)) if path.startswith("..") else path
 
@@ -67,7 +68,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_texts(texts: Mapping[Path, str]) -> None:
-    """Write several files as `write_text` does; none takes its name before all are written and synced."""
+    """Write several files like `write_text`; none gets its name before all are written and synced."""
     with ExitStack() as written:
         for path, text in texts.items():
             with written.enter_context(atomic_path(path)).open("w", encoding="utf-8") as file:
@@ -77,12 +78,12 @@ def write_texts(texts: Mapping[Path, str]) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, atomically. NaN and infinity are refused: they are not JSON."""
+    """Write `value` as indented JSON, atomically. NaN and infinity are refused because they are not JSON."""
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
 def write_sealed_json(path: Path, value: dict[str, Any]) -> None:
-    """The same, with the hash of everything else as the last key, `SEAL`, which `read_sealed_json` checks."""
+    """Write `value` like `write_json`, with the hash of everything else as the last key, `SEAL`."""
     write_json(path, {**value, SEAL: sha256_json(value)})
 
 
@@ -101,7 +102,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_sealed_json(path: Path) -> dict[str, Any]:
-    """Read what `write_sealed_json` wrote, without the seal.
+    """Read what `write_sealed_json` wrote, without the seal, after checking the seal.
 
     Raises:
         MastError: the file is missing, is not JSON, has no seal, or does not have the content that it was sealed with.
@@ -119,10 +120,10 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
 
 
 def settle_times(directory: Path) -> None:
-    """Bring files of a directory that are dated in the future to the present, and keep their order.
+    """Set files dated in the future to the present, and keep their order.
 
-    After a clock was set back, they would seem newer than what is made from now on, and so up to date for good. Files
-    that are removed meanwhile, as temporary ones are, do not matter.
+    After a clock was set back, such files would look newer than everything made later, and so always up to date. Files
+    removed in the meantime, such as temporary ones, are skipped.
     """
     now, dated = time.time_ns(), {}
     for path in (Path(folder, name) for folder, _, names in os.walk(directory) for name in names):
@@ -136,10 +137,11 @@ def settle_times(directory: Path) -> None:
 
 
 def require_recorded(path: Path, record: Path) -> None:
-    """Compare a file with its hash in `record`, a JSON file whose `files` map names to SHA-256, where there is one.
+    """Compare a file with its hash in `record`, a JSON file whose `files` map names to SHA-256; nothing if there is no
+    record.
 
     Raises:
-        MastError: the file is missing, or it is another than the one recorded.
+        MastError: the file is missing, or is not the recorded one.
     """
     if not Path(record).exists():
         return
@@ -149,7 +151,7 @@ def require_recorded(path: Path, record: Path) -> None:
 
 
 def require_sha256(path: Path, recorded: str, record: Path) -> None:
-    """Raise MastError unless a file has the SHA-256 that the file `record` holds of it."""
+    """Raise MastError unless a file has the SHA-256 that the file `record` lists for it."""
     if not Path(path).exists():
         raise MastError(f"{path}: no such file")
     if sha256_file(path) != recorded:
@@ -160,13 +162,13 @@ def require_sha256(path: Path, recorded: str, record: Path) -> None:
 
 
 def sha256_file(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 hex digits."""
+    """Return the SHA-256 of a file's bytes, as 64 hex digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256_json(value: Any) -> str:
-    """SHA-256 of a JSON-serialisable value, independent of the order of its keys; 64 hex digits."""
+    """Return the SHA-256 of a JSON-serialisable value, independent of the order of its keys; 64 hex digits."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 

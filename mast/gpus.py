@@ -1,7 +1,7 @@
-"""The GPUs of this machine, and some of its own for each process that asks.
+"""The GPUs of this machine, and their reservation by processes.
 
-Snakemake counts the GPUs of its jobs but does not say which belong to whom. SLURM does, by CUDA_VISIBLE_DEVICES, and so
-does everything here.
+Snakemake counts the GPUs of its jobs but does not assign them. SLURM assigns them with CUDA_VISIBLE_DEVICES, and so
+does this module.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LOOKS = 1.0
 
 
 def visible_gpus() -> list[str]:
-    """What CUDA_VISIBLE_DEVICES lists; where it is not set, the numbers of this machine's NVIDIA GPUs."""
+    """Return the entries of CUDA_VISIBLE_DEVICES or, if it is not set, the numbers of this machine's NVIDIA GPUs."""
     listed = os.environ.get(VARIABLE)
     if listed is None:
         return [str(number) for number in range(len(list(Path("/dev").glob("nvidia[0-9]*"))))]
@@ -28,8 +28,8 @@ def visible_gpus() -> list[str]:
 def take_gpus(count: int) -> None:
     """Let this process see only `count` GPUs, which no other process has taken; wait until so many are free.
 
-    They are its own until it ends, also when it becomes another program. Where CUDA_VISIBLE_DEVICES lists just `count`,
-    a scheduler has chosen them, and nothing is done.
+    They stay reserved until the process ends, also after an exec. If CUDA_VISIBLE_DEVICES already lists `count` GPUs, a
+    scheduler has chosen them, and nothing is done.
 
     Raises:
         MastError: there are fewer.
@@ -48,7 +48,7 @@ def take_gpus(count: int) -> None:
 
 
 def _locked(names: list[str], count: int) -> list[str] | None:
-    """`count` of the GPUs, locked, or None, and then none is."""
+    """Return `count` of the GPUs, locked, or None if so many are not free (then none is locked)."""
     LOCKS.mkdir(exist_ok=True)
     held: dict[str, int] = {}
     for name in names:
@@ -62,7 +62,9 @@ def _locked(names: list[str], count: int) -> list[str] | None:
 
 
 def _lock(path: Path) -> int | None:
-    """An open file that nobody else has locked; the kernel unlocks it when the process ends."""
+    """Return an open, locked file, or None if another process has locked it. The kernel unlocks it when the process
+    ends.
+    """
     file = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""What is pretrained: the encoder, and beside it the networks of a method."""
+"""The model that is pretrained: the encoder and the networks of a method."""
 
 import os
 import shutil
@@ -25,15 +25,15 @@ class Learner(nn.Module):
     def __init__(
         self, method: Any, image_size: int, mean: list[float], std: list[float], classes: list[int], world: World
     ) -> None:
-        """Build the encoder first, so that one seed starts every method from the same weights.
+        """Build the encoder first, so that one seed gives every method the same initial encoder.
 
         Args:
             method: a `mast.methods.Method` with the settings of its run.
             image_size: side of the images, pixels.
-            mean: of the training images per channel, in [0, 1].
-            std: like `mean`.
+            mean: mean of the training images per channel, in [0, 1].
+            std: standard deviation of the training images per channel.
             classes: number of classes of each target.
-            world: the processes of the training.
+            world: the processes of the training run.
         """
         super().__init__()
         self.method, self.spec, self.world = method, method.spec, world
@@ -45,48 +45,48 @@ class Learner(nn.Module):
             self.add_module(name, network)
 
     def forward(self, images: Tensor, labels: Tensor | None, drawn: Drawn) -> Any:
-        """The method's outcome for one batch; see `mast.methods.Method.loss`.
+        """Return the method's outcome for one batch; see `mast.methods.Method.loss`.
 
         Args:
-            images: uint8 [N, 3, S, S], or, cropped for each of the V views already, [V, N, 3, S, S].
+            images: uint8 [N, 3, S, S], or [V, N, 3, S, S] if already cropped for each of the V views.
             labels: int64 [N, T], or None.
-            drawn: what `draw` gave for the images of all processes.
+            drawn: result of `draw` for the images of all processes.
         """
         return self.method.loss(self, Views.of(images, drawn), labels)
 
     def heads(self) -> dict[str, nn.Module]:
-        """The networks beside the encoder."""
+        """Return the networks other than the encoder."""
         return {name: network for name, network in self.named_children() if name != "encoder"}
 
     def draw(self, count: int, generator: Generator, sizes: Tensor | None = None) -> Drawn:
-        """How each of `count` images, those of all processes, is augmented in each view of the method.
+        """Draw how each of `count` images, those of all processes, is augmented in each view of the method.
 
         Args:
-            count: of images.
-            generator: on the CPU.
+            count: number of images.
+            generator: random generator on the CPU.
             sizes: int64 [count, 2], width and height in pixels of images that are cropped from their original size.
         """
         policy = self.policy if sizes is None else self.policy.in_place(sizes)
         return self.method.draw(policy, count, generator)
 
     def view(self, view: View) -> Tensor:
-        """The augmented, normalised images of one view, float32 [N, 3, S, S], of this process."""
+        """Return the augmented, normalised images of one view, float32 [N, 3, S, S], of this process."""
         augmented = view.augmented(self.policy, self.world.rows(len(view.images)))
         return normalise(augmented, self.mean, self.std).contiguous(memory_format=torch.channels_last)
 
     def embed(self, view: View) -> tuple[Tensor, Tensor]:
-        """Features [N, D] and embeddings [N, d] of one view of this process's images."""
+        """Return features [N, D] and embeddings [N, d] of one view of this process's images."""
         images = self.view(view)
         with self.autocast():
             features = self.encoder(images)
             return features, self.projector(features)
 
     def autocast(self) -> torch.autocast:
-        """The context in which networks compute, in the run's precision; the loss is outside of it."""
+        """Return the context in which networks compute, in the run's precision; the loss is computed outside it."""
         return autocast(self.spec.precision, self.mean.device)
 
     def compile_networks(self) -> None:
-        """Let torch compile the encoder, and the projector if there is one; names of weights stay as they are.
+        """Let torch compile the encoder, and the projector if there is one. The names of the weights do not change.
 
         Raises:
             MastError: there is no compiler for this device.
@@ -99,7 +99,7 @@ class Learner(nn.Module):
 
 
 def missing_compiler(device: str) -> str | None:
-    """What torch.compile lacks for a device, in words: the compiler of its kernels; None where it has all.
+    """Return a description of the compiler that torch.compile lacks for a device, or None if nothing is missing.
 
     On a CPU C++ is compiled (torch/_inductor/cpp_builder.py); on a GPU Triton, which compiles its launchers in C
     (triton/runtime/build.py).

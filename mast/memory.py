@@ -1,4 +1,4 @@
-"""Running out of memory, on a GPU or not, told as something that the user can put right."""
+"""Out-of-memory errors, on a GPU or a CPU, as errors that the user can correct."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,15 +6,16 @@ from contextlib import contextmanager
 from mast.errors import MastError
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc")
-"""What torch writes: its allocators on GPUs and CPUs, CUDA itself, cuBLAS. Not all have an exception of their own."""
+"""Phrases of torch's messages: allocators on GPUs and CPUs, CUDA itself, cuBLAS. Not all have their own exception type.
+"""
 
 
 @contextmanager
 def memory_for(what: str, remedy: str = "choose fewer, or give the job more") -> Iterator[None]:
-    """Within the block, memory that does not suffice is a MastError: `what` does not fit, and `remedy` is what to do.
+    """Turn an out-of-memory error within the block into a MastError: `what` does not fit; `remedy` is the advice.
 
     Raises:
-        MastError: the memory does not suffice.
+        MastError: memory ran out.
     """
     try:
         yield
@@ -25,7 +26,7 @@ def memory_for(what: str, remedy: str = "choose fewer, or give the job more") ->
 
 
 def shortage(error: BaseException) -> str | None:
-    """The sentence of an error that says that memory does not suffice; None of any other error."""
+    """Return the sentence of an error that reports missing memory; None for any other error."""
     sentences = " ".join(str(error).split()).split(". ")
     telling = [sentence for sentence in sentences if any(sign in sentence for sign in _SIGNS)]
     if not telling and isinstance(error, MemoryError):

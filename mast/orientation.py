@@ -1,4 +1,4 @@
-"""Which way up a photograph is stored, as EXIF says, and how it is turned."""
+"""Orientation of a stored photograph, from EXIF, and how it is turned upright."""
 
 from PIL import ExifTags, Image
 
@@ -11,45 +11,49 @@ _TURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""Orientation → what turns the image upright (Exif 2.32, tag 0x0112; Pillow, `ImageOps.exif_transpose`)."""
+"""Orientation → the transposition that turns the image upright (Exif 2.32, tag 0x0112; Pillow,
+`ImageOps.exif_transpose`).
+"""
 
 SIDEWAYS = (5, 6, 7, 8)
 """Orientations that exchange width and height."""
 
 _OPPOSITE = {6: 8, 8: 6}
-"""Orientations whose turns take each other back; each other one takes itself back."""
+"""Orientations that undo each other; each other orientation undoes itself."""
 
 
 def orientation_of(image: Image.Image) -> int:
-    """The EXIF orientation of an opened file that is not loaded yet, 1 … 8; 1, upright, where it says nothing valid."""
+    """Return the EXIF orientation of an opened file that is not loaded yet, 1 … 8; 1 (upright) if there is no valid
+    entry.
+    """
     try:
         found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow's readers raise many kinds; a damaged note of the camera is no damaged image
+    except Exception:  # Pillow's readers raise many kinds; bad EXIF is no damaged image
         return 1
     return found if found in _TURN else 1
 
 
 def orientation_in_head(image: Image.Image) -> int:
-    """The same, without reading more of the file: 1 of a PNG that says it behind its pixels only."""
-    if image.format == "PNG" and "exif" not in image.info:  # Pillow would load it to look there
+    """Return the same without reading more of the file; 1 for a PNG whose EXIF block comes after its pixels."""
+    if image.format == "PNG" and "exif" not in image.info:  # Pillow would load the pixels to find it
         return 1
     return orientation_of(image)
 
 
 def placed_sides(sides: tuple[int, int], file_format: str | None, orientation: int, upright: bool) -> tuple[int, int]:
-    """Width and height of an opened file, as Pillow gives them → those that `placed` gives; see there."""
+    """Return the width and height after `placed`, from those that Pillow gives for an opened file."""
     is_upright = file_format == "TIFF"
     return sides if orientation not in SIDEWAYS or upright == is_upright else sides[::-1]
 
 
 def placed(pixels: Image.Image, file_format: str | None, orientation: int, upright: bool) -> Image.Image:
-    """The pixels of a file as Pillow gives them → upright, or as they are stored.
+    """Return the pixels of a file, as Pillow gives them, upright or as they are stored.
 
     Args:
         pixels: the loaded image, in any mode.
-        file_format: Pillow's name of the format. It gives TIFF upright, all others as they are stored.
-        orientation: from `orientation_of`.
-        upright: what is wanted.
+        file_format: Pillow's name of the format. Pillow returns TIFF upright, all other formats as stored.
+        orientation: result of `orientation_of`.
+        upright: whether to return the pixels upright.
     """
     is_upright = file_format == "TIFF"
     if orientation == 1 or upright == is_upright:

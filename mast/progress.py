@@ -11,14 +11,14 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Counts items of work and shows how many of `total` are done and how many per second.
+    """Count items of work and show how many of `total` are done and how many per second.
 
-    On a terminal a bar is redrawn in place; into a file or pipe a line is written every 10 seconds and at the end.
+    On a terminal a bar is redrawn in place. In a file or pipe a line is written every 10 seconds and at the end.
     Use it as a context manager around the loop.
     """
 
     def __init__(self, title: str, total: int, unit: str = "images", stream: TextIO | None = None) -> None:
-        """Start counting from 0 to `total` items of `unit`; `stream` is standard error unless given."""
+        """Start counting from 0 to `total` items of `unit`; `stream` is standard error by default."""
         self.title, self.total, self.unit = title, total, unit
         self.stream = sys.stderr if stream is None else stream
         self.done = 0
@@ -30,7 +30,7 @@ class Progress:
         )
 
     def update(self, count: int, note: str = "") -> None:
-        """Record `count` more finished items; `note` (e.g. the loss) is shown beside the rate."""
+        """Record `count` more finished items; `note` (e.g. the loss) is shown after the rate."""
         self.done += count
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)

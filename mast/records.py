@@ -1,4 +1,4 @@
-"""The artefacts' typed records, shared by writer, reader and `mast verify`; docs/use/formats.md is generated here."""
+"""Typed records of the result files, shared by writer, reader and `mast verify`. They generate docs/use/formats.md."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ class Record(_Model):
         write_sealed_json(path, self.stored())
 
     def stored(self) -> dict[str, Any]:
-        """The keys and values of the file, without the seal."""
+        """Return the keys and values of the file, without the seal."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
     @classmethod
@@ -36,8 +36,7 @@ class Record(_Model):
         """Read a record.
 
         Raises:
-            MastError: the file is missing, is not JSON, is not what it was sealed with, is of another format, or lacks
-                a key.
+            MastError: the file is missing, is not JSON, does not match its seal, is of another format, or lacks a key.
         """
         content = read_sealed_json(path)
         field = cls.model_fields.get("format")
@@ -50,16 +49,16 @@ class Record(_Model):
 
 
 class Metadata(_Model):
-    """The metadata of a weight or features file: a JSON object of strings."""
+    """Metadata of a weight or features file: a JSON object of strings."""
 
     def strings(self) -> dict[str, str]:
-        """Key → value; what is no string as JSON. Keys whose value is None are left out."""
+        """Return key → value; values that are not strings become JSON. Keys whose value is None are left out."""
         values = self.model_dump(mode="json", exclude_none=True)
         return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
     @classmethod
     def of(cls, strings: dict[str, str], source: str) -> Self:
-        """From what `strings` gave; `source` begins the message of an error.
+        """Build the metadata from the result of `strings`; `source` begins the message of an error.
 
         Raises:
             MastError: a key is missing or has a wrong value.
@@ -70,50 +69,51 @@ class Metadata(_Model):
 
 
 class Index(_Model):
-    """Images that stay in place."""
+    """Images that stay where they are."""
 
     root: str
-    """Absolute path of the directory that their paths are relative to."""
+    """Absolute path of the directory that the images' paths are relative to."""
     size: int
-    """Side to which they are brought, pixels."""
+    """Side to which the images are resized, pixels."""
     range: PixelRange = "full"
-    """Of images of more than 8 bits, the values that become 0 and 255."""
+    """Values that become 0 and 255, for images of more than 8 bits."""
     transform: Transform | None = None
-    """How a whole image becomes the square."""
+    """How a whole image becomes a square."""
     exif: Turning = "upright"
-    """Whether images are turned as EXIF says."""
+    """Whether images are turned upright according to EXIF."""
 
 
 class Manifest(Record):
-    """A prepared dataset, `manifest.json`. Written last, so a manifest means a complete dataset."""
+    """A prepared dataset, `manifest.json`. It is written last: if it exists, the dataset is complete."""
 
     format: Literal[1]
     name: str
-    """The dataset's name in the configuration."""
+    """Name of the dataset in the configuration."""
     spec: dict[str, Any]
-    """The dataset's settings."""
+    """Settings of the dataset."""
     source: str
-    """Where the data come from."""
+    """Source of the data."""
     licence: str
-    """What their authors state."""
+    """Licence stated by the authors of the data."""
     targets: dict[str, list[str]]
     """Target → class names, in the order of the label columns."""
     splits: dict[str, dict[str, int]]
-    """Split → `count` images, `skipped` ones that could not be read, other counts (`mast/data/prepared/notes.py`)."""
+    """Split → `count` of images, number of `skipped` (unreadable) ones, other counts (`mast/data/prepared/notes.py`).
+    """
     named: dict[str, dict[str, list[str]]] = {}
-    """Split → count → the files that it counts, the first 20 of them."""
+    """Split → count → the first 20 files that it counts."""
     objects: dict[str, dict[str, int]] = {}
-    """Of detection data: split → number of `annotated` images, and of `unmasked` objects."""
+    """Detection data only: split → number of `annotated` images, and of `unmasked` objects."""
     mean: Annotated[list[float], Field(min_length=3, max_length=3)]
-    """Of the training images' channels, RGB in [0, 1]."""
+    """Mean of the training images' channels, RGB in [0, 1]."""
     std: Annotated[list[float], Field(min_length=3, max_length=3)]
-    """Likewise, the standard deviation."""
+    """Standard deviation of the training images' channels, RGB."""
     files: Hashes
     """Name of each other file of the directory → SHA-256 of its content."""
     sha256: Sha256
-    """Hash of `files`: the identity of the data."""
+    """Hash of `files`, which identifies the data."""
     index: Index | None = None
-    """Of data with `storage: index`."""
+    """Present for data with `storage: index`."""
 
     @model_validator(mode="after")
     def _identity_is_that_of_the_files(self) -> Self:
@@ -123,12 +123,12 @@ class Manifest(Record):
 
 
 class Health(_Model):
-    """How a run ended: the collapse indicators of the last logged step."""
+    """State of a run at its end: the collapse indicators of the last logged step."""
 
     embedding_std: float
-    """Mean over dimensions of the embeddings' standard deviation over the batch."""
+    """Standard deviation of the embeddings over the batch, mean over dimensions."""
     effective_rank: float
-    """Of the embeddings, from 1."""
+    """Effective rank of the embeddings, at least 1."""
     lowest_mask_mean: float | None = None
     """Smallest mean of a mask, in [0, 1]; null without masks."""
     collapsed: dict[str, int]
@@ -136,30 +136,30 @@ class Health(_Model):
 
 
 class RunRecord(Record):
-    """One pretraining, `run.json`: what produced the files beside it."""
+    """One pretraining run, `run.json`: what produced the files next to it."""
 
     run: str
-    """The run's name in the configuration."""
+    """Name of the run in the configuration."""
     dataset: str
-    """The dataset of pretraining."""
+    """Dataset of pretraining."""
     seed: int
-    """Of the initial weights, the order of the images and the augmentations."""
+    """Seed of the initial weights, the order of the images and the augmentations."""
     spec: dict[str, Any]
-    """The resolved settings, without those that are null."""
+    """Resolved settings, without those that are null."""
     spec_sha256: Sha256
-    """Hash of the resolved settings, null ones included."""
+    """Hash of the resolved settings, including null ones."""
     data_sha256: Sha256
     """`sha256` of the dataset's manifest."""
     files: Hashes
     """Name of each of the three other files → SHA-256 of its content."""
     health: Health | None
-    """Null for a run that is not trained."""
+    """Collapse indicators at the end; null for a run that is not trained."""
     wall_seconds: float
-    """Of the job that finished the run; after an interruption, from the resuming on."""
+    """Duration of the job that finished the run, seconds; after an interruption, counted from the resumption."""
     mast: str
     """Version of this package."""
     commit: str
-    """The code that ran, `-dirty` where files differed from the commit."""
+    """Commit of the code that ran, with `-dirty` where files differed from the commit."""
     python: str
     packages: dict[str, str]
     """Package → version."""
@@ -169,56 +169,56 @@ class RunRecord(Record):
     device: str
     """Name of the GPU, or `cpu`."""
     threads: int
-    """CPU threads of each process."""
+    """Number of CPU threads of each process."""
     processes: int
 
 
 class MetricsFile(Record):
-    """One evaluation: the only thing that tables read."""
+    """One evaluation. Tables read only these files."""
 
     format: Literal[1]
     protocol: str
-    """The protocol's name in the configuration."""
+    """Name of the protocol in the configuration."""
     kind: str
-    """The protocol's kind, which is the name of its file."""
+    """Kind of the protocol, which is the name of its file."""
     version: int
-    """Of the protocol's code: results of two versions are not comparable."""
+    """Version of the protocol's code: results of two versions are not comparable."""
     settings: dict[str, Any]
-    """The protocol's."""
+    """Settings of the protocol."""
     task: str
-    """The dataset on which the encoder was evaluated."""
+    """Dataset on which the encoder was evaluated."""
     dataset: str
-    """The dataset of pretraining."""
+    """Dataset of pretraining."""
     run: str
-    """The run's name in the configuration."""
+    """Name of the run in the configuration."""
     seed: int
     metrics: dict[str, dict[str, Percent | None]]
     """Target → metric → percent; null where a metric is undefined."""
     counts: dict[str, int]
-    """Images: `train`, `test`; other counts of the protocol."""
+    """Number of images: `train`, `test`; other counts of the protocol."""
     chance: dict[str, dict[str, Percent]] = {}
-    """Target → metric → percent that is reached without a look at the images, where that is known."""
+    """Target → metric → score reached without looking at the images, percent, where it is known."""
     details: dict[str, Any] | None = None
-    """What a reader needs beside it to judge the numbers."""
+    """Further information needed to judge the numbers."""
     spec_sha256: Sha256
-    """Of the run's settings."""
+    """Hash of the run's settings."""
     data_sha256: Sha256
-    """Of the data of pretraining."""
+    """Hash of the pretraining data."""
     task_sha256: Sha256
     """`sha256` of the task's manifest."""
     encoder_sha256: Sha256
-    """Of the file `encoder.safetensors`."""
+    """Hash of the file `encoder.safetensors`."""
     commits: tuple[str, ...] = ()
-    """The versions of the code that trained, extracted and evaluated."""
+    """Versions of the code that trained, extracted and evaluated."""
     seconds: float
 
     def result_sha256(self) -> str:
-        """SHA-256 of what the file states, without how long it took and which commits measured it; 64 hex digits."""
+        """Return the SHA-256 of the file's content without run time and commits; 64 hex digits."""
         return sha256_json({key: value for key, value in self.stored().items() if key not in ("seconds", "commits")})
 
 
 class AnalysisRecord(Record):
-    """One analysis, `analysis.json`: the hashes of its files, and of the encoder and the heads that it measured."""
+    """One analysis, `analysis.json`: hashes of its files, and of the encoder and the heads that it measured."""
 
     format: Literal[1]
     encoder_sha256: Sha256
@@ -228,66 +228,66 @@ class AnalysisRecord(Record):
 
 
 class TableSources(Record):
-    """What a table was made from, `<table>.sources.json`."""
+    """Sources of a table, `<table>.sources.json`."""
 
     format: Literal[1]
     metrics: dict[str, Sha256]
-    """Path of a metrics file, relative to this one → hash of what it states, without times and commits."""
+    """Path of a metrics file, relative to this one → hash of its content without run time and commits."""
     files: Hashes
-    """The table's other files."""
+    """Hashes of the table's other files."""
 
 
 class EncoderMetadata(Metadata):
-    """Of `encoder.safetensors`: what is needed to build the backbone and to use it."""
+    """Metadata of `encoder.safetensors`: what is needed to build the backbone and to use it."""
 
     FORMAT: ClassVar[str] = "mast-encoder-1"
 
     format: Literal["mast-encoder-1"] = "mast-encoder-1"
     run: str
-    """The run's name in the configuration."""
+    """Name of the run in the configuration."""
     dataset: str
-    """The dataset of pretraining."""
+    """Dataset of pretraining."""
     seed: int
     encoder: str
     """Settings of the backbone, JSON."""
     mean: list[float]
-    """Of each channel; images in [0, 1] are normalised with it."""
+    """Mean of each channel, for images in [0, 1]."""
     std: list[float]
-    """Likewise, the standard deviation."""
+    """Standard deviation of each channel, for images in [0, 1]."""
     spec_sha256: Sha256
-    """Of the run's settings."""
+    """Hash of the run's settings."""
     data_sha256: Sha256
-    """Of the data of pretraining."""
+    """Hash of the pretraining data."""
 
 
 class HeadsMetadata(Metadata):
-    """Of `heads.safetensors`: what is needed to use the networks beside the encoder."""
+    """Metadata of `heads.safetensors`: what is needed to use the networks other than the encoder."""
 
     format: Literal["mast-heads-1"] = "mast-heads-1"
     run: str
     dataset: str
     seed: int
     augmentations: list[str]
-    """In the order of the masks' rows."""
+    """Augmentations in the order of the masks' rows."""
     uncertainty: str | None = None
     """Settings from which the uncertainty head is rebuilt, JSON."""
 
 
 class Origin(EncoderMetadata):
-    """What a features file says of the encoder and of the task: the encoder's metadata, and more."""
+    """Metadata of a features file: the encoder's metadata, and the task."""
 
     encoder_sha256: Sha256
-    """Of the file `encoder.safetensors`."""
+    """Hash of the file `encoder.safetensors`."""
     task: str
-    """The dataset on which the encoder is evaluated."""
+    """Dataset on which the encoder is evaluated."""
     task_sha256: Sha256
     """`sha256` of the task's manifest."""
     commits: list[str]
-    """The versions of the code that trained and extracted."""
+    """Versions of the code that trained and extracted."""
 
 
 RECORDS = (Manifest, RunRecord, MetricsFile, AnalysisRecord, TableSources, EncoderMetadata, HeadsMetadata, Origin)
-"""What docs/use/formats.md describes."""
+"""Records that docs/use/formats.md describes."""
 
 
 def _is_text(annotation: Any) -> bool:

@@ -1,8 +1,8 @@
-"""Where each artefact lies below the results directory (docs/use/formats.md): the one place that knows the tree.
+"""Paths of all artefacts below the results directory (docs/use/formats.md). No other module knows the tree.
 
-Names may be patterns: `Results("results").run("{dataset}", "{run}", "{seed}").encoder` is what Snakemake's rules state,
-`run("*", "*", "*")` what `mast verify` looks for. `dataset` is a prepared dataset, and of a run the one of its
-pretraining; `task` is the dataset on which an encoder is evaluated.
+Names may be patterns: Snakemake's rules use `Results("results").run("{dataset}", "{run}", "{seed}").encoder`, and `mast
+verify` uses `run("*", "*", "*")`. `dataset` is a prepared dataset; for a run, it is the dataset of pretraining. `task`
+is the dataset on which an encoder is evaluated.
 """
 
 from dataclasses import dataclass
@@ -20,63 +20,63 @@ class DataFiles:
 
     @property
     def manifest(self) -> Path:
-        """Written last: where it is, the data are whole."""
+        """Manifest, written last: if it exists, the data are complete."""
         return self.directory / "manifest.json"
 
     @property
     def sources(self) -> Path:
-        """The files outside that the data were prepared from, as they were then; of data that are rendered absent."""
+        """State of the source files from which the data were prepared. Absent for rendered data."""
         return self.directory / "sources.npz"
 
     def images(self, split: str) -> Path:
-        """The images of a split, where they are one array."""
+        """Images of a split, for data stored as one array."""
         return self.directory / f"{split}_images.npy"
 
     def annotations(self, split: str) -> Path:
-        """The objects in the images of a split."""
+        """Objects in the images of a split."""
         return self.directory / f"{split}_annotations.json"
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """What the pretraining of one run with one seed writes."""
+    """Files that the pretraining of one run with one seed writes."""
 
     directory: Path
 
     @property
     def encoder(self) -> Path:
-        """The bare backbone."""
+        """Weights of the backbone alone."""
         return self.directory / "encoder.safetensors"
 
     @property
     def heads(self) -> Path:
-        """All that was trained beside it."""
+        """Weights of all networks that were trained with the encoder."""
         return self.directory / "heads.safetensors"
 
     @property
     def log(self) -> Path:
-        """A line of JSON for each logged step."""
+        """Log with a line of JSON for each logged step."""
         return self.directory / "metrics.jsonl"
 
     @property
     def events(self) -> Path:
-        """TensorBoard's event files, where `monitor.tensorboard` is set; not an output that rules declare."""
+        """TensorBoard's event files, if `monitor.tensorboard` is set; rules do not declare them as output."""
         return self.directory / "tensorboard"
 
     @property
     def record(self) -> Path:
-        """What produced the other files, and their hashes."""
+        """Record of how the other files were produced, and their hashes."""
         return self.directory / "run.json"
 
     @property
     def checkpoints(self) -> Path:
-        """The state of an unfinished training; not an output that rules declare."""
+        """State of an unfinished training run; rules do not declare it as output."""
         return self.directory / "checkpoints"
 
 
 @dataclass(frozen=True)
 class AnalysisFiles:
-    """What the analysis of one run with one seed writes."""
+    """Files that the analysis of one run with one seed writes."""
 
     directory: Path
 
@@ -86,17 +86,17 @@ class AnalysisFiles:
 
     @property
     def extremes(self) -> Path:
-        """The images of lowest and of highest predicted uncertainty."""
+        """Images with the lowest and with the highest predicted uncertainty."""
         return self.directory / "extremes.npz"
 
     @property
     def pairs(self) -> Path:
-        """A few pairs of views as the run trains on them."""
+        """A few pairs of views that the run trains on."""
         return self.directory / "pairs.npz"
 
     @property
     def record(self) -> Path:
-        """The hashes of the other files, and of those that they were made from."""
+        """Hashes of the other files, and of the files that they were made from."""
         return self.directory / "analysis.json"
 
 
@@ -107,54 +107,54 @@ class Results:
     root: Path
 
     def __post_init__(self) -> None:
-        """Take a string too."""
+        """Accept a string as well."""
         object.__setattr__(self, "root", Path(self.root))
 
     def data(self, dataset: str) -> DataFiles:
-        """A prepared dataset."""
+        """Paths of a prepared dataset."""
         return DataFiles(self.root / "data" / dataset)
 
     def run(self, dataset: str, run: str, seed: int | str) -> RunFiles:
-        """One run with one seed."""
+        """Paths of one run with one seed."""
         return RunFiles(self.root / "pretrain" / _of_run(dataset, run, seed))
 
     def features(self, dataset: str, run: str, seed: int | str, task: str, pooling: str = "global") -> Path:
-        """The features of one encoder on one task, `<task>.npz`, or pooled otherwise, `<task>+<pooling>.npz`."""
+        """Features of one encoder on one task: `<task>.npz`, or `<task>+<pooling>.npz` with another pooling."""
         mark = "" if pooling == "global" else f"+{pooling}"
         return self.root / "features" / _of_run(dataset, run, seed) / f"{task}{mark}.npz"
 
     def metrics(self, protocol: str, task: str, dataset: str, run: str, seed: int | str) -> Path:
-        """The metrics of one encoder on one task under one protocol."""
+        """Metrics of one encoder on one task under one protocol."""
         return self.root / "metrics" / protocol / task / f"{_of_run(dataset, run, seed)}.json"
 
     def analysis(self, dataset: str, run: str, seed: int | str) -> AnalysisFiles:
-        """The analysis of one run with one seed."""
+        """Paths of the analysis of one run with one seed."""
         return AnalysisFiles(self.root / "analysis" / _of_run(dataset, run, seed))
 
     def export(self, dataset: str, run: str, seed: int | str) -> Path:
-        """The folder of an exported encoder."""
+        """Folder of an exported encoder."""
         return self.root / "export" / _of_run(dataset, run, seed)
 
     def table(self, study: str) -> Path:
-        """A study's table, without the suffix of a format."""
+        """Table of a study, without the suffix of a format."""
         return self.root / "tables" / study
 
     def comparison(self, study: str) -> Path:
-        """A study's table of differences, without the suffix of a format."""
+        """Table of a study's differences, without the suffix of a format."""
         return self.root / "tables" / f"{study}_comparison"
 
     @property
     def health(self) -> Path:
-        """The table of all runs' collapse indicators, without the suffix of a format."""
+        """Table of the collapse indicators of all runs, without the suffix of a format."""
         return self.root / "health"
 
     def figure(self, name: str) -> Path:
-        """A figure, without the suffix of a format."""
+        """Figure, without the suffix of a format."""
         return self.root / "figures" / name
 
     @property
     def index(self) -> Path:
-        """The page to open first: all tables and figures."""
+        """Page to open first, with all tables and figures."""
         return self.root / "index.html"
 
     @property
@@ -164,11 +164,11 @@ class Results:
 
     @property
     def config(self) -> Path:
-        """The configuration that the report was made with."""
+        """Configuration that the report was made with."""
         return self.root / "config.json"
 
     def log(self, artefact: Path) -> Path:
-        """The log of the job that makes an artefact of this directory."""
+        """Log of the job that makes an artefact of this directory."""
         return self.root / "logs" / f"{artefact.relative_to(self.root)}.log"
 
     def benchmark(self, artefact: Path) -> Path:
@@ -177,27 +177,27 @@ class Results:
 
 
 def predictions_of(metrics: Path) -> Path:
-    """The detections beside a metrics file."""
+    """Return the path of the detections next to a metrics file."""
     return metrics.with_name(metrics.name.removesuffix(".json") + PREDICTIONS_SUFFIX)
 
 
 def metrics_of(predictions: Path) -> Path:
-    """The metrics file beside detections."""
+    """Return the path of the metrics file next to detections."""
     return predictions.with_name(predictions.name.removesuffix(PREDICTIONS_SUFFIX) + ".json")
 
 
 def sources_of(table: Path) -> Path:
-    """The record beside a file of a table, which says what it was made from."""
+    """Return the path of the record of a table's sources, next to a file of the table."""
     return table.with_suffix(SOURCES_SUFFIX)
 
 
 def checkpoints_of(output: Path) -> Path:
-    """The directory of the checkpoints of a training whose result is one file: beside it, no declared output."""
+    """Return the directory for checkpoints of a training run whose result is one file; it is not a declared output."""
     return output.with_suffix(".checkpoints")
 
 
 def suffixed(stem: Path, suffix: str) -> Path:
-    """`<stem><suffix>`; a stem may hold dots."""
+    """Return `<stem><suffix>`; a stem may contain dots."""
     return stem.with_name(stem.name + suffix)
 
 

@@ -1,4 +1,4 @@
-"""How a process that computes is set up: threads and memory allocation. Call it before numpy or torch is imported."""
+"""Set-up of a process that computes: threads and memory allocation. Call it before numpy or torch is imported."""
 
 import ctypes
 import os
@@ -14,21 +14,21 @@ _KEEP_BYTES = 2**30
 def set_up_process(threads: int) -> None:
     """Let numerical libraries use `threads` threads, and keep freed memory in the process.
 
-    glibc returns blocks above 128 KiB to the kernel as soon as they are freed, so that each training step on a CPU
-    faults its activations in anew; with thresholds of 1 GiB the blocks are reused.
+    glibc returns blocks above 128 KiB to the kernel as soon as they are freed, so each training step on a CPU causes
+    page faults for its activations again. With thresholds of 1 GiB the blocks are reused.
     """
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        if mallopt is not None:  # absent from C libraries other than glibc
+        if mallopt is not None:  # C libraries other than glibc do not have it
             mallopt(_M_MMAP_THRESHOLD, _KEEP_BYTES)
             mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES)
 
 
 def choose_device(gpus: int | None) -> str:
-    """The torch device for a number of GPUs: `cpu` for 0, `cuda` for more, whichever there is for None.
+    """Return the torch device for a number of GPUs: `cpu` for 0, `cuda` for more, and whichever exists for None.
 
-    GPUs asked for by number are this process's own (mast.gpus), unless a launcher has started it among several.
+    A given number of GPUs is reserved for this process (mast.gpus), unless a launcher has started several processes.
 
     Raises:
         MastError: there are fewer GPUs.
@@ -43,7 +43,9 @@ def choose_device(gpus: int | None) -> str:
 
 
 def become_several(processes: int | None, threads: int) -> None:
-    """Start this command again, once for each of `processes` GPUs, which share its threads; not if that is done."""
+    """Restart this command once for each of `processes` GPUs; the processes share the threads. Do nothing if already
+    done.
+    """
     if (processes or 0) <= 1 or "WORLD_SIZE" in os.environ:
         return
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--module", "--"]

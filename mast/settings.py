@@ -1,4 +1,4 @@
-"""What all models of settings share, and how plain values become one."""
+"""What all models of settings share, and how plain values are validated."""
 
 import difflib
 import json
@@ -39,23 +39,25 @@ class StrictModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _no_truth_for_a_number(cls, values: Any) -> Any:
-        """Pydantic would take `epochs: yes` for 1."""
+        """Refuse truth values for numbers: pydantic would take `epochs: yes` for 1."""
         for key, field in cls.model_fields.items() if isinstance(values, dict) else ():
             given = values.get(key)
             entries = given.values() if isinstance(given, dict) else given if isinstance(given, list) else [given]
             truth = any(isinstance(entry, bool) for entry in entries)
             if truth and _takes(field.annotation, (int, float)) and not _takes(field.annotation, (bool, Any)):
-                raise ValueError(f"{key}: {given} is no number; write one (YAML takes yes, on, no and off for truth)")
+                raise ValueError(
+                    f"{key}: {given} is not a number; write one (YAML reads yes, on, no and off as true or false)"
+                )
         return values
 
 
 def _takes(annotation: Any, kinds: tuple[Any, ...]) -> bool:
-    """Whether an annotation allows one of these types somewhere."""
+    """Return whether an annotation allows one of these types somewhere."""
     return annotation in kinds or any(_takes(part, kinds) for part in get_args(annotation))
 
 
 def nearest(word: str, choices: Any) -> str:
-    """A hint for a mistyped word: the nearest choice, or all of them where none is near."""
+    """Return a hint for a mistyped word: the nearest choice, or all choices if none is near."""
     choices = [str(choice) for choice in choices]
     close = difflib.get_close_matches(word, choices, n=1)
     return f"did you mean {close[0]!r}?" if close else f"choose from: {', '.join(choices) or '(none defined)'}"
@@ -63,13 +65,13 @@ def nearest(word: str, choices: Any) -> str:
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATTERNS = {NAME_PATTERN: "a name has letters, digits, _ . and -, and begins with a letter or digit"}
-"""Pattern of a setting → what it asks for, in words. Modules add those of their settings."""
+"""Pattern of a setting → its description in messages. Modules add the patterns of their settings."""
 
 UNKNOWN_KIND = "unknown_kind"
-"""Type of the error where `kind` is missing or names nothing."""
+"""Type of the error if `kind` is missing or unknown."""
 
 LONGEST_SHOWN = 80
-"""Characters of a wrong value that a message shows."""
+"""Number of characters of a wrong value that a message shows."""
 
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=64)]
 """A name that becomes part of a path: letters, digits, `_`, `.`, `-`; does not start with `-` or `.`."""
@@ -83,7 +85,7 @@ def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 Once = AfterValidator(_once)
-"""Of a tuple: each of its values occurs once."""
+"""Constraint on a tuple: no value occurs twice."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -103,7 +105,7 @@ def _rising(ends: tuple[float, float]) -> tuple[float, float]:
 
 
 PixelRange = Literal["full", "minmax"] | Annotated[tuple[_Finite, _Finite], AfterValidator(_rising)]
-"""Which values of an image of more than 8 bits become black and white (`mast.data.pixels`)."""
+"""Values of an image of more than 8 bits that become black and white (`mast.data.pixels`)."""
 
 
 class Transform(StrictModel):
@@ -112,22 +114,24 @@ class Transform(StrictModel):
     resize: Annotated[int, Field(ge=8, le=4096)] | None = None
     """Side to which the short side is resized first, pixels; null: `size`."""
     square: Literal["crop", "stretch"] = "crop"
-    """Then the central square of `size` pixels is cut out, or the whole image is resized to `size` × `size`."""
+    """How the square is made then: by cutting out the central square of `size` pixels, or by resizing the whole image
+    to `size` × `size`.
+    """
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
-    """Of the resizing, which is antialiased."""
+    """Interpolation of the antialiased resizing."""
 
 
 class Normalisation(StrictModel):
-    """Mean and standard deviation of the channels, of pixels in [0, 1]."""
+    """Mean and standard deviation of the channels, for pixels in [0, 1]."""
 
     mean: tuple[Probability, Probability, Probability]
-    """Red, green, blue."""
+    """Mean of red, green, blue."""
     std: tuple[Positive, Positive, Positive]
-    """Likewise."""
+    """Standard deviation of red, green, blue."""
 
 
 Turning = Literal["upright", "stored"]
-"""Whether pixels are turned as EXIF says, or taken as they are stored."""
+"""Whether pixels are turned upright according to EXIF, or taken as stored."""
 
 
 def parse(kind: type[Spec], values: Any, source: str) -> Spec:
@@ -156,15 +160,15 @@ def parse_spec(kind: type[Spec], text: str) -> Spec:
 
 
 def one_line(errors: Sequence[Mapping[str, Any]], values: Any) -> str:
-    """The first of pydantic's errors on `values`: `<dotted key>: <what is wrong> (got <value>)`."""
-    first = max(errors, key=lambda entry: len(entry["loc"]))  # in a union, the branch that got furthest
+    """Return the first of pydantic's errors on `values`: `<dotted key>: <what is wrong> (got <value>)`."""
+    first = max(errors, key=lambda entry: len(entry["loc"]))  # in a union, the branch that matched the most keys
     named = [*_keys(first["loc"], values, first["type"] == "missing"), *["kind"] * (first["type"] == UNKNOWN_KIND)]
     where = ".".join(named)
     return (f"{where}: " if where else "") + _message(first)
 
 
 def _message(error: Mapping[str, Any]) -> str:
-    """What is wrong, in words that know nothing of how settings are read."""
+    """Describe what is wrong in words that do not depend on how settings are read."""
     kind, given, context = error["type"], error["input"], error.get("ctx", {})
     got = "" if isinstance(given, dict | list) or kind == "missing" else f" (got {_short(given)})"
     match kind:
@@ -177,7 +181,7 @@ def _message(error: Mapping[str, Any]) -> str:
             bound, count = ("at least", context["min_length"]) if least else ("at most", context["max_length"])
             return f"should have {bound} {count} {'entry' if count == 1 else 'entries'}, not {context['actual_length']}"
         case "string_pattern_mismatch":
-            return f"{PATTERNS.get(context['pattern'], 'holds characters that are not allowed here')}{got}"
+            return f"{PATTERNS.get(context['pattern'], 'contains characters that are not allowed here')}{got}"
         case "string_type" if isinstance(given, bool | int | float):
             return f"Input should be a valid string{got}; put text into quotes"
         case "literal_error" if isinstance(given, str):
@@ -193,7 +197,7 @@ def _short(value: Any) -> str:
 
 
 def _keys(location: tuple[int | str, ...], values: Any, missing: bool) -> list[str]:
-    """The parts of a pydantic location that are keys of the input: tags of unions are left out."""
+    """Return the parts of a pydantic location that are keys of the input, without the tags of unions."""
     keys = []
     for depth, part in enumerate(location):
         places = range(len(values)) if isinstance(values, list) else values if isinstance(values, dict) else ()

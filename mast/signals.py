@@ -1,4 +1,4 @@
-"""A long training is asked to stop by a signal, and stops when its state is saved."""
+"""Signals that ask a long training run to stop; it stops after its state is saved."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from mast.errors import MastError
 
 CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
-"""What batch systems send before they kill (TERM, USR1, USR2), Ctrl-C (INT), and a terminal that closes (HUP)."""
+"""Signals that batch systems send before they kill (TERM, USR1, USR2), Ctrl-C (INT), and a closed terminal (HUP)."""
 
 
 class StoppedBySignalError(MastError):
-    """A signal asked the run to stop; its state is saved."""
+    """Raised when a signal stopped the run; its state is saved."""
 
 
 @contextmanager
@@ -27,6 +27,6 @@ def stop_requests() -> Iterator[Callable[[], bool]]:
 
 
 def ignore_stop_requests(_worker: int) -> None:
-    """Let a process that loads data ignore the signals `CAUGHT`, which a whole job gets: its parent ends it."""
+    """Make a process that loads data ignore the signals `CAUGHT`, sent to the whole job; its parent ends it."""
     for number in CAUGHT:
         signal.signal(number, signal.SIG_IGN)

@@ -1,7 +1,7 @@
-"""The one trainer: it steps, saves checkpoints, resumes, and stops when a signal asks for it.
+"""The one trainer: it steps, saves checkpoints, resumes, and stops after a signal.
 
-What is trained is a `Trainee`. The trainer knows nothing of losses, data or logs; pretraining, linear heads,
-fine-tuning and detection give it theirs.
+It trains a `Trainee`, and does not know about losses, data or logs. Pretraining, linear heads, fine-tuning and
+detection each define a trainee.
 """
 
 import io
@@ -18,26 +18,26 @@ from mast.progress import Progress
 from mast.signals import StoppedBySignalError, stop_requests
 
 MINUTES = 10.0
-"""Between two checkpoints of a training whose settings do not say."""
+"""Minutes between two checkpoints, unless the settings give another value."""
 
 
 class Trainee(Protocol):
-    """A training: every step is a function of its state and of the step's number."""
+    """Something to train: every step is a function of its state and of the step's number."""
 
     device: torch.device
 
     def step(self, step: int) -> str:
-        """Do one step, from 0; return a note that is shown beside the progress, such as the loss.
+        """Do the step with number `step`, from 0; return a note to show with the progress, such as the loss.
 
         Raises:
             MastError: the training diverged.
         """
 
     def state(self) -> dict[str, Any]:
-        """All that steps change: tensors, numbers, strings, lists and dictionaries."""
+        """Return all that steps change: tensors, numbers, strings, lists and dictionaries."""
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave."""
+        """Restore a state that `state` returned."""
 
     def check(self, done: int) -> None:
         """Raise MastError unless all is finite after `done` steps. Called before a checkpoint, and at the end."""
@@ -52,16 +52,16 @@ def train(
     world: World = ALONE,
     minutes: float | None = None,
 ) -> None:
-    """Train to the end, from the newest checkpoint if there is one. The last checkpoint holds the finished training.
+    """Train to the end, from the newest checkpoint if there is one. The last checkpoint holds the finished state.
 
     Args:
         trainee: what is trained.
-        title: of the progress that is shown.
-        steps: number of steps of the whole training.
+        title: title of the progress that is shown.
+        steps: number of steps of the whole training run.
         images: number of images in a step, over all processes.
         checkpoints: where to save, and resume from.
-        world: the processes that share this training; the first one writes.
-        minutes: between two checkpoints; `MINUTES` by default.
+        world: the processes that share this training run; the first one writes.
+        minutes: minutes between two checkpoints; `MINUTES` by default.
 
     Raises:
         MastError: the training diverged, or the processes see different checkpoints.
@@ -81,7 +81,7 @@ def train(
         for step in range(done, steps):
             if world.any(stop()):
                 save(step)
-                raise StoppedBySignalError(f"stopped by a signal after step {step} of {steps}; run again to go on")
+                raise StoppedBySignalError(f"stopped by a signal after step {step} of {steps}; run again to continue")
             if time.monotonic() - saved_at > between:
                 save(step)
                 saved_at = time.monotonic()
@@ -91,11 +91,13 @@ def train(
 
 
 def _resume(trainee: Trainee, checkpoints: Checkpoints, world: World) -> int:
-    """Take over the newest checkpoint; the number of steps that it has done, 0 where there is none."""
+    """Restore the newest checkpoint; return the number of steps that it has done, 0 if there is none."""
     state = checkpoints.load(trainee.device)
     done = 0 if state is None else state["step"]
     if not world.agree(done):
-        raise MastError(f"{checkpoints.directory}: processes see different checkpoints; all nodes must share it")
+        raise MastError(
+            f"{checkpoints.directory}: processes see different checkpoints; all nodes must share this directory"
+        )
     if state is not None:
         trainee.load(state)
     return done

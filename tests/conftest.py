@@ -1,4 +1,4 @@
-"""Fast tests and slow ones: `make check` runs those that neither train nor start a workflow or a cluster.
+"""Fast and slow tests: `make check` runs those that neither train nor start a workflow or a cluster.
 
 The others have the mark `slow`, or lie in a folder of slow ones. A test without it fails as soon as it does what only
 slow tests do.

@@ -1,4 +1,4 @@
-"""Retention of checkpoints belongs to an identity: trainings that share a directory keep, find and delete their own."""
+"""Checkpoints belong to an identity: runs that share a directory keep, find and delete only their own."""
 
 import logging
 import tempfile
@@ -19,7 +19,7 @@ Events = list[tuple[int, int, str]]
 
 
 def save(directory: Path, identity: dict, *steps: int) -> Checkpoints:
-    """As one process: a training that starts, looks for its checkpoints, and saves some."""
+    """Act as one process of a run that starts, looks for its checkpoints, and saves some."""
     checkpoints = Checkpoints(directory, identity)
     checkpoints.load(CPU)
     for step in steps:
@@ -115,7 +115,7 @@ def test_others_are_named_once_when_a_training_starts_and_when_it_ends(
     assert caplog.messages == []
     checkpoints = save(tmp_path, {"seed": 1}, 3)
     checkpoints.newest()
-    stays = f"{tmp_path}: 1 checkpoint of another training stays as before (other settings, data or seed)"
+    stays = f"{tmp_path}: 1 checkpoint of another run stays as before (other settings, data or seed)"
     assert caplog.messages == [f"{stays}, not taken over"]
     checkpoints.clear()
     assert caplog.messages[1:] == [f"{stays}; delete what is not needed"]

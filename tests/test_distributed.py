@@ -1,4 +1,4 @@
-"""What several processes do on GPUs, and in which order, told by stand-ins: no GPU is needed."""
+"""Calls of several processes on GPUs, and their order, recorded by stand-ins: no GPU is needed."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ def test_a_process_takes_the_gpu_of_its_local_rank(second_of_two: pytest.MonkeyP
 def test_more_processes_than_gpus_are_refused(second_of_two: pytest.MonkeyPatch) -> None:
     second_of_two.setenv("LOCAL_RANK", "3")
     second_of_two.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(MastError, match="LOCAL_RANK: 3, and this node shows 2 GPUs; start one process for each"):
+    with pytest.raises(MastError, match="LOCAL_RANK: 3, but this node shows 2 GPUs; start one process per GPU"):
         local_device("cuda")
 
 

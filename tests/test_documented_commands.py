@@ -49,7 +49,7 @@ STANDS_FOR = {
     "RESULTS_DIR": "results",
     "<…>": "folder",
 }
-"""What a page calls a user's own → what there is."""
+"""Name of a user's own file in a page → existing file."""
 
 RUN = {
     "mast init photos --minutes 2": 0,

@@ -1,4 +1,4 @@
-"""A message for the user is one line, in which everything shows, whatever the names that it holds."""
+"""A message for the user is one line without invisible characters, whatever names it contains."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files that belong together are replaced together or not at all; times of the future come to the present."""
+"""Files that belong together are replaced together or not at all; times in the future are set to the present."""
 
 import errno
 import os

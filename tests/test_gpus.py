@@ -1,4 +1,4 @@
-"""Processes of one machine share out its GPUs, which are stood in for by a list of names: no GPU is touched."""
+"""Processes of one machine share its GPUs, which are replaced by a list of names: no GPU is used."""
 
 import os
 import subprocess

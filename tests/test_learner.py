@@ -1,4 +1,4 @@
-"""What torch.compile lacks on a machine is named before anything is trained."""
+"""A missing compiler for torch.compile is reported before anything is trained."""
 
 import sys
 

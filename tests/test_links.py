@@ -1,4 +1,4 @@
-"""Links of all pages lead somewhere: to a file of the checkout, and to a heading where they name one."""
+"""Links of all pages lead to a file of the checkout, and to a heading if they name one."""
 
 import re
 import tomllib

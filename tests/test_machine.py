@@ -1,4 +1,4 @@
-"""Memory is that of the container, where it has less than its machine."""
+"""Memory is that of the container, if it has less than its machine."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Memory that does not suffice ends a command in one line that names what to make smaller; other errors stay."""
+"""Running out of memory ends a command in one line that names what to make smaller; other errors are unchanged."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Progress on a terminal and in a log file."""
+"""Progress is shown on a terminal and in a log file."""
 
 import io
 import re

@@ -1,4 +1,4 @@
-"""What the README shows is true: its method and its Python example run, its BibTeX says what CITATION.cff says."""
+"""The README is true: its method and its Python example run, its BibTeX agrees with CITATION.cff."""
 
 import importlib
 import re
@@ -24,7 +24,7 @@ SPEC = {
 
 
 def block(language: str, part: str) -> str:
-    """The block of a language that has a part."""
+    """Return the block of a language that contains a part."""
     [found] = [b for b in re.findall(rf"```{language}\n(.*?)```", TEXT, flags=re.DOTALL) if part in b]
     return found
 

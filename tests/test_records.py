@@ -1,4 +1,4 @@
-"""What a metrics file's hash is made of."""
+"""A metrics file's hash covers the right keys."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Paths of artefacts, as docs/use/formats.md states them."""
+"""Paths of artefacts are those in docs/use/formats.md."""
 
 import pytest
 from support import ROOT

@@ -1,4 +1,4 @@
-"""The set-up of a process that computes."""
+"""A process that computes is set up correctly."""
 
 import os
 import platform

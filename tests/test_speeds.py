@@ -1,4 +1,4 @@
-"""A fast test that does what only slow ones may fails, and says what to do."""
+"""A fast test that does what only slow ones may do fails, and the message tells what to do."""
 
 import pytest
 from support.guard import STEPS, Guard

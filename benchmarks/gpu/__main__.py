@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gpu`: sets the process up before torch is imported, and runs the parts that are asked for."""
+"""`python -m benchmarks.gpu`: set the process up before torch is imported, and run the selected parts."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Ten steps (of the tiny case two) on the device against the CPU, from the same weights and with the same draws."""
+"""Ten steps (two in the tiny case) on the device and on the CPU, with the same weights and draws."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,14 +17,15 @@ from mast.pretraining.trainee import Pretraining
 
 LEVEL = 1 / 255
 FEW = 1e-4
-"""Share of the values of MAST-15's views that may differ by more: a value between two of 8 bits is rounded either way,
-of which posterize and equalize make more than one level."""
+"""Share of the values of MAST-15's views that may differ by more. A value between two of 8 bits may be rounded either
+way, and posterize and equalize turn this into more than one level.
+"""
 TOLERANCE = 1e-4
 
 
 @dataclass
 class Seen:
-    """What a training showed of its steps."""
+    """What a training run recorded of its steps."""
 
     views: list[Tensor] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
@@ -46,7 +47,7 @@ def measure(bench: Bench) -> Section:
 
 
 def _errors(bench: Bench, name: str) -> Iterator[tuple[float, float, float]]:
-    """Of each step: the error of views, terms and gradients."""
+    """Return for each step the error of views, terms and gradients."""
     case = bench.checked
     spec = settings(case, name, log_every=2 * case.steps)
     with (
@@ -80,7 +81,7 @@ def _watch(learner: Learner) -> Seen:
 
 
 def _show_views_of(expected: Seen, learner: Learner, found: Seen) -> None:
-    """Let the learner's networks see the views that another learner drew, one by one."""
+    """Give the learner's networks the views that another learner drew, one by one."""
     own = learner.view
 
     def other(given: View) -> Tensor:
@@ -92,7 +93,9 @@ def _show_views_of(expected: Seen, learner: Learner, found: Seen) -> None:
 
 
 def _view_error(expected: Tensor, found: Tensor, name: str) -> float:
-    """The largest difference on the scale of [0, 1]; of MAST-15 the share of values with more than a level's."""
+    """Return the largest difference on the scale of [0, 1]; for MAST-15 the share of values that differ by more than a
+    level.
+    """
     difference = (found.detach().cpu() - expected).abs() * STD[0]
     return float((difference > LEVEL + 1e-6).double().mean() if name == "MAST-15" else difference.max())
 
@@ -107,7 +110,7 @@ def _gradients(trained: Pretraining) -> dict[str, Tensor]:
 
 
 def gradient_error(expected: dict[str, Tensor], found: dict[str, Tensor]) -> float:
-    """The norm of the difference relative to that of the gradient: of all parameters together, in float64."""
+    """Return the norm of the difference of gradients relative to their norm: of all parameters together, in float64."""
     if expected.keys() != found.keys():
         raise AssertionError(f"gradients of other parameters: {sorted(expected.keys() ^ found.keys())[:3]}")
     difference = sum((found[name].double() - value.double()).square().sum() for name, value in expected.items())

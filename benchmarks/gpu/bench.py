@@ -1,4 +1,4 @@
-"""Where the parts run, and the networks and batches that they measure."""
+"""Device of the parts, and the networks and batches that they measure."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from benchmarks.gpu.parts import R18, R50
 
 @dataclass(frozen=True)
 class Case:
-    """A network, the images that it sees, and how many steps one measurement takes."""
+    """A network, the images that it is trained on, and the number of steps of one measurement."""
 
     name: str
     encoder: dict[str, object]
@@ -24,7 +24,7 @@ CASES = {
     R18: Case(R18, {"name": "resnet18"}, size=96, batch=256, projector=2048, steps=40),
     R50: Case(R50, {"name": "resnet50"}, size=224, batch=256, projector=8192, steps=10),
 }
-"""As config/paper trains them: on STL-10, and, with an eighth of the batch, on ImageNet."""
+"""Networks as config/paper trains them: on STL-10, and, with an eighth of the batch, on ImageNet."""
 
 CHECKED = Case("ResNet-18 at 64 px", {"name": "resnet18"}, size=64, batch=32, projector=256, steps=10)
 TINY = Case(
@@ -43,12 +43,12 @@ class Bench:
     tiny: bool = False
 
     def case(self, name: str) -> Case:
-        """The case of this name, or the tiny one."""
+        """Return the case of this name, or the tiny one."""
         return TINY if self.tiny else CASES[name]
 
     @property
     def checked(self) -> Case:
-        """What checks of correctness compute with."""
+        """Return the case for checks of correctness."""
         return TINY if self.tiny else CHECKED
 
     @property
@@ -56,7 +56,7 @@ class Bench:
         return self.device.type == "cuda"
 
     def clock(self) -> float:
-        """Seconds by the clock, after all queued work."""
+        """Return seconds by the clock, after all queued work."""
         if self.on_gpu:
             torch.cuda.synchronize(self.device)
         return time.perf_counter()

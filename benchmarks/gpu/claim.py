@@ -35,11 +35,11 @@ from mast.settings import parse
 
 BASELINE = "vicreg"
 AT_ONCE = 4
-"""Trainings that share the device, where that is faster than one after the other."""
+"""Number of training runs that share the device, if that is faster than one after the other."""
 FIRST_SEED = 200
-"""Of no other experiment, so that nothing was chosen on these trainings."""
+"""First seed. No other experiment uses these seeds, so nothing was chosen on these runs."""
 TRAIN, TEST, IMAGES_SEED = 5000, 2000, 2
-"""As config/claim.yaml prepares its images."""
+"""Data as config/claim.yaml prepares them."""
 
 CLAIM: dict[str, Any] = {
     "dataset": "shapes",
@@ -60,21 +60,21 @@ CLAIM: dict[str, Any] = {
     "batch_size": 128,
     "precision": "bf16",
 }
-"""The settings of config/claim.yaml, but for encoder and optimiser; `mast` has its own weight of invariance there."""
+"""Settings of config/claim.yaml, except encoder and optimiser; `mast` has its own weight of invariance there."""
 
 LINEAR = {"kind": "linear-lbfgs", "strengths": 6, "strength_range": [1e-3, 1e2], "tolerance": 1e-4}
-"""As there too."""
+"""Linear evaluation as in config/claim.yaml."""
 OWN: dict[str, dict[str, Any]] = {"mast": {"objective": {"invariance": 15}}}
 RESNET18 = {
     "encoder": {"name": "resnet18", "stem": "small"},
     "optimizer": {"name": "adamw", "lr": 1e-3, "weight_decay": 1e-4, "warmup_epochs": 1},
 }
-"""A learning rate that is usual for AdamW and this network; nothing of it was chosen on these images."""
+"""A learning rate that is usual for AdamW and this network; it was not chosen on these images."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """One encoder's accuracies, and what it took."""
+    """Accuracies of one encoder, and its cost."""
 
     method: str
     seed: int
@@ -84,7 +84,7 @@ class Trained:
 
 
 def run(bench: Bench, minutes: float, output: Path) -> int:
-    """Train, evaluate, and write claim.json and claim.md after every seed; 0."""
+    """Train, evaluate, and write claim.json and claim.md after every seed; return 0."""
     ends, found, rate = time.monotonic() + 60 * minutes, [], ""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -105,13 +105,13 @@ def _write(bench: Bench, output: Path, found: list[Trained], rate: str) -> None:
 
 
 def methods() -> list[str]:
-    """The methods that learn without labels, the baseline first."""
+    """Return the methods that learn without labels, the baseline first."""
     own = [name for name, method in METHODS.items() if method.READS and not method.NEEDS_LABELS]
     return sorted(own, key=lambda name: (name != BASELINE, name != "mast", name))
 
 
 def settings(method: str, tiny: bool = False) -> PretrainSpec:
-    """The run of a method; sections of its own are as the package has them."""
+    """Return the run of a method; its own sections have the package's defaults."""
     values = CLAIM | RESNET18 | OWN.get(method, {}) | {"method": method}
     if tiny:
         values |= {"encoder": TINY.encoder, "epochs": 1, "batch_size": 16}
@@ -119,11 +119,13 @@ def settings(method: str, tiny: bool = False) -> PretrainSpec:
 
 
 def _seeds(bench: Bench, data: Path, folder: Path, ends: float) -> Iterator[tuple[range, list[Trained], str]]:
-    """Seed after seed while there is time, and how fast: the first alone, the next side by side, then as was faster."""
+    """Train seed after seed while there is time, and measure the speed: one run alone, the next ones side by side, then
+    the faster way.
+    """
     workers = min(AT_ONCE, max(1, bench.cores // 2))
     per_training: dict[int, float] = {}
     seed = FIRST_SEED
-    set_up_process(max(1, bench.cores // workers))  # of the processes that follow
+    set_up_process(max(1, bench.cores // workers))  # for the processes that follow
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         list(pool.map(warm_up, [str(bench.device)] * workers))
         while True:
@@ -136,7 +138,7 @@ def _seeds(bench: Bench, data: Path, folder: Path, ends: float) -> Iterator[tupl
             started = time.monotonic()
             finished = _train(pool, bench, data, folder, seeds, at_once)
             per_training[at_once] = (time.monotonic() - started) / (len(seeds) * len(methods()))
-            if at_once == 1 and finished:  # the first training of a process takes longer
+            if at_once == 1 and finished:  # the first run of a process takes longer
                 per_training[1] = min(trained.seconds for trained in finished)
             seed = seeds[-1] + 1
             yield seeds, finished, f"{per_training[at_once]:.1f} s a training, {at_once} at once"
@@ -145,7 +147,7 @@ def _seeds(bench: Bench, data: Path, folder: Path, ends: float) -> Iterator[tupl
 def _train(
     pool: ProcessPoolExecutor, bench: Bench, data: Path, folder: Path, seeds: range, at_once: int
 ) -> list[Trained]:
-    """Every method with these seeds: one after the other, or as many at a time as the pool has processes."""
+    """Train every method with these seeds: one after the other, or as many at a time as the pool has processes."""
     shared = (data, folder, str(bench.device), bench.tiny)
     futures = []
     for method, seed in product(methods(), seeds):
@@ -159,13 +161,15 @@ def _train(
 
 
 def warm_up(device: str) -> None:
-    """Import what a training imports, and begin to use the device; slow enough that every process gets one of these."""
+    """Import what training imports, and start the device, slowly enough that every process gets one such task."""
     torch.zeros(1, device=device)
     time.sleep(1)
 
 
 def train_one(method: str, seed: int, data: Path, folder: Path, device: str, tiny: bool) -> Trained | str:
-    """In a process of its own: pretrain, extract features, and evaluate them on the CPU; what went wrong, in a line."""
+    """In a separate process: pretrain, extract features, and evaluate them on the CPU; return what went wrong in one
+    line.
+    """
     try:
         return _trained(method, seed, data, folder / method / f"seed{seed}", device, tiny)
     except MastError as error:
@@ -185,7 +189,7 @@ def _trained(method: str, seed: int, data: Path, place: Path, device: str, tiny:
 
 
 def report(found: list[Trained], rate: str) -> str:
-    """Markdown: each method's accuracies, and its difference to the baseline, paired over seeds."""
+    """Return Markdown: each method's accuracies, and its difference to the baseline, paired over seeds."""
     frames = {method: pd.DataFrame({t.seed: t.top1 for t in found if t.method == method}).T for method in methods()}
     frames = {
         method: own.assign(mean=own.mean(axis=1), worst=own.min(axis=1)) for method, own in frames.items() if len(own)

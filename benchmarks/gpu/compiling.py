@@ -1,4 +1,4 @@
-"""torch.compile of encoder and projector gives the same loss and gradients."""
+"""Check that torch.compile of encoder and projector gives the same loss and gradients."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +40,7 @@ def measure(bench: Bench) -> Section:
 
 @contextmanager
 def compiler(bench: Bench) -> Iterator[None]:
-    """What `compile: true` uses; in the tiny version it traces and differentiates, without the slow compiler."""
+    """Return the compiler of `compile: true`; the tiny version traces and differentiates without the slow compiler."""
     if not bench.tiny:
         yield
         return

@@ -1,4 +1,4 @@
-"""JPEGs decoded and cropped per second with all cores, as an index of images is read, against what a step takes."""
+"""JPEGs decoded and cropped per second with all cores, as for an index of images, compared with the needs of a step."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gpu.document [DIR]`: put a run's tables (DIR/gpu.md) into docs/understand/performance.md."""
+"""`python -m benchmarks.gpu.document [DIR]`: copy a run's tables (DIR/gpu.md) to docs/understand/performance.md."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ BEGIN, END = "<!-- gpu: begin -->", "<!-- gpu: end -->"
 
 
 def fill(document: str, tables: str) -> str:
-    """The document with `tables` between the two markers."""
+    """Return the document with `tables` between the two markers."""
     before, _, rest = document.partition(BEGIN)
     return f"{before}{BEGIN}\n\n{tables}\n{END}{rest.partition(END)[2]}"
 

@@ -12,19 +12,19 @@ from mast.records import EncoderMetadata
 
 
 def shapes(folder: Path, train: int, test: int, seed: int = 0) -> Path:
-    """Prepared single glyphs of 32 pixels."""
+    """Prepare single glyphs of 32 pixels."""
     prepare("shapes", ShapesData(kind="shapes", train=train, test=test, seed=seed), folder / "shapes")
     return folder / "shapes"
 
 
 def scenes(folder: Path, train: int, test: int) -> Path:
-    """Prepared scenes of several glyphs."""
+    """Prepare scenes of several glyphs."""
     prepare("scenes", ScenesData(kind="shapes-scenes", train=train, test=test), folder / "scenes")
     return folder / "scenes"
 
 
 def encoder_file(folder: Path, encoder: dict[str, object]) -> Path:
-    """An encoder as it is initialised, in a file of its own."""
+    """Write an encoder as it is initialised to a file."""
     spec = EncoderSpec(**encoder)
     metadata = EncoderMetadata(
         **{"run": "check", "dataset": "shapes", "seed": 0, "encoder": spec.model_dump_json()},

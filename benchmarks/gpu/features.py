@@ -1,4 +1,4 @@
-"""Features on the device against the CPU's."""
+"""Features on the device compared with the CPU's."""
 
 import numpy as np
 import torch

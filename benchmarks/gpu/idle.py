@@ -1,4 +1,4 @@
-"""Share of the time in which the device has nothing to do, from the profiler's trace of some steps."""
+"""Share of the time in which the device is idle, from the profiler's trace of some steps."""
 
 import json
 import tempfile
@@ -31,7 +31,9 @@ def measure(bench: Bench) -> Section:
 
 
 def _trace(bench: Bench, steps: loops.Loop) -> list[dict[str, Any]]:
-    """The events of `steps`. Only the device's are recorded on a GPU: recording all would slow the host down."""
+    """Return the events of `steps`. On a GPU only the device's events are recorded: recording all would slow the host
+    down.
+    """
     with profile(activities=[ProfilerActivity.CUDA if bench.on_gpu else ProfilerActivity.CPU]) as profiled:
         steps()
         bench.clock()
@@ -42,7 +44,7 @@ def _trace(bench: Bench, steps: loops.Loop) -> list[dict[str, Any]]:
 
 
 def busy_share(events: Iterable[dict[str, Any]], work: set[str]) -> float:
-    """Share of the time from the first event of these categories to the end of the last in which one is going on."""
+    """Return the share of the time with an event of these categories, from the first start to the last end."""
     spans = sorted((float(e["ts"]), float(e["ts"]) + float(e["dur"])) for e in events if e.get("cat") in work)
     busy, reached = 0.0, spans[0][0]
     for start, end in spans:

@@ -1,4 +1,4 @@
-"""channels_last is kept from the first layer of the encoder to the last, and in the gradients of its weights."""
+"""Check that tensors stay in channels_last from the first layer of the encoder to the last, and in weight gradients."""
 
 from dataclasses import replace
 

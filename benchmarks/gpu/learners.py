@@ -1,4 +1,4 @@
-"""Learners and trainings as the package builds them, with random images."""
+"""Learners and training runs as the package builds them, with random images."""
 
 import tempfile
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ CLASSES = [10, 3]
 
 
 def settings(case: Case, name: str = "VICReg", precision: str = "fp32", **changes: Any) -> PretrainSpec:
-    """A run of one epoch."""
+    """Return a run of one epoch."""
     method, augmentations = METHODS_AND_SETS[name]
     values = {
         **{"dataset": "random", "method": method, "encoder": case.encoder, "policy": {"augmentations": augmentations}},
@@ -46,7 +46,7 @@ def settings(case: Case, name: str = "VICReg", precision: str = "fp32", **change
 
 
 def build(spec: PretrainSpec, case: Case, device: torch.device) -> Learner:
-    """A learner with the weights of seed 0."""
+    """Build a learner with the weights of seed 0."""
     torch.manual_seed(0)
     learner = Learner(METHODS[spec.method](spec), case.size, MEAN, STD, CLASSES, ALONE)
     return learner.to(device, memory_format=torch.channels_last)
@@ -54,13 +54,13 @@ def build(spec: PretrainSpec, case: Case, device: torch.device) -> Learner:
 
 @cache
 def random_images(count: int, size: int) -> np.ndarray:
-    """uint8 [count, size, size, 3], not to be written to: several parts use them."""
+    """Return uint8 [count, size, size, 3], which several parts share: do not write to it."""
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
 @contextmanager
 def training(spec: PretrainSpec, case: Case, device: torch.device, steps: int) -> Iterator[Pretraining]:
-    """A training of seed 0 with `steps` steps in an epoch, as `mast.pretraining.run` prepares it."""
+    """Return a training run of seed 0 with `steps` steps in an epoch, as `mast.pretraining.run` prepares it."""
     images = random_images(steps * case.batch, case.size)
     labels = np.stack([np.arange(len(images)) % classes for classes in CLASSES], axis=1)
     batches = TrainingBatches(

@@ -1,4 +1,4 @@
-"""Loops of training steps that are timed: the package's own, the bare network, and lightly's."""
+"""Timed loops of training steps: the package's own, the bare network, and lightly's."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +16,12 @@ from mast.config.pretrain import PretrainSpec
 from mast.models.precision import autocast
 
 Loop = Callable[[], None]
-"""`case.steps` steps."""
+"""Function that runs `case.steps` steps."""
 
 
 @contextmanager
 def ours(bench: Bench, case: Case, spec: PretrainSpec) -> Iterator[Loop]:
-    """Steps of `mast.pretraining.trainee.Pretraining`, logged lines included."""
+    """Return steps of `mast.pretraining.trainee.Pretraining`, including logged lines."""
     with training(spec, case, bench.device, case.steps) as trained:
         done = 0
 
@@ -35,7 +35,7 @@ def ours(bench: Bench, case: Case, spec: PretrainSpec) -> Iterator[Loop]:
 
 
 def bare(bench: Bench, case: Case, spec: PretrainSpec) -> Loop:
-    """Forward and backward of encoder and projector on two views that lie ready: what no step can do without."""
+    """Return forward and backward of encoder and projector on two ready views, the lower limit of a step."""
     learner = build(spec, case, bench.device).train()
     if spec.compile:
         learner.compile_networks()
@@ -54,7 +54,7 @@ def bare(bench: Bench, case: Case, spec: PretrainSpec) -> Loop:
 
 
 class _Images(Dataset):
-    """Images with lightly's transform, as its examples have them."""
+    """Images with lightly's transform, as in its examples."""
 
     def __init__(self, pixels: np.ndarray, transform: Callable[[Image.Image], list[torch.Tensor]]) -> None:
         self.pixels, self.transform = pixels, transform
@@ -71,9 +71,9 @@ def has_lightly() -> bool:
 
 
 def lightlys(bench: Bench, case: Case, spec: PretrainSpec) -> Loop:
-    """The loop of lightly's VICReg example around our encoder and projector, its transform in a worker for each core.
+    """Return the loop of lightly's VICReg example with our encoder and projector, its transform in one worker per core.
 
-    Tuned as its users would: channels_last, workers that stay, page-locked batches, copies that do not block.
+    It is tuned as a user would do it: channels_last, persistent workers, page-locked batches, copies that do not block.
     """
     from lightly.loss import VICRegLoss
     from lightly.transforms.vicreg_transform import VICRegTransform

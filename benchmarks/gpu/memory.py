@@ -1,4 +1,4 @@
-"""Out of memory is one line that names batch size and precision, from the command itself."""
+"""Check that running out of memory gives one line with batch size and precision, from the command itself."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ from mast.cli.program import EXIT_ERROR, main
 from mast.models.narrow import NarrowResNet
 
 LITTLE = 64 * 2**20
-"""Bytes beyond what is taken that a command gets on a GPU."""
+"""Bytes that a command gets on a GPU in addition to the memory in use."""
 EXBIBYTE = 2**60
 IMAGES = 1024
 
@@ -54,7 +54,7 @@ def _targets(bench: Bench, name: str, command: list[str], words: tuple[str, ...]
 
 @contextlib.contextmanager
 def _little_memory(bench: Bench) -> Iterator[None]:
-    """So little that a batch does not fit. On a CPU, views and features ask for an exbibyte."""
+    """Limit memory so that a batch does not fit. On a CPU, views and features request an exbibyte."""
     if bench.on_gpu:
         torch.cuda.empty_cache()
         enough = torch.cuda.memory_reserved(bench.device) + LITTLE

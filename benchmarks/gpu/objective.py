@@ -1,4 +1,4 @@
-"""Value and gradient of the objective for many wide embeddings, against lightly's."""
+"""Value and gradient of the objective for many wide embeddings, compared with lightly's."""
 
 from collections.abc import Callable
 

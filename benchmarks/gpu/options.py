@@ -1,4 +1,4 @@
-"""The command's options."""
+"""Options of the command."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ RESULTS, TINY_RESULTS = Path("benchmarks/results"), Path("results/gpu-tiny")
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The options as given, complete and checked."""
+    """Return the options, complete and checked."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.gpu",
         description="Check the GPU path against the CPU, and measure it beside its peers, on one CUDA device.",

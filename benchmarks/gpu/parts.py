@@ -1,4 +1,4 @@
-"""The parts, in the order in which they run: the most important first. Their modules are imported when they run."""
+"""The parts in the order in which they run, the most important first. Their modules are imported when they run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from typing import Any
 @dataclass(frozen=True)
 class Part:
     module: str
-    """Of this package; it defines `measure(bench, **options)`, which returns a `benchmarks.result.Section`."""
+    """Module of this package; it defines `measure(bench, **options)`, which returns a `benchmarks.result.Section`."""
     about: str
     seconds: float
-    """About what it takes on an H100, computed: it is not begun with less time left."""
+    """Approximate duration on an H100, computed. The part is not started with less time left."""
     checks: bool = False
-    """Whether it is a check of correctness, of which none may fail."""
+    """Whether it is a check of correctness, none of which may fail."""
     options: dict[str, Any] = field(default_factory=dict)
 
     def measure(self) -> Callable[..., Any]:
-        """The module's function, without its `bench`."""
+        """Return the module's function, without its `bench`."""
         return import_module(f"benchmarks.gpu.{self.module}").measure
 
 

@@ -1,4 +1,4 @@
-"""Reduced precisions stay finite, and float16's loss scale skips steps that overflow."""
+"""Check that reduced precisions stay finite, and that float16's loss scale skips steps that overflow."""
 
 import math
 
@@ -40,7 +40,9 @@ def _finite(bench: Bench, name: str, precision: str) -> float:
 
 
 def _scaled(bench: Bench, optimizer: str) -> tuple[float, float, float]:
-    """Share of weights that a step changes that overflows; scale after it; share that the steps after it change."""
+    """Return the share of weights changed by a step that overflows; the scale after it; the share changed by later
+    steps.
+    """
     small = {"name": optimizer, "lr": 1e-3 if optimizer == "adamw" else 0.2, "warmup_epochs": 0}
     spec = settings(bench.checked, "MAST-5", "fp16", optimizer=small)
     with training(spec, bench.checked, bench.device, STEPS) as trained:

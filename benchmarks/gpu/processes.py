@@ -1,4 +1,4 @@
-"""Two processes that share a batch compute the gradients of one; on one device they speak through gloo, not nccl."""
+"""Check that two processes that share a batch compute the gradients of one; on one device they use gloo, not nccl."""
 
 import os
 import socket
@@ -47,7 +47,7 @@ def measure(bench: Bench) -> Section:
 
 
 def one_of_two(rank: int, device: str, tiny: bool, backend: str, port: int) -> dict[str, Step]:
-    """In a process of its own: the step of every method on this process's half of the batch."""
+    """In a separate process: do the step of every method on this process's half of the batch."""
     torch.set_num_threads(1)
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(PROCESSES)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
@@ -56,7 +56,7 @@ def one_of_two(rank: int, device: str, tiny: bool, backend: str, port: int) -> d
 
 
 def one_step(case: Case, name: str, device: torch.device, world: World) -> Step:
-    """Loss and gradients of the first step, in fp32 without TF32."""
+    """Return loss and gradients of the first step, in fp32 without TF32."""
     learner = build(settings(case, name, encoder={**case.encoder, "zero_init_residual": False}), case, device)
     learner.world = world
     world.prepare(learner)

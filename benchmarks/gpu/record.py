@@ -1,4 +1,4 @@
-"""What a run is saved as: gpu.json, gpu.md and gpu.png, written again after every part."""
+"""Record of a run: gpu.json, gpu.md and gpu.png, written again after every part."""
 
 import math
 import platform
@@ -21,20 +21,20 @@ PEERS = ("torch", "torchvision", "timm", "lightly", "kornia", "triton")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a part ended."""
+    """Result of a part."""
 
     section: Section | None
     seconds: float
     problem: str | None = None
-    """One line: why it crashed, or was left out."""
+    """One line that explains why it crashed or was left out."""
     crashed: bool = False
 
 
 class Record:
-    """The outcomes of one run, or of several that add to one another."""
+    """Outcomes of one run, or of several runs that add to one another."""
 
     def __init__(self, folder: Path, bench: Bench, keep: bool) -> None:
-        """Begin anew in `folder`, or with the outcomes that its gpu.json holds."""
+        """Begin anew in `folder`, or with the outcomes in its gpu.json."""
         self.folder, self.machine = folder, machine(bench)
         self.outcomes: dict[str, Outcome] = {}
         if keep and (folder / "gpu.json").exists():
@@ -42,7 +42,7 @@ class Record:
             self.outcomes = {name: _outcome(earlier[name]) for name in PARTS if name in earlier}
 
     def add(self, name: str, outcome: Outcome) -> None:
-        """Take in a part's outcome and write everything."""
+        """Add a part's outcome and write everything."""
         self.outcomes[name] = outcome
         self.outcomes = {name: self.outcomes[name] for name in PARTS if name in self.outcomes}
         self.write()
@@ -55,19 +55,19 @@ class Record:
             draw(speeds, self.folder / "gpu.png")
 
     def targets(self, checks: bool) -> list[Target]:
-        """The lines with a target: of checks of correctness, or of all else."""
+        """Return the lines with a target: those of checks of correctness, or all others."""
         sections = [outcome.section for name, outcome in self.outcomes.items() if PARTS[name].checks == checks]
         return [target for section in sections if section is not None for target in section.targets]
 
     @property
     def failed(self) -> bool:
-        """Whether a check found something wrong, or a part crashed."""
+        """Return whether a check failed, or a part crashed."""
         return not all(target.met for target in self.targets(checks=True)) or any(
             outcome.crashed for outcome in self.outcomes.values()
         )
 
     def markdown(self) -> str:
-        """Correct, fast, what was not measured, and then the numbers of each part."""
+        """Return the report: correctness, speed, what was not measured, and then the numbers of each part."""
         lines = [", ".join(f"{key} {value}" for key, value in self.machine.items() if value)]
         for title, checks in (("Correct", True), ("Fast", False)):
             if targets := self.targets(checks):
@@ -81,7 +81,7 @@ class Record:
 
 
 def machine(bench: Bench) -> dict[str, Any]:
-    """What the numbers were measured on, and with which versions."""
+    """Return the machine and the versions of the measurement."""
     found: dict[str, Any] = {"device": platform.machine(), "cores": bench.cores, "tiny": bench.tiny}
     if bench.on_gpu:
         properties = torch.cuda.get_device_properties(bench.device)
@@ -109,7 +109,7 @@ def _values(name: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows no other numbers."""
+    """Return None for numbers that are not finite, which JSON does not have."""
     return value if math.isfinite(value) else None
 
 

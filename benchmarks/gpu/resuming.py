@@ -1,4 +1,4 @@
-"""A training that goes on after 5 of 10 steps ends in the weights of an undisturbed one."""
+"""Check that a run resumed after 5 of 10 steps ends with the weights of an uninterrupted one."""
 
 import io
 import warnings
@@ -15,7 +15,7 @@ from mast.training import train
 
 STEPS, STOP = 10, 5
 ROUNDING = 1e-5
-"""Allowed where torch names an operation without a deterministic algorithm."""
+"""Tolerance if torch names an operation without a deterministic algorithm."""
 
 
 def measure(bench: Bench) -> Section:
@@ -33,7 +33,7 @@ def measure(bench: Bench) -> Section:
 
 @contextmanager
 def deterministic() -> Iterator[list[str]]:
-    """Deterministic algorithms within the block; yields the operations that have none, when they are met."""
+    """Use deterministic algorithms within the block; yield the operations without one, as they are found."""
     named: list[str] = []
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:

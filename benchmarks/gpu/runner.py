@@ -1,4 +1,4 @@
-"""Runs the parts one after the other: within the time, whatever crashes, with everything written after each."""
+"""Run the parts one after the other within the time, despite crashes, and write everything after each part."""
 
 import argparse
 import gc
@@ -22,11 +22,11 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 class OutOfTimeError(BaseException):
-    """Raised in the middle of a part by the clock; no part catches it."""
+    """Raised by the clock in the middle of a part; no part catches it."""
 
 
 def main(options: argparse.Namespace, cores: int) -> int:
-    """Run what the options ask for; 0, 1 where a check failed or a part crashed, 2 where there is no such device."""
+    """Run the selected parts; return 0, 1 if a check failed or a part crashed, 2 if there is no such device."""
     if options.device == "cuda" and not torch.cuda.is_available():
         print("--device cuda: torch finds no CUDA device here; try --device cpu --tiny", file=sys.stderr)
         return EXIT_USAGE
@@ -58,7 +58,7 @@ def _run(part: Part, bench: Bench, left: float) -> Outcome:
             section = part.measure()(bench, **part.options)
     except OutOfTimeError:
         problem = "cut off: the time was up"
-    except Exception as error:  # whatever it is, the other parts go on
+    except Exception as error:  # whatever the error is, the other parts continue
         problem = f"crashed: {_one_line(error)}"
     _tidy(bench)
     return Outcome(section, time.monotonic() - started, problem, bool(problem and problem.startswith("crashed")))
@@ -79,14 +79,14 @@ def _at_most(seconds: float) -> Iterator[None]:
 
 
 def _one_line(error: Exception) -> str:
-    """Kind, first line and place of an error."""
+    """Return kind, first line and place of an error."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     first = next(iter(str(error).splitlines()), "")
     return f"{type(error).__name__}: {first[:200]} ({os.path.relpath(frame.filename)}:{frame.lineno})"
 
 
 def _tidy(bench: Bench) -> None:
-    """Give back what a part has left on the device; a part begins as if it were the first."""
+    """Free what a part has left on the device; each part begins as if it were the first."""
     gc.collect()
     if "torch._dynamo" in sys.modules:
         torch.compiler.reset()
@@ -95,7 +95,7 @@ def _tidy(bench: Bench) -> None:
 
 
 def _device_works(bench: Bench) -> bool:
-    """Whether the process can still use its device: after an illegal access it cannot."""
+    """Return whether the process can still use its device: after an illegal access it cannot."""
     if not bench.on_gpu:
         return True
     try:
@@ -106,7 +106,7 @@ def _device_works(bench: Bench) -> bool:
 
 
 def _begin_again(options: argparse.Namespace, names: list[str], left: float) -> None:
-    """Become a new process for the rest of the parts; what is measured lies in gpu.json."""
+    """Become a new process for the remaining parts; finished measurements are in gpu.json."""
     command = [sys.executable, "-m", "benchmarks.gpu", "--keep", "--device", options.device]
     command += ["--output", str(options.output), "--minutes", str(max(left / 60, 0.01))]
     command += [*(["--tiny"] if options.tiny else []), "--only", *names]

@@ -1,4 +1,4 @@
-"""Whole steps of training: the package's against the bare network and lightly's loop, and MAST against VICReg."""
+"""Whole training steps: the package's compared with the bare network and lightly's loop, and MAST with VICReg."""
 
 from contextlib import ExitStack
 
@@ -13,7 +13,7 @@ from benchmarks.result import Section, Target
 from benchmarks.timing import alternate
 
 SECONDS = 30.0
-"""Of rounds in which all loops take turns."""
+"""Seconds of rounds in which all loops take turns."""
 
 
 def measure(bench: Bench, name: str, precision: str, compile: bool = False) -> Section:
@@ -65,7 +65,7 @@ def _add_targets(section: Section, limited: bool, title: str, times: dict[str, f
 
 
 def _add_memory(section: Section, bench: Bench, title: str, tasks: dict[str, loops.Loop]) -> None:
-    """Peak beyond what lies on the device between two measurements: activations, gradients, and what is temporary."""
+    """Add the peak memory beyond what stays on the device: activations, gradients, temporary tensors."""
     peaks = {}
     for who, task in tasks.items():
         torch.cuda.reset_peak_memory_stats(bench.device)

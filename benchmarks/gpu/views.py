@@ -1,4 +1,4 @@
-"""Augmentation alone: from uint8 images on the device to normalised views."""
+"""Augmentation only: from uint8 images on the device to normalised views."""
 
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -47,7 +47,7 @@ def _ours(bench: Bench, name: str, method: str, images: torch.Tensor) -> Callabl
 
 
 def _kornia(images: torch.Tensor, size: int) -> Callable[[], None]:
-    """The same five augmentations, each image with parameters of its own."""
+    """Return kornia's version of the same five augmentations, with separate parameters for each image."""
     from kornia import augmentation as kornia
 
     kernel = 2 * (size // 20) + 1

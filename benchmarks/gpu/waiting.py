@@ -1,4 +1,4 @@
-"""No step waits for the device between two logged lines: the host only queues work."""
+"""Check that no step waits for the device between two logged lines: the host only queues work."""
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ RUNS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("MAST-15", "fp16", {}),
     ("MAST-15", "fp16", {"optimizer": {"name": "sgd", "lr": 0.1, "warmup_epochs": 0}}),
 )
-"""Method, precision and what differs from LARS and the defaults."""
+"""Method, precision and changes to LARS and the defaults."""
 
 
 def measure(bench: Bench) -> Section:
@@ -42,7 +42,7 @@ def measure(bench: Bench) -> Section:
 
 
 def _on_gpu(bench: Bench) -> Iterator[tuple[str, list[str]]]:
-    """What was trained, and where it waited."""
+    """Return what was trained, and where it waited."""
     for name, precision, changes in RUNS:
         optimizer = changes.get("optimizer", {}).get("name", "lars")
         others = "".join(f", {key}" for key in changes if key != "optimizer")
@@ -50,7 +50,7 @@ def _on_gpu(bench: Bench) -> Iterator[tuple[str, list[str]]]:
 
 
 def waits_of_steps(bench: Bench, name: str, precision: str, changes: dict[str, Any]) -> list[str]:
-    """Where the steps waited."""
+    """Return where the steps waited."""
     case = bench.checked
     spec = settings(case, name, precision, log_every=1000, **changes)
     with training(spec, case, bench.device, 2 * (WARM_UP + STEPS)) as trained:
@@ -69,7 +69,7 @@ def waits_of_steps(bench: Bench, name: str, precision: str, changes: dict[str, A
 
 
 def _on_meta(bench: Bench) -> Iterator[tuple[str, list[str]]]:
-    """The same of forward and backward, told by tensors without values: whatever reads one raises."""
+    """Do the same for forward and backward with tensors without values: any read of a value raises an error."""
     case = bench.checked
     images = torch.empty(case.batch, 3, case.size, case.size, dtype=torch.uint8, device="meta")
     labels = torch.empty(case.batch, 2, dtype=torch.int64, device="meta")
@@ -91,7 +91,7 @@ def _errors_on_waiting() -> Iterator[None]:
 
 
 class Copies(TorchDispatchMode):
-    """Notes copies to a device for which the host waits: from pageable memory to a GPU, or such as block."""
+    """Record copies for which the host waits: from pageable memory to a GPU, or blocking ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Copies(TorchDispatchMode):
 
 
 class Lists(TorchFunctionMode):
-    """Notes lists of numbers that become tensors of another device than the CPU: for these the host waits too."""
+    """Record lists of numbers that become tensors on a device other than the CPU; the host waits for these too."""
 
     def __init__(self, waits: list[str]) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class Lists(TorchFunctionMode):
 
 
 def place_in_package(stack: traceback.StackSummary) -> str:
-    """File and line of the innermost frame of the package."""
+    """Return file and line of the innermost frame of the package."""
     package = Path(mast.__file__).parent
     own = [frame for frame in stack if Path(frame.filename).is_relative_to(package)]
     return f"{Path(own[-1].filename).relative_to(package)}:{own[-1].lineno}" if own else "outside the package"

@@ -1,4 +1,4 @@
-"""Whether predicted uncertainty reflects difficulty: rank correlations, and the images at both ends."""
+"""Relation of predicted uncertainty to difficulty: rank correlations, and the images at both ends."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -14,7 +14,7 @@ from mast.columns import ANALYSIS_COLUMNS
 
 RESAMPLES = 2000
 SEED = 0
-"""Of the bootstrap."""
+"""Seed of the bootstrap."""
 
 NEIGHBOURS = 20
 EXTREMES = 16
@@ -22,10 +22,11 @@ EXTREMES = 16
 
 
 def spearman(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
-    """Spearman's rank correlation of [L, N] values, and its 95 % percentile bootstrap interval over the N images.
+    """Return Spearman's rank correlation of [L, N] values, and its 95 % percentile bootstrap interval over the N
+    images.
 
-    An image is drawn with all of its L values, since these belong together. Ranks are those of the whole sample and are
-    not computed again in each resample. NaN where either is constant.
+    An image is drawn with all of its L values, because these belong together. Ranks are those of the whole sample and
+    are not computed again in each resample. The result is NaN if either is constant.
     """
     ranks = [rankdata(values).reshape(values.shape) for values in (first, second)]
     x, y = (own - own.mean() for own in ranks)
@@ -39,13 +40,13 @@ def spearman(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float
 
 @lru_cache(maxsize=1)
 def _resamples(images: int) -> np.ndarray:
-    """How often each image is drawn in each resample, float64 [N, RESAMPLES]."""
+    """Return how often each image is drawn in each resample, float64 [N, RESAMPLES]."""
     draws = np.random.default_rng(SEED).multinomial(images, np.full(images, 1 / images), RESAMPLES)
     return draws.T.astype(np.float64)
 
 
 def neighbour_errors(bank: Tensor, bank_labels: np.ndarray, queries: Tensor, labels: np.ndarray) -> np.ndarray:
-    """Share of an image's nearest neighbours, by cosine similarity of features, that are of another class.
+    """Return the share of an image's nearest neighbours, by cosine similarity of features, that are of another class.
 
     Args:
         bank: features [M, D] of the images among which neighbours are searched; min(M, `NEIGHBOURS`) are used.
@@ -62,11 +63,11 @@ def neighbour_errors(bank: Tensor, bank_labels: np.ndarray, queries: Tensor, lab
 
 
 def measure_difficulty(predictions: Predictions, errors: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """Correlation of predicted σ with the strength of each augmentation, and with each error of the plain images.
+    """Correlate predicted σ with the strength of each augmentation, and with each error of the plain images.
 
     Args:
         predictions: augmentation → its steps, from the plain images to the strongest.
-        errors: name → [N], of the same images.
+        errors: name → errors [N] of the same images.
 
     Returns:
         The table `difficulty`; `against` is `strength` or `error`, `count` the number of images.
@@ -82,7 +83,7 @@ def measure_difficulty(predictions: Predictions, errors: Mapping[str, np.ndarray
 
 
 def extremes(predictions: Predictions, images: Tensor) -> dict[str, np.ndarray]:
-    """The images of lowest and of highest σ.
+    """Return the images of lowest and of highest σ.
 
     Returns:
         `images` uint8 [2, E, S, S, 3], most certain first, then least certain first; `sigma` float32 [2, E].
@@ -95,19 +96,19 @@ def extremes(predictions: Predictions, images: Tensor) -> dict[str, np.ndarray]:
 
 
 def named_errors(errors: np.ndarray, targets: Sequence[str]) -> dict[str, np.ndarray]:
-    """Columns of errors [N, T] by target; of several also their mean."""
+    """Return columns of errors [N, T] by target; with several targets also their mean."""
     named = {target: errors[:, column] for column, target in enumerate(targets)}
     return named if len(targets) < 2 else named | {"mean": errors.mean(axis=1)}
 
 
 def _plain(predictions: Predictions) -> np.ndarray:
-    """σ [N] of the plain images; where each augmentation has its own, their mean."""
+    """Return σ [N] of the plain images; if each augmentation has its own, their mean."""
     own = np.stack([steps[0][1].numpy() for steps in predictions.values()])
     return own[0] if (own == own[0]).all() else own.mean(axis=0)
 
 
 def _correlation(moments: np.ndarray) -> np.ndarray:
-    """Pearson's correlation from sums [6, B] of x, y, x², y², xy and 1."""
+    """Return Pearson's correlation from sums [6, B] of x, y, x², y², xy and 1."""
     x, y, xx, yy, xy, n = moments
     with np.errstate(divide="ignore", invalid="ignore"):
         return (n * xy - x * y) / np.sqrt((n * xx - x * x) * (n * yy - y * y))

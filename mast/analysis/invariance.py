@@ -1,4 +1,4 @@
-"""How far a representation moves when one augmentation changes, in the whole space and in each subspace."""
+"""Distance that one augmentation moves a representation, in the whole space and in each subspace."""
 
 import pandas as pd
 import torch
@@ -14,10 +14,10 @@ FEATURES, EMBEDDING = "features", "embedding"
 """Names of the whole spaces, encoder and projector; a subspace has the name of its augmentation."""
 
 SEED = 0
-"""Of the augmentations' parameters, and of the shuffled masks."""
+"""Seed of the augmentations' parameters, and of the shuffled masks."""
 
 SHUFFLES = 8
-"""Of each mask, of which the mean is taken."""
+"""Number of shuffles of each mask, whose mean is reported."""
 
 
 @torch.inference_mode()
@@ -30,25 +30,25 @@ def measure_invariance(
     normalisation: tuple[Tensor, Tensor],
     device: torch.device,
 ) -> pd.DataFrame:
-    """Distance between an image and the same image under one augmentation, relative to that between images.
+    """Measure the distance between an image and its augmented version, relative to that between images.
 
     Representations are scaled to unit length within each space. The augmentation is applied to every image, with
     parameters drawn as in pretraining; the other view is the plain image.
 
     Args:
         encoder: images [N, 3, S, S] → features [N, D], in eval mode and on `device`.
-        projector: features → embeddings [N, d], likewise; None where the run has none.
-        masks: [K, d] in [0, 1], in the order of the policy's augmentations; None where none are learned.
-        policy: of pretraining.
+        projector: features → embeddings [N, d], in eval mode and on `device`; None if the run has none.
+        masks: [K, d] in [0, 1], in the order of the policy's augmentations; None if none are learned.
+        policy: policy of pretraining.
         images: uint8 [N, 3, S, S], at least two.
         normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
-        device: where the encoder runs.
+        device: device on which the encoder runs.
 
     Returns:
-        The table `invariance`, a row for each augmentation and space: mean distance that the augmentation
-        moves an image, mean distance between two plain images, the first over the second (0: invariant; 1: as far as
-        to another image), of an augmentation in its own subspace also what a mask of the same weights on other
-        dimensions gives (`shuffled`, the mean of `SHUFFLES`; else NaN), and the number of images.
+        The table `invariance`, a row for each augmentation and space: mean distance that the augmentation moves an
+        image; mean distance between two plain images; the first divided by the second (0: invariant; 1: as far as to
+        another image); for an augmentation in its own subspace, the same ratio for a mask with the same weights on
+        other dimensions (`shuffled`, the mean of `SHUFFLES`; else NaN); the number of images.
     """
     plain_policy, always = Policy(policy, images.shape[-1]), Policy(_always_applied(policy), images.shape[-1])
     identity = plain_policy.identity(len(images))
@@ -79,7 +79,7 @@ def _always_applied(policy: PolicySpec) -> PolicySpec:
 def _spaces(
     features: Tensor, projector: nn.Module | None, masks: Tensor | None, names: tuple[str, ...]
 ) -> dict[str, Tensor]:
-    """Unit vectors, float32 [N, ·], in each space that the run has."""
+    """Return unit vectors, float32 [N, ·], in each space that the run has."""
     spaces = {FEATURES: features}
     if projector is not None:
         spaces[EMBEDDING] = embedding = projector(features)
@@ -89,11 +89,11 @@ def _spaces(
 
 
 def _shuffled(changed: Tensor, plain: Tensor, mask: Tensor) -> float:
-    """Distance moved over distance between images, where the weights of a mask [d] lie on other dimensions.
+    """Return distance moved over distance between images, with the weights of a mask [d] placed on other dimensions.
 
     Args:
         changed: embeddings of the changed images, [N, d], of any length.
-        plain: those of the plain images.
+        plain: embeddings of the plain images, [N, d].
         mask: [d] in [0, 1].
     """
     generator, found = torch.Generator().manual_seed(SEED), []
@@ -106,10 +106,10 @@ def _shuffled(changed: Tensor, plain: Tensor, mask: Tensor) -> float:
 
 
 def _mean_distance(rows: Tensor, others: Tensor) -> float:
-    """Mean over the rows of [N, D] of the distance to the same row of the others."""
+    """Return the mean over rows of [N, D] of the distance to the same row of `others`."""
     return (rows - others).norm(dim=1).mean().item()
 
 
 def _mean_distance_between(rows: Tensor) -> float:
-    """Mean over all pairs of different rows of [N, D]."""
+    """Return the mean over all pairs of different rows of [N, D]."""
     return functional.pdist(rows.cpu()).double().mean().item()

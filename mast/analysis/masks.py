@@ -1,7 +1,7 @@
-"""How augmentations relate, read from the masks that select their subspaces, and what unrelated masks would show.
+"""Relations between augmentations from the masks of their subspaces, compared with unrelated masks.
 
-The level of chance of a measure is its mean where the weights of each mask are dealt to the dimensions at random and
-independently of the other masks: masks of the same budget and softness that do not know of one another.
+The level of chance of a measure is its mean when the weights of each mask are assigned to the dimensions at random,
+independently of the other masks. These masks have the same budget and softness but are unrelated.
 """
 
 from collections.abc import Iterator
@@ -16,19 +16,20 @@ from mast.columns import ANALYSIS_COLUMNS
 
 
 def mask_weights(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
-    """Masks [K, d] in [0, 1] as the table `masks` of K·d rows."""
+    """Return masks [K, d] in [0, 1] as the table `masks` of K·d rows."""
     *names, weight = ANALYSIS_COLUMNS["masks"]
     index = pd.MultiIndex.from_product([augmentations, range(masks.shape[1])], names=names)
     return pd.Series(masks.double().flatten().numpy(), index=index, name=weight).reset_index()
 
 
 def mask_overlap(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
-    """Overlap of every ordered pair of masks [K, d] in [0, 1], itself included: the table `overlap` of K² rows.
+    """Return the overlap of every ordered pair of masks [K, d] in [0, 1], including with itself: the table `overlap` of
+    K² rows.
 
-    `cosine` is that of the two rows of weights; `soft_iou` = Σ_j min(m_j, m′_j) / Σ_j max(m_j, m′_j), which for masks
-    of 0 and 1 is the number of shared dimensions over the number of dimensions that either uses. Both are in [0, 1];
-    both are 0 where a mask is empty. `cosine_chance` is the mean cosine of unrelated masks, `soft_iou_chance` the mean
-    of what they share over the mean of what either uses; 1 for a mask and itself.
+    `cosine` is the cosine of the two rows of weights; `soft_iou` = Σ_j min(m_j, m′_j) / Σ_j max(m_j, m′_j), which for
+    masks of 0 and 1 is the number of shared dimensions over the number of dimensions that either uses. Both are in [0,
+    1]; both are 0 if a mask is empty. `cosine_chance` is the mean cosine of unrelated masks, `soft_iou_chance` the mean
+    of what they share divided by the mean of what either uses. Both are 1 for a mask with itself.
     """
     masks, dimensions = masks.double(), masks.shape[1]
     directions, tiny = functional.normalize(masks, dim=1), torch.finfo(torch.float64).tiny
@@ -51,12 +52,13 @@ def mask_overlap(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
 
 
 def subspace_dimensions(masks: Tensor, augmentations: list[str]) -> pd.DataFrame:
-    """How many dimensions each subspace shares with others, from masks [K, d] in [0, 1]: the table `subspaces`, K rows.
+    """Count the dimensions that each subspace shares, from masks [K, d] in [0, 1]: the table `subspaces`, K rows.
 
     `size` = Σ_j m_kj is the sum of `common` = Σ_j min_l m_lj (open in all masks), `unique` = Σ_j max(0, m_kj −
     max_{l≠k} m_lj) (open in this one more than in any other) and `partly`, the rest. `closed_alone` = Σ_j max(0,
     min_{l≠k} m_lj − m_kj): closed in this one, open in all others. For masks of 0 and 1 these are numbers of
-    dimensions. Of a single mask all is unique. Those with `_chance` are the means of the same four for unrelated masks.
+    dimensions. With a single mask everything is unique. Columns with `_chance` are the means of the same four for
+    unrelated masks.
     """
     masks, columns = masks.double(), ANALYSIS_COLUMNS["subspaces"]
     if len(masks) == 1:
@@ -73,14 +75,14 @@ def subspace_dimensions(masks: Tensor, augmentations: list[str]) -> pd.DataFrame
 
 
 def _parts(size: float, common: float, unique: float, closed_alone: float) -> tuple[float, float, float, float]:
-    """`common`, `partly`, `unique`, `closed_alone`."""
+    """Return `common`, `partly`, `unique`, `closed_alone`."""
     return common, max(0.0, size - common - unique), unique, closed_alone
 
 
 def _unrelated(masks: Tensor) -> Iterator[tuple[float, float, float]]:
-    """Means of `common`, `unique` and `closed_alone` of each of K ≥ 2 unrelated masks.
+    """Return the means of `common`, `unique` and `closed_alone` of each of K ≥ 2 unrelated masks.
 
-    Of independent x and y in [0, 1] the mean of max(0, x − y) is ∫ P(x > t ≥ y) dt.
+    For independent x and y in [0, 1] the mean of max(0, x − y) is ∫ P(x > t ≥ y) dt.
     """
     shares, lengths = _open_shares(masks)
     for row, own in enumerate(shares):
@@ -91,9 +93,9 @@ def _unrelated(masks: Tensor) -> Iterator[tuple[float, float, float]]:
 
 
 def _open_shares(masks: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Share of each mask's weights that lie above t, [K, S], within S intervals of t, and their lengths [S].
+    """Return the share of each mask's weights above t, [K, S], within S intervals of t, and their lengths [S].
 
-    That is the probability that a weight dealt at random lies above t; between two weights it does not change.
+    This is the probability that a randomly assigned weight is above t. It is constant between two weights.
     """
     values = np.sort(masks.double().numpy(), axis=1)
     steps = np.unique(np.append(values, 0.0))

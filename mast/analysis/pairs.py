@@ -1,4 +1,4 @@
-"""Pairs of views as a run trains on them, and in which augmentations each pair differs: pictures, before and after."""
+"""Pairs of views as a run trains on them, and the augmentations in which each pair differs, for pictures."""
 
 from pathlib import Path
 
@@ -17,20 +17,21 @@ from mast.files import atomic_path
 from mast.methods import METHODS
 
 PAIRS = 6
-"""Images of which a pair is shown."""
+"""Number of images of which a pair is shown."""
 
 
 def sample_pairs(spec: PretrainSpec, data: PreparedData, seed: int = 0) -> dict[str, np.ndarray]:
-    """One pair of views of each of `PAIRS` training images, evenly spaced.
+    """Return one pair of views of each of `PAIRS` training images, evenly spaced.
 
     Args:
         spec: a run's settings.
         data: prepared images of classification.
-        seed: of the views.
+        seed: seed of the views.
 
     Returns:
         `images`, `a` and `b`, uint8 [E, S, S, 3]; `active`, bool [E, K]: whether the views differ in an augmentation;
-        `names`, str [K]. Of a method that trains on single views `b` is empty, and without augmentations all are.
+        `names`, str [K]. For a method that trains on single views `b` is empty; without augmentations all arrays are
+        empty.
     """
     images = data.images("train")
     rows = np.linspace(0, len(images) - 1, min(PAIRS, len(images))).astype(int)
@@ -50,13 +51,13 @@ def sample_pairs(spec: PretrainSpec, data: PreparedData, seed: int = 0) -> dict[
 
 
 def write_pairs(path: Path, pairs: dict[str, np.ndarray]) -> None:
-    """Write what `sample_pairs` gave as a NumPy archive."""
+    """Write the result of `sample_pairs` as a NumPy archive."""
     with atomic_path(path) as temporary:
         np.savez(temporary, **pairs)
 
 
 def _draw(spec: PretrainSpec, policy: Policy, count: int, generator: torch.Generator) -> Drawn:
-    """A pair, also of a method with more views; or a single view."""
+    """Draw a pair, also for a method with more views; or a single view."""
     pairing = METHODS[spec.method](spec).pairing()
     if pairing is None:
         return Drawn((policy.sample(count, 0, generator),))
@@ -73,5 +74,5 @@ def _arrays(images: Tensor, a: Tensor, b: Tensor, active: Tensor, names: tuple[s
 
 
 def _bytes(images: Tensor) -> np.ndarray:
-    """uint8 [N, S, S, 3]."""
+    """Return the images as uint8 [N, S, S, 3]."""
     return (unit_float(images) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()

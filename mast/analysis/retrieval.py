@@ -1,4 +1,4 @@
-"""Whether shortcuts solve the instance task: which view b belongs to view a, told by colours, pixels or the encoder."""
+"""Do shortcuts solve the instance task? Find the view b of each view a by colours, pixels or the encoder."""
 
 import numpy as np
 import pandas as pd
@@ -15,16 +15,16 @@ from mast.columns import ANALYSIS_COLUMNS
 from mast.models.encoder import normalise
 
 PIXELS, COLOUR = "pixels", "colour"
-"""Names of the shortcuts, beside those of what is learned."""
+"""Names of the shortcuts, in addition to the learned representations."""
 
 SIDE = 8
-"""Of the views as `pixels`."""
+"""Side of the views in `pixels`, pixels."""
 
 BINS = 8
-"""Of each channel's histogram."""
+"""Number of bins of each channel's histogram."""
 
 SEED = 0
-"""Of the views, which are the same for every run of a policy: so runs are compared on the same pairs."""
+"""Seed of the views. They are the same for every run of a policy, so runs are compared on the same pairs."""
 
 
 @torch.inference_mode()
@@ -36,7 +36,7 @@ def measure_retrieval(
     normalisation: tuple[Tensor, Tensor],
     device: torch.device,
 ) -> pd.DataFrame:
-    """Share of images whose view b is, of all images' view b, the nearest to their view a (`retrieve`).
+    """Measure the share of images whose view b is the nearest of all views b to their view a (`retrieve`).
 
     Every augmentation is drawn for each view, as in VICReg's pairs. Representations of a view: the projector's output
     (`embedding`), the encoder's (`features`), the view at 8 × 8 pixels (`pixels`) and the statistics of its colours
@@ -44,11 +44,11 @@ def measure_retrieval(
 
     Args:
         encoder: images [N, 3, S, S] → features [N, D], in eval mode and on `device`.
-        projector: features → embeddings [N, d], likewise; None where the run has none.
-        policy: of pretraining, for images of S pixels.
+        projector: features → embeddings [N, d], in eval mode and on `device`; None if the run has none.
+        policy: policy of pretraining, for images of S pixels.
         images: uint8 [N, 3, S, S], at least four.
         normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
-        device: where the encoder runs.
+        device: device on which the encoder runs.
 
     Returns:
         The table `retrieval`, a row for each representation; `images` is N, `top1` in percent (chance is
@@ -72,7 +72,7 @@ def measure_retrieval(
 
 
 def colour_statistics(view: Tensor) -> Tensor:
-    """Mean, standard deviation and histogram (shares of pixels in `BINS` equal bins) of each channel.
+    """Return mean, standard deviation and histogram (shares of pixels in `BINS` equal bins) of each channel.
 
     Args:
         view: [N, 3, H, W] in [0, 1].
@@ -87,15 +87,15 @@ def colour_statistics(view: Tensor) -> Tensor:
 
 
 def retrieve(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Whether each row of `a` is nearest to its own row of `b`, by cosine after linear discriminant whitening.
+    """Return whether each row of `a` is nearest to its own row of `b`, by cosine after linear discriminant whitening.
 
     Each view's columns are standardised; directions in which the two views of an image differ are then scaled down by
-    the inverse root of the covariance of these differences, so that what the augmentations change counts least. All
-    that is estimated for one half of the rows of `a` comes from the pairs of the other half; all of `b` is searched.
+    the inverse root of the covariance of these differences, so that what the augmentations change counts least.
+    Estimates for one half of the rows of `a` come from the pairs of the other half; all of `b` is searched.
 
-    Chosen because it is kindest to the shortcuts: on the demo's runs it raises what colours find, against the plain
-    cosine, from 5 to 7 % under five augmentations and from 84 to 96 % under crops alone, and changes what embeddings
-    and features find by −1 to +6 points.
+    The method was chosen because it favours the shortcuts most: on the demo's runs compared with the plain cosine it
+    raises the result of colours from 5 to 7 % under five augmentations and from 84 to 96 % under crops alone, and
+    changes the result of embeddings and features by −1 to +6 points.
 
     Args:
         a: float64 [N, D].
@@ -119,10 +119,10 @@ def _standardise(rows: np.ndarray, fitted: np.ndarray) -> np.ndarray:
 
 
 def _whiten(rows: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """`rows` [M, D] times the inverse root of the shrunk covariance (Ledoit & Wolf 2004) of `noise` [n, D].
+    """Return `rows` [M, D] times the inverse root of the shrunk covariance (Ledoit & Wolf 2004) of `noise` [n, D].
 
     (1 − s) noiseᵀ noise / n + s μ I, μ the mean of its diagonal; through the n directions of `noise`, since D may be
-    thousands. As they are where s or μ is 0: the covariance then has no inverse, or there is a single column.
+    thousands. Rows are unchanged if s or μ is 0: the covariance then has no inverse, or there is a single column.
     """
     shrinkage = ledoit_wolf_shrinkage(noise, assume_centered=True)
     ridge = shrinkage * (noise**2).mean()

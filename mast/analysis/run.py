@@ -1,4 +1,4 @@
-"""Everything that is measured on one pretrained run, written as CSV files."""
+"""Run all measurements of one pretrained run, and write them as CSV files."""
 
 import json
 from dataclasses import dataclass
@@ -31,26 +31,26 @@ from mast.results import AnalysisFiles, RunFiles
 from mast.settings import parse
 
 IMAGES = 512
-"""Number of images on which a run is measured (fewer where the data have fewer)."""
+"""Number of images on which a run is measured (fewer if the data have fewer)."""
 
 BANK = 2048
-"""Number of training images, at most, among which nearest neighbours are searched."""
+"""Largest number of training images among which nearest neighbours are searched."""
 
 NO_EXTREMES = {"images": np.zeros((2, 0, 1, 1, 3), np.uint8), "sigma": np.zeros((2, 0), np.float32)}
 
 
 def analyze(run_directory: Path, data: Path, output: Path, device: str = "cpu") -> None:
-    """Write to `output` a CSV file for each table of `ANALYSIS_COLUMNS`, the extremes, pairs of views, and the record.
+    """Write a CSV file for each table of `ANALYSIS_COLUMNS`, the extremes, pairs of views, and the record to `output`.
 
-    The extremes are the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file: a
-    header and nothing else) where the run lacks what it measures: learned masks, an uncertainty head, augmentations.
+    The extremes are the images of lowest and of highest predicted uncertainty. A file is empty (a CSV file has only its
+    header) if the run lacks what it measures: learned masks, an uncertainty head, augmentations.
 
     Args:
-        run_directory: what pretraining wrote: encoder, heads and record.
+        run_directory: directory that pretraining wrote, with encoder, heads and record.
         data: directory of a prepared classification dataset, usually that of pretraining; its test images are used,
-            or those of train where it has no test split.
+            or those of train if there is no test split.
         output: directory of the files.
-        device: where the encoder runs.
+        device: device on which the encoder runs.
 
     Raises:
         MastError: a file is missing or damaged, or the images do not have the size of pretraining's policy.
@@ -99,22 +99,22 @@ class _Run:
 
     @property
     def augments(self) -> bool:
-        """Whether the run is trained with any augmentation."""
+        """Return whether the run is trained with any augmentation."""
         return self.spec.policy is not None and bool(self.spec.policy.names)
 
     @cached_property
     def images(self) -> Tensor:
-        """uint8 [N, 3, S, S], those that are measured."""
+        """Return the measured images, uint8 [N, 3, S, S]."""
         return _tensor(self.data.images(self.split)[:IMAGES])
 
     @property
     def split(self) -> str:
-        """The split whose images are measured."""
+        """Return the split whose images are measured."""
         return "test" if self.data.has("test") else "train"
 
     @property
     def policy(self) -> Policy:
-        """That of pretraining, for the images' size."""
+        """Return the policy of pretraining, for the images' size."""
         return Policy(self.spec.policy, self.data.images(self.split).shape[1])
 
 
@@ -137,7 +137,7 @@ def _retrieval(run: _Run) -> pd.DataFrame:
 
 
 def _errors(run: _Run) -> dict[str, np.ndarray]:
-    """Share of wrong neighbours of each measured image, by target; empty where there are no labels or no others."""
+    """Return the share of wrong neighbours of each measured image, by target; empty without labels or other images."""
     start = 0 if run.split == "test" else IMAGES
     bank = _tensor(run.data.images("train")[start : start + BANK])
     labels, bank_labels = run.data.labels(run.split), run.data.labels("train")
@@ -152,7 +152,7 @@ def _errors(run: _Run) -> dict[str, np.ndarray]:
 
 
 def _learned_masks(heads_file: Path) -> tuple[Tensor | None, list[str]]:
-    """Masks [K, d], or None where there are none but ones, and the run's augmentations."""
+    """Return masks [K, d], or None if there are only ones, and the run's augmentations."""
     weights, metadata = read_weights(heads_file)
     masks, augmentations = weights.get("masks"), json.loads(metadata.get("augmentations", "[]"))
     if masks is None or not bool((masks != 1).any()):
@@ -163,5 +163,5 @@ def _learned_masks(heads_file: Path) -> tuple[Tensor | None, list[str]]:
 
 
 def _tensor(images: np.ndarray) -> Tensor:
-    """uint8 [N, H, W, 3] as [N, 3, H, W]."""
+    """Return uint8 [N, H, W, 3] as [N, 3, H, W]."""
     return torch.from_numpy(images.copy()).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""How predicted uncertainty grows with the strength of an augmentation."""
+"""Growth of predicted uncertainty with the strength of an augmentation."""
 
 from collections.abc import Iterator
 
@@ -11,15 +11,17 @@ from mast.augment.policy import Params, Policy
 from mast.columns import ANALYSIS_COLUMNS
 
 LEVELS = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""Strengths at which each augmentation is applied, beside the identity (0); 1 is the strongest that the policy allows.
-An augmentation that is only on or off has strength 1 at all of them and is measured once."""
+"""Strengths at which each augmentation is applied, in addition to the identity (0); 1 is the strongest that the policy
+allows. An augmentation that is only on or off has strength 1 at all of them and is measured once.
+"""
 
 SEED = 0
-"""Of the augmentations' remaining parameters (position of a crop, sign of a rotation): the same at every strength."""
+"""Seed of the augmentations' remaining parameters (position of a crop, sign of a rotation); the same at every strength.
+"""
 
 
 Predictions = dict[str, list[tuple[Tensor, Tensor]]]
-"""Augmentation → strength and predicted σ of each image, float64 [N] each: of the plain images, then at each level."""
+"""Augmentation → strength and predicted σ of each image, float64 [N] each: first the plain images, then each level."""
 
 
 @torch.inference_mode()
@@ -31,19 +33,19 @@ def predict_uncertainty(
     normalisation: tuple[Tensor, Tensor],
     of_subspaces: bool = False,
 ) -> Predictions:
-    """Predicted uncertainty of images under one augmentation at a time, at growing strength.
+    """Predict the uncertainty of images under one augmentation at a time, at growing strength.
 
     Args:
         encoder: images [N, 3, S, S] → features [N, D], in eval mode.
-        head: features → variance [N, 1] or [N, d], or of the policy's K augmentations, [N, K].
-        policy: for images of S pixels.
+        head: features → variance [N, 1] or [N, d], or one for each of the policy's K augmentations, [N, K].
+        policy: policy for images of S pixels.
         images: uint8 [N, 3, S, S].
         normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
         of_subspaces: whether the head predicts a variance for each augmentation.
 
     Returns:
-        The predicted standard deviation σ of each image, averaged over embedding dimensions; with `of_subspaces`
-        that in the subspace of the augmentation that is applied.
+        The predicted standard deviation σ of each image, averaged over embedding dimensions; with `of_subspaces`, σ in
+        the subspace of the augmentation that is applied.
     """
     device = next(head.parameters()).device
 
@@ -63,9 +65,9 @@ def predict_uncertainty(
 
 
 def measure_uncertainty(predictions: Predictions) -> pd.DataFrame:
-    """The table `uncertainty`, a row for each augmentation and level.
+    """Return the table `uncertainty`, a row for each augmentation and level.
 
-    Mean strength, mean of σ over images, its standard deviation over images, and the number of images.
+    A row has mean strength, mean of σ over images, its standard deviation over images, and the number of images.
     """
     rows = [
         (name, round(strength.mean().item(), 4), sigma.mean().item(), sigma.std().item(), len(sigma))
@@ -76,7 +78,7 @@ def measure_uncertainty(predictions: Predictions) -> pd.DataFrame:
 
 
 def _steps(policy: Policy, name: str, count: int) -> Iterator[tuple[Tensor, Params]]:
-    """Strength of each image and parameters at each level that differs from the one before."""
+    """Yield strength of each image and parameters at each level that differs from the previous one."""
     before = None
     for level in LEVELS:
         params = policy.at_strength(name, level, count, torch.Generator().manual_seed(SEED))

@@ -20,15 +20,15 @@ def encode_views(
     normalisation: tuple[Tensor, Tensor],
     device: torch.device,
 ) -> Tensor:
-    """Features [N, D] of uint8 images [N, 3, S, S] under the given parameters, on `device`.
+    """Return features [N, D] of uint8 images [N, 3, S, S] under the given parameters, on `device`.
 
     Args:
         encoder: images [N, 3, S, S] → features [N, D], in eval mode and on `device`.
-        policy: for images of S pixels.
-        images: on the CPU.
-        params: of `policy`, for N images.
+        policy: policy for images of S pixels.
+        images: images on the CPU.
+        params: parameters of `policy`, for N images.
         normalisation: mean and standard deviation of pretraining, [1, 3, 1, 1] each.
-        device: where the encoder is.
+        device: device of the encoder.
     """
     mean, std = (statistic.to(device) for statistic in normalisation)
     views = augment_views(policy, images, params, device)
@@ -36,7 +36,7 @@ def encode_views(
 
 
 def augment_views(policy: Policy, images: Tensor, params: Params, device: torch.device) -> Iterator[Tensor]:
-    """Views float32 [≤ BATCH, 3, S, S] in [0, 1] of uint8 images [N, 3, S, S] on the CPU, on `device`, in order."""
+    """Yield views float32 [≤ BATCH, 3, S, S] in [0, 1] on `device` of uint8 images [N, 3, S, S] on the CPU."""
     for start in range(0, len(images), BATCH):
         rows = slice(start, start + BATCH)
         yield policy.apply(images[rows].to(device), {name: values[rows] for name, values in params.items()})

@@ -1,4 +1,4 @@
-"""Features of a folder of images for code of one's own."""
+"""Features of a folder of images, for your own code."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,22 +18,22 @@ def embed(
     unreadable: Literal["stop", "skip"] = "stop",
     levels: Literal["full", "minmax"] | tuple[float, float] = "full",
 ) -> tuple[np.ndarray, list[str]]:
-    """Features of every image below a directory, as `mast embed` writes them.
+    """Compute the features of every image below a directory, as `mast embed` does.
 
-    An image becomes its central square, resized (bicubic) to `size`. For images that are tensors already, call what
-    `mast.load_encoder` returns.
+    The central square of each image is resized (bicubic) to `size`. If your images are tensors already, use
+    `mast.load_encoder` instead.
 
     >>> import mast
     >>> features, files = mast.embed("results/export/shapes/mast/seed0", "photos")  # doctest: +SKIP
 
     Args:
         encoder: a folder that `mast export` wrote, or `encoder.safetensors` of a run.
-        images: directory; images are looked for at any depth.
-        size: side of the images, pixels; an exported encoder knows its own.
-        device: where the encoder runs.
-        threads: for decoding.
-        unreadable: what a file does that cannot be decoded.
-        levels: of images of more than 8 bits, what becomes 0 and 255: `full`, `minmax` or two numbers.
+        images: directory; images are searched at any depth.
+        size: side of the images, pixels; by default the one stored with an exported encoder.
+        device: device on which the encoder runs.
+        threads: number of threads for decoding.
+        unreadable: `stop` or `skip`, for a file that cannot be decoded.
+        levels: values that become 0 and 255 in images of more than 8 bits: `full`, `minmax` or two numbers.
 
     Returns:
         Features, float32 [N, D], and the paths of the images below the directory, in the same order.

@@ -1,4 +1,4 @@
-"""Pretrained encoders for code of one's own."""
+"""Pretrained encoders for your own code."""
 
 from pathlib import Path
 
@@ -18,14 +18,14 @@ class PretrainedEncoder(nn.Module):
     Attributes:
         encoder: the backbone; its stages are `layer1` … `layer4`.
         num_features: D, the width of the features.
-        metadata: what the file says of run, data and settings (docs/use/formats.md, *Weight files*).
+        metadata: run, data and settings, as stored in the file (docs/use/formats.md, *Weight files*).
     """
 
     mean: Tensor
     std: Tensor
 
     def __init__(self, encoder: nn.Module, metadata: dict[str, str]) -> None:
-        """`encoder` and `metadata` are those of an encoder file."""
+        """Wrap an encoder; `encoder` and `metadata` are those of an encoder file."""
         super().__init__()
         self.encoder, self.metadata, self.num_features = encoder, metadata, encoder.num_features
         mean, std = encoder_file.normalisation(metadata)
@@ -33,7 +33,7 @@ class PretrainedEncoder(nn.Module):
         self.register_buffer("std", std, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features [N, D] of images [N, 3, H, W], uint8, or floating in [0, 1]; pooled over space.
+        """Compute features [N, D] of images [N, 3, H, W], uint8, or floating in [0, 1]; pooled over space.
 
         Raises:
             ValueError: the images have another dtype.
@@ -43,13 +43,13 @@ class PretrainedEncoder(nn.Module):
 
 
 def check_dtype(images: Tensor) -> None:
-    """Raise ValueError where images are neither uint8 nor floating."""
+    """Raise ValueError if images are neither uint8 nor floating."""
     if images.dtype != torch.uint8 and not images.is_floating_point():
         raise ValueError(f"images: {str(images.dtype).removeprefix('torch.')}; expected uint8, or floating in [0, 1]")
 
 
 def load_encoder(path: str | Path, device: str | torch.device = "cpu") -> PretrainedEncoder:
-    """Read an encoder, in eval mode.
+    """Load an encoder in eval mode.
 
     >>> import mast
     >>> encoder = mast.load_encoder("results/pretrain/shapes/mast/seed0/encoder.safetensors")  # doctest: +SKIP
@@ -57,7 +57,7 @@ def load_encoder(path: str | Path, device: str | torch.device = "cpu") -> Pretra
 
     Args:
         path: `encoder.safetensors` of a run, or a folder that `mast export` wrote.
-        device: where the encoder is put.
+        device: device of the encoder.
 
     Raises:
         mast.errors.MastError: the file is missing, damaged, not an encoder, or its weights do not fit.

@@ -1,4 +1,4 @@
-"""MAST's objective for training loops of one's own."""
+"""MAST's objective for your own training loops."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from mast.objectives.weighted import weighted_sum
 
 
 class MastLoss(nn.Module):
-    """MAST's loss of a batch of pairs, with its masks and its uncertainty head inside (docs/understand/method.md).
+    """MAST's loss of a batch of pairs, including its masks and its uncertainty head (docs/understand/method.md).
 
     The masks are trained: give `parameter_groups` to the optimiser, and save the loss with the model.
 
@@ -24,8 +24,8 @@ class MastLoss(nn.Module):
     >>> loss(z_a, z_b, active=torch.ones(16, 5, dtype=torch.bool)).backward()
 
     Attributes:
-        masks: called without arguments it gives M, float32 [K, d] in [0, 1].
-        uncertainty: maps features [N, D] to variances, or None.
+        masks: module that returns M when called without arguments, float32 [K, d] in [0, 1].
+        uncertainty: module that maps features [N, D] to variances, or None.
     """
 
     def __init__(
@@ -38,15 +38,16 @@ class MastLoss(nn.Module):
         uncertainty: Mapping[str, Any] | None = None,
         weights: Mapping[str, float] | None = None,
     ) -> None:
-        """Read the settings, whose keys are those of a configuration (config/README.md), and draw the masks' start.
+        """Build the loss. Settings have the keys of a configuration (config/README.md); the masks start at random
+        values.
 
         Args:
-            augmentations: K, the number of augmentations: of columns of `active`.
+            augmentations: K, the number of augmentations and of columns of `active`.
             dimensions: d, the width of the embeddings.
             features: D, the width of the encoder's features; needed with uncertainty.
             masks: `kind`, `keep`, `temperature`, ….
             uncertainty: `kind` (by default `none`), `form`, ….
-            weights: of the terms `invariance`, `variance` and `covariance`; by default VICReg's 25, 25 and 1.
+            weights: weights of the terms `invariance`, `variance` and `covariance`; by default VICReg's 25, 25 and 1.
 
         Raises:
             ValueError: a setting is unknown or out of its range, or `features` is missing.
@@ -74,11 +75,11 @@ class MastLoss(nn.Module):
         features_a: Tensor | None = None,
         features_b: Tensor | None = None,
     ) -> Tensor:
-        """The loss, a float32 scalar: `total` of `terms`, which has the same arguments."""
+        """Compute the loss, a float32 scalar: `total` of `terms`, which has the same arguments."""
         return self.total(self.terms(z_a, z_b, active, features_a, features_b))
 
     def total(self, terms: Mapping[str, Tensor]) -> Tensor:
-        """The weighted sum of `terms`, a float32 scalar."""
+        """Return the weighted sum of `terms`, a float32 scalar."""
         return weighted_sum(terms, self._weights)
 
     def terms(
@@ -89,14 +90,14 @@ class MastLoss(nn.Module):
         features_a: Tensor | None = None,
         features_b: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The unweighted terms by name, float32 scalars.
+        """Return the unweighted terms by name, float32 scalars.
 
         Args:
             z_a: embeddings of view a, [N, d], N ≥ 2.
             z_b: embeddings of view b, [N, d].
             active: bool [N, K], from `PairedAugmentation`.
             features_a: the encoder's features of view a, [N, D]; read with uncertainty only.
-            features_b: those of view b.
+            features_b: the encoder's features of view b, [N, D].
 
         Raises:
             ValueError: the shapes do not fit together, or features are missing.
@@ -117,7 +118,8 @@ class MastLoss(nn.Module):
         return mast_terms(z_a, z_b, self.masks(), active.to(z_a.device), *settings, *variances)
 
     def parameter_groups(self, lr: float) -> list[dict[str, Any]]:
-        """Parameter groups for an optimiser: masks with a faster rate and without weight decay, then the head.
+        """Return parameter groups for an optimiser: the masks, with a faster rate and without weight decay, then the
+        head.
 
         Args:
             lr: the optimiser's learning rate; the masks get `masks.lr_factor` times as much.

@@ -1,4 +1,4 @@
-"""The page of the public interface, docs/use/api.md, from its docstrings."""
+"""Page of the public interface, docs/use/api.md, generated from its docstrings."""
 
 import inspect
 import re
@@ -17,14 +17,14 @@ in [method.md](../understand/method.md). Examples that run as they are:
 This page is generated from the docstrings by `make schema`.
 """
 INSTANCES = {"MastLoss": "loss", "PairedAugmentation": "pairs", "PretrainedEncoder": "encoder"}
-"""What examples call an instance of a class."""
+"""Variable name of a class's instance in the examples."""
 
 SECTION = re.compile(r"^(Args|Attributes|Raises|Returns):$")
 ENTRY = re.compile(r"^([\w.]+): (.*)$")
 
 
 def api_markdown() -> str:
-    """A section for each public name: its signature, what it does, and its public methods."""
+    """Return a section for each public name: its signature, its docstring, and its public methods."""
     return "\n".join([HEAD, *(_section(name, getattr(mast, name)) for name in mast.__all__)])
 
 
@@ -51,13 +51,13 @@ def _methods(thing: type) -> list[Any]:
 
 
 def _fields(thing: type) -> str:
-    """The fields of a named tuple, each with the string below it."""
+    """Return the fields of a named tuple, each with its docstring."""
     found = re.findall(r'^    (\w+): .+\n    """(.*?)"""$', inspect.getsource(thing), flags=re.MULTILINE)
     return "\n".join(f"- `{name}`: {text}" for name, text in found)
 
 
 def _signature(name: str, thing: Any) -> str:
-    """A call with its types, one parameter a line."""
+    """Return a call with its types, one parameter a line."""
     signature = inspect.signature(thing)
     parameters = [p for p in signature.parameters.values() if p.name != "self"]
     lines, keyword_only = [], False
@@ -76,12 +76,12 @@ def _type(signature: inspect.Signature) -> str:
 
 
 def _plain(annotation: str) -> str:
-    """A type without its modules, apart from `torch.device`."""
+    """Return a type without its modules, apart from `torch.device`."""
     return re.sub(r"\b(?:[A-Za-z_]+\.)+(?!device)(?=[A-Za-z])", "", annotation).replace("'", '"')
 
 
 def _text(thing: Any) -> str:
-    """A docstring in Google's style as Markdown: sections as lists, examples as code."""
+    """Return a docstring in Google style as Markdown: sections as lists, examples as code."""
     lines: list[str] = []
     section = example = False
     for line in (inspect.getdoc(thing) or "").splitlines():

@@ -1,4 +1,4 @@
-"""Pairs of views for training loops of one's own."""
+"""Pairs of views for your own training loops."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -14,24 +14,24 @@ from mast.augment.transfer import send
 from mast.models.encoder import normalise
 
 BEYOND = 0.5
-"""How far values may lie outside [0, 1], as they do where bicubic resizing overshoots."""
+"""Distance by which values may be outside [0, 1], as bicubic resizing overshoots."""
 
 
 class Views(NamedTuple):
-    """Two views of each of N images, and in what they differ."""
+    """Two views of each of N images, and how they differ."""
 
     a: Tensor
-    """float32 [N, 3, S, S], normalised, in the memory format `channels_last`."""
+    """View a, float32 [N, 3, S, S], normalised, in the memory format `channels_last`."""
     b: Tensor
-    """Like `a`."""
+    """View b, like `a`."""
     active: Tensor
-    """bool [N, K]: True where augmentation k does something else to one view of an image than to the other."""
+    """bool [N, K]: True where augmentation k differs between the two views of an image."""
 
 
 class PairedAugmentation:
     """Augment a batch twice; the two views differ in a known subset of the augmentations (docs/understand/method.md).
 
-    Everything is computed in batches on the images' device; random numbers are drawn on the CPU.
+    Views are computed in batches on the images' device; random numbers are drawn on the CPU.
 
     >>> import torch, mast
     >>> pairs = mast.PairedAugmentation(32, augmentations=("crop", "flip", "jitter"))
@@ -53,7 +53,7 @@ class PairedAugmentation:
         mean: Sequence[float] = (0.485, 0.456, 0.406),
         std: Sequence[float] = (0.229, 0.224, 0.225),
     ) -> None:
-        """Read the settings; their keys are those of a configuration (config/README.md).
+        """Build the augmentation. Settings have the keys of a configuration (config/README.md).
 
         Args:
             image_size: S, the side of the images, pixels.
@@ -61,8 +61,8 @@ class PairedAugmentation:
             settings: settings of single augmentations, such as `{"crop": {"scale": (0.2, 1.0)}}`.
             pairing: which augmentations differ (`mixture`, `groups`, `subset_probability`); by default each is drawn
                 anew for view b with probability 0.75.
-            mean: of the training images per channel, in [0, 1]; by default ImageNet's.
-            std: like `mean`.
+            mean: mean of the training images per channel, in [0, 1]; by default ImageNet's.
+            std: standard deviation of the training images per channel; by default ImageNet's.
 
         Raises:
             ValueError: a setting is unknown or out of its range.
@@ -70,7 +70,7 @@ class PairedAugmentation:
         if image_size < 1:
             raise ValueError(f"image_size: {image_size}; expected 1 or more")
         if "augmentations" in (settings or {}):
-            raise ValueError("settings: augmentations is an argument of its own")
+            raise ValueError("settings: pass augmentations as its own argument")
         if len(mean) != 3 or len(std) != 3 or not all(value > 0 for value in std):
             raise ValueError(
                 f"mean, std: {tuple(mean)}, {tuple(std)}; expected three numbers each, those of std above 0"
@@ -83,11 +83,11 @@ class PairedAugmentation:
         self._seen = False
 
     def __call__(self, images: Tensor, generator: Generator | None = None) -> Views:
-        """Two views of each image.
+        """Draw two views of each image.
 
         Args:
             images: [N, 3, S, S] on any device, uint8, or floating in [0, 1]. The values of the first batch are checked.
-            generator: draws the parameters, on the CPU; by default torch's own, which `torch.manual_seed` sets.
+            generator: random generator on the CPU; by default torch's global one, which `torch.manual_seed` seeds.
 
         Raises:
             ValueError: the images have another shape or dtype, or values far outside [0, 1].

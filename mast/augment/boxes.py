@@ -1,4 +1,4 @@
-"""Boxes of random resized crops in images of any shape: torchvision's, for a whole batch at once."""
+"""Boxes of random resized crops in images of any shape, drawn as torchvision does, for a whole batch at once."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 class PixelBox(CropBox):
     """Left, top, width and height of a box of whole pixels, as shares of an image's width and height.
 
-    As torchvision's `RandomResizedCrop.get_params` (transforms/transforms.py) draws it, from the random numbers of
-    `CropBox`: area and ratio are drawn again together until the box fits, at most `ATTEMPTS` times, after which it is
-    the largest central one of an allowed ratio. The identity is the central square, row by row.
+    The box is drawn as in torchvision's `RandomResizedCrop.get_params` (transforms/transforms.py), from the random
+    numbers of `CropBox`: area and ratio are drawn again together until the box fits, at most `ATTEMPTS` times. After
+    that it is the largest central box of an allowed ratio. The identity of each row is the central square.
     """
 
     sizes: Tensor = field(kw_only=True)
     """Width and height of each image in pixels, int64 [N, 2]."""
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """See Parameters; one box for each of the N images."""
+        """Draw one box for each of the N images; see Parameters."""
         import torch
 
         area, ratio = (values.double() for values in self._attempts(count, generator))
@@ -41,7 +41,7 @@ class PixelBox(CropBox):
         return torch.cat((place / whole, side / whole), dim=1).float()
 
     def _largest(self, whole: Tensor) -> Tensor:
-        """Sides [N, 2] of the largest box whose ratio is allowed."""
+        """Return the sides [N, 2] of the largest box whose ratio is allowed."""
         import torch
 
         width, height = whole.unbind(1)
@@ -51,7 +51,7 @@ class PixelBox(CropBox):
 
 
 def central_squares(sizes: Tensor) -> Tensor:
-    """Boxes [N, 4] of the central squares of images of these sizes, int64 [N, 2]; not rounded to whole pixels."""
+    """Return boxes [N, 4] of the central squares of images of these sizes, int64 [N, 2]; not rounded to pixels."""
     import torch
 
     whole = sizes.double()

@@ -1,4 +1,4 @@
-"""What networks are told of a view's augmentations, or predict of two views': as AugSelf and CASSLE define it."""
+"""Numbers that describe a view's augmentations, or their difference between two views, as in AugSelf and CASSLE."""
 
 import math
 
@@ -9,13 +9,13 @@ from mast.augment.operations import AUGMENTATIONS
 from mast.augment.policy import Params, Policy
 
 HUE = 4
-"""Column of a jitter's rows: the turn of the hue, as a share of the circle."""
+"""Column of a jitter's rows: the hue shift, as a share of the colour circle."""
 
 
 def describe_view(policy: Policy, name: str, params: Params) -> Tensor:
-    """One augmentation of a view, float32 [N, Q] on the CPU: `Policy.describe`.
+    """Describe one augmentation of a view, float32 [N, Q] on the CPU, with `Policy.describe`.
 
-    The centre of a crop is that in the flipped image (gmum/CASSLE, `extract_aug_descriptors` in transforms.py).
+    The centre of a crop is given in the flipped image (gmum/CASSLE, `extract_aug_descriptors` in transforms.py).
     """
     described = policy.describe(name, params)
     if name != "crop" or "flip" not in params:
@@ -25,14 +25,15 @@ def describe_view(policy: Policy, name: str, params: Params) -> Tensor:
 
 
 def colour_change(policy: Policy, images: Tensor, params: Params) -> Tensor:
-    """Mean of each channel of the moved images before jitter minus that after it, float32 [N, 3] on their device.
+    """Return the mean of each channel of the moved images before jitter minus the mean after it, float32 [N, 3] on
+    their device.
 
-    gmum/CASSLE, `ColorJitter` in transforms.py.
+    Source: gmum/CASSLE, `ColorJitter` in transforms.py.
 
     Args:
-        policy: the view's, with jitter.
+        policy: the view's policy, with jitter.
         images: float32 [N, 3, S, S] in [0, 1].
-        params: of these images.
+        params: parameters of these images.
     """
     geometric = {name: rows for name, rows in params.items() if AUGMENTATIONS[name].geometric}
     moved = policy.identity(len(images)) | geometric
@@ -42,20 +43,21 @@ def colour_change(policy: Policy, images: Tensor, params: Params) -> Tensor:
 
 
 def describe_difference(policy: Policy, name: str, a: Params, b: Params, circular_hue: bool = False) -> Tensor:
-    """How one augmentation differs between two views, float32 [N, Q] on the CPU, in [-1, 1].
+    """Describe how one augmentation differs between two views, float32 [N, Q] on the CPU, in [-1, 1].
 
-    Of a switch, 1 where both views have it on or both off, else 0. Of parameters, view a's minus view b's
-    (`Policy.describe`); the horizontal distance of two crops is that seen from view a, turned round where view a is
-    flipped. As hankook/AugSelf, `extract_diff` in transforms.py; ours are grayscale, blur and solarize over their
-    ranges, where AugSelf takes pixels and thresholds, and all that it has not.
+    For a switch the number is 1 if it is on in both views or off in both, else 0. For parameters it is view a's value
+    minus view b's (`Policy.describe`). The horizontal distance of two crops is measured in view a, so its sign changes
+    if view a is flipped. The numbers are those of hankook/AugSelf, `extract_diff` in transforms.py, with these
+    exceptions of ours: grayscale, blur and solarize, scaled by their ranges instead of in pixels and thresholds, and
+    augmentations that AugSelf does not have.
 
     Args:
-        policy: the views'.
-        name: the augmentation.
+        policy: policy of the views.
+        name: name of the augmentation.
         a: parameters of view a.
         b: parameters of view b.
-        circular_hue: two columns in the place of the hue's one, cosine and sine of the angle between both turns. Turns
-            of +½ and −½ are the same hue; by their difference they are as far apart as can be.
+        circular_hue: whether hue has two columns instead of one, cosine and sine of the angle between both shifts.
+            Shifts of +½ and −½ give the same hue, but their difference is the largest possible.
     """
     first, second = policy.describe(name, a), policy.describe(name, b)
     if policy.is_switch(name):
@@ -70,5 +72,5 @@ def describe_difference(policy: Policy, name: str, a: Params, b: Params, circula
 
 
 def _flipped(params: Params) -> Tensor:
-    """Bool [N, 1]."""
+    """Return whether each image is flipped, bool [N, 1]."""
     return params["flip"][:, :1] > 0

@@ -1,4 +1,4 @@
-"""Pairing: which augmentations differ between the two views of an image, and which are shared exactly."""
+"""Pairing: choose which augmentations differ between the two views of an image, and which are shared exactly."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mast.augment.policy import Params, Policy
 from mast.augment.settings import REDRAWN, PairingSpec
 
 COMPOSED = PairingSpec(mixture={"composed": 1.0})
-"""Every augmentation is redrawn for view b: VICReg's pairs."""
+"""Pairing that redraws every augmentation for view b: VICReg's pairs."""
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,16 @@ class Pair:
     a: Params
     b: Params
     active: Tensor
-    """bool [N, K] on the CPU: True where augmentation k does something else to one view than to the other."""
+    """bool [N, K] on the CPU: True where augmentation k differs between the two views."""
 
 
 def draw_pair(policy: Policy, spec: PairingSpec, count: int, generator: Generator) -> Pair:
     """Draw both views of `count` images from a CPU generator.
 
-    Each image draws its kind of pair from `spec.mixture`; the augmentations that the kind chooses are redrawn for view
-    b, all others share view a's draw. Whatever the kind, each view applies each augmentation with that view's own
-    probability: a shared draw gives both views the same values, and is applied in the view with the higher probability
-    wherever it is in the other.
+    Each image draws its kind of pair from `spec.mixture`. The augmentations that the kind selects are redrawn for view
+    b; all others share view a's draw. In every kind, each view applies each augmentation with that view's own
+    probability. A shared draw gives both views the same values, and wherever the view with the lower probability
+    applies it, the other view does too.
     """
     first, fresh = policy.draw(count, generator), policy.draw(count, generator)
     chosen = choose_redrawn(policy.names, spec, count, generator)
@@ -39,7 +39,7 @@ def draw_pair(policy: Policy, spec: PairingSpec, count: int, generator: Generato
 
 
 def choose_redrawn(names: Sequence[str], spec: PairingSpec, count: int, generator: Generator) -> Tensor:
-    """Which of the augmentations `names` are redrawn in each of `count` pairs, bool [count, K]; see PairingSpec."""
+    """Return which of `names` are redrawn in each of `count` pairs, bool [count, K]; see PairingSpec."""
     if not names:
         return torch.zeros(count, 0, dtype=torch.bool)
     units = _units(names, spec.groups)
@@ -57,7 +57,9 @@ def choose_redrawn(names: Sequence[str], spec: PairingSpec, count: int, generato
 
 
 def _units(names: Sequence[str], groups: Sequence[Sequence[str]]) -> Tensor:
-    """The augmentations that move together, bool [units, K]: the groups, and each remaining augmentation alone."""
+    """Return the augmentations that are redrawn together, bool [units, K]: the groups, and each other augmentation
+    alone.
+    """
     grouped = {name for group in groups for name in group}
     members = [*groups, *([name] for name in names if name not in grouped)]
     units = torch.tensor([[name in unit for name in names] for unit in members])

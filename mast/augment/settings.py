@@ -1,4 +1,4 @@
-"""Settings of augmentations: which a view passes through, and how the two views of a pair share them."""
+"""Settings of augmentations: which ones a view passes through, and how the two views of a pair share them."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -10,7 +10,7 @@ from mast.settings import Positive, Probability, StrictModel
 NAMES: tuple[str, ...] = tuple(
     sorted(AUGMENTATIONS, key=lambda name: (not AUGMENTATIONS[name].geometric, AUGMENTATIONS[name].place, name))
 )
-"""Every augmentation, in the order in which a policy applies them."""
+"""Names of all augmentations, in the order in which a policy applies them."""
 
 AugmentationName = Literal[*NAMES]
 
@@ -18,7 +18,7 @@ FIFTEEN = (
     *("crop", "flip", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "jitter", "grayscale"),
     *("blur", "posterize", "solarize", "equalize", "autocontrast", "sharpness"),
 )
-"""The paper's atomic augmentations, with which this project began."""
+"""Names of the paper's atomic augmentations, the first that this project had."""
 
 SETS: dict[str, tuple[str, ...]] = {
     "none": (),
@@ -30,19 +30,19 @@ SETS: dict[str, tuple[str, ...]] = {
 
 
 class _Policy(StrictModel):
-    """Which augmentations a view passes through, and how strong each is."""
+    """Augmentations that a view passes through, and their strengths."""
 
     augmentations: Literal[*SETS] | tuple[AugmentationName, ...] = "mast5"
-    """A named set, or a list of names. The order of application is fixed: that of the keys below."""
+    """A named set, or a list of names. The order of application is fixed: it is the order of the keys below."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The augmentations in use, in the order of application."""
+        """Names of the augmentations in use, in the order of application."""
         chosen = SETS[self.augmentations] if isinstance(self.augmentations, str) else self.augmentations
         return tuple(name for name in NAMES if name in chosen)
 
     def pruned(self) -> Self:
-        """The same policy without the settings of augmentations that are not in use (set to None)."""
+        """Return the same policy without the settings of unused augmentations (set to None)."""
         return self.model_copy(update={name: None for name in NAMES if name not in self.names})
 
     @model_validator(mode="after")
@@ -56,9 +56,10 @@ class _Policy(StrictModel):
 
     @model_serializer(mode="wrap")
     def _without_newcomers_that_are_not_used(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Results are known by the hash of their spec, which names each of the fifteen, None where it is not in use.
+        """Leave out unused later augmentations, so that they do not change the hash of a run's settings.
 
-        An augmentation that joins them must leave that hash as it is: its None is left out.
+        The spec names each of the first fifteen, with None if it is not in use; for later augmentations None is left
+        out.
         """
         newcomers = set(NAMES) - set(FIFTEEN)
         return {key: value for key, value in handler(self).items() if value is not None or key not in newcomers}
@@ -71,7 +72,7 @@ PolicySpec = create_model(
     __doc__=_Policy.__doc__,
     **{name: (AUGMENTATIONS[name] | None, AUGMENTATIONS[name]()) for name in NAMES},
 )
-"""The policy's settings: `augmentations`, and one key with the settings of each augmentation there is."""
+"""Settings of the policy: `augmentations`, and one key with the settings of each augmentation."""
 
 REDRAWN = 0.75
 """Probability with which `subset` redraws an augmentation that is not named."""
@@ -82,24 +83,23 @@ PairingName = Literal["composed", "single", "crop_plus_one", "leave_one_out", "s
 class PairingSpec(StrictModel):
     """Which augmentations are redrawn for view b; all others share view a's draw.
 
-    They are the same in both views exactly, but where an augmentation's probability differs between the views: each
-    view applies it with its own, and where both apply it, with the same values.
+    Shared augmentations are exactly the same in both views, unless an augmentation's probability differs between the
+    views. Then each view applies it with its own probability, and if both apply it, with the same values.
 
     Augmentations named here that a run's policy does not use are ignored. Without crop in the policy, `crop_plus_one`
-    is `single`; where crop's group is all there is, it is that group. With a single augmentation or group there is
-    nothing to leave out, and `leave_one_out` is `composed`.
+    is the same as `single`; if crop's group is the only one, that group is redrawn. With a single augmentation or group
+    there is nothing to leave out, and `leave_one_out` is the same as `composed`.
     """
 
     mixture: Annotated[dict[PairingName, Positive], Field(min_length=1, default_factory=lambda: {"subset": 1.0})]
-    """Weights with which each image of a batch draws its kind of pair.
-
-    `composed`: all are redrawn (plain VICReg). `single`: one is. `crop_plus_one`: crop and one other.
-    `leave_one_out`: all but one. `subset`: each with its own probability.
+    """Weights of the kinds of pairs; each image of a batch draws its kind. `composed`: all augmentations are redrawn
+    (plain VICReg). `single`: one is redrawn. `crop_plus_one`: crop and one other. `leave_one_out`: all but one.
+    `subset`: each with its own probability.
     """
     groups: tuple[tuple[AugmentationName, ...], ...] = ()
-    """Augmentations that `single`, `crop_plus_one` and `leave_one_out` treat as one; those not named stand alone."""
+    """Augmentations that `single`, `crop_plus_one` and `leave_one_out` treat as one. Those not listed are separate."""
     subset_probability: Probability | dict[AugmentationName, Probability] = REDRAWN
-    """For `subset`: probability of being redrawn, one for all or per augmentation (others: 0.75)."""
+    """Probability of being redrawn with `subset`, one for all or per augmentation (others: 0.75)."""
 
     @model_validator(mode="after")
     def _groups_are_disjoint(self) -> Self:

@@ -1,4 +1,4 @@
-"""Numbers drawn on the CPU, brought to the device of the images without making the host wait for it."""
+"""Copy numbers drawn on the CPU to the device of the images without making the host wait."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def send(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
-    """CPU tensors of any shapes and types, on `device`: one copy for each type.
+    """Return CPU tensors of any shapes and types on `device`, with one copy for each type.
 
-    To a GPU they are copied from page-locked memory. A copy from any other may wait until the GPU has done all that was
-    asked of it before (cudaMemcpyAsync), and many small copies take longer than one.
+    They are copied to a GPU from page-locked memory. A copy from other memory may wait until the GPU has finished all
+    earlier work (cudaMemcpyAsync), and many small copies take longer than one.
     """
     if device.type == "cpu":
         return list(tensors)
@@ -22,7 +22,7 @@ def send(tensors: Sequence[Tensor], device: torch.device) -> list[Tensor]:
 
 
 def packed_by_type(tensors: Sequence[Tensor], copy: Callable[[Tensor], Tensor]) -> list[Tensor]:
-    """Copies of the tensors: those of one type go through `copy` as one flat tensor."""
+    """Return copies of the tensors; those of one type go through `copy` as one flat tensor."""
     copies: dict[int, Tensor] = {}
     for kind in dict.fromkeys(tensor.dtype for tensor in tensors):
         own = {place: tensor for place, tensor in enumerate(tensors) if tensor.dtype == kind}

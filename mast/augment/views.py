@@ -1,4 +1,4 @@
-"""The views of a batch: how each is augmented, and the pixels that it is made from."""
+"""Views of a batch: how each is augmented, and the pixels that it is made from."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawn:
-    """How each of N images is augmented in each of V views."""
+    """Augmentation of each of N images in each of V views."""
 
     params: tuple[Params, ...]
-    """Of the V views, those of all processes' images."""
+    """Parameters of the V views, for the images of all processes."""
     active: Tensor | None = None
-    """Of pairs, bool [N, K] on the CPU: True where augmentation k does something else to one view than to the other."""
+    """For pairs, bool [N, K] on the CPU: True where augmentation k differs between the two views."""
 
     @classmethod
     def of_pair(cls, pair: Pair) -> Drawn:
-        """Two views."""
+        """Build the two views of a pair."""
         return cls((pair.a, pair.b), pair.active)
 
     def boxes(self, rows: slice) -> np.ndarray:
-        """Whether and where each view crops these images, float32 [V, B, 5]: what `mast.data.crops` cuts."""
+        """Return whether and where each view crops these images, float32 [V, B, 5], as `mast.data.crops` needs it."""
         return np.stack([params["crop"][rows].numpy() for params in self.params])
 
 
@@ -40,18 +40,18 @@ class View:
     """One view of each image of this process."""
 
     images: Tensor
-    """[N, 3, S, S] on any device, uint8, or float in [0, 1]."""
+    """Images [N, 3, S, S] on any device, uint8, or float in [0, 1]."""
     params: Params
-    """How they are augmented, of all processes' images."""
+    """Parameters of their augmentation, for the images of all processes."""
     cropped: bool = False
-    """Whether the images are the crops that `params` name already."""
+    """Whether the images are already the crops in `params`."""
 
     def augmented(self, policy: Policy, rows: slice) -> Tensor:
-        """The view, float32 [N, 3, S, S] in [0, 1]; `rows` are those of this process among all."""
+        """Return the view, float32 [N, 3, S, S] in [0, 1]; `rows` are those of this process among all."""
         return policy.apply(self.images, self.to_apply(policy, rows))
 
     def to_apply(self, policy: Policy, rows: slice) -> Params:
-        """What is left to do to the images, from all that this view's parameters name."""
+        """Return the parameters that still have to be applied to the images."""
         own = {name: values[rows] for name, values in self.params.items()}
         if self.cropped:
             own["crop"] = policy.identity(len(self.images))["crop"]
@@ -60,21 +60,21 @@ class View:
 
 @dataclass(frozen=True)
 class Views:
-    """The V views of a batch, in the order of `Drawn`; iterating gives each."""
+    """The V views of a batch, in the order of `Drawn`; iterating yields each."""
 
     each: tuple[View, ...]
     active: Tensor | None
-    """See `Drawn`."""
+    """Where augmentations differ; see `Drawn`."""
 
     @classmethod
     def of(cls, images: Tensor, drawn: Drawn) -> Views:
-        """Views of images that are the same for all of them, [N, 3, S, S], or of V crops of each, [V, N, 3, S, S]."""
+        """Build views of images shared by all views, [N, 3, S, S], or of V crops of each, [V, N, 3, S, S]."""
         if images.dim() == 4:
-            planes = unit_float(images)  # once for all views
+            planes = unit_float(images)  # converted once for all views
             return cls(tuple(View(planes, params) for params in drawn.params), drawn.active)
         each = (View(crops, params, cropped=True) for crops, params in zip(images, drawn.params, strict=True))
         return cls(tuple(each), drawn.active)
 
     def __iter__(self) -> Iterator[View]:
-        """Each view."""
+        """Iterate over the views."""
         return iter(self.each)

@@ -1,4 +1,4 @@
-"""`mast <command>`: one command per stage; the same functions that the workflow's rules call."""
+"""`mast <command>`: one command per stage. The workflow's rules call the same functions."""
 
 from mast.cli.program import main
 

@@ -1,4 +1,4 @@
-"""`mast analyze`: the numbers behind the figures of masks and uncertainty."""
+"""`mast analyze`: compute the numbers behind the figures of masks and uncertainty."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""`mast validate` and `mast schema`: check a configuration, describe what it may say."""
+"""`mast validate` and `mast schema`: check a configuration, and describe its keys."""
 
 import argparse
 import json
@@ -15,8 +15,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     validate.add_argument("config", type=Path, metavar="YAML")
     validate.set_defaults(execute=_validate)
     schema = commands.add_parser("schema", help="print the configuration's JSON schema")
-    schema.add_argument("--markdown", action="store_true", help="print a reference of every key instead")
-    schema.add_argument("--formats", action="store_true", help="print a reference of the artefacts' records instead")
+    schema.add_argument("--markdown", action="store_true", help="print a Markdown reference of every key instead")
+    schema.add_argument("--formats", action="store_true", help="print a reference of the result files' records instead")
     schema.add_argument("--api", action="store_true", help="print a reference of the Python interface instead")
     schema.set_defaults(execute=_schema)
 

@@ -1,4 +1,4 @@
-"""`mast prepare`: make a dataset's fixed-size arrays and splits."""
+"""`mast prepare`: write a dataset's fixed-size arrays and splits."""
 
 import argparse
 
@@ -13,7 +13,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config_or_spec(parser)
     add_names(parser, "dataset", required=True)
     add_paths(parser, output="directory of the prepared data")
-    parser.add_argument("--reason", default="", metavar="TEXT", help="why the data are prepared again; recorded")
+    parser.add_argument(
+        "--reason",
+        default="",
+        metavar="TEXT",
+        help="why the data are prepared again; stored in the record of their sources",
+    )
     add_process(parser, gpus=False)
     parser.set_defaults(execute=_prepare)
 

@@ -1,4 +1,4 @@
-"""`mast doctor`: what a configuration needs and this machine does not have, before a job is submitted."""
+"""`mast doctor`: list what a configuration needs and this machine lacks, before a job is submitted."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`mast embed`: a folder of images → features."""
+"""`mast embed`: write the features of a folder of images."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from mast.settings import PixelRange, parse
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("embed", help="features of a folder of images")
+    parser = commands.add_parser("embed", help="write the features of a folder of images")
     parser.add_argument("--encoder", type=Path, required=True, metavar="PATH", help="exported folder, or encoder file")
     parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="directory of images, at any depth")
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="features: .npz or .parquet")

@@ -1,4 +1,4 @@
-"""`mast features` and `mast evaluate`: an encoder's features of a dataset, and its metrics under a protocol."""
+"""`mast features` and `mast evaluate`: extract an encoder's features of a dataset, and evaluate it under a protocol."""
 
 import argparse
 
@@ -25,7 +25,7 @@ INPUTS = {
     "encoder": PLACES.run(*OF_RUN).encoder,
     "data": PLACES.data("{task}").directory,
 }
-"""Option of an input → where the workflow has it."""
+"""Option of an input → its path in the workflow's results."""
 
 METRICS = PLACES.metrics("{protocol}", "{task}", *OF_RUN)
 
@@ -52,8 +52,8 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(
         parser,
         features="features file, for protocols that read features",
-        encoder="encoder file, for all others",
-        data="directory of the prepared data, likewise",
+        encoder="encoder file, for other protocols",
+        data="directory of the prepared data, for protocols that do not read features",
         output="metrics file",
     )
     add_process(parser)

@@ -1,4 +1,4 @@
-"""`mast export`: a folder with which others use an encoder."""
+"""`mast export`: write a folder that other programs can load an encoder from."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,9 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config(parser)
     add_names(parser, "run", "seed")
     add_paths(parser, encoder="encoder file", data="directory of the prepared data", output="folder")
-    parser.add_argument("metrics", type=Path, nargs="*", help="metrics files for the card (default: all of the run)")
+    parser.add_argument(
+        "metrics", type=Path, nargs="*", help="metrics files for the model card (default: all of the run)"
+    )
     parser.set_defaults(execute=_export)
 
 

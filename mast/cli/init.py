@@ -1,4 +1,4 @@
-"""`mast init`: a commented configuration for images of the user's own."""
+"""`mast init`: write a commented configuration for images of your own."""
 
 import argparse
 import math
@@ -19,8 +19,12 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         help="folder of images or of Parquet, Arrow or tar files; one such file; or a .csv, .tsv, .jsonl, .txt",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="YAML", help="file to write (default: the folder's name)")
-    parser.add_argument("--minutes", type=float, default=3.0, help="time that one training may take (default: 3)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="CPU threads of the timing (default: 1)")
+    parser.add_argument(
+        "--minutes", type=float, default=3.0, help="time that one training run may take, minutes (default: 3)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="N", help="CPU threads for the time measurement (default: 1)"
+    )
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.set_defaults(execute=_init)
 

@@ -1,4 +1,4 @@
-"""Options that commands share, and how settings and paths follow from them.
+"""Options that commands share, and the settings and paths that follow from them.
 
 Every command takes its settings and paths either from `--config` and names (`--run`, `--seed`, …), or from `--spec`
 and explicit paths, as the workflow's rules give them. An explicit path wins over the configuration's.
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry")
 
 PLACES, OF_RUN = Results(""), ("{dataset}", "{run}", "{seed}")
-"""The tree of results, and the names of one run in it, for the patterns that `path` takes."""
+"""Paths of the results, and the names that identify one run, for the patterns that `path` takes."""
 
-SEVERAL = "Several GPUs: a process for each, by torchrun; each takes a share of the work, and of --threads."
-"""For the help of commands whose work can be shared."""
+SEVERAL = "With several GPUs, torchrun starts one process per GPU; the processes share the work and --threads."
+"""Note in the help of commands whose work can be shared."""
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -33,14 +33,16 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 
 
 def add_config_or_spec(parser: argparse.ArgumentParser) -> None:
-    """Add `--config` and `--spec`, of which exactly one must be given."""
+    """Add `--config` and `--spec`; exactly one of them must be given."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--config", type=Path, metavar="YAML", help="take settings and paths from this configuration")
-    source.add_argument("--spec", metavar="JSON", help="the resolved settings; paths are then given one by one")
+    source.add_argument(
+        "--spec", metavar="JSON", help="the resolved settings as JSON; each path is then given by its option"
+    )
 
 
 def add_names(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:
-    """Add options that name things of the configuration: `run`, `seed`, `task`, `protocol`, …"""
+    """Add options for names in the configuration: `run`, `seed`, `task`, `protocol`, …"""
     for name in names:
         parser.add_argument(f"--{name}", type=int if name == "seed" else str, required=required)
 
@@ -59,16 +61,16 @@ def add_process(parser: argparse.ArgumentParser, gpus: bool = True) -> None:
 
 
 def experiment(arguments: argparse.Namespace) -> "Experiment":
-    """The configuration that `--config` names, read once."""
+    """Return the configuration that `--config` names, read once."""
     if getattr(arguments, "experiment", None) is None:
-        from mast.config.load import load_experiment  # a command that is given its settings needs no configuration
+        from mast.config.load import load_experiment  # with --spec no configuration is needed
 
         arguments.experiment = load_experiment(arguments.config)
     return arguments.experiment
 
 
 def known(entries: Mapping[str, Entry], option: str, name: str | None) -> Entry:
-    """The entry that an option names.
+    """Return the entry that an option names.
 
     Raises:
         MastError: the option is missing, or no entry has this name.
@@ -81,7 +83,7 @@ def known(entries: Mapping[str, Entry], option: str, name: str | None) -> Entry:
 
 
 def path(arguments: argparse.Namespace, option: str, pattern: Path) -> Path:
-    """The path given by an option, or the workflow's: `pattern` (of PLACES) filled in, below `results`.
+    """Return the path given by an option, or the workflow's path: `pattern` (of PLACES) filled in, below `results`.
 
     Raises:
         MastError: neither the path nor `--config` with the names in the pattern was given.
@@ -102,7 +104,7 @@ def warn(lines: Iterable[str]) -> None:
 
 
 def _name(arguments: argparse.Namespace, field: str) -> Any:
-    if field not in arguments:  # the dataset of pretraining
+    if field not in arguments:  # dataset of pretraining
         return known(experiment(arguments).runs, "run", arguments.run).dataset
     if getattr(arguments, field) is None:
         raise MastError(f"--{field}: required with --config")

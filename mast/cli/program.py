@@ -1,4 +1,4 @@
-"""The `mast` program: sets the process up, runs the command that is asked for, turns users' errors into one line."""
+"""The `mast` program: set the process up, run one command, and print users' errors as one line."""
 
 import argparse
 import errno
@@ -36,16 +36,17 @@ COMMANDS = {
     "views": "views",
     "watch": "watch",
 }
-"""Command → the module of this package that has it. Modules import settings, and these import numpy."""
+"""Command → the module of this package that defines it. Modules import settings, which import numpy."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 2 after an error that the user can put right.
+    """Run one command; return 0, or 2 after an error that the user can correct.
 
-    The error is one line on standard error. 1: `doctor` found something missing, `verify` something that differs.
+    The error is one line on standard error. The status is 1 if `doctor` found something missing or `verify` a
+    difference.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    set_up_process(_threads(arguments))  # before numpy and torch are imported: they read the number of threads then
+    set_up_process(_threads(arguments))  # before numpy and torch are imported: they then read the number
     try:
         chosen = _parser(arguments).parse_args(arguments)
         return chosen.execute(chosen) or 0
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _failed("out of memory; give the job more, or choose smaller batches or images, then run again")
         if not isinstance(error, OSError):
             raise
-        reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
+        reason = error.strerror or str(error)  # numpy reports a full disk in its own words
         place = f"{error.filename}: " if error.filename else ""
         return _failed(f"{place}{reason}; check disk space and permissions, then run again")
 
@@ -70,13 +71,13 @@ def _failed(message: str) -> int:
 
 
 def _memory_ran_out(error: Exception) -> bool:
-    """Whether the system, numpy, or torch on a CPU or GPU, has reported so."""
+    """Return whether the error is a report of missing memory, by the system, numpy, or torch on a CPU or GPU."""
     return error.errno == errno.ENOMEM if isinstance(error, OSError) else shortage(error) is not None
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser with the command that is asked for, or with all of them: for help, and to name a mistyped one."""
-    parser = argparse.ArgumentParser(prog="mast", description=mast.__doc__)
+    """Return the parser with the given command; with all commands for help, and to suggest names for a mistyped one."""
+    parser = argparse.ArgumentParser(prog="mast", description=(mast.__doc__ or "").split("\n")[0])
     parser.add_argument("--version", action="version", version=f"mast {mast.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
     asked = COMMANDS.get(arguments[0]) if arguments else None
@@ -86,7 +87,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _threads(arguments: Sequence[str]) -> int:
-    """The number that `--threads` gives, 1 without it; what is wrong with it, the command's own parser will say."""
+    """Return the number given by `--threads`, or 1. The command's own parser reports invalid values."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     early.add_argument("--threads", nargs="?", default="1", const="1")
     given = early.parse_known_args(arguments)[0].threads

@@ -1,4 +1,6 @@
-"""`mast table`, `compare`, `health`, `figure`, `index`, `fill`: from metrics, logs and analyses to what is read."""
+"""`mast table`, `compare`, `health`, `figure`, `index`, `fill`: turn metrics, logs and analyses into tables and
+figures.
+"""
 
 import argparse
 from pathlib import Path
@@ -45,10 +47,17 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(index, output="path of the page, in the directory of the results")
     index.set_defaults(execute=_index)
     fill = commands.add_parser(
-        "fill", help="put tables into a Markdown page, between <!-- table: NAME --> and <!-- end -->"
+        "fill", help="fill the tables of a Markdown page, between <!-- table: NAME --> and <!-- end -->"
     )
     fill.add_argument("page", type=Path, metavar="PAGE")
-    fill.add_argument("--results", type=Path, required=True, metavar="DIR", help="the configuration's `results`")
+    fill.add_argument(
+        "--results",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="results directory (`results` in the configuration); for <!-- table: PART/NAME --> the parent of several",
+    )
+    fill.add_argument("--keep-missing", action="store_true", help="keep the old text of tables that do not exist yet")
     fill.set_defaults(execute=_fill)
 
 
@@ -77,7 +86,7 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _metrics(arguments: argparse.Namespace, spec: TableSpec) -> list[Path]:
-    """The metrics files that are given, or those of the study."""
+    """Return the metrics files that are given, or those of the study."""
     if arguments.config is None or arguments.metrics:
         return arguments.metrics
     from mast.config.plan import study_metrics
@@ -108,7 +117,7 @@ def _figure(arguments: argparse.Namespace) -> None:
 
 
 def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str, list[Path]]:
-    """Label → files, as given; or what a function of mast.config.plan says of the configuration."""
+    """Return label → files, as given or as a function of mast.config.plan lists them for the configuration."""
     if arguments.spec is not None:
         return parse_spec(dict[str, list[Path]], arguments.spec)
     from mast.config import plan
@@ -129,4 +138,4 @@ def _index(arguments: argparse.Namespace) -> None:
 def _fill(arguments: argparse.Namespace) -> None:
     from mast.reporting.pages import fill_page
 
-    fill_page(arguments.page, arguments.results)
+    fill_page(arguments.page, arguments.results, arguments.keep_missing)

@@ -1,4 +1,4 @@
-"""`mast verify`: whether results are what was recorded of them."""
+"""`mast verify`: check that results are unchanged since they were recorded."""
 
 import argparse
 from pathlib import Path
@@ -6,8 +6,10 @@ from pathlib import Path
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("verify", help="re-check every recorded hash and file format of finished results")
-    parser.add_argument("results", type=Path, metavar="RESULTS_DIR", help="the configuration's `results`")
+    parser = commands.add_parser("verify", help="check every recorded hash and file format of finished results again")
+    parser.add_argument(
+        "results", type=Path, metavar="RESULTS_DIR", help="results directory (`results` in the configuration)"
+    )
     parser.set_defaults(execute=_verify)
 
 

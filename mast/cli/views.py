@@ -1,4 +1,4 @@
-"""`mast views`: a picture of the pairs that a run would train on."""
+"""`mast views`: draw pairs of views that a run would train on."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("views", help="draw pairs of views as a run trains on them, before anything trains")
+    parser = commands.add_parser("views", help="draw pairs of views that a run would train on")
     parser.add_argument("config", type=Path, metavar="YAML", help="a configuration")
-    parser.add_argument("--run", required=True, help="one of its runs")
+    parser.add_argument("--run", required=True, help="name of a run in it")
     parser.add_argument("--seed", type=int, default=0, help="seed of the views (default: 0)")
     parser.add_argument(
         "-o",
@@ -26,7 +26,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         type=Path,
         default=Path("views.png"),
         metavar="PNG",
-        help="picture to write, beside it an SVG (default: views.png)",
+        help="picture to write; an SVG is written next to it (default: views.png)",
     )
     add_process(parser, gpus=False)
     parser.set_defaults(execute=_views)
@@ -44,7 +44,7 @@ def _views(arguments: argparse.Namespace) -> None:
     from mast.preflight.standing import standing
 
     now = standing(experiment, run.dataset)
-    if now.due or not now.prepared:  # for the picture alone: the workflow prepares data itself, and knows of it
+    if now.due or not now.prepared:  # for the picture only: the workflow prepares data itself and knows about it
         from mast.data.prepare import prepare
 
         with tempfile.TemporaryDirectory() as folder:

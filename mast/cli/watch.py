@@ -1,4 +1,4 @@
-"""`mast watch`: the trainings of an experiment, live in a terminal."""
+"""`mast watch`: show the training runs of an experiment live in a terminal."""
 
 import argparse
 from pathlib import Path
@@ -6,17 +6,18 @@ from pathlib import Path
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
-    parser = commands.add_parser("watch", help="show how far the trainings of an experiment are, live")
+    parser = commands.add_parser("watch", help="show the progress of an experiment's training runs, live")
     parser.add_argument(
         "place",
         type=Path,
         metavar="CONFIG",
-        help="a configuration: show its trainings until all are done; or its `results`: show those begun until Ctrl-C",
+        help="a configuration: show its training runs until all are done; "
+        "or a results directory: show the runs begun so far, until Ctrl-C",
     )
     parser.add_argument(
-        "--every", type=float, default=2.0, metavar="SECONDS", help="time between two looks at the files (default: 2)"
+        "--every", type=float, default=2.0, metavar="SECONDS", help="seconds between two updates (default: 2)"
     )
-    parser.add_argument("--once", action="store_true", help="show the table once and end")
+    parser.add_argument("--once", action="store_true", help="print the table once and exit")
     parser.set_defaults(execute=_watch)
 
 

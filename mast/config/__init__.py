@@ -1,1 +1,1 @@
-"""Typed, validated configuration: what belongs together is checked together."""
+"""Typed, validated configuration. Settings that depend on one another are checked together."""

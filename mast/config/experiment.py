@@ -1,4 +1,4 @@
-"""A whole configuration: datasets, runs, protocols, studies; what belongs together is checked together."""
+"""A whole configuration: datasets, runs, protocols, studies. References between them are checked."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -16,10 +16,10 @@ from mast.protocols import PROTOCOLS
 from mast.settings import PATTERNS, Count, Name, Once, StrictModel, one_line
 
 DataSpec = union(READERS)
-"""Any dataset."""
+"""Settings of any dataset."""
 
 ProtocolSpec = union(PROTOCOLS)
-"""Any protocol."""
+"""Settings of any protocol."""
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -36,16 +36,16 @@ PATTERNS[_DIRECTORY] = "a directory of results has letters, digits, spaces and _
 
 
 class RunSpec(PretrainSpec):
-    """A named run: settings that differ from `pretrain`, and its own seeds if it has them."""
+    """A named run: settings that differ from `pretrain`, and its own seeds if it has any."""
 
     seeds: Seeds | None = None
-    """Overrides the configuration's `seeds`."""
+    """Seeds of this run; overrides the configuration's `seeds`."""
     label: str | None = None
-    """How tables and figures call the run (default: its name)."""
+    """Name of the run in tables and figures (default: its key)."""
 
 
 class Compare(StrictModel):
-    """Runs of a study against a baseline, paired over seeds: a second table, `<study>_comparison`."""
+    """Runs of a study against a baseline, paired over seeds. The result is a second table, `<study>_comparison`."""
 
     baseline: Name
     runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
@@ -57,25 +57,28 @@ class Study(StrictModel):
 
     title: str
     caption: str = ""
-    """One or two sentences under the table: what is compared, and under which protocol."""
+    """One or two sentences below the table that say what is compared, and under which protocol."""
     protocol: Name
     tasks: Annotated[tuple[Name, ...], Field(min_length=1), Once]
-    """Names of datasets to evaluate on; each label of a dataset is a column of its own."""
+    """Names of datasets to evaluate on. Each label of a dataset gets its own column."""
     runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
     settings: Annotated[tuple[str, ...], Once] = ()
     """Dotted keys of the runs' settings shown as columns before the results, e.g. `policy.augmentations`."""
     compare: Compare | None = None
-    """Adds a table of differences to a baseline."""
+    """Add a table of differences to a baseline."""
     metric: Metric | dict[Name, Metric] | None = None
-    """The metric that the table shows, one for all or per task: the one with which a dataset is usually reported.
-    Others: `top1`, or for `svm-voc` mAP and for detection AP, AP50, AP75. The CSV holds all."""
+    """Metric that the table shows, one for all tasks or per task: choose the one with which a dataset is usually
+    reported. Tasks without it show `top1`, mAP for `svm-voc`, and AP, AP50, AP75 for detection. The CSV file has all
+    metrics.
+    """
     summary: Annotated[tuple[Summary, ...], Once] = DEFAULT_SUMMARY
-    """What sums up several tasks, as columns after them in this order: their `mean`; `worst`, the lowest of each seed;
-    `rank`, the mean over tasks of the rank among the table's runs within each seed (1 is best; runs trained with labels
-    left out); `corrected mean` and `corrected worst`, for chance, left out where chance is not known. Not for
-    detection."""
+    """Summaries over several tasks, as columns after them in this order. `mean`: their mean. `worst`: the lowest score
+    of each seed. `rank`: mean over tasks of the rank among the table's runs within each seed (1 is best; runs trained
+    with labels are left out). `corrected mean` and `corrected worst`: the same corrected for chance, left out if chance
+    is not known. Not for detection.
+    """
     seeds: Seeds | None = None
-    """Seeds of its runs that are evaluated (default: all that the runs have)."""
+    """Seeds of its runs that are evaluated (default: all seeds of the runs)."""
 
     def metrics(self) -> dict[str, Metric]:
         """The chosen metric of each task that has one."""
@@ -85,7 +88,7 @@ class Study(StrictModel):
 
 
 class Resources(StrictModel):
-    """What one job of a stage needs."""
+    """Resources that one job of a stage needs."""
 
     threads: Count = 1
     mem_mb: Count = 2000
@@ -96,27 +99,29 @@ class Resources(StrictModel):
 
 
 class SharedResources(Resources):
-    """What one job needs whose work several processes share: one for each GPU of each node."""
+    """Resources of a job whose work several processes share: one process for each GPU of each node."""
 
     gpus: Annotated[int, Field(ge=0)] = 0
-    """GPUs of each node; each takes a share of the work."""
+    """Number of GPUs of each node; the processes share the work."""
     nodes: Count = 1
-    """More than one needs the submitit executor; each process then has `threads` of its own (docs/use/cluster.md)."""
+    """Number of nodes. More than one needs the submitit executor; each process then has `threads` of its own
+    (docs/use/cluster.md).
+    """
 
     @property
     def processes(self) -> int:
-        """That share the work."""
+        """Number of processes that share the work."""
         return self.nodes * max(self.gpus, 1)
 
 
 class PretrainResources(SharedResources):
-    """What one pretraining needs."""
+    """Resources of one pretraining job."""
 
     runtime: Count = 120
 
 
 class TransferResources(SharedResources):
-    """What one evaluation needs that trains on images or scenes."""
+    """Resources of one evaluation that trains on images or scenes."""
 
     mem_mb: Count = 3000
     runtime: Count = 120
@@ -129,11 +134,11 @@ class Stages(StrictModel):
     pretrain: PretrainResources = PretrainResources()
     features: SharedResources = SharedResources()
     evaluate: Resources = Resources()
-    """Protocols that read features."""
+    """Resources of protocols that read features."""
     finetune: TransferResources = TransferResources()
-    """Protocols that read labelled images."""
+    """Resources of protocols that read labelled images."""
     detection: TransferResources = TransferResources()
-    """Protocols that read scenes."""
+    """Resources of protocols that read scenes."""
     analyze: Resources = Resources()
     report: Resources = Resources()
 
@@ -142,48 +147,57 @@ class Experiment(StrictModel):
     """A validated configuration file."""
 
     name: Name = "experiment"
-    """Shown in the report, and a target of the workflow: everything (unless a study or rule has the same name)."""
+    """Name shown in the report. It is also a target of the workflow that makes everything, unless a study or rule has
+    this name.
+    """
     results: Annotated[str, Field(pattern=_DIRECTORY)] = "results"
     """Directory of all outputs."""
     data_root: str | None = None
-    """Directory below which relative paths of datasets and protocols lie (default: the one in which the command
-    runs)."""
+    """Directory where relative paths of datasets and protocols start (default: the directory in which the command
+    runs).
+    """
     changed_data: Literal["prepare", "ignore"] = "prepare"
-    """When files change from which a dataset was prepared: prepare it again, and run again what depends on it if its
-    content is another; or go on with what was prepared."""
+    """What to do when the files change from which a dataset was prepared. `prepare`: prepare it again and, if its
+    content differs, rerun everything that depends on it. `ignore`: go on with the prepared data.
+    """
     scale: Literal["full", "tiny"] = "full"
-    """`tiny`: every stage of this configuration on a few images per dataset, with a small encoder, one seed and one
-    epoch, in `<results>-tiny`: shows that all of it runs; its numbers mean nothing."""
+    """`tiny`: run every stage of this configuration on a few images per dataset, with a small encoder, one seed and one
+    epoch, and write to `<results>-tiny`. It shows that everything runs; its numbers mean nothing.
+    """
     datasets: Annotated[dict[Name, DataSpec], Field(min_length=1)]
     pretrain: Annotated[dict[str, Any], Field(default_factory=dict)]
-    """Settings shared by all runs; `runs` holds what differs."""
+    """Settings shared by all runs; `runs` holds the differences."""
     seeds: Seeds = (0, 1)
-    """Seeds of every run that does not name its own."""
+    """Seeds of every run that does not set its own."""
     runs: Annotated[dict[Name, RunSpec], Field(min_length=1)]
     protocols: Annotated[dict[Name, ProtocolSpec], Field(default_factory=dict)]
-    """How encoders are evaluated; none where they are only pretrained."""
+    """How encoders are evaluated; empty if they are only pretrained."""
     studies: Annotated[dict[Name, Study], Field(default_factory=dict)]
-    """What is evaluated, a table each. Without studies all runs are pretrained, and the table of their health and the
-    figure of their losses made."""
+    """What is evaluated, one table per study. Without studies all runs are pretrained, and the table of their health
+    and the figure of their losses are made.
+    """
     figures: Figures = Figures()
     published: Annotated[str, Field(min_length=1)] | None = None
-    """File of published values that tables show beside measured ones; a relative path starts in the working directory.
-    The default is `config/published.yaml` there or, where it is not, beside the package; without either, none are
-    shown."""
+    """File of published values that tables show next to measured ones; a relative path starts in the working directory.
+    The default is `config/published.yaml` there or, if it does not exist, next to the package. Without either file, no
+    published values are shown.
+    """
     monitor: MonitorSpec = MonitorSpec()
     resources: Stages = Stages()
 
     def run_seeds(self, run: str) -> tuple[int, ...]:
-        """The seeds with which a run is pretrained."""
+        """Return the seeds with which a run is pretrained."""
         return self.runs[run].seeds or self.seeds
 
     def pretrain_spec(self, run: str) -> PretrainSpec:
-        """The resolved settings of one run: shared ones, its own, and none that its method does not read."""
+        """Return the resolved settings of one run: shared ones and its own, without those that its method does not
+        read.
+        """
         fields = {name: getattr(self.runs[run], name) for name in PretrainSpec.model_fields}
         return PretrainSpec.model_construct(**fields).resolved()
 
     def table_spec(self, study: str) -> TableSpec:
-        """What the table of a study needs to know."""
+        """Return the settings of a study's table."""
         spec = self.studies[study]
         protocol = self.protocols[spec.protocol]
         return TableSpec(
@@ -202,11 +216,11 @@ class Experiment(StrictModel):
         )
 
     def protocol_caption(self, study: str) -> str:
-        """How the protocol of a study measures, for the report."""
+        """Return the report's description of how the protocol of a study measures."""
         return self.protocols[self.studies[study].protocol].CAPTION
 
     def detection_study(self, key: str) -> str:
-        """The study whose detections the figures of this key show.
+        """Return the study whose detections the figures of this key show.
 
         Raises:
             ValueError: no study evaluates all runs of the key by detection.
@@ -218,7 +232,7 @@ class Experiment(StrictModel):
         raise ValueError(f"figures.{key}: no study under a detection protocol has all these runs")
 
     def comparison_spec(self, study: str) -> ComparisonSpec:
-        """What the table of differences of a study with `compare` needs to know."""
+        """Return the settings of the table of differences of a study with `compare`."""
         spec, compare = self.table_spec(study), self.studies[study].compare
         rows = {row.run: row for row in spec.rows}
         labels = distinct({run: rows[run].label for run in (compare.baseline, *compare.runs)})
@@ -245,7 +259,7 @@ class Experiment(StrictModel):
 
 
 def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
-    """What `data_root` and `scale` make of a configuration."""
+    """Apply `data_root` and `scale` to the values of a configuration."""
     for section, kinds in (("datasets", READERS), ("protocols", PROTOCOLS)):
         if isinstance(values.get("data_root"), str) and isinstance(values.get(section), dict):
             values = {**values, section: placed(values["data_root"], values[section], kinds)}
@@ -253,7 +267,7 @@ def _placed_and_scaled(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_shared(shared: dict[str, Any]) -> None:
-    """Report what no run could take as a mistake in `pretrain`, where the user made it."""
+    """Report keys of `pretrain` that no run accepts as errors in `pretrain`, where the user wrote them."""
     try:
         PretrainSpec.model_validate({"dataset": "any", **shared})
     except ValidationError as error:
@@ -267,11 +281,11 @@ def _check_shared(shared: dict[str, Any]) -> None:
 
 
 _REPLACED = {"mixture", "subset_probability", "predict"}
-"""Mappings that a run replaces as a whole, since their keys are values and not settings."""
+"""Mappings that a run replaces as a whole, because their keys are values and not settings."""
 
 
 def merge(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """`shared` with the keys of `own` laid over it, mappings within mappings likewise; lists are replaced."""
+    """Merge `own` into `shared`: its keys win, nested mappings are merged likewise, and lists are replaced."""
     merged = dict(shared)
     for key, value in own.items():
         if isinstance(value, dict) and isinstance(merged.get(key), dict) and key not in _REPLACED:

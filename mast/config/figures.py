@@ -1,4 +1,4 @@
-"""What each file of mast/reporting/figures states of its figure, and the section `figures` that follows from it."""
+"""Description that each file of mast/reporting/figures gives of its figure, and the section `figures` built from it."""
 
 from typing import Annotated, Literal, Self
 
@@ -11,25 +11,28 @@ from mast.settings import Name, Once, StrictModel, parse
 
 
 class FigureSource(StrictModel):
-    """`SOURCE` of a figure's file: all that is known of the figure before it is drawn."""
+    """`SOURCE` of a figure's file: everything that is known of the figure before it is drawn."""
 
     shows: Name
-    """The key of `figures` in the configuration that lists the runs, or the studies, of this figure. Figures may share
-    a key."""
+    """Key of `figures` in the configuration that lists the runs, or the studies, of this figure. Figures may share a
+    key.
+    """
     reads: Literal["log", "extremes", "pairs", "detections", "table", "comparison", *ANALYSIS_COLUMNS]
-    """What the figure is drawn from. Of runs, for each seed: `log`, the steps of training; a table of the analysis by
-    its name; or `extremes` or `pairs`, the analysis's images. Of studies: `table`, or `comparison`, the table of
-    differences. `detections`: what the first seed of each run finds, and the dataset's manifest."""
+    """Files that the figure is drawn from. For figures of runs, one per seed: `log`, the steps of training; a table of
+    the analysis by its name; or `extremes` or `pairs`, the analysis's images. For figures of studies: `table`, or
+    `comparison`, the table of differences. `detections`: the detections of the first seed of each run, and the
+    dataset's manifest.
+    """
     setting: str | None = None
     """Dotted key that must be among the `settings` of the studies."""
     about: str = ""
-    """The key's description in config/README.md; one of the figures that share it says it."""
+    """Description of the key in config/README.md; only one of the figures that share the key gives it."""
     caption: str
-    """Of the figure, in the report and on the first page: words without markup."""
+    """Caption of the figure, in the report and on the first page: plain text without markup."""
 
     @property
     def of_studies(self) -> bool:
-        """Whether the figure shows studies, and not runs."""
+        """Whether the figure shows studies rather than runs."""
         return self.reads in ("table", "comparison")
 
     @model_validator(mode="after")
@@ -43,7 +46,7 @@ FIGURES = {
     name: parse(FigureSource, stated(file, "SOURCE"), f"{file}: SOURCE")
     for name, file in module_files("mast.reporting.figures").items()
 }
-"""Figure → what its file states."""
+"""Figure → its `SOURCE`."""
 
 
 def _descriptions() -> dict[str, str]:
@@ -52,7 +55,7 @@ def _descriptions() -> dict[str, str]:
     about |= {source.shows: source.about for source in FIGURES.values() if source.about}
     for key, text in about.items():
         if not text:
-            raise MastError(f"figures.{key}: no figure says what it shows; give one of them 'about' in its SOURCE")
+            raise MastError(f"figures.{key}: no figure describes this key; give one of them 'about' in its SOURCE")
     return dict(sorted(about.items()))
 
 
@@ -60,6 +63,6 @@ Figures = create_model(
     "Figures",
     __base__=StrictModel,
     __module__=__name__,
-    __doc__="Which runs, or studies, the figures show.",
+    __doc__="Runs or studies that the figures show.",
     **{key: (Annotated[tuple[Name, ...], Once], Field((), description=text)) for key, text in _descriptions().items()},
 )

@@ -1,4 +1,4 @@
-"""What the first page of the results shows, and in which order."""
+"""Content and order of the first page of the results."""
 
 from collections.abc import Iterator
 from typing import Annotated
@@ -12,7 +12,7 @@ from mast.results import Results, suffixed
 from mast.settings import StrictModel
 
 MAIN_FIGURE = "losses"
-"""Stands below the main table where no figure of its study is drawn."""
+"""Figure below the main table if no figure of its study is drawn."""
 
 
 class IndexFigure(StrictModel):
@@ -20,16 +20,16 @@ class IndexFigure(StrictModel):
 
     name: str
     file: str
-    """Its path, `.png`."""
+    """Path of the figure, `.png`."""
     caption: str
 
 
 class IndexPart(StrictModel):
-    """A study, or the trainings: a table, figures, and what else belongs to them."""
+    """A part of the page, for a study or for the training runs: tables, figures and captions."""
 
     title: str
     tables: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Paths of the tables, `.html`. Figures stand below the first one."""
+    """Paths of the tables, `.html`. Figures are shown below the first one."""
     figures: tuple[IndexFigure, ...] = ()
     note: str = ""
 
@@ -42,10 +42,10 @@ class IndexSpec(StrictModel):
 
 
 def index_spec(experiment: Experiment) -> IndexSpec:
-    """The first study with its table and a figure, the other studies, then the trainings.
+    """Return the page's parts: the first study with its table and a figure, the other studies, then the training runs.
 
-    A figure of studies stands with the first study that it shows, detections with theirs; other figures of runs stand
-    with the trainings.
+    A figure of studies is shown with the first study in it, and detections with their study. Other figures of runs are
+    shown with the training runs.
     """
     results = Results(experiment.results)
     places = {name: _study_of(experiment, name) for name in FIGURES if figure_files(experiment, name)}

@@ -1,4 +1,4 @@
-"""A configuration file → a validated experiment."""
+"""Load a configuration file as a validated experiment."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is looked at while a run trains."""
+"""Measurements of an encoder while it trains."""
 
 from typing import Annotated
 
@@ -8,11 +8,13 @@ from mast.settings import StrictModel
 
 
 class MonitorSpec(StrictModel):
-    """Looks at an encoder while it trains. They cost time, and change neither the encoder nor what is rerun."""
+    """Measurements of an encoder while it trains. They take time, but do not change the encoder or cause reruns."""
 
     epochs: Annotated[int, Field(ge=0)] = 0
-    """Epochs from one look to the next; 0: none. Costs 1 % of a training at 5 epochs and 5,000 images or more."""
+    """Number of epochs between two measurements; 0: no measurement. They take 1 % of a run's time at 5 epochs and 5,000
+    images or more.
+    """
     images: Annotated[int, Field(ge=20)] = 1000
-    """Labelled training images: of three quarters the labels are known, those of the rest are predicted."""
+    """Number of labelled training images. The labels of three quarters are known; those of the rest are predicted."""
     tensorboard: bool = False
-    """Write event files too, for `tensorboard --logdir results` (needs the extra `tensorboard`)."""
+    """Also write event files, for `tensorboard --logdir results` (needs the extra `tensorboard`)."""

@@ -1,4 +1,4 @@
-"""Which artefacts the tables and figures of a configuration are made from."""
+"""Artefacts that the tables and figures of a configuration are made from."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,11 +11,11 @@ from mast.config.tables import distinct
 from mast.results import Results, predictions_of, suffixed
 
 Place = Callable[[str, str, int], Path]
-"""The path of an artefact of one run with one seed: of (dataset of pretraining, run, seed)."""
+"""Function that returns the path of an artefact of one run with one seed, from (dataset of pretraining, run, seed)."""
 
 
 def of_runs(experiment: Experiment, place: Place, runs: Iterable[str], seeds: Iterable[int] | None = None) -> list[str]:
-    """The paths of every seed of these runs (or those of `seeds`)."""
+    """Return the paths for every seed of these runs, or for `seeds`."""
     return [
         str(place(experiment.runs[run].dataset, run, seed))
         for run in runs
@@ -25,14 +25,14 @@ def of_runs(experiment: Experiment, place: Place, runs: Iterable[str], seeds: It
 
 
 def study_metrics(experiment: Experiment, name: str, runs: Iterable[str] | None = None) -> list[str]:
-    """The metrics files of a study: every task, run (or those of `runs`) and seed."""
+    """Return the metrics files of a study: every task, every run (or those of `runs`) and seed."""
     study, results = experiment.studies[name], Results(experiment.results)
     places = [partial(results.metrics, study.protocol, task) for task in study.tasks]
     return [file for place in places for file in of_runs(experiment, place, runs or study.runs, study.seeds)]
 
 
 def health_files(experiment: Experiment) -> dict[str, list[str]]:
-    """Run → its record for each seed, for all that the studies show; for all runs where there are no studies."""
+    """Return run → its record for each seed, for all runs in studies; for all runs if there are no studies."""
     results, found = Results(experiment.results), {}
     if not experiment.studies:
         return {run: of_runs(experiment, lambda *names: results.run(*names).record, [run]) for run in experiment.runs}
@@ -44,7 +44,7 @@ def health_files(experiment: Experiment) -> dict[str, list[str]]:
 
 
 def planned_trainings(experiment: Experiment) -> dict[tuple[str, str, str], str]:
-    """(dataset, run, seed) of all that the tables and figures need → the hash of its settings, as its record has it."""
+    """Return (dataset, run, seed) of every training run that the tables and figures need → the hash of its settings."""
     files = [file for own in health_files(experiment).values() for file in own]
     for name, source in FIGURES.items():
         if not source.of_studies and source.reads != "detections":
@@ -55,10 +55,10 @@ def planned_trainings(experiment: Experiment) -> dict[tuple[str, str, str], str]
 
 
 def figure_files(experiment: Experiment, figure: str) -> dict[str, list[str]]:
-    """Label of each run that a figure shows → the files that it is drawn from, one per seed.
+    """Return the label of each run that a figure shows → the files that it is drawn from, one per seed.
 
-    Where there are no studies, a figure of logs shows all runs that are trained. Of `detections`: the predictions of
-    the first seed, and the manifest of the data. Of a figure of studies: title of each study → its table.
+    Without studies, a figure of logs shows all trained runs. For `detections` the files are the predictions of the
+    first seed and the manifest of the data. For a figure of studies: title of each study → its table.
     """
     source, results = FIGURES[figure], Results(experiment.results)
     names = getattr(experiment.figures, source.shows)

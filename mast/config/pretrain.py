@@ -1,4 +1,4 @@
-"""Settings of one pretraining run. Sections that only one method reads stand with the method (mast/methods)."""
+"""Settings of one pretraining run. A section that only one method reads is defined with that method (mast/methods)."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -14,22 +14,23 @@ Method = Literal[tuple(METHODS)]
 """The name of a method."""
 
 SECTIONS = {name.replace("-", "_"): method.SETTINGS for name, method in METHODS.items() if method.SETTINGS is not None}
-"""Section of a run's settings that one method alone reads → its model."""
+"""Section of a run's settings that only one method reads → its model."""
 
 IN_EVERY_HASH = frozenset({"mast"})
-"""The sections of methods that a run's settings hold as null where its method does not read them, and so their hash.
-
-Sections that came later are left out instead: a new method changes the hash of no run.
+"""Sections that the settings, and so the hash, of a run with another method contain as null. Later sections are left
+out instead, so that a new method does not change the hash of any run.
 """
 
 LATER = {"last_batch": "dropped"}
-"""Settings that came later, with the value at which a run is what it was without them: then they are left out, too. A
-method that does not read one has this value."""
+"""Settings that were added later, with the value that gives the results of a run without them. With this value they are
+left out of the spec. A method that does not read one has this value.
+"""
 
 
 VERSION = 2
-"""Of the code that trains. Raised when a change of it changes what the same settings train: results of other versions
-have other hashes, and are made again."""
+"""Version of the code that trains. It is raised when a code change makes the same settings train something else:
+results of other versions have other hashes and are made again.
+"""
 
 
 class ObjectiveSpec(StrictModel):
@@ -47,9 +48,9 @@ class OptimizerSpec(StrictModel):
     lr: Positive = 0.3
     """Peak learning rate at a batch of 256; scaled in proportion to the batch for `lars` and `sgd`."""
     weight_decay: NonNegative = 1e-6
-    """Not applied to biases and normalisation parameters."""
+    """Weight decay, not applied to biases and normalisation parameters."""
     momentum: Probability = 0.9
-    """`lars` and `sgd`."""
+    """Momentum of `lars` and `sgd`."""
     trust: Positive = 0.001
     """`lars`: trust coefficient. Matrices are adapted; vectors and the logits of masks are not."""
     warmup_epochs: NonNegative = 10.0
@@ -74,34 +75,36 @@ _Methods = create_model(
 
 class _Training(StrictModel):
     version: Literal[VERSION] | None = VERSION
-    """Of the code that trains. There is one; leave the key out."""
+    """Version of the code that trains. Only one exists; leave the key out."""
     optimizer: OptimizerSpec | None = OptimizerSpec()
     epochs: Count | None = 100
     batch_size: Annotated[int, Field(ge=2)] | None = 256
-    """Images per step; each gives two views."""
+    """Number of images per step; each gives two views."""
     last_batch: Literal["dropped", "kept"] = "dropped"
-    """The last short batch of an epoch. `kept`: as in VICReg's code, where an epoch of ImageNet is 626 steps of 2,048
-    images and not 625."""
+    """What happens to the last, short batch of an epoch. `kept`: as in VICReg's code, where an epoch of ImageNet is 626
+    steps of 2,048 images and not 625.
+    """
     accumulate: Count | None = 1
-    """Parts in which each batch is computed one after the other, their gradients averaged: less memory. Variance and
-    covariance, and batch normalisation, are then those of a part (docs/use/cluster.md)."""
+    """Number of parts in which each batch is computed one after the other, with averaged gradients; more parts need
+    less memory. Variance and covariance, and batch normalisation, are then computed on each part (docs/use/cluster.md).
+    """
     precision: Precision | None = "fp32"
     """Autocast type of encoder and projector; the loss is always computed in float32."""
     compile: bool | None = False
     """Compile encoder and projector (torch.compile; needs a C++ compiler on a CPU, Triton on a GPU)."""
     log_every: Count | None = 10
-    """Steps between two lines of metrics.jsonl."""
+    """Number of steps between two lines of metrics.jsonl."""
     checkpoint_minutes: Positive | None = 10.0
-    """Minutes between two checkpoints. Another number retrains nothing."""
+    """Minutes between two checkpoints. Changing it does not retrain anything."""
 
 
 class PretrainSpec(_Training, _Methods, _Networks):
     """One pretraining run, all settings resolved."""
 
     def resolved(self) -> "PretrainSpec":
-        """The same run without the sections that its method does not read (set to None, or as in LATER).
+        """Return the same run with the sections that its method does not read set to None, or as in LATER.
 
-        So a change of MAST's masks leaves the spec, and with it the results, of a VICReg run alone.
+        So a change of MAST's masks does not change the spec, and so not the results, of a VICReg run.
         """
         update: dict[str, object] = {name: LATER.get(name) for name in unread(self.method)}
         if self.policy is not None and "policy" not in update:
@@ -109,13 +112,13 @@ class PretrainSpec(_Training, _Methods, _Networks):
         return self.model_copy(update=update)
 
     def without_pace(self) -> "PretrainSpec":
-        """The same training, however often it saves its state: that changes no result, and is no part of its hash."""
+        """Return the same run without the checkpoint interval, which changes no result and is no part of the hash."""
         if self.checkpoint_minutes is None:
             return self
         return self.model_copy(update={"checkpoint_minutes": PretrainSpec.model_fields["checkpoint_minutes"].default})
 
     def sha256(self) -> str:
-        """Of the settings that decide the result: `spec_sha256` of the run's record."""
+        """Hash of the settings that decide the result: `spec_sha256` of the run's record."""
         return sha256_json(self.resolved().without_pace().model_dump(mode="json"))
 
     @model_validator(mode="after")
@@ -133,6 +136,6 @@ class PretrainSpec(_Training, _Methods, _Networks):
 
 
 def unread(method: str) -> set[str]:
-    """The sections that a method does not read."""
+    """Return the sections that a method does not read."""
     own = {method.replace("-", "_")} & SECTIONS.keys()
     return set(PretrainSpec.model_fields) - {"method", "dataset", "encoder"} - METHODS[method].READS - own

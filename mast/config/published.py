@@ -1,4 +1,4 @@
-"""Published numbers, each with its source (config/published.yaml), and beside which results they stand."""
+"""Published numbers with their sources (config/published.yaml), and the results that each is shown with."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Self
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 _NAME = Path("config/published.yaml")
 DEFAULT_FILES = (_NAME, Path(mast.__file__).parents[1] / _NAME)
-"""Where published values are looked for that no key names: in the working directory, then beside the package."""
+"""Default files of published values: in the working directory, then next to the package."""
 
 
 class PublishedValue(StrictModel):
-    """A published number. It stands beside a run that agrees with every key given here."""
+    """A published number. It is shown with a run that agrees with every key given here."""
 
     kind: str
     """Kind of the protocol, `linear-lbfgs`, or its family, `linear`."""
@@ -35,12 +35,13 @@ class PublishedValue(StrictModel):
     epochs: Count | None = None
     batch_size: Count | None = None
     augmentations: str | None = None
-    """As a run's `policy.augmentations`: `mast5`, `crop+flip`."""
+    """Augmentations as in a run's `policy.augmentations`: `mast5`, `crop+flip`."""
     value: Annotated[float, Field(ge=0, le=100)] | None
-    """Percent; null where the number is not available."""
+    """Value in percent; null if the number is not available."""
     source: str | None = None
     note: str | dict[str, str] = ""
-    """In what the published protocol differs from ours; where that depends on ours, a note for each kind of it."""
+    """How the published protocol differs from ours. If that depends on our protocol, a note for each kind of protocol.
+    """
 
     @model_validator(mode="after")
     def _number_has_source(self) -> Self:
@@ -52,15 +53,17 @@ class PublishedValue(StrictModel):
     def _notes_of_its_kinds(self) -> Self:
         for kind in self.note if isinstance(self.note, dict) else ():
             if not self.covers(kind):
-                raise ValueError(f"note: {kind} is not of kind {self.kind}; name protocols beside which this can stand")
+                raise ValueError(
+                    f"note: {kind} is not of kind {self.kind}; name protocols that this number can be compared with"
+                )
         return self
 
     def note_for(self, kind: str) -> str:
-        """The note beside results of a kind of protocol; empty for none."""
+        """Return the note for results of a kind of protocol; empty if there is none."""
         return self.note if isinstance(self.note, str) else self.note.get(kind, "")
 
     def matches(self, kind: str, task: str, target: str, metric: str, row: TableRow) -> bool:
-        """Whether this number belongs beside `row` in the column (task, target, metric) of a table of `kind`."""
+        """Return whether this number belongs with `row` in the column (task, target, metric) of a table of `kind`."""
         same_column = (self.task, self.metric) == (task, metric) and self.target in (None, target)
         same_kind = self.covers(kind)
         same_run = (self.method, self.encoder, self.dataset) == (row.method, row.encoder, row.dataset)
@@ -69,12 +72,12 @@ class PublishedValue(StrictModel):
         return same_column and same_kind and same_run and same_settings
 
     def covers(self, kind: str) -> bool:
-        """Whether it is of a kind of protocol, or of the family that the kind belongs to."""
+        """Return whether the number was measured under a kind of protocol, or under its family."""
         return kind == self.kind or kind.startswith(f"{self.kind}-")
 
 
 class PublishedValues(StrictModel):
-    """The file."""
+    """Content of the file."""
 
     values: tuple[PublishedValue, ...] = ()
 
@@ -83,21 +86,23 @@ def read_published(path: Path) -> tuple[PublishedValue, ...]:
     """Read the published values.
 
     Raises:
-        MastError: the file is missing or not YAML, a key is there twice, a key or value is wrong, or a number has no
+        MastError: the file is missing or not YAML, a key occurs twice, a key or value is wrong, or a number has no
             source.
     """
     return parse(PublishedValues, read_yaml(path) or {}, str(path)).values
 
 
 def published_file(named: str | None) -> Path | None:
-    """The file of the key `published`; without the key the one of the working directory, or of the checkout, if any."""
+    """Return the file named by `published`; if it is not set, the one of the working directory or of the checkout, if
+    any.
+    """
     if named is not None:
         return Path(named)
     return next((file for file in DEFAULT_FILES if file.exists()), None)
 
 
 def check_published(experiment: "Experiment", values: tuple[PublishedValue, ...]) -> None:
-    """Look for two values that would stand in one cell of a study's table.
+    """Check that no cell of a study's table gets two values.
 
     Raises:
         MastError: two values match a run of a study equally well.
@@ -113,7 +118,7 @@ def check_published(experiment: "Experiment", values: tuple[PublishedValue, ...]
 def find_published(
     values: tuple[PublishedValue, ...], spec: TableSpec, column: tuple[str, str, str], row: TableRow
 ) -> PublishedValue | None:
-    """The published value for a column (task, target, metric) of a row; the most specific one where several match.
+    """Return the published value for a column (task, target, metric) of a row; the most specific one if several match.
 
     Raises:
         MastError: two values match equally well.

@@ -1,9 +1,9 @@
-"""Whether the parts of a configuration that name one another fit together."""
+"""Checks that the names in a configuration are defined and fit where they are used."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
 from mast.config.figures import FIGURES
-from mast.config.tables import check_setting
+from mast.config.tables import ALL_TASKS, check_setting
 from mast.methods import METHODS
 from mast.settings import nearest
 
@@ -14,7 +14,9 @@ Section = Literal["datasets", "runs", "protocols", "studies"]
 
 
 def check_references(experiment: "Experiment") -> None:
-    """Raise ValueError for the first name that is not defined, or that does not fit where it stands."""
+    """Raise ValueError for the first name that is not defined, is taken, or does not fit where it is used."""
+    if ALL_TASKS in experiment.datasets:
+        raise ValueError(f"datasets.{ALL_TASKS}: tables use this name for all tasks together; choose another")
     for name, run in experiment.runs.items():
         dataset = _known(experiment, "datasets", run.dataset, f"runs.{name}.dataset")
         if dataset.has_boxes:
@@ -92,5 +94,5 @@ def _known(experiment: "Experiment", section: Section, name: str, where: str) ->
 
 
 def trained_runs(experiment: "Experiment") -> tuple[str, ...]:
-    """The runs whose method trains."""
+    """Return the runs whose method trains."""
     return tuple(name for name, run in experiment.runs.items() if METHODS[run.method].READS)

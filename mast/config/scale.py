@@ -1,4 +1,4 @@
-"""`data_root` and `scale: tiny`: what they change in a configuration as written, before it is validated."""
+"""`data_root` and `scale: tiny`: changes to a configuration as written, before it is validated."""
 
 from pathlib import Path
 from typing import Any
@@ -18,22 +18,23 @@ TINY_RUN: dict[str, Any] = {
     "compile": False,
     "log_every": 1,
 }
-"""Laid over every run; policies, masks, pairing and uncertainty stay as they are."""
+"""Settings merged into every run; policies, masks, pairing and uncertainty stay as they are."""
 
 TINY_RESOURCES = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpus": 0}
 
 
 def placed(root: str, section: dict[str, Any], kinds: Catalogue) -> dict[str, Any]:
-    """Datasets or protocols, of the kinds of a catalogue, with their relative paths taken to lie below `root`."""
+    """Return datasets or protocols of a catalogue with their relative paths placed below `root`."""
     models = {name: _of_kind(kinds, spec) for name, spec in section.items()}
     return section | {name: below(Path(root), model, section[name]) for name, model in models.items() if model}
 
 
 def tiny(values: dict[str, Any]) -> dict[str, Any]:
-    """A configuration whose runs are merged, so small that all of it runs in minutes on fixtures of a few images.
+    """Return a configuration so small that all of it runs in minutes on a few images; its runs are merged with
+    `pretrain`.
 
-    Every dataset, run, study and figure stays; data are not compared with their official sizes; results go to
-    `<results>-tiny`, beside the real ones. Sections that are not mappings are left for validation to report.
+    Every dataset, run, study and figure stays. Data are not compared with their official sizes. Results go to
+    `<results>-tiny`, next to the real ones. Sections that are not mappings are left for validation to report.
     """
     changes: dict[str, Any] = {"results": f"{values.get('results', 'results')}-tiny", "seeds": [0]}
     for section, change in (("datasets", _dataset), ("runs", _run), ("protocols", _protocol), ("studies", _without)):
@@ -49,7 +50,7 @@ def _each(section: Any, change: Any) -> Any:
 
 
 def _of_kind(kinds: Catalogue, spec: Any) -> Any:
-    """The entry of a catalogue that settings as written name; None where there is none, which validation reports."""
+    """Return the entry of a catalogue that settings as written name; None if unknown, which validation reports."""
     kind = spec.get("kind") if isinstance(spec, dict) else None
     return kinds[kind] if isinstance(kind, str) and kind in kinds.files else None
 
@@ -68,7 +69,7 @@ def _run(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _over(own: Any, small: Any) -> Any:
-    """The small settings in place of a run's own; a section of which only some keys are named keeps the others."""
+    """Replace a run's settings by the small ones. A section of which only some keys are given keeps the others."""
     if isinstance(own, dict) and isinstance(small, dict):
         return own | small
     return own if small is None else small

@@ -1,4 +1,4 @@
-"""What is generated from models: the configuration's JSON schema and reference, the reference of artefacts' records."""
+"""The configuration's JSON schema and reference, and the reference of records, generated from the models."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
-    """JSON schema of a configuration file as written: shared settings in `pretrain`, differences in `runs`.
+    """Return the JSON schema of a configuration file as written: shared settings in `pretrain`, differences in `runs`.
 
     Names that must be defined elsewhere in the same file (a study's runs, a run's dataset) are checked only by
     `mast validate`; a JSON schema cannot express them.
@@ -19,7 +19,7 @@ def json_schema() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"] | PretrainSpec.model_json_schema(ref_template="#/$defs/{model}")["$defs"]
     run = definitions["RunSpec"]
-    run.pop("required")  # what all runs share may stand in `pretrain`
+    run.pop("required")  # keys that all runs share may be in `pretrain`
     shared = {key: value for key, value in run["properties"].items() if key in PretrainSpec.model_fields}
     pretrain = schema["properties"]["pretrain"]
     pretrain.update(properties=shared, additionalProperties=False, default={})
@@ -31,14 +31,14 @@ def json_schema() -> dict[str, Any]:
 
 
 def markdown() -> str:
-    """One table of keys for each model, in the order in which a reader meets them."""
+    """Return one table of keys for each model, in the order in which the keys refer to them."""
     schema = json_schema()
     definitions = schema.pop("$defs")
     return "\n".join([_section("The file", schema), *_sections_below(schema, definitions)])
 
 
 def formats_markdown() -> str:
-    """One table of keys for each record (docs/use/formats.md)."""
+    """Return one table of keys for each record (docs/use/formats.md)."""
     sections = []
     for record in RECORDS:
         schema = record.model_json_schema()
@@ -48,7 +48,7 @@ def formats_markdown() -> str:
 
 
 def _sections_below(model: dict[str, Any], definitions: dict[str, Any]) -> list[str]:
-    """A section for each model that a model mentions, and that those mention, in that order."""
+    """Return a section for each model that a model refers to, directly or not, in that order."""
     sections, seen, waiting = [], set(), _references(model)
     while waiting:
         name = waiting.pop(0)
@@ -84,7 +84,7 @@ def _default(key: str, value: dict[str, Any], required: Any) -> str:
 
 
 def _kind(value: dict[str, Any]) -> str:
-    """A short description of the values that a JSON schema node allows."""
+    """Describe the values that a JSON schema node allows."""
     if "$ref" in value:
         name = value["$ref"].rsplit("/", 1)[-1]
         return f"[{name}](#{name.lower()})"
@@ -116,7 +116,7 @@ def _bounds(value: dict[str, Any]) -> str:
 
 
 def _references(node: Any) -> list[str]:
-    """Names of the models that a schema node mentions, in order."""
+    """Return the names of the models that a schema node refers to, in order."""
     if isinstance(node, dict):
         own = [node["$ref"].rsplit("/", 1)[-1]] if "$ref" in node else []
         return own + [name for key, value in node.items() if key != "default" for name in _references(value)]

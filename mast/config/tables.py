@@ -1,4 +1,4 @@
-"""What a table shows: the part of a configuration that its rule passes on."""
+"""Content of a table: the part of a configuration that its rule passes on."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,15 +11,18 @@ from mast.methods import METHODS
 from mast.settings import Count, Name, StrictModel, nearest
 
 Metric = Literal["top1", "top5", "mean_per_class"]
-"""What a study may choose to show of a classification."""
+"""Metrics that a study of classification can choose from."""
 
 Summary = Literal["mean", "worst", "rank", "corrected mean", "corrected worst"]
-"""What a study may choose to sum up over tasks."""
+"""Summaries over tasks that a study can choose from."""
 
 DEFAULT_SUMMARY: tuple[Summary, ...] = ("mean", "corrected mean")
 
+ALL_TASKS = "all"
+"""Name in the place of a task in columns that sum up over tasks; no dataset can have it."""
+
 NOT_SET = "–"
-"""Shown for a setting that a run does not have."""
+"""Text shown for a setting that a run does not have."""
 
 
 class TableRow(StrictModel):
@@ -29,14 +32,14 @@ class TableRow(StrictModel):
     label: str
     method: str
     with_labels: bool = False
-    """Whether the method trains with labels: no other run is then compared with it."""
+    """Whether the method trains with labels. No other run is then compared with it."""
     encoder: str
     dataset: Name
     """The dataset of pretraining."""
     epochs: Count | None = None
     batch_size: Count | None = None
     augmentations: str | None = None
-    """Of pretraining, as shown: `mast5`, `crop+flip`."""
+    """Augmentations of pretraining, as shown: `mast5`, `crop+flip`."""
     settings: Annotated[dict[str, str], Field(default_factory=dict)]
     """Dotted key of a setting → its value as shown."""
 
@@ -54,23 +57,23 @@ class TableSpec(StrictModel):
     metrics: Annotated[dict[Name, Metric], Field(default_factory=dict)]
     """Task → the metric shown, where the study chose one."""
     shown: tuple[str, ...] = ("top1",)
-    """The metrics shown of the other tasks: those with which the protocol is usually reported."""
+    """Metrics shown for the other tasks: those with which the protocol is usually reported."""
     averaged: bool = True
-    """Whether targets and tasks are measurements of their own, over which a mean is taken."""
+    """Whether targets and tasks are separate measurements, over which a mean is taken."""
     summary: tuple[Summary, ...] = DEFAULT_SUMMARY
-    """What sums up over them, as columns in this order."""
+    """Summaries over targets and tasks, as columns in this order."""
     unit: str = "Accuracy"
-    """What the metrics are, in percent."""
+    """Quantity that the metrics measure, in percent."""
     note: str = ""
     """A sentence below the table on how the protocol measures."""
     rows: Annotated[tuple[TableRow, ...], Field(min_length=1)]
 
 
 class ComparisonSpec(TableSpec):
-    """One table of differences: the first row's run against each of the others, paired over seeds."""
+    """One table of differences between the first row's run and each of the others, paired over seeds."""
 
     rows: Annotated[tuple[TableRow, ...], Field(min_length=2)]
-    """The baseline first."""
+    """Rows of the table, the baseline first."""
 
 
 def check_setting(key: str) -> None:
@@ -81,7 +84,7 @@ def check_setting(key: str) -> None:
 
 
 def shown_setting(spec: PretrainSpec, key: str) -> str:
-    """The value of the setting with a dotted key, as a table shows it; `–` where the run does not have it."""
+    """Return the value of the setting with a dotted key, as a table shows it; `–` if the run does not have it."""
     value: Any = spec
     for part in key.split("."):
         if value is None:
@@ -91,7 +94,7 @@ def shown_setting(spec: PretrainSpec, key: str) -> str:
 
 
 def table_row(run: str, label: str | None, spec: PretrainSpec, settings: tuple[str, ...]) -> TableRow:
-    """The row of a run whose resolved settings are `spec`."""
+    """Return the row of a run whose resolved settings are `spec`."""
     return TableRow(
         run=run,
         label=label or run,
@@ -107,7 +110,7 @@ def table_row(run: str, label: str | None, spec: PretrainSpec, settings: tuple[s
 
 
 def distinct(labels: dict[str, str]) -> dict[str, str]:
-    """Name → its label, with the name in brackets where two share a label."""
+    """Return name → label, with the name in brackets where two runs share a label."""
     times = Counter(labels.values())
     return {name: label if times[label] == 1 else f"{label} ({name})" for name, label in labels.items()}
 
@@ -137,6 +140,6 @@ def _leaf_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """The model in `Model` or `Model | None`."""
+    """Return the model in `Model` or `Model | None`."""
     options = (annotation, *getattr(annotation, "__args__", ()))
     return next((option for option in options if isinstance(option, type) and issubclass(option, BaseModel)), None)

@@ -1,6 +1,6 @@
-"""YAML → plain values, refusing what YAML allows and nobody wants.
+"""Read YAML as plain values, and refuse what YAML allows but nobody intends.
 
-That is a duplicate key, aliases that grow without bound, and text that YAML 1.1 takes for something else.
+Refused are duplicate keys, aliases that grow without bound, and text that YAML 1.1 reads as something else.
 """
 
 import re
@@ -12,7 +12,7 @@ import yaml
 from mast.errors import MastError
 
 MOST_VALUES = 100_000
-"""Values of a configuration, each alias counted as often as it is used."""
+"""Maximum number of values of a configuration; each alias counts as often as it is used."""
 
 _QUOTE = "put text into quotes"
 
@@ -21,8 +21,8 @@ def read_yaml(path: Path) -> Any:
     """Read a YAML (or JSON) file.
 
     Raises:
-        MastError: the file is missing, not UTF-8 or not YAML; a key is there twice, or is no text; a value is read as a
-            number to another base than ten, or as a date; aliases refer to themselves or stand for more than
+        MastError: the file is missing, not UTF-8 or not YAML; a key occurs twice, or is not text; a value is read as a
+            number to another base than ten, or as a date; aliases refer to themselves or expand to more than
             MOST_VALUES values; lists or keys are nested too deeply.
     """
     try:
@@ -41,7 +41,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def _count(node: yaml.Node | None, known: dict[int, int], path: Path) -> int:
-    """Number of values below a node; `known` holds those that are counted, 0 while they are being counted."""
+    """Return the number of values below a node; `known` holds counted nodes, and 0 for those being counted."""
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) in known:
@@ -55,7 +55,7 @@ def _count(node: yaml.Node | None, known: dict[int, int], path: Path) -> int:
         children = [value for _, value in node.value]
     total = 1 + sum(_count(child, known, path) for child in children)
     if total > MOST_VALUES:
-        raise MastError(f"{path}: line {node.start_mark.line + 1}: stands for more than {MOST_VALUES:,} values")
+        raise MastError(f"{path}: line {node.start_mark.line + 1}: expands to more than {MOST_VALUES:,} values")
     known[id(node)] = total
     return total
 
@@ -66,12 +66,12 @@ def _require_unique_keys(node: yaml.MappingNode, path: Path) -> None:
         if isinstance(key, yaml.ScalarNode):
             line = key.start_mark.line + 1
             if key.value in lines:
-                raise MastError(f"{path}: line {line}: key {key.value!r} stands in line {lines[key.value]} already")
+                raise MastError(f"{path}: line {line}: key {key.value!r} is in line {lines[key.value]} already")
             lines[key.value] = line
 
 
 def _check_scalars(node: yaml.Node, loader: yaml.SafeLoader, path: Path, seen: set[int]) -> None:
-    """Raise MastError where what stands there without quotes becomes what few expect (YAML 1.1, as PyYAML reads it)."""
+    """Raise MastError if unquoted text becomes something that few expect (YAML 1.1, as PyYAML reads it)."""
     if id(node) in seen:
         return
     seen.add(id(node))
@@ -93,7 +93,7 @@ def _check_plain(node: yaml.ScalarNode, loader: yaml.SafeLoader, path: Path) -> 
         value = loader.construct_object(node)
         minutes = value / 60 if text.count(":") > 1 else value
         raise MastError(
-            f"{place}: {text} is read as the number {value:g}, to the base 60; write the number that is meant (of "
+            f"{place}: {text} is read as the number {value:g}, to the base 60; write the intended number (of "
             f"minutes {minutes:g}), or {_QUOTE}: '{text}'"
         )
     if tag == "int" and re.fullmatch(r"[-+]?0[0-7_]+", text):

@@ -1,4 +1,4 @@
-"""Values of COCO annotations that the scorer and the detector take for granted, checked and put in order."""
+"""Checks and normalisation of COCO annotation values that the scorer and the detector rely on."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 LARGEST_ID = 2**53 - 1
-"""Of whole numbers that every reader of JSON keeps (RFC 8259, section 6)."""
+"""Largest whole number that every reader of JSON keeps exactly (RFC 8259, section 6)."""
 
 _HUGE = 1e100
 
@@ -14,7 +14,7 @@ Id = int | str
 
 
 def identity(value: Any) -> Id | None:
-    """An id as a whole number, where it is one in any spelling (7, 7.0, "7"), or as a text; None for all others."""
+    """Return an id as a whole number if it is one in any spelling (7, 7.0, "7"), or as text; None for anything else."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float):
@@ -25,21 +25,22 @@ def identity(value: Any) -> Id | None:
 
 
 def in_order(ids: Iterable[Id]) -> list[Id]:
-    """Ids sorted: whole numbers first, then texts."""
+    """Return ids sorted: whole numbers first, then texts."""
     return sorted(ids, key=lambda value: (isinstance(value, str), value))
 
 
 def numbers(ids: Sequence[Id], positive: bool) -> dict[Id, int]:
-    """Id → number. Their own, where all are whole numbers up to LARGEST_ID (and above 0, if `positive`), else 1, 2, ….
+    """Return id → number. Whole numbers up to LARGEST_ID (and above 0, if `positive`) are kept if all ids are; else 1,
+    2, ….
 
-    Ids of annotations have to be positive: pycocotools takes 0 for no match, faster-coco-eval negative ones.
+    Ids of annotations must be positive: pycocotools reads 0 as no match, and faster-coco-eval reads negative ids so.
     """
     own = all(isinstance(value, int) and abs(value) <= LARGEST_ID and (value > 0 or not positive) for value in ids)
     return {value: value if own else position for position, value in enumerate(ids, 1)}
 
 
 def is_crowd(value: Any) -> int | None:
-    """`iscrowd` as 0 or 1: null, true, 1.0 and "1" are understood; None where it is something else."""
+    """Return `iscrowd` as 0 or 1. Null, true, 1.0 and "1" are accepted; None is returned for anything else."""
     if value is None:
         return 0
     if isinstance(value, str):
@@ -53,18 +54,18 @@ def is_number(value: Any) -> bool:
 
 
 def fits(area: Any, box: Sequence[float]) -> bool:
-    """Whether an area is one of an object with this box [x, y, width, height]: positive, and no larger.
+    """Return whether an area fits an object with this box [x, y, width, height]: positive, and not larger.
 
-    A pixel more on each side is let pass: some converters count both ends.
+    One more pixel on each side is allowed, since some converters count both ends.
     """
     return is_number(area) and 0 < area <= (box[2] + 2) * (box[3] + 2)
 
 
 def side(value: Any) -> int | None:
-    """A stated width or height in pixels; None where none is stated.
+    """Return a stated width or height in pixels; None if none is stated.
 
     Raises:
-        ValueError: it is no whole number.
+        ValueError: it is not a whole number.
     """
     if value is None:
         return None
@@ -75,13 +76,13 @@ def side(value: Any) -> int | None:
 
 
 def boxes_fault(boxes: np.ndarray, areas: np.ndarray, sizes: np.ndarray, tolerance: float) -> str:
-    """What all boxes of a file say together of how they are written ("" if nothing is strange).
+    """Return what is wrong with how all boxes of a file are written together ("" if nothing looks wrong).
 
     Args:
         boxes: [N, 4], as x, y, width, height in pixels.
-        areas: [N], as stated; NaN where they are not.
+        areas: [N], as stated; NaN if not stated.
         sizes: [N, 2], width and height of the images.
-        tolerance: how far a box may reach over the edge, pixels.
+        tolerance: distance by which a box may extend over the edge, pixels.
     """
     if not len(boxes):
         return ""

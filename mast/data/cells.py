@@ -1,4 +1,4 @@
-"""The cells of a file with columns, as text: CSV, TSV, JSON lines, or a path in each line."""
+"""Cells of a file with columns, as text: CSV, TSV, JSON lines, or one path per line."""
 
 import csv
 import io
@@ -17,21 +17,21 @@ FORMATS = (".csv", ".tsv", ".jsonl", ".txt")
 
 @dataclass(frozen=True)
 class Cells:
-    """The rows of a file by column. Nothing is taken for a number, a date or a missing value but JSON's null."""
+    """Rows of a file by column. Nothing is converted to a number, a date or a missing value, except JSON's null."""
 
     file: Path
     columns: dict[str, list[Any]]
     lines: Sequence[int | str]
-    """Of each row, the line in which it begins, as an editor counts; or its number or key."""
+    """Line in which each row begins, as an editor counts; or the row's number or key."""
     unit: str = "line"
-    """What `lines` are: `line`, `row` or `key`."""
+    """Unit of `lines`: `line`, `row` or `key`."""
 
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.lines)
 
     def column(self, name: str) -> list[str]:
-        """The text of a column.
+        """Return the text of a column.
 
         Raises:
             MastError: there is no such column; a cell is empty, or is a list or an object.
@@ -49,17 +49,17 @@ class Cells:
         return texts
 
     def at(self, rows: list[int]) -> str:
-        """File and line of the first of some rows, for messages."""
+        """Return file and line of the first of some rows, for messages."""
         return f"{self.file}: {self.unit} {self.lines[rows[0]]!r}"
 
     def count(self, rows: list[int]) -> str:
-        """How many rows they are, for messages; "" of one."""
+        """Return the number of affected rows, for messages; "" for one row."""
         return f" (so in {len(rows)} of {len(self)} rows)" if len(rows) > 1 else ""
 
 
 @dataclass(frozen=True)
 class JoinedCells(Cells):
-    """The rows of several files, one after another; `file` stands for all of them."""
+    """Rows of several files, one after another; `file` names them as a whole."""
 
     parts: Sequence[Cells] = ()
 
@@ -69,11 +69,11 @@ class JoinedCells(Cells):
         return cls(file, {}, [line for part in parts for line in part.lines], parts=parts)
 
     def column(self, name: str) -> list[str]:
-        """The text of a column, which every part has; see `Cells.column`."""
+        """Return the text of a column, which every part has; see `Cells.column`."""
         return [text for part in self.parts for text in part.column(name)]
 
     def at(self, rows: list[int]) -> str:
-        """File and line of the first of some rows, for messages."""
+        """Return file and line of the first of some rows, for messages."""
         row = rows[0]
         for part in self.parts:
             if row < len(part):
@@ -83,17 +83,17 @@ class JoinedCells(Cells):
 
 
 def no_column(file: Path, name: str, columns: Collection[str]) -> MastError:
-    """There is no column of that name; the message lists those that there are."""
+    """Return the error for a missing column; the message lists the existing ones."""
     hint = nearest(name, columns)
     those = "" if hint.startswith("choose") else f"; it has {', '.join(columns)}"
     return MastError(f"{file}: has no column {name!r}; {hint}{those}")
 
 
 def read_cells(file: Path, path: str) -> Cells:
-    """Read a file; `path` is the name of the column of a `.txt` file. Blank lines are passed over.
+    """Read a file; `path` is the name of the column of a `.txt` file. Blank lines are skipped.
 
     Raises:
-        MastError: the file cannot be read, is not of the format that its suffix says, or has no rows or columns.
+        MastError: the file cannot be read, does not have the format of its suffix, or has no rows or columns.
     """
     suffix = file.suffix.lower()
     if suffix not in FORMATS:
@@ -141,7 +141,7 @@ def _not_blank(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _separated(file: Path, text: str, mark: str) -> Rows:
-    """The first row that is not blank names the columns; those without a name are left out."""
+    """Read rows of separated cells. The first row that is not blank names the columns; unnamed ones are left out."""
     found = _records(file, text, mark)
     names = [name.strip() for name in next(found, (0, []))[1]]
     named = [name for name in names if name]
@@ -160,7 +160,7 @@ def _separated(file: Path, text: str, mark: str) -> Rows:
 
 
 def _records(file: Path, text: str, mark: str) -> Iterator[tuple[int, list[str]]]:
-    """Line and cells of each row that is not blank; a cell in quotes may hold ends of lines."""
+    """Yield line and cells of each row that is not blank; a quoted cell may contain line ends."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True, strict=True)
     start = 1
     try:

@@ -1,4 +1,4 @@
-"""Image files → RGB, whatever their format, mode and size."""
+"""Decode image files as RGB, whatever their format, mode and size."""
 
 import itertools
 import warnings
@@ -18,7 +18,7 @@ from mast.orientation import orientation_in_head, orientation_of, placed, placed
 from mast.settings import FULL, PixelRange
 
 HEIF: frozenset[str] = frozenset({".heic", ".heif", ".hif", ".heics", ".heifs"})
-"""Read by pillow-heif (`pip install mast-ssl[heif]`)."""
+"""Suffixes read by pillow-heif (`pip install mast-ssl[heif]`)."""
 
 SUFFIXES: frozenset[str] = HEIF | {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".png", ".apng"),
@@ -37,13 +37,17 @@ PASSED_OVER: frozenset[str] = frozenset(
         *(".pcd", ".fit", ".bw", ".rgb", ".rgba", ".vst", ".vda", ".icb", ".pxr", ".blp", ".ftc", ".ftu"),  # others'
     }
 )
-"""What Pillow opens too and is no image of a dataset, or more often a file of another kind (`.pcd`: point clouds)."""
+"""Suffixes that Pillow opens too but that are not images of a dataset, or more often other files (`.pcd`: point
+clouds).
+"""
 
 SHOWN = ".avif, .bmp, .gif, .heic, .jpg, .png, .ppm, .tif, .webp"
-"""The better known of the suffixes, for messages."""
+"""The best-known suffixes, for messages."""
 
 MAX_PIXELS = 89_000_000
-"""Largest image that is decoded (about 9,400 × 9,400): just below the size at which Pillow warns of a bomb."""
+"""Number of pixels of the largest image that is decoded (about 9,400 × 9,400), just below Pillow's warning of a
+decompression bomb.
+"""
 
 _BATCH = 64
 
@@ -57,25 +61,25 @@ class UnreadableImageError(MastError):
 
 @dataclass(frozen=True)
 class Decoded:
-    """An image, and what there is to say of its file."""
+    """An image, and notes about its file."""
 
     image: Image.Image
     """RGB."""
     orientation: int = 1
-    """EXIF's, 1 … 8; 1 is upright."""
+    """EXIF orientation, 1 … 8; 1 is upright."""
     notes: frozenset[str] = frozenset()
-    """Of `mast.data.prepared.notes.NOTES`: `narrow`, `cut`."""
+    """Keys of `mast.data.prepared.notes.NOTES`: `narrow`, `cut`."""
 
 
 def decode(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
     """Read the first frame of an image file as RGB.
 
-    Transparent pixels are laid over white; CMYK is converted without colour profile.
+    Transparent pixels are put on white; CMYK is converted without a colour profile.
 
     Args:
         path: the file.
-        upright: turn the image as its EXIF orientation says; otherwise pixels are as they are stored.
-        levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        upright: whether to turn the image upright according to EXIF; otherwise pixels are as stored.
+        levels: values that become 0 and 255 in images of more than 8 bits (`mast.data.pixels`).
 
     Raises:
         UnreadableImageError: the file is damaged, cut off, not an image, larger than MAX_PIXELS, or of a mode (Lab,
@@ -85,7 +89,7 @@ def decode(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image
 
 
 def examine(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Decoded:
-    """The same, with what there is to say of the file."""
+    """Decode like `decode`, and return notes about the file as well."""
     with _opened(path) as image:
         _check_pixels(image)
         stored, orientation = stored_mode(image), orientation_of(image)
@@ -94,7 +98,7 @@ def examine(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Deco
 
 
 def decode_again(path: Path, upright: bool = True, levels: PixelRange = FULL) -> Image.Image:
-    """`decode` of a file that could be read when the data were prepared.
+    """Decode a file that could be read when the data were prepared.
 
     Raises:
         UnreadableImageError: see `decode`.
@@ -106,9 +110,10 @@ def decode_again(path: Path, upright: bool = True, levels: PixelRange = FULL) ->
 
 
 def measure(path: Path, levels: PixelRange = FULL, upright: bool = True) -> tuple[tuple[int, int, int], frozenset[str]]:
-    """Width and height in pixels, as `decode` gives them, size of the file in bytes, and notes as in `Decoded`.
+    """Return width and height in pixels, as `decode` gives them, the size of the file in bytes, and notes as in
+    `Decoded`.
 
-    Only the head of the file is read, except of an image of more than 8 bits.
+    Only the head of the file is read, except for an image of more than 8 bits.
 
     Raises:
         UnreadableImageError: the file is missing, not an image, or larger than MAX_PIXELS.
@@ -126,7 +131,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with _open(path) as image:
             yield image
-    except MemoryError:  # says nothing of the file
+    except MemoryError:  # tells nothing about the file
         raise
     except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
         raise UnreadableImageError(f"{path}: cannot be read as an image ({_reason(error, path)})") from None
@@ -166,14 +171,14 @@ def square(image: Image.Image, size: int) -> np.ndarray:
 
 
 def map_files(read: Callable[[Item], Result], files: Iterable[Item], threads: int) -> Iterator[Result]:
-    """Apply `read` to each file (or array), several at a time, in order, holding few results in memory.
+    """Apply `read` to each file (or array), several at a time, in order, with few results in memory.
 
-    No thread is left between two results: a caller that stops half-way may leave this generator to the garbage
-    collector, which would wait for threads wherever it runs, also in a thread that another pool just starts.
+    No thread runs between two results. A caller that stops half-way may leave this generator to the garbage collector,
+    which would then wait for the threads wherever it runs, even in a thread that another pool is starting.
     """
     pending = iter(files)
     while batch := list(itertools.islice(pending, _BATCH)):
         with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
-            warnings.filterwarnings("ignore", module="PIL")  # what matters is raised as well
+            warnings.filterwarnings("ignore", module="PIL")  # real errors are raised as well
             results = list(pool.map(read, batch))
         yield from results

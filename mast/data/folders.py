@@ -1,4 +1,4 @@
-"""The splits and classes of a directory of images: a folder for each class, or flat and unlabeled."""
+"""Splits and classes of a directory of images: a folder for each class, or flat and unlabeled."""
 
 import logging
 from collections.abc import Iterable
@@ -20,27 +20,27 @@ _LAYOUT = (
     "for unlabeled images in folders set labels: none"
 )
 SPLITS = {"train": ("train",), "val": ("val", "valid", "validation"), "test": ("test",)}
-"""Split → the names that its folder may have."""
+"""Split → names that its folder may have."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The image files of one split, sorted within train and within val, and their labels: int64 [N] into `classes`."""
+    """Image files of one split, sorted within train and within val, and labels int64 [N] into `classes`."""
 
     files: list[Path]
     labels: np.ndarray | None
     classes: list[str]
     left_out: tuple[Path, ...] = ()
-    """What lies in the folder and is none of them."""
+    """Files in the folder that are not images of the split."""
     validation: np.ndarray | None = None
-    """Positions of the images that come from a folder of their own, int64; None where there is no such folder."""
+    """Positions of the images that come from a validation folder, int64; None if there is no such folder."""
 
 
 def list_splits(root: Path) -> dict[str, Listing]:
-    """Find the images of a directory: `train` and, if it is there, `test`. Images of `val` are the last ones of train.
+    """Find the images of a directory: `train` and, if present, `test`. Images of `val` come last in train.
 
     Raises:
-        MastError: the layout is not one of the two that are understood, or the splits do not fit each other.
+        MastError: the layout is not one of the two supported ones, or the splits do not fit each other.
     """
     top = look_into(root)
     folders = _split_folders(root, top.folders)
@@ -66,7 +66,8 @@ def list_splits(root: Path) -> dict[str, Listing]:
 
 
 def list_drawn(root: Path, fraction: float, seed: int) -> dict[str, Listing]:
-    """Images in a folder for each class, in `train` or directly in `root`; a share of each class is drawn for `test`.
+    """List images in a folder for each class, in `train` or directly in `root`; a share of each class is drawn for
+    `test`.
 
     Raises:
         MastError: there is a test split, or there are no class folders; see `list_splits`.
@@ -95,7 +96,7 @@ def list_drawn(root: Path, fraction: float, seed: int) -> dict[str, Listing]:
 
 
 def list_unlabeled(root: Path) -> Listing:
-    """All images of a directory at any depth, without labels; those below `train`, if there is a folder of that name.
+    """List all images of a directory at any depth, without labels; only those below `train` if there is such a folder.
 
     Raises:
         MastError: there are none, or a directory cannot be read.
@@ -115,7 +116,7 @@ def list_unlabeled(root: Path) -> Listing:
 
 
 def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
-    """The folder of each split that has one."""
+    """Return the folder of each split that has one."""
     found = {}
     for split, names in SPLITS.items():
         here = [folder for folder in folders if folder.name in names]
@@ -165,7 +166,7 @@ def _labeled_or_flat(split: Path) -> Listing:
 
 
 def list_class_folders(split: Path) -> Listing:
-    """Images in one folder for each class, at any depth; classes are numbered in the order of their names.
+    """List images in one folder for each class, at any depth. Classes are numbered in the order of their names.
 
     Raises:
         MastError: there is no folder, or one without images, or two whose names look the same.
@@ -188,10 +189,10 @@ def list_class_folders(split: Path) -> Listing:
 
 
 def check_names(where: Path | str, names: list[str]) -> None:
-    """No two classes may look the same; a warning where two differ by case alone.
+    """Refuse two classes that look the same, and warn of classes that differ only in case.
 
     Raises:
-        MastError: two do; it begins with `where`.
+        MastError: two classes look the same; the message begins with `where`.
     """
     looks: dict[str, str] = {}
     for name in names:
@@ -202,11 +203,11 @@ def check_names(where: Path | str, names: list[str]) -> None:
     for name in names:
         other = cases.setdefault(name.casefold(), name)
         if other != name:
-            log.warning("%s: the classes %r and %r differ by case alone", where, other, name)
+            log.warning("%s: the classes %r and %r differ only in case", where, other, name)
 
 
 def _joined(train: Listing, val: Path | None, others: Iterable[Path]) -> Listing:
-    """Train with the images of val behind its own."""
+    """Return train with the images of val appended."""
     left_out = (*others, *train.left_out)
     if val is None:
         return Listing(train.files, train.labels, train.classes, left_out)
@@ -221,7 +222,7 @@ def _joined(train: Listing, val: Path | None, others: Iterable[Path]) -> Listing
 
 
 def _labels(folder: Path, split: Listing, train: Listing) -> np.ndarray:
-    """The labels of a split in the numbers of train's classes, int64 [N]; names are the same if their NFC is."""
+    """Return the labels of a split in the numbers of train's classes, int64 [N]. Names match if their NFC forms do."""
     numbers = {composed(name): number for number, name in enumerate(train.classes)}
     for name in split.classes:
         if composed(name) not in numbers:

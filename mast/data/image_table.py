@@ -1,4 +1,4 @@
-"""Reading a file that lists images: paths, labels, splits."""
+"""Read a file that lists images: paths, labels, splits."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from mast.data.shards.find import by_name, find_shards
 from mast.errors import MastError
 
 METADATA = ("metadata.csv", "metadata.jsonl")
-"""Lists of Hugging Face's ImageFolder, beside the images of a split (huggingface/datasets,
-src/datasets/packaged_modules/folder_based_builder/folder_based_builder.py)."""
+"""Names of lists of Hugging Face's ImageFolder, next to the images of a split (huggingface/datasets,
+src/datasets/packaged_modules/folder_based_builder/folder_based_builder.py).
+"""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,13 @@ class ImageTable(Rows):
 
 
 def read_image_table(file: Path, root: Path, path: str, targets: Sequence[str], split: str | None) -> ImageTable:
-    """Read a list of images and check it whole.
+    """Read a list of images and check all of it.
 
     Args:
-        file: `.csv`, `.tsv`, `.jsonl`, or `.txt` with a path in each line. Or a directory, at any depth of which
-            METADATA lie: paths start at the folder of each, and splits are those that folders' names say.
-        root: where relative paths start, of a file.
-        path: name of the column of paths; of no meaning for `.txt`.
+        file: `.csv`, `.tsv`, `.jsonl`, or `.txt` with a path in each line. Or a directory that contains METADATA files
+            at any depth: paths start at the folder of each, and the names of folders give the splits.
+        root: directory where the relative paths of a file start.
+        path: name of the column of paths; not used for `.txt`.
         targets: names of the columns of labels.
         split: name of the column of splits, or None.
 
@@ -61,7 +62,7 @@ def read_image_table(file: Path, root: Path, path: str, targets: Sequence[str], 
 
 
 def lists_below(directory: Path) -> list[Path]:
-    """The files of METADATA below a directory, at any depth, sorted.
+    """Return the METADATA files below a directory, at any depth, sorted.
 
     Raises:
         MastError: there are none, or a directory cannot be read.
@@ -78,7 +79,7 @@ def _lists(directory: Path, split: str | None) -> dict[str, list[Path]]:
 
 
 def columns_of(file: Path) -> dict[str, list[Any]]:
-    """The values of each column of a list, or of those that all lists in a directory have.
+    """Return the values of each column of a list, or of the columns that all lists in a directory have.
 
     Raises:
         MastError: a file cannot be read.
@@ -89,7 +90,7 @@ def columns_of(file: Path) -> dict[str, list[Any]]:
 
 
 def files_of(cells: Cells, column: str, root: Path) -> list[Path]:
-    """The files that a column of paths names, below `root` or by absolute paths.
+    """Return the files named by a column of paths, below `root` or with absolute paths.
 
     Raises:
         MastError: there is no such column, or a cell is empty; a file does not exist, or is listed twice.

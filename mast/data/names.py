@@ -1,4 +1,4 @@
-"""Names that look the same on screen and are not: accents in two forms, characters that do not show, spaces, case."""
+"""Names that look the same on screen but differ: accents in two forms, invisible characters, spaces, case."""
 
 import unicodedata
 from collections.abc import Iterable
@@ -8,18 +8,18 @@ from mast.data.decode import SUFFIXES
 
 
 def composed(name: str) -> str:
-    """The name with accents in one form (Unicode's NFC). Names that agree in it are taken to be the same."""
+    """Return the name with accents in one form (Unicode's NFC). Names with equal forms are treated as the same."""
     return unicodedata.normalize("NFC", name)
 
 
 def seen(name: str) -> str:
-    """What the eye sees of a name: composed, without characters that do not show, single spaces, none at the ends."""
+    """Return the visible form of a name: composed, without invisible characters, single spaces, none at the ends."""
     shown = "".join(character for character in composed(name) if unicodedata.category(character) not in ("Cf", "Cc"))
     return composed(" ".join(shown.split()))
 
 
 def twin(name: str, others: Iterable[str]) -> str | None:
-    """One of `others` that looks like the name, or differs from it by case alone; None where there is none."""
+    """Return one of `others` that looks like the name, or differs from it only in case; None if there is none."""
     others = list(others)
     for look in (composed, seen, lambda text: seen(text).casefold()):
         for other in others:
@@ -29,7 +29,7 @@ def twin(name: str, others: Iterable[str]) -> str | None:
 
 
 def difference(name: str, other: str) -> str:
-    """Both names with what does not show written out, and how they differ."""
+    """Return both names with invisible characters written out, and how they differ."""
     if composed(name) == composed(other):
         how = "they differ in how accents are stored (NFC and NFD)"
     elif seen(name) != seen(other):
@@ -42,21 +42,21 @@ def difference(name: str, other: str) -> str:
 
 
 def written_out(name: str) -> str:
-    """A name in quotes; what does not show, or is stored in the rarer of two ways, by numbers (`'cafe\\u0301'`)."""
+    """Return a name in quotes, with codes for invisible characters and the rarer of two forms (`'cafe\u0301'`)."""
     plain = composed(name) == name and all(character == " " or character.isprintable() for character in name)
     return repr(name) if plain else ascii(name)
 
 
 class Finder:
-    """Finds files under the names that lists and annotations give them, also where accents are stored otherwise."""
+    """Find files under the names in lists and annotations, also if their accents are stored in another form."""
 
     def __init__(self) -> None:
-        """Begin; a directory is listed once, when a name is first not found in it."""
+        """Start empty. A directory is listed once, when a name is first not found in it."""
         self._listed: dict[Path, dict[str, list[str]]] = {}
         self._images: dict[Path, dict[str, list[str]]] = {}
 
     def find(self, file: Path) -> Path | None:
-        """The file itself, or the one whose path differs in the form of accents alone; None where there is none."""
+        """Return the file itself, or the one whose path differs only in the form of accents; None if there is none."""
         if file.is_file():
             return file
         if file.parent == file:
@@ -66,7 +66,7 @@ class Finder:
         return next((parent / name for name in names if (parent / name).is_file()), None)
 
     def find_folder(self, folder: Path) -> Path | None:
-        """A folder, likewise."""
+        """Return the folder itself, or one whose path differs only in the form of accents; None if there is none."""
         if folder.is_dir():
             return folder
         parent = None if folder.parent == folder else self.find_folder(folder.parent)
@@ -74,7 +74,7 @@ class Finder:
         return next((parent / name for name in names if (parent / name).is_dir()), None)
 
     def find_image(self, file: Path) -> Path | None:
-        """The same, or the one image of that name with another suffix (`.JPG`, `.png`)."""
+        """Return the same as `find`, or the one image of that name with another suffix (`.JPG`, `.png`)."""
         found, near = self.find(file), self.find_folder(file.parent)
         if found is not None or near is None:
             return found
@@ -87,7 +87,7 @@ class Finder:
         return near / others[0] if len(others) == 1 else None
 
     def hint(self, file: Path) -> str:
-        """A hint at the file that was meant: `; there is 'A.JPG', …`, "" where there is none."""
+        """Return a hint at similar files: `; there is 'A.JPG', …`, or "" if there are none."""
         entries = [name for names in self._entries(file.parent).values() for name in names]
         other = twin(file.name, entries)
         return "" if other is None else f"; there is another, {difference(file.name, other)}"
@@ -97,7 +97,7 @@ class Finder:
             self._listed[folder] = {}
             try:
                 names = sorted(path.name for path in folder.iterdir())
-            except OSError:  # of a hint, or of a file that is said to be missing: no directory, or it may not be read
+            except OSError:  # hints and missing files only: there is no directory, or it cannot be read
                 names = []
             for name in names:
                 self._listed[folder].setdefault(composed(name), []).append(name)

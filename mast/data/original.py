@@ -1,4 +1,4 @@
-"""Image files at their original size, decoded fast: plain JPEGs by torchvision, all others by Pillow."""
+"""Fast decoding of image files at their original size: plain JPEGs by torchvision, all others by Pillow."""
 
 import io
 from collections.abc import Callable
@@ -12,11 +12,12 @@ from mast.orientation import orientation_of
 from mast.settings import FULL, PixelRange
 
 Shrink = Callable[[int, int], int]
-"""From an image's width and height in pixels, by how much it may be decoded smaller: 1, 2, 4 or 8."""
+"""Function from an image's width and height in pixels to the factor by which it may be decoded smaller: 1, 2, 4 or 8.
+"""
 
 
 def original(path: Path, upright: bool = True, levels: PixelRange = FULL) -> np.ndarray:
-    """The pixels of a file, uint8 [H, W, 3]: those of `mast.data.decode.decode`.
+    """Return the pixels of a file, uint8 [H, W, 3], as `mast.data.decode.decode` gives them.
 
     Raises:
         UnreadableImageError: see `decode`.
@@ -27,19 +28,19 @@ def original(path: Path, upright: bool = True, levels: PixelRange = FULL) -> np.
 def at_least(
     path: Path, shrink: Shrink, upright: bool = True, levels: PixelRange = FULL
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """The pixels of a file, decoded smaller where it is a plain JPEG and `shrink` allows it.
+    """Return the pixels of a file, decoded smaller if it is a plain JPEG and `shrink` allows it.
 
     A JPEG's blocks of 8 × 8 pixels can be decoded as blocks of 4, 2 or 1 (libjpeg's `scale_denom`), which is faster.
-    Plain are grey and colour of 8 bits, CMYK is not.
+    Grey and colour JPEGs of 8 bits are plain; CMYK is not.
 
     Args:
         path: the file.
         shrink: see `Shrink`.
-        upright: turn the image as its EXIF orientation says; otherwise pixels are as they are stored.
-        levels: of images of more than 8 bits, what becomes 0 and 255 (`mast.data.pixels`).
+        upright: whether to turn the image upright according to EXIF; otherwise pixels are as stored.
+        levels: values that become 0 and 255 in images of more than 8 bits (`mast.data.pixels`).
 
     Returns:
-        uint8 [⌈H / s⌉, ⌈W / s⌉, 3], and the original's (W, H).
+        uint8 [⌈H / s⌉, ⌈W / s⌉, 3], and the (W, H) of the original.
 
     Raises:
         UnreadableImageError: see `mast.data.decode.decode`.
@@ -48,7 +49,7 @@ def at_least(
         found = _plain_jpeg(path, shrink, upright)
     except MemoryError:
         raise
-    except Exception:  # whatever is wrong with the file: Pillow says it, or reads what torchvision does not
+    except Exception:  # Pillow reports what is wrong with the file, or reads what torchvision cannot
         found = None
     if found is not None:
         return found
@@ -57,7 +58,7 @@ def at_least(
 
 
 def _plain_jpeg(path: Path, shrink: Shrink, upright: bool) -> tuple[np.ndarray, tuple[int, int]] | None:
-    """The same of a JPEG that needs no turning; None of any other file."""
+    """Return the pixels of a JPEG that needs no turning; None for any other file."""
     data = np.fromfile(path, np.uint8)
     with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:  # reads the head
         size = image.size

@@ -1,4 +1,4 @@
-"""The files that data are prepared from, and what has changed in them since (docs/use/data.md, *Changed data*)."""
+"""Source files of prepared data, and what has changed in them since (docs/use/data.md, *Changed data*)."""
 
 import json
 import os
@@ -15,25 +15,28 @@ from mast.errors import MastError
 from mast.files import atomic_path, sha256_file
 
 LARGEST_HASHED = 2 << 30
-"""Size up to which a list or an annotation file is compared by its content, bytes; beyond by size and time."""
+"""Largest size, bytes, at which a list or an annotation file is compared by its content; larger ones by size and time.
+"""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The images of a directory."""
+    """Images of a directory."""
 
     path: str
     deep: bool = True
-    """Also those in the directories below it, at any depth."""
+    """Whether directories below it are included, at any depth."""
     every: bool = False
-    """Not only images: every file whose name does not begin with a dot, and that no system left (`SYSTEM`)."""
+    """Whether all files count, not only images, except for names that begin with a dot or that systems leave
+    (`SYSTEM`).
+    """
     suffixes: tuple[str, ...] = ()
-    """Instead of images: files whose names end so, in lower case."""
+    """Suffixes, in lower case, of the files that count instead of images."""
 
 
 @dataclass(frozen=True)
 class Listed:
-    """Files that a list or an annotation file names, below a directory or by absolute paths."""
+    """Files named by a list or an annotation file, below a directory or with absolute paths."""
 
     path: str
     names: tuple[str, ...] = ()
@@ -41,7 +44,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Text:
-    """A list or an annotation file: compared by its content."""
+    """A list or an annotation file, compared by its content."""
 
     path: str
 
@@ -52,15 +55,15 @@ KINDS: dict[str, type[Place]] = {"tree": Tree, "listed": Listed, "text": Text}
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The files of some places. A file's name is `<number of its place>/<path below it>`."""
+    """State of the files of some places. A file's name is `<number of its place>/<path below it>`."""
 
     places: tuple[Place, ...]
-    """Of `Listed` without names."""
+    """The places; `Listed` without its names."""
     names: list[str]
     sizes: np.ndarray
-    """int64 [N], bytes."""
+    """Sizes of the files, int64 [N], bytes."""
     times: np.ndarray
-    """int64 [N], of the last change, nanoseconds."""
+    """Times of the last change, int64 [N], nanoseconds."""
     hashes: dict[str, str]
     """Name of a list or annotation file → SHA-256 of its content."""
     reason: str = ""
@@ -77,7 +80,7 @@ class Snapshot:
 
     @classmethod
     def read(cls, file: Path) -> "Snapshot":
-        """Read what `write` wrote.
+        """Read a snapshot that `write` wrote.
 
         Raises:
             MastError: the file is missing or damaged.
@@ -89,12 +92,12 @@ class Snapshot:
                 places = tuple(_place(values) for values in about["places"])
                 sizes, times = arrays["sizes"], arrays["times"]
                 return cls(places, names.split("\0") if names else [], sizes, times, about["hashes"], about["reason"])
-        except Exception as error:  # numpy, zipfile and json raise many kinds on damaged files
+        except Exception as error:  # numpy, zipfile and json raise many kinds of exception for damaged files
             reason = " ".join(str(error).split())
             raise MastError(f"{file}: cannot be read ({reason}); delete it, then prepare the data again") from None
 
     def again(self) -> "Snapshot | None":
-        """The same places as they are now; None where none of them is there any more."""
+        """Return a snapshot of the same places now; None if none of them exists any more."""
         listed: list[list[str]] = [[] for _ in self.places]
         for name in self.names:
             number, _, rest = name.partition("/")
@@ -108,14 +111,14 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Changes:
-    """What differs between two snapshots."""
+    """Differences between two snapshots."""
 
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     other: tuple[str, ...] = ()
-    """Files of another size or content."""
+    """Files whose size or content has changed."""
     touched: int = 0
-    """Number of files of which nothing but the time is known to differ."""
+    """Number of files of which only the time is known to differ."""
     new_folders: tuple[str, ...] = ()
 
     @property
@@ -128,7 +131,7 @@ class Changes:
         return self.content or self.touched > 0
 
     def __str__(self) -> str:
-        """In a few words: `40 files added (new folder: 'train/zebra'), 1 file of another time`."""
+        """Short description: `40 files added (new folder: 'train/zebra'), 1 file of another time`."""
         folders = f" (new folder: {_some(self.new_folders)})" if self.new_folders else ""
         parts = [f"{_files(len(self.added))} added{folders}"] if self.added else []
         parts += [f"{_files(len(self.removed))} removed ({_some(self.removed)})"] if self.removed else []
@@ -138,7 +141,7 @@ class Changes:
 
 
 def snapshot(places: Iterable[Place], before: Snapshot | None = None) -> Snapshot | None:
-    """Look at places; None where there are none, or nothing is there.
+    """Take a snapshot of places; None if there are none, or if nothing exists there.
 
     A list of the same size and time as in `before` is not read again.
     """
@@ -163,7 +166,7 @@ def snapshot(places: Iterable[Place], before: Snapshot | None = None) -> Snapsho
 
 
 def changes(old: Snapshot, new: Snapshot) -> Changes:
-    """What has changed from `old` to `new`; the places of one may lie elsewhere than those of the other."""
+    """Return what has changed from `old` to `new`; their places may be at different paths."""
     if old.names == new.names:
         rows = np.flatnonzero((old.sizes != new.sizes) | (old.times != new.times))
         pairs = [(old.names[row], row, row) for row in rows]
@@ -184,7 +187,7 @@ def changes(old: Snapshot, new: Snapshot) -> Changes:
 
 
 def _changes(old: Snapshot, new: Snapshot, pairs: list[tuple[str, int, int]]) -> Changes:
-    """Of files (name, row in old, row in new) that differ in size or time."""
+    """Return the changes of files (name, row in old, row in new) that differ in size or time."""
     other, touched = [], 0
     for name, i, j in pairs:
         hashes = old.hashes.get(name), new.hashes.get(name)
@@ -198,7 +201,7 @@ def _changes(old: Snapshot, new: Snapshot, pairs: list[tuple[str, int, int]]) ->
 
 
 def _found(place: Place) -> Iterator[tuple[str, int, int]]:
-    """Name below the place, size and time of each of its files."""
+    """Yield name below the place, size and time of each of its files."""
     match place:
         case Text(path):
             yield from _facts("", path)
@@ -220,7 +223,7 @@ def _facts(name: str, path: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int]]:
-    """Each real directory is entered once, so that links may form loops."""
+    """Yield the files below a directory. Each real directory is entered once, so that links may form loops."""
     entered, waiting = set(), [("", root)]
     while waiting:
         prefix, folder = waiting.pop()
@@ -243,7 +246,7 @@ def _in_tree(root: str, deep: bool, every: bool) -> Iterator[tuple[str, int, int
             elif every or f".{entry.name.rpartition('.')[2].lower()}" in SUFFIXES:
                 try:
                     state = entry.stat()
-                except OSError:  # a link that leads nowhere
+                except OSError:  # a broken link
                     continue
                 yield prefix + entry.name, state.st_size, state.st_mtime_ns
 
@@ -259,7 +262,7 @@ def _place(values: dict[str, Any]) -> Place:
 
 
 def _shown(one: Snapshot, name: str) -> str:
-    """`train/zebra/1.png`: a name with the last part of the path of its place."""
+    """Return `train/zebra/1.png`: a name with the last part of the path of its place."""
     number, _, rest = name.partition("/")
     return (Path(one.places[int(number)].path).name + f"/{rest}").rstrip("/")
 

@@ -1,4 +1,4 @@
-"""Pixels of any mode and depth → RGB of 8 bits: which values become 0 and 255."""
+"""Conversion of pixels of any mode and depth to RGB of 8 bits, with the values that become 0 and 255."""
 
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,21 @@ from PIL import Image
 from mast.settings import FULL, MINMAX, PixelRange
 
 NARROW = 1 / 10
-"""An image of more than 8 bits that uses less than this share of its range is noted."""
+"""An image of more than 8 bits gets a note if it uses less than this share of its range."""
 
 _OTHER_BYTE = {"16B": "16L", "16L": "16B", "16N": "16B"}
-"""Pillow keeps the upper byte of each 16-bit colour value; told the other byte order, its decoder keeps the lower."""
+"""Raw mode that makes Pillow's decoder keep the lower byte of 16-bit colour values: the other byte order. By default
+Pillow keeps the upper byte.
+"""
 
 Noted = tuple[Image.Image, frozenset[str]]
 
 
 def stored_mode(image: Image.Image) -> str:
-    """How an opened file stores its pixels, in Pillow's terms, such as `RGB;16B`; "" where its reader does not say.
+    """Return how an opened file stores its pixels, in Pillow's terms, such as `RGB;16B`; "" if its reader does not
+    tell.
 
-    Only before the image is loaded.
+    This works only before the image is loaded.
     """
     tiles = getattr(image, "tile", None)
     arguments = tiles[0][3] if tiles else ""
@@ -29,35 +32,34 @@ def stored_mode(image: Image.Image) -> str:
 
 
 def is_deep(image: Image.Image, stored: str) -> bool:
-    """Whether a file that stores its pixels as `stored` holds more than 8 bits a channel."""
+    """Return whether a file that stores its pixels as `stored` has more than 8 bits a channel."""
     return image.mode.startswith("I") or image.mode == "F" or _is_deep_colour(image, stored)
 
 
 def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FULL) -> Noted:
-    """RGB of 8 bits a channel, transparent pixels laid over white.
+    """Convert to RGB of 8 bits a channel, with transparent pixels put on white.
 
-    Of more than 8 bits, `levels` says which values become 0 and 255: the ends of what the file's bits can hold (`full`;
-    of 32-bit integers those of 16 bits), the smallest and the largest of the image (`minmax`), or two stated values. In
-    between it is linear, rounded.
+    With more than 8 bits, `levels` gives the values that become 0 and 255: the ends of the range of the file's bits
+    (`full`; for 32-bit integers that of 16 bits), the smallest and the largest value of the image (`minmax`), or two
+    stated values. Values in between are scaled linearly and rounded.
 
     Args:
         image: the opened file; it is loaded here.
         stored: its `stored_mode`.
         path: the file; the lower bytes of colour of 16 bits are read from it.
-        levels: as above.
+        levels: values that become 0 and 255; see above.
 
     Returns:
-        The image, and notes: `narrow` where less than NARROW of the range is used, `cut` where values lie outside
-        `full`.
+        The image, and notes: `narrow` if less than NARROW of the range is used, `cut` if values are outside `full`.
 
     Raises:
-        ValueError: the pixels are floating-point numbers and `levels` is `full`, or none of them is a number.
+        ValueError: the pixels are floating-point numbers and `levels` is `full`, or all of them are NaN.
     """
     deep_colour, notes = _is_deep_colour(image, stored), frozenset[str]()
     image.load()
     if image.mode.startswith("I"):
         values = np.asarray(image, np.int64)
-        if image.format == "TIFF" and stored == "I;32N":  # without sign, which Pillow's 32 bits have
+        if image.format == "TIFF" and stored == "I;32N":  # unsigned; Pillow's 32 bits are signed
             values = values % 2**32
         grey, notes = scaled(values, levels, 4095 if stored == "I;12" else 65535)
         image = Image.fromarray(grey)
@@ -75,7 +77,9 @@ def to_rgb(image: Image.Image, stored: str, path: Path, levels: PixelRange = FUL
 
 
 def scaled(values: np.ndarray, levels: PixelRange, most: int) -> tuple[np.ndarray, frozenset[str]]:
-    """Values of any shape → uint8 of that shape, and notes as in `to_rgb`; `most` is the upper end of `full`."""
+    """Scale values of any shape to uint8 of that shape; return notes as in `to_rgb` too. `most` is the upper end of
+    `full`.
+    """
     finite = values[np.isfinite(values)]
     if finite.size == 0:
         raise ValueError("no pixel is a number")
@@ -95,12 +99,12 @@ def _is_deep_colour(image: Image.Image, stored: str) -> bool:
 
 
 def _deep_colour(image: Image.Image, stored: str, path: Path, levels: PixelRange) -> Noted:
-    """Colour of 16 bits a channel; its opacity, if there is any, keeps 8 bits."""
+    """Read colour of 16 bits a channel; its opacity, if there is any, keeps 8 bits."""
     upper = np.asarray(image)
     if levels == FULL:
         used = np.ptp(upper[..., :3].astype(int))
         return image, frozenset({"narrow"} if used < NARROW * 255 else ())
-    values = 257 * upper.astype(np.int64)  # where the lower byte cannot be had: grey with opacity, premultiplied colour
+    values = 257 * upper.astype(np.int64)  # no lower byte: grey with opacity, premultiplied colour
     if stored.startswith(("RGB;", "RGBA;", "RGBX;")):
         values = 256 * upper.astype(np.int64) + _lower_bytes(stored, path)
     colour, notes = scaled(values[..., :3], levels, 65535)
@@ -108,7 +112,7 @@ def _deep_colour(image: Image.Image, stored: str, path: Path, levels: PixelRange
 
 
 def _lower_bytes(stored: str, path: Path) -> np.ndarray:
-    """uint8 of the shape of the image: what Pillow leaves out of each value."""
+    """Return the byte of each value that Pillow leaves out, uint8 of the shape of the image."""
     name, _, order = stored.rpartition(";")
 
     def exchanged(arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""One entry for every kind of dataset: from its settings to the prepared directory."""
+"""Prepare any kind of dataset: from its settings to the prepared directory."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,18 +12,18 @@ from mast.results import DataFiles
 def prepare(name: str, spec: Reader, output: Path, threads: int = 1, reason: str = "") -> None:
     """Write the prepared form of a dataset into the directory `output` (docs/use/formats.md).
 
-    Either the whole dataset is replaced, or, if anything goes wrong, what was there before stays. Beside it stands
-    what the files outside were like before they were read, so that later changes are noticed.
+    Either the whole dataset is replaced or, if anything fails, the old files stay. The state of the source files before
+    they were read is written as well, so that later changes are noticed.
 
     Args:
-        name: recorded in the manifest.
-        spec: what to prepare.
+        name: the dataset's name, recorded in the manifest.
+        spec: settings of the dataset.
         output: directory of the prepared data.
-        threads: for decoding image files.
-        reason: why data are prepared again; recorded.
+        threads: number of threads for decoding image files.
+        reason: why data are prepared again; recorded with the source files.
 
     Raises:
-        MastError: the source is missing, damaged or not what the spec says; the disk is full.
+        MastError: the source is missing, damaged or does not fit the spec; the disk is full.
     """
     files = DataFiles(Path(output))
     try:
@@ -37,12 +37,14 @@ def prepare(name: str, spec: Reader, output: Path, threads: int = 1, reason: str
             replace(found, reason=reason).write(files.sources)
     except OSError as error:
         where = error.filename or output
-        reason = error.strerror or str(error)  # numpy reports a full disk in words of its own
+        reason = error.strerror or str(error)  # numpy reports a full disk in its own words
         raise MastError(f"{where}: preparing {name!r} stopped ({reason}); check disk space and permissions") from None
 
 
 def _sources(spec: Reader) -> Snapshot | None:
-    """The files outside as they are; None where there are none, or preparing will say what is wrong with them."""
+    """Return the state of the source files; None if there are none, or if preparing will report what is wrong with
+    them.
+    """
     try:
         return snapshot(spec.sources())
     except (MastError, OSError):

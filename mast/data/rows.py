@@ -1,4 +1,4 @@
-"""Rows of images with labels and splits, wherever they are listed."""
+"""Rows of images with labels and splits, from any list."""
 
 from __future__ import annotations
 
@@ -19,42 +19,42 @@ class Rows:
     """Labels and splits of images, in the order in which they are listed."""
 
     file: Path
-    """Where they are listed: a file, or a directory of shards."""
+    """File, or directory of shards, that lists them."""
     labels: np.ndarray
-    """int64 [N, T], a column for each target."""
+    """Labels, int64 [N, T], a column for each target."""
     classes: dict[str, list[str]]
     """Target → names of its classes, in the order of their numbers."""
     splits: np.ndarray | None
-    """`train`, `val` or `test`, str [N]; None where nothing says so."""
+    """`train`, `val` or `test`, str [N]; None if no split is given."""
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.labels)
 
     def check_splits(self) -> None:
-        """Every class among the rows of val or test is among those of train.
+        """Check that every class in val or test occurs in train.
 
         Raises:
-            MastError: a class is not.
+            MastError: a class does not.
         """
         for other in () if self.splits is None else ("val", "test"):
             self.check_classes(np.flatnonzero(self.splits == "train"), np.flatnonzero(self.splits == other), other)
 
     def check_classes(self, train: np.ndarray, other: np.ndarray, split: str) -> None:
-        """Every class among the rows of another split is among those of train.
+        """Check that every class in the rows of another split occurs in those of train.
 
         Raises:
-            MastError: a class is not.
+            MastError: a class does not.
         """
         for column, (target, names) in enumerate(self.classes.items()):
             for label in np.setdiff1d(self.labels[other, column], self.labels[train, column]):
                 raise MastError(f"{self.file}: {target!r}: class {names[label]!r} is in {split} but not in train")
 
     def check_readable(self, rows: np.ndarray, kept: np.ndarray, split: str) -> None:
-        """No class is lost with the images that cannot be read.
+        """Check that no class is lost because its images cannot be read.
 
         Raises:
-            MastError: none of the images of a class, in this split, are among the rows that are kept.
+            MastError: no image of a class, in this split, is among the rows that are kept.
         """
         for column, (target, names) in enumerate(self.classes.items()):
             for label in np.setdiff1d(self.labels[rows, column], self.labels[kept, column]):
@@ -64,15 +64,15 @@ class Rows:
 def labels_of(
     cells: Cells, targets: Sequence[str], orders: Mapping[str, Sequence[str]]
 ) -> tuple[dict[str, list[str]], np.ndarray]:
-    """Classes of each target, and labels int64 [N, T].
+    """Return the classes of each target, and labels int64 [N, T].
 
     Args:
-        cells: the columns.
+        cells: the rows.
         targets: names of the columns of labels.
-        orders: target → the order of its classes, where it is not that of their names.
+        orders: target → its classes in order, if they are not sorted by name.
 
     Raises:
-        MastError: a column is missing, a cell is empty, or two classes look the same; a column has one value alone.
+        MastError: a column is missing, a cell is empty, or two classes look the same; a column has only one value.
     """
     classes, columns = {}, []
     for target in targets:
@@ -89,10 +89,10 @@ def labels_of(
 
 
 def splits_of(cells: Cells, column: str) -> np.ndarray:
-    """`train`, `val` or `test` of each row, str [N].
+    """Return `train`, `val` or `test` of each row, str [N].
 
     Raises:
-        MastError: there is no such column, or a cell says something else; no row is for training.
+        MastError: there is no such column, a cell has another value, or no row is for training.
     """
     names = cells.column(column)
     known = {alias: split for split, aliases in SPLITS.items() for alias in aliases}

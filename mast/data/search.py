@@ -1,4 +1,4 @@
-"""The one search for image files: what is in a directory, and what is left out of it."""
+"""Search for image files: what is in a directory, and what is left out of it."""
 
 import os
 import stat
@@ -17,28 +17,30 @@ SYSTEM: frozenset[str] = frozenset(
         *(".directory", "lost+found", "@eadir", ".git", ".gitignore", ".gitkeep", ".gitattributes"),  # Linux, NAS, git
     }
 )
-"""What systems leave in folders, in lower case: passed over, and not counted. So is what begins with `._` (macOS)."""
+"""Names of files that systems leave in folders, in lower case. They are skipped and not counted, like names that begin
+with `._` (macOS).
+"""
 
 
 def passed_over(name: str) -> bool:
-    """Whether a file or folder of this name is left by a system."""
+    """Return whether a file or folder of this name was left by a system."""
     return name.lower() in SYSTEM or name.startswith("._")
 
 
 @dataclass
 class Found:
-    """What a directory, or all below it, holds; each sorted."""
+    """Content of a directory, or of all directories below it; each list is sorted."""
 
     images: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     left_out: list[Path] = field(default_factory=list)
-    """Files that are no images, what is hidden, links to folders that they lie in or that were searched already."""
+    """Files that are not images, hidden files, and links to folders that contain them or that were already searched."""
 
 
 def look_into(directory: Path, root_is: str = "set root to a directory of images") -> Found:
-    """The entries of one directory; `root_is` is the hint where there is no such directory.
+    """List the entries of one directory; `root_is` is the hint for a missing directory.
 
-    A link that leads nowhere, under the name of an image, counts as an image: it is found to be unreadable.
+    A broken link with the name of an image counts as an image, and is reported as unreadable later.
 
     Raises:
         MastError: there is no such directory, or it cannot be read.
@@ -67,7 +69,7 @@ def look_into(directory: Path, root_is: str = "set root to a directory of images
 
 
 def search(directory: Path, root_is: str = "set root to a directory of images") -> Found:
-    """Images in a directory and all below it, at any depth.
+    """List images in a directory and all directories below it, at any depth.
 
     Links to folders are followed; each folder is searched once, under its own name rather than that of a link to it.
 
@@ -94,7 +96,7 @@ def search(directory: Path, root_is: str = "set root to a directory of images") 
 
 
 def _is_new(folder: Path, entered: set[str]) -> bool:
-    """Whether a folder was not entered yet under any name; it counts as entered from now on."""
+    """Return whether a folder was not entered yet under any name; it counts as entered from now on."""
     target = os.path.realpath(folder)
     new = target not in entered
     entered.add(target)
@@ -102,7 +104,7 @@ def _is_new(folder: Path, entered: set[str]) -> bool:
 
 
 def _leads_back(folder: Path) -> bool:
-    """Whether a folder is a link to a folder that it lies in."""
+    """Return whether a folder is a link to a folder that contains it."""
     if not folder.is_symlink():
         return False
     target, place = os.path.realpath(folder), os.path.realpath(folder.parent)
@@ -110,7 +112,7 @@ def _leads_back(folder: Path) -> bool:
 
 
 def _mode(path: Path) -> int:
-    """What kind of file it is, links followed; 0 where they lead nowhere, or round in a circle."""
+    """Return the file type, with links followed; 0 if they are broken or circular."""
     try:
         return path.stat().st_mode
     except PermissionError:

@@ -1,4 +1,4 @@
-"""COCO segmentations: polygons or run lengths, checked, and as masks."""
+"""COCO segmentations, polygons or run lengths: checks, and conversion to masks."""
 
 from itertools import cycle
 from reprlib import repr as brief
@@ -11,16 +11,16 @@ from mast.data.annotations import is_number
 
 
 def mask_fault(segmentation: Any, width: int, height: int) -> str:
-    """What is wrong with the segmentation of an object in an image of this size ("" if nothing is).
+    """Return what is wrong with the segmentation of an object in an image of this size ("" if nothing is).
 
-    Right are: a list of polygons [x1, y1, x2, y2, x3, y3, …] in pixels; run lengths {size: [height, width], counts}
+    Valid are a list of polygons [x1, y1, x2, y2, x3, y3, …] in pixels, and run lengths {size: [height, width], counts}
     with counts a list of integers or COCO's compressed string.
     """
     if isinstance(segmentation, list):
         if not segmentation or not all(map(_is_polygon, segmentation)):
             return "is not a list of polygons"
         placed = (pair for values in segmentation for pair in zip(values, cycle((width, height)), strict=False))
-        if not all(-side <= value <= 2 * side for value, side in placed):  # memory for masks grows with polygons
+        if not all(-side <= value <= 2 * side for value, side in placed):  # the memory of masks grows with polygons
             return f"reaches far outside the image of {width} × {height} pixels"
         return ""
     if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str | list):
@@ -39,12 +39,12 @@ def mask_fault(segmentation: Any, width: int, height: int) -> str:
 
 
 def object_mask(segmentation: Any, width: int, height: int) -> np.ndarray:
-    """The mask of an object, uint8 [height, width] of 0 and 1; the segmentation must be without fault."""
+    """Return the mask of an object, uint8 [height, width] of 0 and 1; the segmentation must be valid."""
     return coco_mask.decode(_compressed(segmentation, width, height))
 
 
 def is_empty(segmentation: Any, width: int, height: int) -> bool:
-    """Whether a segmentation without fault covers no pixel, such as that of an object narrower than one."""
+    """Return whether a valid segmentation covers no pixel, such as one of an object narrower than a pixel."""
     return int(coco_mask.area(_compressed(segmentation, width, height))) == 0
 
 
@@ -57,7 +57,7 @@ def _compressed(segmentation: Any, width: int, height: int) -> dict[str, Any]:
 
 
 def run_lengths(masks: np.ndarray) -> list[dict[str, Any]]:
-    """COCO's compressed run lengths, ready for JSON, of each mask in bool or uint8 [n, height, width]."""
+    """Return COCO's compressed run lengths, ready for JSON, of each mask in bool or uint8 [n, height, width]."""
     codes = coco_mask.encode(np.asfortranarray(masks.transpose(1, 2, 0).astype(np.uint8)))
     return [{"size": list(code["size"]), "counts": code["counts"].decode("ascii")} for code in codes]
 

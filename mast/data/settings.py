@@ -14,15 +14,15 @@ from mast.settings import FULL, PATTERNS, Normalisation, PixelRange, Transform, 
 
 
 class HeldOut(Reader):
-    """Data of which validation images are drawn here."""
+    """Data whose validation images are drawn here."""
 
     validation_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the training images held out, stratified, to choose hyper-parameters on."""
+    """Share of the training images that is held out, stratified, to choose hyper-parameters."""
     split_seed: int = 0
-    """Seed of the train/validation split (and of the train/test split where the data come without one)."""
+    """Seed of the train/validation split, and of the train/test split if the data have none."""
 
     def labels_of_one_target(self, target: str, classes: int, train: np.ndarray, test: np.ndarray) -> KnownLabels:
-        """What is known of data with one target, from its labels int64 [N]."""
+        """Return what is known about data with one target, from its labels int64 [N]."""
         validation = stratified_split(train, self.validation_fraction, self.split_seed)[1]
         return KnownLabels({target: classes}, train[:, None], test[:, None], validation)
 
@@ -36,25 +36,32 @@ class ImageFiles(Reader):
     root: DataPath
     """Path of the directory; relative paths start at the directory in which the command runs."""
     size: Annotated[int, Field(ge=8, le=1024)] = 224
-    """Images are resized (short side, bicubic) and centre-cropped to this side, pixels."""
+    """Side of the prepared images, pixels: the short side is resized to it (bicubic), and the central square is cut
+    out.
+    """
     storage: Literal["arrays", "index"] = "arrays"
     """`arrays`: images are decoded once, into one array. `index`: image files stay in place and are decoded whenever a
     batch needs them, for datasets too large to copy."""
     unreadable: Literal["stop", "skip"] = "stop"
-    """What happens to a file that cannot be decoded. `stop`: `prepare` stops and names it. `skip`: it is left out and
-    counted in the manifest. Of an index only the head of each file is read; a file damaged further on stops the job
-    that decodes it."""
+    """What happens to a file that cannot be decoded. `stop`: `prepare` stops and names it. `skip`: the file is left out
+    and counted in the manifest. For an index only the head of each file is read; a file that is damaged further on
+    stops the job that decodes it.
+    """
     range: PixelRange = FULL
-    """Which values of images of more than 8 bits become black and white: `full`, the ends of what 16 bits can hold;
-    `minmax`, the smallest and the largest of each image; or `[low, high]`."""
+    """Values that become black and white in images of more than 8 bits: `full`, the ends of the range of 16 bits;
+    `minmax`, the smallest and the largest value of each image; or `[low, high]`.
+    """
     transform: Transform | None = None
     """How a whole image becomes a square of `size` pixels in the source of a protocol (docs/understand/protocols.md).
-    It is always made from the original file. Null: short side and central square as `size` says."""
+    The square is always made from the original file. Null: short side resized and central square cut, as described for
+    `size`.
+    """
     exif: Turning = "upright"
-    """`upright`: a photograph is turned as its EXIF says. `stored`: it is not, as torchvision's loaders read it."""
+    """`upright`: a photograph is turned according to EXIF. `stored`: it is not turned, as in torchvision's loaders."""
     normalisation: Normalisation | None = None
     """Mean and standard deviation with which encoders that are pretrained on the data normalise all their images. Null:
-    those of the training images."""
+    those of the training images.
+    """
 
     @model_validator(mode="after")
     def _large_enough_to_crop(self) -> Self:
@@ -68,20 +75,21 @@ class ImageFiles(Reader):
 
 
 class InPlace(Reader):
-    """Detection data whose images stay where they are; with settings `unreadable` and `licence`."""
+    """Detection data whose images stay in place; with settings `unreadable` and `licence`."""
 
     has_boxes: ClassVar[bool] = True
     later: ClassVar[frozenset[str]] = frozenset({"range", "exif"})
 
     range: PixelRange = FULL
-    """As for `folder`."""
+    """Values that become black and white in images of more than 8 bits, as for `folder`."""
     exif: Turning = "stored"
-    """The pixels that boxes and masks refer to where EXIF says that a photograph is turned: as they are stored, or
-    upright. Such images are counted and named in the manifest; a width and height stated for the other are refused."""
+    """Pixels that boxes and masks refer to if EXIF says that a photograph is rotated: as stored, or upright. Such
+    images are counted and named in the manifest. A width and height stated for the other orientation are refused.
+    """
 
     @property
     def prepared_bytes(self) -> int:
-        """Only annotations are written."""
+        """Size of the prepared images, bytes: 0, as only annotations are written."""
         return 0
 
 
@@ -101,12 +109,12 @@ class ImageSets(Reader):
     """Data in the layout of PASCAL VOC's development kit: lists of images below `root`, named in `train` and `test`."""
 
     def listed(self, *image_sets: str) -> Iterator[tuple[Path, str, Path]]:
-        """The directory `VOC<year>` of each image set, its name there, and the list of its images."""
+        """Return the directory `VOC<year>` of each image set, its name there, and the list of its images."""
         for image_set in image_sets:
             year, name = image_set.split("/")
             folder = Path(self.root) / f"VOC{year}"
             yield folder, name, folder / f"ImageSets/Main/{name}.txt"
 
     def needed(self) -> list[str]:
-        """The lists of images."""
+        """Return the lists of images."""
         return [str(file) for _, _, file in self.listed(*self.train, *self.test)]

@@ -1,4 +1,4 @@
-"""Text files that list things, one a line."""
+"""Text files that list one thing per line."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from mast.errors import MastError
 
 
 def read_lines(file: Path, hint: str) -> list[str]:
-    """The lines of a text file that are not empty, without white space at their ends; a byte order mark is passed over.
+    """Return the lines of a text file that are not empty, without white space at their ends or a byte order mark.
 
-    Lines end where files end them (LF, CRLF), not at other characters that Unicode counts as ends of lines: names may
-    hold these.
+    Lines end only at LF and CRLF, not at other characters that Unicode counts as line ends, because names may contain
+    these.
 
     Args:
-        file: UTF-8.
-        hint: ends the message where there is no such file.
+        file: text file in UTF-8.
+        hint: end of the message if there is no such file.
 
     Raises:
         MastError: the file is missing, cannot be read, is not UTF-8, or lists nothing.
@@ -26,11 +26,11 @@ def read_lines(file: Path, hint: str) -> list[str]:
 
 
 def read_text(file: Path, hint: str) -> str:
-    """A text with its ends of lines as they are; a byte order mark is passed over.
+    """Return a text with its line ends unchanged; a byte order mark is skipped.
 
     Args:
-        file: UTF-8.
-        hint: ends the message where there is no such file.
+        file: text file in UTF-8.
+        hint: end of the message if there is no such file.
 
     Raises:
         MastError: the file is missing, cannot be read, or is not UTF-8.

@@ -1,4 +1,4 @@
-"""A whole image → a square, as torchvision's transforms make it of a Pillow image."""
+"""Make a square of a whole image, as torchvision's transforms do with a Pillow image."""
 
 import numpy as np
 from PIL import Image
@@ -10,11 +10,11 @@ _INTERPOLATION = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resamp
 
 
 def squared(image: Image.Image, size: int, transform: Transform | None = None) -> np.ndarray:
-    """An RGB image of any size as uint8 [size, size, 3].
+    """Return an RGB image of any size as uint8 [size, size, 3].
 
-    torchvision's `Resize(resize)` and then `CenterCrop(size)` or, with `square: stretch`, `Resize((size, size))`:
-    lengths are cut off to whole pixels, the corner of the crop is rounded to the even one, and Pillow resizes with
-    antialiasing (pytorch/vision, transforms/functional.py). Without a transform: `mast.data.decode.square`.
+    This is torchvision's `Resize(resize)` and then `CenterCrop(size)` or, with `square: stretch`, `Resize((size,
+    size))`: lengths are truncated to whole pixels, the corner of the crop is rounded half to even, and Pillow resizes
+    with antialiasing (pytorch/vision, transforms/functional.py). Without a transform: `mast.data.decode.square`.
     """
     if transform is None:
         return square(image, size)

@@ -1,1 +1,1 @@
-"""What protocols share: features, labelled images, training of heads and detectors; and the runner of protocols."""
+"""Code shared by protocols: features, labelled images, training of heads and detectors; and the runner of protocols."""

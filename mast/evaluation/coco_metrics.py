@@ -18,16 +18,16 @@ _KINDS = {"box": "bbox", "mask": "segm"}
 def average_precision(
     coco: dict[str, Any], predictions: list[dict[str, Any]], target: Literal["box", "mask"] = "box"
 ) -> dict[str, float | None]:
-    """COCO AP of boxes or masks in percent; None where there is no object of that size to find.
+    """Return COCO AP of boxes or masks in percent; None if there is no object of that size to find.
 
-    A prediction counts as small, medium or large by the area of its box or mask. (`COCO.loadRes` takes the box for
-    both where a prediction holds both.)
+    A prediction counts as small, medium or large by the area of its box or mask. (`COCO.loadRes` takes the box for both
+    if a prediction has both.)
 
     Args:
         coco: COCO instances (`images`, `annotations`, `categories`).
         predictions: COCO results: `image_id`, `category_id`, `score`, `bbox` [x, y, width, height] in pixels and, for
             the target `mask`, `segmentation` in run lengths.
-        target: what is compared.
+        target: `box` or `mask`, what is compared.
 
     Returns:
         METRICS → value in [0, 100], or None.
@@ -47,7 +47,8 @@ def _index(coco: dict[str, Any], annotations: list[dict[str, Any]]) -> COCO:
     indexed.dataset = {
         "images": coco["images"],
         "categories": coco["categories"],
-        # Copies, since COCOeval writes into them; numbered anew, since to it the id 0 means that nothing was matched.
+        # Copies, because COCOeval writes into them. Annotations are renumbered, because COCOeval takes the id 0 as
+        # unmatched.
         "annotations": [{**annotation, "id": number} for number, annotation in enumerate(annotations, 1)],
     }
     indexed.createIndex()

@@ -1,4 +1,4 @@
-"""Training of a detector on prepared scenes, and what it finds on others."""
+"""Train a detector on prepared scenes, and detect objects in others."""
 
 import io
 import math
@@ -45,9 +45,10 @@ MASK_THRESHOLD = 0.5
 class DetectorTraining:
     """A `mast.training.Trainee`: trains a detector in place.
 
-    Draws from torch's global generator, and from two of its own for the order of the images and for the flips. They are
-    two since workers, which read ahead, draw the order early: flips do not depend on their number. An interrupted
-    training goes on from its newest checkpoint, to the same weights. Several processes draw alike, for the whole batch.
+    It draws from torch's global generator, and from two of its own, one for the order of the images and one for the
+    flips. They are separate because workers, which read ahead, draw the order early: so flips do not depend on the
+    number of workers. An interrupted run resumes from its newest checkpoint, with the same final weights. All processes
+    draw the same numbers, for the whole batch.
     """
 
     def __init__(
@@ -63,12 +64,12 @@ class DetectorTraining:
         """Prepare to train on `images`.
 
         Args:
-            detector: on its device.
-            images: to train on.
-            spec: settings.
+            detector: detector on its device.
+            images: images to train on.
+            spec: settings of training.
             protocol: name in the configuration, for messages.
-            seed: of order and flips.
-            device: where the detector is.
+            seed: seed of order and flips.
+            device: device of the detector.
             world: the processes that share each batch; its size divides `batch_size`.
         """
         self.spec, self.protocol, self.device, self._world = spec, protocol, torch.device(device), world
@@ -97,7 +98,7 @@ class DetectorTraining:
             self._parts["scaler"] = self._scaler
 
     def run(self, checkpoints: Checkpoints) -> None:
-        """Train to the end, from the newest of the checkpoints, of which the last holds the trained detector.
+        """Train to the end, from the newest of the checkpoints. The last one holds the trained detector.
 
         Raises:
             MastError: the loss or a weight is not finite, or an image cannot be read.
@@ -116,7 +117,7 @@ class DetectorTraining:
                 self._batches.close()
 
     def step(self, step: int) -> str:
-        """One batch, as sum of the losses of region proposals and heads."""
+        """Train on one batch; the loss is the sum of the losses of region proposals and heads."""
         own = self._loss(self._next(step % len(self._loader)))
         self._optimizer.zero_grad()
         self._scaler.scale(own).backward()
@@ -129,14 +130,16 @@ class DetectorTraining:
         return f"loss {loss:.3f}"
 
     def state(self) -> dict[str, Any]:
-        """Detector, optimiser, schedule, scaler of fp16, and all generators; that of the order as the epoch began."""
+        """Return detector, optimiser, schedule, scaler of fp16, and all generators, that of the order as at the epoch's
+        start.
+        """
         random = {"flips": self._flips.get_state(), "order": self._order_state, "cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state()
         return {"random": random, **{name: part.state_dict() for name, part in self._parts.items()}}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave."""
+        """Restore what `state` returned."""
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
         random = {name: value.cpu() for name, value in state["random"].items()}
@@ -153,7 +156,9 @@ class DetectorTraining:
             raise self._diverged(done)
 
     def _loss(self, examples: list[Example]) -> Tensor:
-        """Sum of the losses of region proposals and heads on randomly flipped images: this process's share of it."""
+        """Return the sum of the losses of region proposals and heads on randomly flipped images: this process's share
+        of it.
+        """
         flips = torch.rand(self.spec.batch_size, generator=self._flips)[self._rows] < FLIP_PROBABILITY
         pairs = [
             flipped(image, target) if flip else (image, target)
@@ -166,12 +171,12 @@ class DetectorTraining:
         return torch.stack(list(losses.values())).sum() if self._shares is None else self._shares.loss(losses)
 
     def _look_further(self, number: int) -> Tensor:
-        """The loss of a batch after the last step: the next ones, in the order of training."""
+        """Return the loss of a batch after the last step; the order of training continues."""
         examples = self._next((self.steps + number) % len(self._loader))
         return self._loss(examples)
 
     def _next(self, within: int) -> list[Example]:
-        """A batch of the epoch that is going on; after its last one, the order of the next epoch may be drawn."""
+        """Return a batch of the current epoch; after its last one, the order of the next epoch may be drawn."""
         if self._batches is None:
             self._sampler.skip = within * self.spec.batch_size
             self._batches = Batches(self._loader)
@@ -192,10 +197,11 @@ class DetectorTraining:
 def detect(
     detector: Detector, images: DetectionImages, batch_size: int, device: str, world: World = ALONE
 ) -> list[dict[str, Any]] | None:
-    """Detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images, masks as RLE.
+    """Return detections in COCO's result format: boxes [x, y, width, height] in pixels of the original images, masks as
+    RLE.
 
-    Images that stay in place are seen one by one: a batch's masks, each of the size of its image, would fill memory. Of
-    several processes each takes consecutive batches; the first one gets what all have found, the others None.
+    Images that stay in place are processed one by one: a batch's masks, each of the size of its image, would fill
+    memory. Each of several processes takes consecutive batches; the first one gets all detections, the others None.
 
     Raises:
         MastError: an image cannot be read.
@@ -222,10 +228,11 @@ def detect(
 def _loader(
     images: DetectionImages, batches: Iterable[list[int]], order: torch.Generator | None = None
 ) -> DataLoader[list[Example]]:
-    """For `Batches`: lists of examples, at the positions that `batches` gives and that `order` may draw.
+    """Return a loader for `Batches` of lists of examples, at the positions that `batches` gives and that `order` may
+    draw.
 
-    Images that stay in place are decoded by as many processes as torch has threads, this process counted. They leave
-    it to this process to stop.
+    Images that stay in place are decoded by as many processes as torch has threads, including this one. They ignore
+    stop signals, which this process handles.
     """
     return DataLoader(
         Reported(images),

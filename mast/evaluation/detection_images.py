@@ -18,8 +18,9 @@ from mast.errors import MastError
 from mast.settings import FULL, PixelRange
 
 Target = dict[str, Tensor]
-"""`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. Where masks are
-wanted also `masks`, uint8 [n, H, W] of 0 and 1."""
+"""`boxes` float32 [n, 4] (x1, y1, x2, y2, pixels) and `labels` int64 [n], from 1; 0 is the background. With masks also
+`masks`, uint8 [n, H, W] of 0 and 1.
+"""
 
 Example = tuple[Tensor, Target, int]
 
@@ -27,19 +28,19 @@ Example = tuple[Tensor, Target, int]
 class DetectionImages(Dataset[Example]):
     """The images of one split with their objects, read from the prepared arrays or from where the images stay.
 
-    Regions marked as crowds are no boxes to learn from; they only count in the evaluation (COCO's `iscrowd`). VOC's
-    difficult objects are crowds there that are learned from.
+    Regions marked as crowds are not trained on; they only count in the evaluation (COCO's `iscrowd`). VOC's difficult
+    objects are crowds in the evaluation but are trained on.
     """
 
     def __init__(self, task: PreparedData, split: str, annotated_only: bool = False, masks: bool = False) -> None:
         """Index the annotations; with `annotated_only` images without a box are left out.
 
         Raises:
-            MastError: the dataset has no annotations, a category outside its classes, or, where `masks` are wanted,
-                an object without segmentation.
+            MastError: the dataset has no annotations, a category outside its classes, or, with `masks`, an object
+                without segmentation.
         """
         self.place = task.path
-        """Of the prepared data, for messages."""
+        """Directory of the prepared data, for messages."""
         self._masks = masks
         self.classes = len(task.targets["box"]) if "box" in task.targets else 0
         self.coco: dict[str, Any] = task.annotations(split)
@@ -64,12 +65,12 @@ class DetectionImages(Dataset[Example]):
         self._images = [image for image in images if self._boxes[image["id"]]] if annotated_only else images
 
     def wide(self) -> list[bool]:
-        """Whether each image is wider than high."""
+        """Return whether each image is wider than high."""
         return [image["width"] > image["height"] for image in self._images]
 
     @property
     def in_place(self) -> bool:
-        """Whether each image has to be decoded from a file of its own."""
+        """Whether each image has to be decoded from its own file."""
         return self._pixels is None
 
     def __len__(self) -> int:
@@ -77,7 +78,7 @@ class DetectionImages(Dataset[Example]):
         return len(self._images)
 
     def __getitem__(self, position: int) -> Example:
-        """Image float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
+        """Return the image, float32 [3, H, W] in [0, 1], its objects, and its id in the annotations.
 
         Raises:
             UnreadableImageError: its file is missing or damaged.
@@ -103,34 +104,34 @@ class DetectionImages(Dataset[Example]):
 
 
 class ShuffledOrder(RandomSampler):
-    """Positions in random order, of which the first `skip` are left out: those of batches that are done."""
+    """Positions in random order, of which the first `skip` are left out because their batches are done."""
 
     skip = 0
 
     def __iter__(self) -> Iterator[int]:
-        """Draw the order, whatever is left out of it."""
+        """Draw the whole order, then leave out the first positions."""
         return islice(self.whole(), self.skip, None)
 
     def whole(self) -> Iterator[int]:
-        """All positions in an order that is drawn anew."""
+        """Return all positions in a newly drawn order."""
         return super().__iter__()
 
 
 class GroupedOrder(ShuffledOrder):
-    """Positions in random order, of which each batch of `batch_size` holds wide images or high (and square) ones.
+    """Positions in random order, with either wide or high (and square) images in each batch of `batch_size`.
 
-    A batch comes when its last image does. The last images of either kind, of which there is no whole batch, come at
-    the end and share one. (DATALOADER.ASPECT_RATIO_GROUPING of detectron2, data/common.py, AspectRatioGroupedDataset,
-    where they wait for those of the next epoch.)
+    A batch is returned when its last image is drawn. The remaining images of both kinds, too few for a whole batch of
+    their kind, come at the end and share a batch. (DATALOADER.ASPECT_RATIO_GROUPING of detectron2, data/common.py,
+    AspectRatioGroupedDataset, where they wait for those of the next epoch.)
     """
 
     def __init__(self, images: DetectionImages, batch_size: int, generator: torch.Generator) -> None:
-        """Draw from `generator`."""
+        """Keep the images and the generator to draw from."""
         super().__init__(images, generator=generator)
         self._wide, self._batch_size = images.wide(), batch_size
 
     def whole(self) -> Iterator[int]:
-        """All positions in an order that is drawn anew, group by group."""
+        """Yield all positions in a newly drawn order, group by group."""
         waiting: dict[bool, list[int]] = {True: [], False: []}
         for position in super().whole():
             group = waiting[self._wide[position]]
@@ -142,7 +143,7 @@ class GroupedOrder(ShuffledOrder):
 
 
 class OwnRows:
-    """Of each batch of positions those that one process has."""
+    """The positions of one process in each batch."""
 
     def __init__(self, batches: BatchSampler, rows: slice) -> None:
         """Take `rows` of each of the `batches`."""

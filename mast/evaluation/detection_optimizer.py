@@ -1,4 +1,4 @@
-"""How a detector's weights change: the settings of its training, optimiser, and learning rate over the steps."""
+"""Optimiser of a detector: the settings of its training, parameter groups, and learning rate over the steps."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -9,30 +9,33 @@ from torch import nn
 from mast.models.detector import Detector
 
 STEPS = (3 / 4, 11 / 12)
-"""When the learning rate falls to a tenth, as shares of training: steps 18k and 22k of 24k on VOC07+12
-(facebookresearch/moco, detection/configs/pascal_voc_R_50_C4_24k.yaml)."""
+"""Steps at which the learning rate falls to a tenth, as shares of training: steps 18k and 22k of 24k on VOC07+12
+(facebookresearch/moco, detection/configs/pascal_voc_R_50_C4_24k.yaml).
+"""
 
 DECAY = 0.1
-"""SOLVER.GAMMA of detectron2 (config/defaults.py), as the following three are constants of it."""
+"""Factor of each fall, SOLVER.GAMMA of detectron2 (config/defaults.py). The next three constants are from this file
+too.
+"""
 
 WARMUP_FACTOR = 0.001
-"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR), where settings do not say."""
+"""First learning rate, as a share of the full one (SOLVER.WARMUP_FACTOR), unless the settings give another."""
 
 MOMENTUM = 0.9
-"""Of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
+"""Momentum of SGD, without Nesterov's (SOLVER.MOMENTUM, SOLVER.NESTEROV)."""
 
 NORM_WEIGHT_DECAY = 0.0
-"""Of the scale and shift of normalisation layers (SOLVER.WEIGHT_DECAY_NORM); biases decay like weights."""
+"""Weight decay of the scale and shift of normalisation layers (SOLVER.WEIGHT_DECAY_NORM); biases decay like weights."""
 
 ADAMW = {"betas": (0.9, 0.999), "eps": 1e-8, "amsgrad": False}
-"""Ours: the reference has no AdamW."""
+"""Constants of AdamW. They are ours: the reference has no AdamW."""
 
 NORMALISATION = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.InstanceNorm2d, nn.LayerNorm)
-"""The layers whose parameters detectron2 counts as those of normalisation (solver/build.py)."""
+"""Layers whose parameters detectron2 treats as normalisation (solver/build.py)."""
 
 
 class DetectionSettings(Protocol):
-    """What training reads of a protocol's settings."""
+    """Settings of a protocol that training reads."""
 
     architecture: str
     epochs: int
@@ -51,7 +54,7 @@ class DetectionSettings(Protocol):
 def lr_factor(
     warmup: int, total: int, decay_steps: Sequence[float] | None = None, start: float = WARMUP_FACTOR
 ) -> Callable[[int], float]:
-    """Function from the step (from 0) to the share of the full learning rate.
+    """Return a function from the step (from 0) to the share of the full learning rate.
 
     It rises from `start` in `warmup` steps, of `total`, and falls at `decay_steps`, by default STEPS.
     """
@@ -66,7 +69,9 @@ def lr_factor(
 
 
 def build_optimizer(detector: Detector, spec: DetectionSettings) -> torch.optim.Optimizer:
-    """Of all that is trained, weight decay on all but normalisation (detectron2, solver/build.py)."""
+    """Build the optimiser of all trained parameters, with weight decay on all but normalisation (detectron2,
+    solver/build.py).
+    """
     layers = (module for module in detector.modules() if isinstance(module, NORMALISATION))
     own = {id(parameter) for layer in layers for parameter in layer.parameters(recurse=False)}
     trained = [parameter for parameter in detector.parameters() if parameter.requires_grad]

@@ -1,9 +1,9 @@
-"""A detector in several processes, each with a share of a batch: what one process with the whole batch would compute.
+"""A detector in several processes, each with a share of a batch, with the result of one process and the whole batch.
 
-In torchvision's detectors these depend on the other images of a batch, apart from batch normalisation
-(`World.prepare`): the size to which images are padded, the scale of features that is derived from it, what has been
-drawn from the global generator before, and the number of regions over which a loss is averaged. `Shares` sees to each.
-The generator has the same state in all processes after every step, too.
+In torchvision's detectors, apart from batch normalisation (`World.prepare`), these depend on the other images of a
+batch: the size to which images are padded, the scale of features that is derived from it, the state of the global
+generator, and the number of regions over which a loss is averaged. `Shares` handles each of them. The generator has the
+same state in all processes after every step, too.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,19 @@ from torchvision.ops import MultiScaleRoIAlign
 from mast.distributed import World
 
 PROPOSALS = ("loss_objectness", "loss_rpn_box_reg")
-"""Losses of torchvision's region proposals: means over the sampled anchors of a batch (models/detection/rpn.py). Where
-`compute_loss` is another, as detectron2's, they are means over images."""
+"""Losses of torchvision's region proposals: means over the sampled anchors of a batch (models/detection/rpn.py). With
+another `compute_loss`, such as detectron2's, they are means over images.
+"""
 
 HEADS = ("loss_classifier", "loss_box_reg")
-"""Those of its box head: means over the sampled regions (models/detection/roi_heads.py)."""
+"""Losses of torchvision's box head: means over the sampled regions (models/detection/roi_heads.py)."""
 
 MASKS = ("loss_mask",)
-"""That of its mask head: a mean over the sampled regions that hold an object (same file)."""
+"""Loss of torchvision's mask head: a mean over the sampled regions that contain an object (same file)."""
 
 
 class Shares:
-    """Makes a detector pad, draw and weigh as if its process had all images of the batch."""
+    """Make a detector pad, draw and weight as if its process had all images of the batch."""
 
     def __init__(self, detector: nn.Module, world: World, own: int) -> None:
         """Change `detector`, which has `own` images of each batch in training; other processes have as many."""
@@ -47,10 +48,10 @@ class Shares:
         self._regions = detector.roi_heads.fg_bg_sampler = SharedSampler(detector.roi_heads.fg_bg_sampler, world)
 
     def loss(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """This process's part of the loss of the whole batch: the sum over processes is that loss.
+        """Return this process's part of the loss of the whole batch; the sum over processes is that loss.
 
         Args:
-            losses: of its images, by torchvision's names; others are taken for means over images.
+            losses: losses of its images, by torchvision's names; other losses are treated as means over images.
         """
         weights = dict.fromkeys(HEADS, self._regions.weight) | dict.fromkeys(MASKS, self._regions.weight_of_positives)
         if type(self._detector.rpn).compute_loss is RegionProposalNetwork.compute_loss:
@@ -59,14 +60,14 @@ class Shares:
         return torch.stack([weights.get(name, equal) * value for name, value in losses.items()]).sum()
 
     def _choice(self, sizes: list[int]) -> int:
-        """A size for the next image; of every batch those of all images are drawn."""
+        """Return a size for the next image; the sizes of all images are drawn for every batch."""
         if not self._sizes:
             drawn = [self._draw_size(sizes) for _ in range(self._own * self._world.size)]
             self._sizes = drawn[self._world.rows(self._own)]
         return self._sizes.pop(0)
 
     def _max_by_axis(self, shapes: list[list[int]]) -> list[int]:
-        """The largest side of images [3, H, W] in each direction, over the images of all processes in training."""
+        """Return the largest height and width of images [3, H, W], in training over those of all processes."""
         own = self._largest(shapes)
         if self._detector.training:
             self._shape = self._largest(self._world.everyones(own))
@@ -74,23 +75,25 @@ class Shares:
         return own
 
     def _with_largest(self, _module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Features, boxes and shapes of the images, of which torchvision takes the largest for that of the features."""
+        """Add the largest shape to features, boxes and shapes, from which torchvision derives the scale of the
+        features.
+        """
         *others, shapes = given
         return (*others, [*shapes, tuple(self._shape[1:])]) if self._detector.training else given
 
 
 class SharedSampler:
-    """torchvision's sampler of anchors or regions, which draws for the images of all processes, in their order."""
+    """torchvision's sampler of anchors or regions, which draws for the images of all processes, in order of ranks."""
 
     def __init__(self, sampler: BalancedPositiveNegativeSampler, world: World) -> None:
-        """Sample like `sampler`."""
+        """Sample as `sampler` does."""
         self._sampler, self._world = sampler, world
         self.batch_size_per_image, self.positive_fraction = sampler.batch_size_per_image, sampler.positive_fraction
         self.weight = self.weight_of_positives = 0.0
         """This process's share of what was sampled last in all processes, and of the positives among it."""
 
     def __call__(self, matched: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Masks of the positives and negatives that are sampled of each image, uint8 [n] each."""
+        """Return masks of the positives and negatives that are sampled of each image, uint8 [n] each."""
         found = torch.stack([torch.stack([(own >= 1).sum(), (own == 0).sum()]) for own in matched])
         everyones: list[list[list[int]]] = self._world.everyones(found.tolist())
         self._weigh(everyones)

@@ -1,4 +1,4 @@
-"""How the training images of each step are augmented, drawn ahead where files have to be cropped."""
+"""Augmentation of the training images of each step, drawn ahead when files have to be cropped."""
 
 import torch
 from torch import Tensor
@@ -10,19 +10,19 @@ from mast.data.prepared.batches import Crops, TrainingBatches
 
 
 class Drawing:
-    """One view of each image of a training's batches, whose parameters one generator draws in the order of the steps.
+    """One view of each image of a run's batches, with parameters drawn by one generator in the order of the steps.
 
-    Images that stay in place are cropped from their original size while the step before is trained on.
+    Images that stay in place are cropped from their original size during the previous step.
     """
 
     def __init__(self, policy: Policy, batches: TrainingBatches, seed: int, interpolation: Interpolation) -> None:
-        """Draw nothing yet.
+        """Prepare; nothing is drawn yet.
 
         Args:
-            policy: for images of the prepared size, with crop.
-            batches: whose images are augmented.
-            seed: of the generator.
-            interpolation: of crops that are cut from files.
+            policy: policy for images of the prepared size, with crop.
+            batches: batches whose images are augmented.
+            seed: seed of the generator.
+            interpolation: interpolation of crops that are cut from files.
         """
         self._policy, self._batches, self._interpolation = policy, batches, interpolation
         self._generator = torch.Generator().manual_seed(seed)
@@ -30,16 +30,16 @@ class Drawing:
 
     @property
     def crops(self) -> Crops | None:
-        """What to cut from the files of a batch, for `TrainingBatches.batch`; None where images are one array."""
+        """Boxes to cut from the files of a batch, for `TrainingBatches.batch`; None if images are one array."""
         return self._crops if self._batches.in_place else None
 
     def view(self, step: int, images: Tensor, rows: slice = slice(None)) -> Tensor:
-        """The augmented images of a step, once: float32 [B, 3, S, S] in [0, 1].
+        """Return the augmented images of a step, once: float32 [B, 3, S, S] in [0, 1].
 
         Args:
-            step: the next one that was not asked for.
-            images: what the batches gave with `crops`.
-            rows: of the batch, which the images are.
+            step: the next step that was not requested yet.
+            images: images that the batches returned for `crops`.
+            rows: rows of the batch that the images are.
         """
         params = self._of(step)
         del self._drawn[step]
@@ -47,11 +47,11 @@ class Drawing:
         return View(images[0] if cropped else images, params, cropped).augmented(self._policy, rows)
 
     def state(self) -> Tensor:
-        """The generator's state before the next step."""
+        """Return the generator's state before the next step."""
         return self._drawn[min(self._drawn)][0] if self._drawn else self._generator.get_state()
 
     def load(self, state: Tensor) -> None:
-        """Take over what `state` gave."""
+        """Restore what `state` returned."""
         self._drawn.clear()
         self._generator.set_state(state)
 

@@ -1,4 +1,4 @@
-"""From an encoder and a prepared dataset to the features file."""
+"""Extract features from an encoder and a prepared dataset into the features file."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -22,8 +22,9 @@ from mast.models.encoder import normalise
 from mast.models.encoder_file import load_encoder, normalisation
 
 POOLINGS: dict[str, Callable[[nn.Module], nn.Module]] = {"global": lambda encoder: encoder, "grid": GridFeatures}
-"""How the last stage is pooled → what makes an encoder do so: the mean over all positions, or over windows at 2 × 2
-places."""
+"""Pooling of the last stage → function that adapts an encoder to it: the mean over all positions, or over windows at 2
+× 2 positions.
+"""
 
 
 def extract_features(
@@ -36,8 +37,8 @@ def extract_features(
 ) -> None:
     """Write the pooled features of a task's train and test images (docs/use/formats.md, *Features*).
 
-    The encoder is in eval mode, in float32, and sees the images as they were prepared, normalised with the mean and
-    standard deviation of its pretraining.
+    The encoder runs in eval mode, in float32, on the images as prepared, normalised with the mean and standard
+    deviation of its pretraining.
 
     Under torchrun, or the submitit plugin's launcher, each process computes a part of them, and the first one writes.
 
@@ -90,10 +91,10 @@ def gathered(
     batch_size: int = 512,
     world: World = ALONE,
 ) -> np.ndarray | None:
-    """The features of all images, float32 [N, D], in the first process; None in the others.
+    """Return the features of all images, float32 [N, D], in the first process; None in the others.
 
-    Each process computes those of consecutive batches. The batches are those of one process, so that the features are,
-    too. The arguments are those of `encode`.
+    Each process computes consecutive batches. The batches are the same as with one process, and so are the features.
+    The arguments are those of `encode`.
     """
     starts = range(0, len(images), batch_size)[world.share(math.ceil(len(images) / batch_size))]
     own = list(encode(encoder, images, mean, std, device, batch_size, starts))
@@ -117,11 +118,11 @@ def encode(
     Args:
         encoder: maps float [B, 3, H, W] to [B, D].
         images: uint8 [N, H, W, 3].
-        mean: float [1, 3, 1, 1], of images in [0, 1].
-        std: like `mean`.
-        device: where the encoder runs.
-        batch_size: images per forward pass.
-        starts: positions at which batches begin; those of all batches by default.
+        mean: mean of images in [0, 1], float [1, 3, 1, 1].
+        std: standard deviation of images in [0, 1], float [1, 3, 1, 1].
+        device: device on which the encoder runs.
+        batch_size: number of images per forward pass.
+        starts: positions at which batches begin; all batches by default.
     """
     with memory_for(f"features: {batch_size} images at a time in fp32", "free memory, or compute with --gpus 0"):
         encoder = encoder.to(device).eval()
@@ -134,7 +135,9 @@ def encode(
 
 
 def exact_float32() -> AbstractContextManager[None]:
-    """Within the block, convolutions in float32 are that on a GPU too; torch's default there is TF32, 10 bits exact."""
+    """Compute convolutions within the block in true float32, also on a GPU, where torch's default is TF32 (10-bit
+    mantissa).
+    """
     if not torch.cuda.is_available():
         return nullcontext()
     cudnn = torch.backends.cudnn

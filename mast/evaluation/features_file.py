@@ -1,4 +1,4 @@
-"""The features file (docs/use/formats.md, *Features*): what an encoder says about one task."""
+"""The features file (docs/use/formats.md, *Features*): the features of one task under one encoder."""
 
 import json
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from mast.files import atomic_path
 from mast.records import Origin
 
 NESTED_SEED = 0
-"""Seed of the validation images drawn from the training images where the real ones are scored (`split: val`)."""
+"""Seed of the validation images drawn from the training images if the real ones are scored (`split: val`)."""
 
 PRESENCE = ("absent", "present")
-"""The values of a target that is one class of a multi-label dataset; label −1: the class is to be ignored."""
+"""Values of a target that is one class of a multi-label dataset. Label −1: the class is ignored."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Features:
     classes: Mapping[str, list[str]]
     """Target → class names, in the order of the label columns."""
     origin: Origin
-    """What encoder and task they are of."""
+    """Encoder and task of the features."""
     pooling: str = "global"
-    """How the last stage was pooled (`mast.evaluation.features.POOLINGS`)."""
+    """Pooling of the last stage (`mast.evaluation.features.POOLINGS`)."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """What a protocol fits on and what it is scored on, once."""
+    """Images that a protocol fits on and is scored on."""
 
     train_features: np.ndarray
     """float32 [N, D]."""
@@ -81,7 +81,7 @@ def read_features(path: Path, ignore: bool = False) -> Features:
     `ignore` allows the label −1 in targets with the values PRESENCE.
 
     Raises:
-        MastError: the file is missing or damaged, holds non-finite features, or labels outside their classes.
+        MastError: the file is missing or damaged, or has non-finite features or labels outside their classes.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -95,7 +95,7 @@ def read_features(path: Path, ignore: bool = False) -> Features:
             )
     except FileNotFoundError:
         raise MastError(f"{path}: no such file") from None
-    except Exception as error:  # numpy and zipfile raise many kinds on damaged files: KeyError, NotImplementedError, …
+    except Exception as error:  # damaged files raise many kinds: KeyError, NotImplementedError, …
         reason = " ".join(str(error).split())
         raise MastError(
             f"{path}: not a readable features file ({reason}); delete it and extract again: "
@@ -106,21 +106,21 @@ def read_features(path: Path, ignore: bool = False) -> Features:
 
 
 def read_origin(path: Path) -> tuple[Origin, str]:
-    """What a features file says of its encoder and its task, and its pooling, without reading its arrays.
+    """Return a features file's encoder, task and pooling, without reading its arrays.
 
     Raises:
-        MastError: it lacks a part of that.
+        MastError: one of them is missing.
     """
     with np.load(path, allow_pickle=False) as arrays:
         return Origin.of(json.loads(str(arrays["metadata"])), str(path)), _pooling(arrays)
 
 
 def select(features: Features, split: Literal["test", "val"]) -> Split:
-    """The images to fit on and to score.
+    """Select the images to fit on and to score.
 
     `test`: fit on train, choose on its validation images, score on test. `val`: the same one level down: fit on train
-    without the validation images, choose on an equal share of those (drawn with `NESTED_SEED`), score on the
-    validation images; so the images that are scored have chosen nothing.
+        without the validation images, choose on an equal share of the rest (drawn with `NESTED_SEED`), score on the
+        validation images. So the scored images are not used for any choice.
     """
     validation = np.zeros(len(features.train_features), dtype=bool)
     validation[features.val_indices] = True

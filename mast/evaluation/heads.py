@@ -1,4 +1,4 @@
-"""What VISSL's linear evaluation puts on a frozen encoder: features of few positions, and heads that normalise them."""
+"""Parts that VISSL's linear evaluation adds to a frozen encoder: features of few positions, and normalised heads."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,25 +11,25 @@ from mast.errors import MastError
 from mast.models.encoder import STAGES
 
 SIDE = 2
-"""Of the grid of positions, per direction."""
+"""Side of the grid of positions."""
 
 
 class GridFeatures(nn.Module):
-    """An encoder whose features are those of its last stage at 2 × 2 positions, in the place of their mean.
+    """An encoder whose features are those of its last stage at 2 × 2 positions, instead of their mean.
 
-    Each is the mean over a window one position smaller than the map, 6 × 6 of ResNet-50's 7 × 7: `res5` in
+    Each feature is the mean over a window one position smaller than the map, 6 × 6 of ResNet-50's 7 × 7: `res5` in
     facebookresearch/vissl, eval_resnet_8gpu_transfer_places205_linear.yaml.
     """
 
     def __init__(self, encoder: nn.Module) -> None:
-        """Hold `encoder`, which maps images [B, 3, H, W] to [B, C]."""
+        """Wrap `encoder`, which maps images [B, 3, H, W] to [B, C]."""
         super().__init__()
         self.encoder, self.num_features = encoder, SIDE**2 * encoder.num_features
         self._maps = torch.empty(0)
         getattr(encoder, STAGES[-1]).register_forward_hook(self._keep)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images float [B, 3, H, W] → [B, 4·C], the four positions of each channel side by side.
+        """Map images float [B, 3, H, W] to [B, 4·C], with the four positions of each channel side by side.
 
         Raises:
             MastError: the last stage has fewer than 2 × 2 positions, or is not square.
@@ -48,28 +48,32 @@ class GridFeatures(nn.Module):
 
 
 class NormalisedHead(nn.Module):
-    """Batch norm over the features' channels, then a linear layer as torch draws it (VISSL's linear_eval_mlp.py)."""
+    """Batch norm over the features' channels, then a linear layer with torch's initialisation (VISSL's
+    linear_eval_mlp.py).
+    """
 
     def __init__(self, features: int, positions: int, classes: int) -> None:
-        """For features [B, features], of which `positions` neighbours each are of one channel."""
+        """Build the head for features [B, features]; `positions` neighbouring features each belong to one channel."""
         super().__init__()
         self.positions = positions
         self.norm = nn.BatchNorm1d(features // positions)
         self.linear = nn.Linear(features, classes)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, features] → scores [B, classes]."""
+        """Map features [B, features] to scores [B, classes]."""
         channels = features.unflatten(1, (-1, self.positions))
         return self.linear(self.norm(channels).flatten(1))
 
 
 def normalised_heads(features: int, positions: int, classes: Iterable[int], device: str) -> nn.ModuleList:
-    """A `NormalisedHead` for each number of classes, drawn from torch's global generator."""
+    """Return a `NormalisedHead` for each number of classes, drawn from torch's global generator."""
     return nn.ModuleList(NormalisedHead(features, positions, count) for count in classes).to(device)
 
 
 def parameter_groups(heads: nn.ModuleList) -> list[dict[str, Any]]:
-    """Groups for an optimiser: scale and shift of batch norm have no weight decay (VISSL's `regularize_bn: False`)."""
+    """Return groups for an optimiser: scale and shift of batch norm have no weight decay (VISSL's `regularize_bn:
+    False`).
+    """
     norms = [weights for head in heads.modules() if _normalises(head) for weights in head.parameters()]
     rest = [weights for head in heads.modules() if not _normalises(head) for weights in head.parameters(recurse=False)]
     return [{"params": rest}] + ([{"params": norms, "weight_decay": 0.0}] if norms else [])

@@ -1,4 +1,4 @@
-"""The labelled images of a task: what a protocol trains on and what it is scored on."""
+"""Labelled images of a task that a protocol trains on and is scored on."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mast.errors import MastError
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """One split of a task. Images are read when rows are taken; labels are in memory."""
+    """One split of a task. Images are read when rows are accessed; labels are in memory."""
 
     train_images: Images
     """uint8 [N, H, W, 3]."""
@@ -26,7 +26,8 @@ class LabelledImages:
 
 
 def labelled_images(task: PreparedData, split: Literal["test", "val"]) -> LabelledImages:
-    """`test`: train on train, score on test. `val`: train on train without the validation images, score on those.
+    """Return the images. `test`: train on train, score on test. `val`: train without the validation images, score on
+    those.
 
     Raises:
         MastError: the task has no labels or no test split, labels outside their classes, or a target of one class.
@@ -68,9 +69,9 @@ def _check_labels(task: PreparedData) -> None:
 
 
 def part_count(size: int, norm_images: int) -> int:
-    """Parts in which a batch of `size` is normalised, of at most `norm_images` each; none is of one image alone.
+    """Return the number of parts in which a batch is normalised, of at most `norm_images` images each and at least two.
 
-    One image has no variance where an encoder's last features have one position: of an odd batch in pairs one part has
+    One image has no variance if an encoder's last features have one position. So an odd batch in pairs has one part of
     three.
     """
     return min(math.ceil(size / norm_images), max(1, size // 2))

@@ -1,4 +1,4 @@
-"""What a protocol is given, and what it gives back."""
+"""Inputs and results of a protocol."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,39 +27,41 @@ Metrics = Mapping[str, Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """For protocols that read features."""
+    """Inputs of protocols that read features."""
 
     protocol: str
-    """The protocol's name in the configuration, for messages."""
+    """Name of the protocol in the configuration, for messages."""
     file: Path
-    """The features file, for messages."""
+    """Path of the features file, for messages."""
     features: Features
 
 
 @dataclass(frozen=True)
 class EncoderInputs:
-    """For protocols that run an encoder on images or scenes."""
+    """Inputs of protocols that run an encoder on images or scenes."""
 
     protocol: str
-    """The protocol's name in the configuration, for messages."""
+    """Name of the protocol in the configuration, for messages."""
     encoder: Path
-    """The encoder file."""
+    """Path of the encoder file."""
     task: PreparedData
     origin: Origin
     seed: int
-    """Of all that is drawn: new layers, the order of the images, augmentations."""
+    """Seed of all random draws: new layers, the order of the images, augmentations."""
     checkpoints: Path
-    """Directory of the checkpoints of unfinished trainings; its own are deleted when the metrics are written."""
+    """Directory of the checkpoints of unfinished training runs; those of this evaluation are deleted when the metrics
+    are written.
+    """
     device: str = "cpu"
     trainings: "list[Checkpoints]" = field(default_factory=list)
-    """Those that `saved` gave."""
+    """Checkpoints that `saved` returned."""
     world: "World" = field(default_factory=_alone)
-    """The processes that evaluate together; the first one writes."""
+    """Processes that evaluate together; the first one writes."""
 
     def saved(self, spec: StrictModel, folder: str = "", **more: Any) -> "Checkpoints":
-        """The checkpoints of a training in a folder of `checkpoints`.
+        """Return the checkpoints of a training run in a folder of `checkpoints`.
 
-        One is taken over if it has the same protocol (settings and version), seed, encoder and task, and the same
+        A checkpoint is used if it has the same protocol (settings and version), seed, encoder and task, and the same
         values in `more`.
         """
         from mast.checkpoint import Checkpoints
@@ -70,7 +72,7 @@ class EncoderInputs:
         return self.trainings[-1]
 
     def clear(self) -> None:
-        """Delete the checkpoints of this evaluation's trainings, and their directory if it holds no others."""
+        """Delete the checkpoints of this evaluation, and their directory if it contains no others."""
         for training in self.trainings:
             training.clear()
         if self.checkpoints.is_dir() and not any(self.checkpoints.iterdir()):
@@ -79,15 +81,16 @@ class EncoderInputs:
 
 @dataclass(frozen=True)
 class Measured:
-    """The outcome of an evaluation."""
+    """Result of an evaluation."""
 
     metrics: Metrics
     counts: Mapping[str, int]
-    """Images in `train` and `test`; other counts of the protocol."""
+    """Number of images in `train` and `test`; other counts of the protocol."""
     details: Mapping[str, Any] | None = None
-    """What else a reader needs to judge the numbers, e.g. the hash of a subset; no table shows it."""
+    """Further information needed to judge the numbers, e.g. the hash of a subset; tables do not show it."""
     predictions: list[dict[str, Any]] | None = None
-    """Of scenes: the detections, in COCO's result format."""
+    """For scenes: the detections, in COCO's result format."""
     chance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Target → metric → percent that is reached without a look at the images, where that is known; tables then show
-    scores corrected for it too."""
+    """Target → metric → score reached without looking at the images, percent, where it is known. Tables then also show
+    scores corrected for it.
+    """

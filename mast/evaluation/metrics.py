@@ -1,4 +1,4 @@
-"""Accuracies of a classification, and what a guess reaches."""
+"""Accuracies of a classification, and the level of a guess."""
 
 from collections.abc import Iterable
 
@@ -11,19 +11,19 @@ def percentage(correct: np.ndarray) -> float:
 
 
 TOP = 5
-"""Of top-5 accuracy, stated for targets with more classes than this."""
+"""The 5 of top-5 accuracy, which is given for targets with more classes than this."""
 
 
 def classification_metrics(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Accuracies of classifying by the highest scores, percent.
+    """Return accuracies of classifying by the highest scores, percent.
 
     Args:
-        scores: float [N, C]; −∞ for a class that is no guess at all.
+        scores: float [N, C]; −∞ for a class that cannot be the guess.
         labels: int [N], in [0, C).
 
     Returns:
-        `top1`; `top5` where C > 5; `mean_per_class`, the mean over the classes that occur of the share classified
-        rightly.
+        `top1`; `top5` where C > 5; `mean_per_class`, the mean over the occurring classes of the share that is
+        classified correctly.
     """
     correct = scores.argmax(axis=1) == labels
     per_class = [percentage(correct[labels == label]) for label in np.unique(labels)]
@@ -36,14 +36,14 @@ def classification_metrics(scores: np.ndarray, labels: np.ndarray) -> dict[str, 
 
 
 def chance_levels(targets: Iterable[str], labels: np.ndarray) -> dict[str, dict[str, float]]:
-    """What is reached without a look at the images, percent: target → metric of `classification_metrics` → level.
+    """Return the level of chance, percent: target → metric of `classification_metrics` → level.
 
-    Of `top1` by always guessing the most frequent class, of `top5` the five most frequent; of `mean_per_class` by
-    guessing any class. With as many images of each of C classes that is 100/C, 500/C and 100/C.
+    For `top1` the guess is always the most frequent class, for `top5` the five most frequent, for `mean_per_class` any
+    class. With as many images of each of C classes that is 100/C, 500/C and 100/C.
 
     Args:
         targets: names of the T targets.
-        labels: int [N, T] of the images that are scored.
+        labels: labels of the scored images, int [N, T].
     """
     levels = {}
     for column, target in enumerate(targets):

@@ -1,4 +1,4 @@
-"""What features and metrics are made from."""
+"""Origin of features and metrics."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,12 @@ from mast.results import RunFiles
 
 
 def origin_of(encoder_file: Path, metadata: Mapping[str, str], task: PreparedData) -> Origin:
-    """What a features or metrics file says of the encoder (its file's `metadata` and hash) and of the task.
+    """Return the origin of features or metrics: the encoder (its file's `metadata` and hash) and the task.
 
-    The versions of the code are that of the record beside the encoder, where there is one, and that which runs now.
+    The versions of the code are the one in the record next to the encoder, if there is one, and the running one.
 
     Raises:
-        MastError: the metadata are not those of an encoder, or the record beside it is damaged.
+        MastError: the metadata are not those of an encoder, or the record next to it is damaged.
     """
     encoder, record = EncoderMetadata.of(dict(metadata), str(encoder_file)), RunFiles(encoder_file.parent).record
     trained_by = RunRecord.read(record).commit if record.exists() else code_version()

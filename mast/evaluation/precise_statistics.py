@@ -1,4 +1,4 @@
-"""Statistics of batch norm, computed anew for weights that no longer change."""
+"""Statistics of batch norm, recomputed for final weights."""
 
 import io
 import sys
@@ -18,14 +18,15 @@ def recompute_statistics(
 ) -> None:
     """Replace running mean and variance of batch norm by their averages over batches.
 
-    Running ones are of weights that changed on the way. (TEST.PRECISE_BN of detectron2, engine/hooks.py; fvcore,
-    nn/precise_bn.py: averages of the batches' own means and variances.) Layers that are not training keep theirs.
+    Running statistics come from weights that changed in the meantime. (TEST.PRECISE_BN of detectron2, engine/hooks.py;
+    fvcore, nn/precise_bn.py: averages of the batches' own means and variances.) Layers in eval mode keep their
+    statistics.
 
     Args:
-        model: in the mode of training; its weights stay as they are.
-        forward: applies it to the batch of a number, from 0.
-        batches: their number; 0 changes nothing.
-        images: in each of them, for the progress that the first process shows.
+        model: model in train mode; its weights do not change.
+        forward: function that applies the model to the batch with a number, from 0.
+        batches: number of batches; 0 changes nothing.
+        images: number of images in each, for the progress shown by the first process.
         world: the processes that share each batch.
     """
     layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm) and layer.training]
@@ -34,7 +35,7 @@ def recompute_statistics(
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # torch then averages over all that it sees
+        layer.momentum = None  # torch then averages over all batches
     stream = sys.stderr if world.leads else io.StringIO()
     with Progress("statistics", batches * images, stream=stream) as progress:
         for number in range(batches):

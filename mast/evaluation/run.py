@@ -16,7 +16,7 @@ from mast.records import MetricsFile, Origin
 from mast.results import checkpoints_of, predictions_of
 
 FROM_ORIGIN = MetricsFile.model_fields.keys() & Origin.model_fields.keys() - {"format", "commits"}
-"""What a metrics file says that its origin says."""
+"""Keys of a metrics file that are copied from the origin."""
 
 
 def evaluate_features(name: str, protocol: Protocol, features: Path, output: Path) -> None:
@@ -45,17 +45,17 @@ def evaluate_encoder(
     seed: int | None = None,
     device: str = "cpu",
 ) -> None:
-    """Evaluate an encoder on images or scenes and write one metrics file; of scenes also the detections beside it.
+    """Evaluate an encoder on images or scenes and write one metrics file; for scenes also the detections.
 
     Args:
-        name: the protocol's name in the configuration.
-        protocol: its settings.
-        encoder: the encoder file.
+        name: name of the protocol in the configuration.
+        protocol: settings of the protocol.
+        encoder: path of the encoder file.
         data: directory of the prepared task.
         output: path of the metrics file.
-        seed: of all that is drawn; that of the encoder by default.
-        device: where the encoder runs. Under torchrun, or the submitit plugin's launcher, all processes evaluate
-            together, each on its GPU.
+        seed: seed of all random draws; the encoder's seed by default.
+        device: device on which the encoder runs. Under torchrun, or the submitit plugin's launcher, all processes
+            evaluate together, each on its GPU.
 
     Raises:
         MastError: the encoder or the data are unusable, the processes cannot share the work, or see the protocol;
@@ -107,7 +107,7 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
 
 
 def _known_chance(measured: Measured) -> dict[str, dict[str, float]]:
-    """The levels of chance of the metrics that were measured."""
+    """Return the chance levels of the measured metrics."""
     known = {
         target: {metric: level for metric, level in levels.items() if metric in measured.metrics.get(target, {})}
         for target, levels in measured.chance.items()

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class ScheduleSettings(Protocol):
-    """What is read of a protocol's settings."""
+    """Settings of a protocol that the schedule reads."""
 
     epochs: int
     schedule: str
@@ -15,10 +15,10 @@ class ScheduleSettings(Protocol):
 
 
 def share(spec: ScheduleSettings, epoch: int) -> float:
-    """Share of the learning rates in an epoch, counted from 0.
+    """Return the share of the learning rates in an epoch, counted from 0.
 
     `cosine`: from 1 towards 0 (facebookresearch/vicreg, evaluate.py steps its schedule once per epoch). `steps`:
-    `gamma` to the power of the milestones that are behind (facebookresearch/fvcore, MultiStepParamScheduler, which
+    `gamma` to the power of the number of passed milestones (facebookresearch/fvcore, MultiStepParamScheduler, which
     VISSL uses with `update_interval: epoch`).
     """
     if spec.schedule == "steps":

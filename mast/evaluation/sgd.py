@@ -34,14 +34,14 @@ from mast.models.precision import autocast, scaler
 from mast.training import train
 
 MOMENTUM = 0.9
-"""Of SGD (facebookresearch/vicreg, evaluate.py; facebookresearch/vissl)."""
+"""Momentum of SGD (facebookresearch/vicreg, evaluate.py; facebookresearch/vissl)."""
 
 HEAD_STD = 0.01
 """Standard deviation of the head's weights at the start; its biases start at 0 (evaluate.py)."""
 
 
 class SgdSettings(Protocol):
-    """What is read of a protocol's settings."""
+    """Settings of a protocol that training reads."""
 
     kind: str
     epochs: int
@@ -65,14 +65,15 @@ class Backbone:
 
     model: nn.Module
     mean: Tensor
-    """float32 [1, 3, 1, 1], of images in [0, 1]."""
+    """Mean of images in [0, 1], float32 [1, 3, 1, 1]."""
     std: Tensor
     device: str
     norm_images: int | None = None
-    """In train mode: batch norm takes its statistics over parts of a batch with no more images (of an odd batch in
-    pairs one part has three)."""
+    """Largest number of images over which batch norm takes its statistics in train mode (an odd batch in pairs has one
+    part of three).
+    """
     world: World = ALONE
-    """The processes that share each batch."""
+    """Processes that share each batch."""
 
     @classmethod
     def load(cls, file: Path, seed: int, device: str, norm_images: int | None = None, world: World = ALONE) -> Self:
@@ -87,31 +88,31 @@ class Backbone:
         return cls(model.to(device), *statistics, device, norm_images, world)
 
     def train(self) -> None:
-        """Train mode: batch norm that takes its statistics over a whole batch takes them over all processes."""
+        """Switch to train mode. Batch norm over a whole batch takes its statistics over all processes."""
         self.model.train()
         if self.norm_images is None:
             self.world.prepare(self.model)
 
     def parts(self, size: int) -> list[slice]:
-        """This process's images of a batch of `size`: a slice for each of the parts that it computes, maybe none."""
+        """Return this process's images of a batch of `size`: a slice for each part that it computes, possibly none."""
         own = self.world.share(size)
         if not self.model.training:
             return [own] if own.start < own.stop else []
-        if self.norm_images is None:  # also without images it takes part in what is normalised together
+        if self.norm_images is None:  # even without images it takes part in the shared normalisation
             return [own]
         rows = np.array_split(np.arange(size), part_count(size, self.norm_images))
         return [slice(int(part[0]), int(part[-1]) + 1) for part in rows[self.world.share(len(rows))]]
 
     def features(self, view: Tensor, sizes: list[int] | None = None) -> Tensor:
-        """Of float images [B, 3, S, S] in [0, 1]: [B, D].
+        """Return features [B, D] of float images [B, 3, S, S] in [0, 1].
 
-        In train mode the parts of a batch are what the GPUs of a distributed training without synchronised batch norm
-        see: each part is normalised by itself, and the running statistics are those of the first (torch's
-        DistributedDataParallel hands out the buffers of rank 0).
+        In train mode the parts of a batch correspond to the GPUs of distributed training without synchronised batch
+        norm: each part is normalised by itself, and the running statistics are those of the first (torch's
+        DistributedDataParallel broadcasts the buffers of rank 0).
 
         Args:
             view: this process's images.
-            sizes: of the parts; those of the view as a whole batch by default.
+            sizes: sizes of the parts; by default the view is a whole batch.
         """
         images = normalise(view, self.mean, self.std)
         sizes = sizes_of(self.parts(len(view))) if sizes is None else sizes
@@ -123,19 +124,21 @@ class Backbone:
         return torch.cat(features) if features else images.new_empty(0, self.model.num_features)
 
     def encode(self, images: Images) -> Tensor | None:
-        """Features of uint8 images [N, H, W, 3] in eval mode, float32 [N, D]; None in processes but the first."""
+        """Return features of uint8 images [N, H, W, 3] in eval mode, float32 [N, D]; None in all processes but the
+        first.
+        """
         features = gathered(self.model, images, self.mean, self.std, self.device, world=self.world)
         return None if features is None else torch.from_numpy(features).to(self.device)
 
 
 def sizes_of(parts: Iterable[slice]) -> list[int]:
-    """Number of rows in each of some slices."""
+    """Return the number of rows in each of some slices."""
     return [part.stop - part.start for part in parts]
 
 
 @contextmanager
 def _running_statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Within the block, batch norm in train mode leaves its running mean and variance as they are."""
+    """Keep the running mean and variance of batch norm in train mode unchanged within the block."""
     layers = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -148,7 +151,7 @@ def _running_statistics_kept(model: nn.Module) -> Iterator[None]:
 
 
 def build_heads(backbone: Backbone, classes: Iterable[int]) -> nn.ModuleList:
-    """A linear classifier for each number of classes, drawn from torch's global generator."""
+    """Return a linear classifier for each number of classes, drawn from torch's global generator."""
     heads = nn.ModuleList(nn.Linear(backbone.model.num_features, count) for count in classes)
     for head in heads:
         nn.init.normal_(head.weight, std=HEAD_STD)
@@ -159,8 +162,8 @@ def build_heads(backbone: Backbone, classes: Iterable[int]) -> nn.ModuleList:
 class HeadTraining:
     """A `mast.training.Trainee`: a linear head for each column of the labels; cross-entropy, summed over the heads.
 
-    An interrupted training goes on from its last checkpoint. On one CPU the weights are those of an undisturbed one,
-    byte for byte.
+    An interrupted run resumes from its last checkpoint. On one CPU its weights are those of an uninterrupted run, byte
+    for byte.
     """
 
     def __init__(
@@ -178,17 +181,17 @@ class HeadTraining:
 
         Args:
             protocol: name in the configuration, for messages.
-            spec: settings.
-            backbone: what lies below the heads.
+            spec: settings of training.
+            backbone: the encoder below the heads.
             heads: a linear classifier for each column of the labels.
-            images: what to train on.
-            seed: of the order of the images and of the augmentations.
-            lr_backbone: learning rate of the backbone at the start; None leaves it as it is.
-            score: what is kept of each epoch in `history`: numbers, strings, lists and dictionaries. The first process
-                alone is asked.
+            images: images to train on.
+            seed: seed of the order of the images and of the augmentations.
+            lr_backbone: learning rate of the backbone at the start; None freezes it.
+            score: function whose result is kept for each epoch in `history`: numbers, strings, lists and dictionaries.
+                Only the first process calls it.
 
         Raises:
-            MastError: fewer images than one batch.
+            MastError: there are fewer images than one batch.
         """
         if len(images.train_images) < spec.batch_size:
             raise MastError(
@@ -220,7 +223,7 @@ class HeadTraining:
         self._loss, self._note = torch.zeros(()), ""
 
     def run(self, checkpoints: Checkpoints) -> None:
-        """Train to the end, from the newest of the checkpoints, of which the last holds the finished training.
+        """Train to the end, from the newest of the checkpoints. The last one holds the finished state.
 
         Raises:
             StoppedBySignalError: a signal to stop arrived (`mast.signals.CAUGHT`); a checkpoint was written first.
@@ -233,7 +236,7 @@ class HeadTraining:
         self._world.take_buffers(self._modules)  # running statistics are those of the first process
 
     def step(self, step: int) -> str:
-        """One batch; at the end of an epoch, its score is added to the history."""
+        """Train on one batch; at the end of an epoch, its score is added to the history."""
         epoch, within = divmod(step, self._batches.steps_per_epoch)
         for group, start in zip(self._optimizer.param_groups, self._starts, strict=True):
             group["lr"] = start * share(self.spec, epoch)
@@ -247,18 +250,18 @@ class HeadTraining:
         self._loss = self._descend(view, labels, sizes_of(parts), len(labels) / size)
         if within == self._batches.steps_per_epoch - 1:
             self.check(step + 1)
-            self._note = f"loss {self._loss.item():.3f}"  # read at the end of an epoch: each read waits for a GPU
+            self._note = f"loss {self._loss.item():.3f}"  # read once an epoch: each read waits for a GPU
             self.history.append(self.score() if self._world.leads else None)
         return self._note
 
     def state(self) -> dict[str, Any]:
-        """Weights, optimiser, scaler of fp16, generator of the augmentations, history."""
+        """Return weights, optimiser, scaler of fp16, generator of the augmentations, and history."""
         weights, optimizer = self._modules.state_dict(), self._optimizer.state_dict()
         random = {"generator": self._drawing.state(), "history": self.history}
         return {"modules": weights, "optimizer": optimizer, "scaler": self._scaler.state_dict(), **random}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave."""
+        """Restore what `state` returned."""
         self._modules.load_state_dict(state["modules"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state.get("scaler", {}))  # checkpoints of earlier versions have none
@@ -275,7 +278,7 @@ class HeadTraining:
             )
 
     def _descend(self, view: Tensor, labels: Tensor, sizes: list[int], weight: float) -> Tensor:
-        """One step on this process's share of a batch, in parts of these sizes; the loss of the whole batch."""
+        """Do one step on this process's share of a batch, in parts of these sizes; return the whole batch's loss."""
         with autocast(self.spec.precision, self.device):
             features = self._features(view, sizes)
         scores = [head(features.float()) for head in self.heads]

@@ -9,14 +9,14 @@ from mast.errors import MastError
 
 
 def listed_positions(file: Path, task: PreparedData) -> np.ndarray:
-    """Positions in train of the images that a file names, int64, ascending.
+    """Return the positions in train of the images that a file names, int64, ascending.
 
     Args:
-        file: one image a line; folders before the name do not count.
-        task: prepared with `storage: index`, which keeps the names of its images.
+        file: list with one image a line; folders before the name are ignored.
+        task: task prepared with `storage: index`, which keeps the names of its images.
 
     Raises:
-        MastError: the list is missing or empty, names an image twice, or its names are not each that of one training
+        MastError: the list is missing or empty, names an image twice, or a name does not match exactly one training
             image; or the task keeps no names.
     """
     names = listed_names(file)
@@ -37,7 +37,7 @@ def listed_positions(file: Path, task: PreparedData) -> np.ndarray:
 
 
 def listed_names(file: Path) -> set[bytes]:
-    """The names of a list, without folders.
+    """Return the names of a list, without folders.
 
     Raises:
         MastError: the list is missing or empty, or names an image twice.

@@ -6,22 +6,23 @@ from typing import Any
 import numpy as np
 
 RECALLS = np.arange(0.0, 1.1, 0.1)
-"""At which precision is averaged (Everingham et al. 2010, section 4.2)."""
+"""Recalls at which precision is averaged (Everingham et al. 2010, section 4.2)."""
 
 SIDE_DIGITS, SCORE_DIGITS = 1, 3
-"""Of a detection, behind the point, in the text file that VOC's evaluation reads."""
+"""Number of decimals of a detection's sides and score in the text file that VOC's evaluation reads."""
 
 OVERLAPS = tuple(overlap / 100 for overlap in range(50, 100, 5))
-"""IoU above which a detection is that of an object; VOC's own evaluation has the first."""
+"""IoU above which a detection matches an object; VOC's own evaluation uses the first."""
 
 
 def voc07_average_precision(coco: dict[str, Any], predictions: list[dict[str, Any]]) -> dict[str, float | None]:
-    """AP (mean over OVERLAPS), AP50 and AP75 in percent, means over the classes; None where there is no object to find.
+    """Return AP (mean over OVERLAPS), AP50 and AP75 in percent, means over the classes; None if there is no object to
+    find.
 
-    A detection counts for the object of its class that it overlaps most: as right if that object is found for the first
-    time, as wrong if it is found again, and not at all if the object is difficult. The pixel by which VOC's boxes are
-    wider than the difference of their corners is part of prepared boxes. Corners and scores are rounded first, as they
-    are when they are written to a file.
+    A detection is matched with the object of its class that it overlaps most. It is correct if that object is found for
+    the first time, wrong if it is found again, and ignored if the object is difficult. VOC's boxes are one pixel wider
+    than the difference of their corners; prepared boxes include this pixel. Corners and scores are rounded first, as in
+    a written file.
 
     Args:
         coco: COCO instances; `iscrowd` marks what VOC calls difficult.
@@ -47,7 +48,7 @@ def voc07_average_precision(coco: dict[str, Any], predictions: list[dict[str, An
 
 
 def _written(prediction: dict[str, Any]) -> dict[str, Any]:
-    """A detection as a file of detections holds it, whose first pixel is 1."""
+    """Return a detection as in a file of detections, whose first pixel is 1."""
     x, y, width, height = prediction["bbox"]
     left, top = (round(side + 1, SIDE_DIGITS) - 1 for side in (x, y))
     right, bottom = (round(side, SIDE_DIGITS) for side in (x + width, y + height))
@@ -56,7 +57,7 @@ def _written(prediction: dict[str, Any]) -> dict[str, Any]:
 
 
 def _nearest(prediction: dict[str, Any], objects: list[dict[str, Any]]) -> tuple[float, dict[str, Any] | None]:
-    """The object that a detection overlaps most, and their IoU."""
+    """Return the object that a detection overlaps most, and their IoU."""
     if not objects:
         return 0.0, None
     x, y, width, height = np.array([entry["bbox"] for entry in objects], np.float64).T
@@ -69,7 +70,7 @@ def _nearest(prediction: dict[str, Any], objects: list[dict[str, Any]]) -> tuple
 
 
 def _average_precision(nearest: list[tuple[float, dict[str, Any] | None]], overlap: float, positives: int) -> float:
-    """Of one class in [0, 1]: detections by falling score, each with the object that it overlaps most."""
+    """Return the average precision of one class in [0, 1], from detections by falling score with their best objects."""
     taken: set[int] = set()
     right = []
     for value, entry in nearest:

@@ -1,4 +1,4 @@
-"""Batches that other processes read: an error there is the same error here, and no process outlives its work."""
+"""Batches that other processes read. Their errors are raised here unchanged, and no process outlives its work."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,17 +9,17 @@ from torch.utils.data import DataLoader, Dataset
 from mast.errors import MastError
 
 _LOST = "DataLoader worker (pid"
-"""How torch begins to say that a process is gone."""
+"""Start of torch's message for a process that has died."""
 
 
 class Reported(Dataset[Any]):
-    """Examples of a dataset, or in an example's place the error that reading it raised.
+    """Examples of a dataset; an example that cannot be read is replaced by the error that was raised.
 
-    torch would raise an error of its own, with the text of both processes' tracebacks.
+    torch would raise another error, with the text of both processes' tracebacks.
     """
 
     def __init__(self, examples: Dataset[Any]) -> None:
-        """Read `examples`."""
+        """Keep the examples to read."""
         self.examples = examples
 
     def __len__(self) -> int:
@@ -27,7 +27,7 @@ class Reported(Dataset[Any]):
         return len(self.examples)
 
     def __getitem__(self, position: int) -> Any:
-        """One example, or MastError or MemoryError."""
+        """Return one example, or MastError or MemoryError."""
         try:
             return self.examples[position]
         except (MastError, MemoryError) as error:
@@ -42,15 +42,15 @@ class Batches:
         self._iterator = iter(loader)
 
     def __iter__(self) -> Self:
-        """Itself."""
+        """Return itself."""
         return self
 
     def __next__(self) -> list[Any]:
-        """The next batch.
+        """Return the next batch.
 
         Raises:
-            MastError: an example of it cannot be read.
-            MemoryError: likewise.
+            MastError: an example in it cannot be read.
+            MemoryError: reading an example ran out of memory.
         """
         examples = next(self._iterator)
         for example in examples:
@@ -59,18 +59,18 @@ class Batches:
         return examples
 
     def close(self) -> None:
-        """End the processes and wait for them. They ignore signals, so that otherwise they would be waited for."""
-        end = getattr(self._iterator, "_shutdown_workers", None)  # torch has no public name for it
+        """End the processes and wait for them. They ignore signals and would otherwise not end."""
+        end = getattr(self._iterator, "_shutdown_workers", None)  # torch has no public name for this
         if end is not None:
             end()
 
 
 @contextmanager
 def reading(place: object) -> Iterator[None]:
-    """Name the loss of a process that reads images of `place`. Torch raises it wherever this process happens to be.
+    """Turn the loss of a process that reads images of `place` into a clear error, wherever torch raises it.
 
     Raises:
-        MastError: such a process was killed, e.g. for want of memory.
+        MastError: such a process was killed, e.g. because memory ran out.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""From a folder of images to a file of features."""
+"""Write the features of a folder of images to a file."""
 
 import itertools
 import logging
@@ -38,24 +38,24 @@ def embed(
     """Write the features of every image below a directory, in the order of their paths.
 
     `.npz`: `features` float32 [N, D], `files` str [N], relative to the directory. `.parquet`: the same with columns
-    `file`, `f0`, `f1`, …. An image becomes its central square, resized (bicubic) to `size`, as data are prepared.
-    Images are found as in prepared folders (`mast.data.search`); what is left out is named in a warning.
+    `file`, `f0`, `f1`, …. The central square of each image is resized (bicubic) to `size`, as in prepared data. Images
+    are found as in prepared folders (`mast.data.search`); a warning lists files that are left out.
 
     Args:
         encoder: a folder that `mast export` wrote, or an `encoder.safetensors`.
-        images: directory; images are looked for at any depth.
+        images: directory; images are searched at any depth.
         output: file to write.
         size: side of the images, pixels; None for an exported encoder's own.
-        device: where the encoder runs.
-        threads: for decoding.
-        unreadable: `stop` or `skip`: what a file does that cannot be decoded.
-        levels: of images of more than 8 bits, the values that become 0 and 255.
+        device: device on which the encoder runs.
+        threads: number of threads for decoding.
+        unreadable: `stop` or `skip`, for a file that cannot be decoded.
+        levels: values that become 0 and 255 in images of more than 8 bits.
 
     Raises:
-        MastError: no size is known, there are no images, or one cannot be read; or the suffix of the output is another.
+        MastError: no size is known, there are no images, or one cannot be read; or the output has another suffix.
     """
     if output.suffix not in FORMATS:
-        raise MastError(f"{output}: the suffix says the format; use {' or '.join(FORMATS)}")
+        raise MastError(f"{output}: the suffix selects the format; use {' or '.join(FORMATS)}")
     features, files = features_below(encoder, images, size, device, threads, unreadable, levels)
     _write(output, files, features)
 
@@ -63,7 +63,9 @@ def embed(
 def features_below(
     encoder: Path, images: Path, size: int | None, device: str, threads: int, unreadable: str, levels: PixelRange
 ) -> tuple[np.ndarray, list[str]]:
-    """Features, float32 [N, D], of every image below a directory, and the images' paths below it; see `embed`."""
+    """Return the features, float32 [N, D], of every image below a directory, and the images' relative paths; see
+    `embed`.
+    """
     weights, side = _encoder(encoder, size)
     found = search(images, "--images is a directory of images")
     if not found.images:
@@ -87,11 +89,11 @@ def features_below(
 
 
 def _encoder(given: Path, size: int | None) -> tuple[Path, int]:
-    """The file of the weights, and the side of its images."""
+    """Return the file of the weights, and the side of its images."""
     if given.is_dir():
         return given / "model.safetensors", size or read_json(given / "config.json")["pretrained_cfg"]["input_size"][1]
     if size is None:
-        raise MastError(f"--size: required with an encoder file; {given} does not say the side of its images")
+        raise MastError(f"--size: required with an encoder file; {given} does not contain the side of its images")
     return given, size
 
 

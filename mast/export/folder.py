@@ -1,4 +1,4 @@
-"""A folder with which others use an encoder: weights, a configuration that timm reads, a hub file, a model card."""
+"""Write the folder of an exported encoder: weights, a configuration for timm, a hub file, a model card."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ from mast.records import Manifest, MetricsFile
 from mast.settings import parse_spec
 
 WEIGHTS, CONFIG, HUB, CARD = "model.safetensors", "config.json", "hubconf.py", "README.md"
-"""The files of the folder; names as the Hugging Face Hub and torch.hub expect them."""
+"""Files of the folder; the Hugging Face Hub and torch.hub expect these names."""
 
 
 def export_encoder(encoder_file: Path, manifest_file: Path, metrics_files: Iterable[Path], output: Path) -> None:
@@ -25,8 +25,8 @@ def export_encoder(encoder_file: Path, manifest_file: Path, metrics_files: Itera
 
     Args:
         encoder_file: `encoder.safetensors` of a run; it is copied byte for byte.
-        manifest_file: manifest of the data of pretraining: their licence, and the side of the images.
-        metrics_files: metrics of this encoder, for the card.
+        manifest_file: manifest of the pretraining data, for their licence and the side of the images.
+        metrics_files: metrics of this encoder, for the model card.
         output: may exist; its four files are replaced.
 
     Raises:
@@ -36,7 +36,7 @@ def export_encoder(encoder_file: Path, manifest_file: Path, metrics_files: Itera
     manifest = Manifest.read(manifest_file)
     if manifest.sha256 != metadata["data_sha256"]:
         raise MastError(
-            f"{manifest_file}: not the data of which {encoder_file} was trained (sha256 differs); "
+            f"{manifest_file}: not the data on which {encoder_file} was trained (sha256 differs); "
             "give --data as it was, or pretrain again"
         )
     with atomic_path(output / WEIGHTS) as temporary:
@@ -49,7 +49,7 @@ def export_encoder(encoder_file: Path, manifest_file: Path, metrics_files: Itera
 
 
 def timm_name(spec: EncoderSpec) -> str | None:
-    """timm's name of an encoder; None where timm has no such architecture."""
+    """Return timm's name of an encoder; None if timm has no such architecture."""
     name = spec.name.removeprefix("timm/")
     return name if spec.stem == "imagenet" and spec.name != NARROW and timm.is_model(name) else None
 
@@ -77,7 +77,7 @@ def _config(spec: EncoderSpec, metadata: dict[str, str], features: int, manifest
 
 
 def _places(architecture: str | None) -> dict[str, Any]:
-    """Where timm looks for what it adapts: the first convolution to other channels, the head to other classes."""
+    """Return the layers that timm adapts: the first convolution to other channels, the head to other classes."""
     published = timm.get_pretrained_cfg(architecture) if architecture else None
     return {key: getattr(published, key) for key in ("first_conv", "classifier")} if published else {}
 

@@ -1,4 +1,4 @@
-"""Loads an exported encoder with torch, torchvision and timm alone; copied to each export as its hubconf.py."""
+"""Load an exported encoder with torch, torchvision and timm only. Copied to each export as hubconf.py."""
 
 from torch import nn
 
@@ -6,10 +6,11 @@ dependencies = ["torch", "torchvision", "timm", "safetensors"]
 
 
 def encoder(pretrained: bool = True) -> nn.Module:
-    """The backbone in eval mode: normalised images, float [N, 3, H, W], to pooled features, float [N, D].
+    """Return the backbone in eval mode. It maps normalised images, float [N, 3, H, W], to pooled features, float [N,
+    D].
 
-    `config.json` beside this file says how images in [0, 1] are normalised (`mean` and `std` of `pretrained_cfg`)
-    and how the backbone is built (`encoder`).
+    `config.json` next to this file has the normalisation of images in [0, 1] (`mean` and `std` of `pretrained_cfg`) and
+    the settings of the backbone (`encoder`).
     """
     import json
     from pathlib import Path
@@ -24,7 +25,7 @@ def encoder(pretrained: bool = True) -> nn.Module:
 
 
 def _build(name: str, stem: str, widths: list[int], **_: object) -> nn.Module:
-    """The same modules as mast.models.encoder builds, without its initial weights."""
+    """Build the same modules as mast.models.encoder, without its initial weights."""
     import timm
     import torchvision
 

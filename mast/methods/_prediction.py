@@ -1,4 +1,4 @@
-"""Heads that predict from the features of two views how each augmentation differs between them, as in AugSelf."""
+"""Heads that predict, from the features of two views, how each augmentation differs between them, as in AugSelf."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from mast.learner import Learner
 
 LAYERS = 3
-"""Of a head (hankook/AugSelf, `load_ss_predictor` in models.py)."""
+"""Number of layers of a head (hankook/AugSelf, `load_ss_predictor` in models.py)."""
 
 
 def check_predicted(names: Sequence[str], spec: Any, key: str) -> None:
-    """Raise ValueError where an augmentation is predicted that is not drawn; `key` is that of `names`."""
+    """Raise ValueError if an augmentation is predicted that the policy does not draw; `key` is the key of `names`."""
     for name in names:
         if name not in spec.policy.names:
             raise ValueError(f"{key}: {name!r} is not in policy.augmentations; leave it out, or add it there")
 
 
 def build_heads(names: Sequence[str], policy: PolicySpec, features: int, hidden: int, circular: bool) -> nn.ModuleDict:
-    """A head for each augmentation, from two views' features [N, 2D] to the numbers of its difference.
+    """Build a head for each augmentation, from two views' features [N, 2D] to the numbers of its difference.
 
     Args:
         names: the augmentations, in the policy's order.
-        policy: settings.
-        features: D.
+        policy: settings of the policy.
+        features: width D of the features.
         hidden: width of the hidden layers.
         circular: `circular_hue` of `mast.augment.description.describe_difference`.
     """
@@ -55,9 +55,10 @@ def predict(
     views: Iterable[View],
     circular: bool,
 ) -> dict[str, tuple[Tensor, Tensor]]:
-    """What each head of `learner.predictors` predicts of all processes' pairs, and what is right, float32 [2N, Q] each.
+    """Return what each head of `learner.predictors` predicts for all processes' pairs, and the targets, float32 [2N, Q]
+    each.
 
-    Over both orders of the two views, whose features are [n, D] of this process's pairs.
+    Pairs are used in both orders of the two views; the features are [n, D], of this process's pairs.
     """
     import torch
 
@@ -76,12 +77,13 @@ def predict(
 
 
 def prediction_loss(predicted: Tensor, target: Tensor, is_switch: bool, reduction: str = "mean") -> Tensor:
-    """The loss of one head: a scalar, or of each prediction [N, Q] (hankook/AugSelf, `SSObjective` in trainers.py).
+    """Return the loss of one head: a scalar, or one value per prediction [N, Q] (hankook/AugSelf, `SSObjective` in
+    trainers.py).
 
     Args:
         predicted: float32 [N, Q].
-        target: of the same shape; in [-1, 1], of a switch 0 or 1.
-        is_switch: cross-entropy of the logits, where other targets have the squared error behind a tanh.
+        target: of the same shape, in [-1, 1]; 0 or 1 for a switch.
+        is_switch: whether the loss is the cross-entropy of the logits; otherwise it is the squared error after a tanh.
         reduction: `mean` or `none`.
     """
     from torch.nn import functional

@@ -1,4 +1,4 @@
-"""Spaces beside the one that is invariant to everything: in each, a view shares some augmentations with the query."""
+"""Spaces in addition to the invariant one: in each, a view shares some augmentations with the query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Space = tuple[str, ...]
 
 
 def check_spaces(spaces: Sequence[Space], spec: Any, key: str) -> None:
-    """Raise ValueError unless each space shares something, and only what is drawn; `key` is that of `spaces`."""
+    """Raise ValueError unless each space shares augmentations, and only drawn ones; `key` is the key of `spaces`."""
     for place, space in enumerate(spaces):
         if not space:
             raise ValueError(f"{key}.{place}: names no augmentation; name one, or leave the space out")
@@ -29,7 +29,7 @@ def check_spaces(spaces: Sequence[Space], spec: Any, key: str) -> None:
 
 
 def draw_keys(policy: Policy, count: int, generator: Generator, spaces: Sequence[Space]) -> Drawn:
-    """A query and n + 1 keys of `count` images: key 0 differs from the query in all, key i in all but space i's."""
+    """Draw a query and n + 1 keys of `count` images: key 0 shares nothing with the query, key i only space i."""
     from mast.augment.views import Drawn
 
     query = policy.sample(count, 0, generator)
@@ -38,7 +38,7 @@ def draw_keys(policy: Policy, count: int, generator: Generator, spaces: Sequence
 
 
 def build_projectors(features: int, spec: Any, count: int) -> nn.ModuleList:
-    """A projector for each of `count` spaces, from D = `features` features; `spec` are the run's settings."""
+    """Return a projector for each of `count` spaces, from `features` features (D); `spec` are the run's settings."""
     from torch import nn
 
     from mast.models.projector import build_projector
@@ -47,15 +47,15 @@ def build_projectors(features: int, spec: Any, count: int) -> nn.ModuleList:
 
 
 def space_terms(query: list[Tensor], keys: list[list[Tensor]], weight: float = 1.0) -> dict[str, Tensor]:
-    """VICReg's terms v, as mean_j v(q_0, k_j0) + w Σ_i v(q_i, k_i) / (n + 1), with i = 1…n and j = 0…n.
+    """Return VICReg's terms v as mean_j v(q_0, k_j0) + w Σ_i v(q_i, k_i) / (n + 1), with i = 1…n and j = 0…n.
 
-    With w = 1 these are the pairs and weights of LooC's loss (Xiao et al. 2021, section 3). Its negatives, among which
-    are in space i the other keys of the same image, have no counterpart in VICReg.
+    With w = 1 these are the pairs and weights of LooC's loss (Xiao et al. 2021, section 3). Its negatives, which in
+    space i include the other keys of the same image, have no counterpart in VICReg.
 
     Args:
         query: embeddings q_0 in the invariant space and q_1…q_n in the others, float [N, d] each.
-        keys: of each key its embedding k_j0 in the invariant space and, from the second key on, k_i in its own space.
-        weight: w ≥ 0, of the other spaces.
+        keys: for each key its embedding k_j0 in the invariant space and, from the second key on, k_i in its own space.
+        weight: weight w ≥ 0 of the other spaces.
     """
     from mast.objectives.vicreg import vicreg_terms
 

@@ -19,39 +19,42 @@ if TYPE_CHECKING:
 
 
 class AugSelfSpec(StrictModel):
-    """What AugSelf adds to VICReg; defaults are those for STL-10 in hankook/AugSelf (README.md, models.py)."""
+    """Settings that AugSelf adds to VICReg; defaults are those for STL-10 in hankook/AugSelf (README.md, models.py)."""
 
     predict: Annotated[
         dict[AugmentationName, Positive],
         Field(min_length=1, default_factory=lambda: {"crop": 1.0, "jitter": 1.0}),
     ]
-    """Augmentations whose difference is predicted → weight of the prediction's loss. Each is one of the policy's."""
+    """Augmentations whose difference is predicted → weight of the prediction's loss. Each must be in the policy."""
     hue: Literal["linear", "circle"] = "linear"
-    """How jitter's turn of the hue is predicted. `linear`: the difference over its range, as AugSelf does. `circle`:
-    cosine and sine of the angle between both turns, for a jitter of ± 0.5 has the same hue at both of its ends."""
+    """How jitter's hue shift is predicted. `linear`: the difference divided by its range, as in AugSelf. `circle`:
+    cosine and sine of the angle between both shifts, because a jitter of ± 0.5 gives the same hue at both ends.
+    """
     hidden: Count = 512
     """Width of a head's hidden layers."""
 
 
 class AugSelf(vicreg.Vicreg):
-    """VICReg's pairs and terms; the heads are thrown away."""
+    """VICReg's pairs and terms, with heads that are discarded after training."""
 
     SETTINGS: ClassVar[type[StrictModel] | None] = AugSelfSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is predicted is drawn."""
+        """Check that the policy draws the predicted augmentations."""
         super().check(spec)
         check_predicted(spec.augself.predict, spec, "augself.predict")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The projector, and a head for each augmentation that is predicted, from two views' features."""
+        """Return the projector, and a head for each predicted augmentation, from two views' features."""
         own, networks = self.spec.augself, super().networks(features, classes)
         heads = build_heads(self._names, self.spec.policy, features, own.hidden, own.hue == "circle")
         return networks | {"predictors": heads}
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's loss + Σ_k w_k · ½ [ℓ_k(a, b) + ℓ_k(b, a)], ℓ_k the loss of head k on views in this order."""
+        """Return VICReg's loss + Σ_k w_k · ½ [ℓ_k(a, b) + ℓ_k(b, a)], with ℓ_k the loss of head k on views in this
+        order.
+        """
         from mast.objectives.vicreg import vicreg_terms
 
         (features_a, own_a), (features_b, own_b) = map(learner.embed, views)

@@ -1,4 +1,4 @@
-"""Barlow Twins (Zbontar et al. 2021): the cross-correlation of two views' embeddings is brought to the identity."""
+"""Barlow Twins (Zbontar et al. 2021): the cross-correlation of two views is trained towards the identity."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class BarlowTwinsSpec(StrictModel):
 
 
 class BarlowTwins(vicreg.Vicreg):
-    """Encoder, projector and pairs as VICReg has them, with another loss."""
+    """VICReg's encoder, projector and pairs, with another loss."""
 
     READS: ClassVar[frozenset[str]] = TRAINING | {"projector"}
     SETTINGS: ClassVar[type[StrictModel] | None] = BarlowTwinsSpec
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """Σ_i (1 − C_ii)² + λ Σ_{i≠j} C_ij² of composed pairs."""
+        """Return Σ_i (1 − C_ii)² + λ Σ_{i≠j} C_ij² of composed pairs."""
         from mast.objectives.contrastive import barlow_twins_terms
 
         z_a, z_b = (learner.world.gather(learner.embed(view)[1]) for view in views)

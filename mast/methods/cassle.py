@@ -1,4 +1,4 @@
-"""CASSLE (Przewięźlikowski et al. 2023) on VICReg: the projector is told how each view was augmented."""
+"""CASSLE (Przewięźlikowski et al. 2023) on VICReg: the projector also reads how each view was augmented."""
 
 from __future__ import annotations
 
@@ -22,26 +22,28 @@ CHANNELS = 3
 
 
 class CassleSpec(StrictModel):
-    """What the projector is told; defaults are those of gmum/CASSLE's README.md."""
+    """Inputs of the projector; defaults are those of gmum/CASSLE's README.md."""
 
     condition: Annotated[tuple[AugmentationName, ...], Field(min_length=1)] = ("crop", "jitter", "grayscale", "blur")
-    """Augmentations whose parameters it is told; each is one of the policy's."""
+    """Augmentations whose parameters the projector reads; each must be in the policy."""
     colour_change: bool = True
-    """Whether it is also told how jitter changed the mean of each channel (`color_diff` there)."""
+    """Whether it also reads how jitter changed the mean of each channel (`color_diff` in gmum/CASSLE)."""
     hidden: Count = 64
-    """Width of the network that reads them, and of what it gives."""
+    """Width of the network that reads them, and of its output."""
     layers: Count = 6
-    """Linear layers of that network."""
+    """Number of linear layers of that network."""
 
 
 class Cassle(vicreg.Vicreg):
-    """VICReg's pairs and terms. What an augmentation changed need not be erased: the projector can undo it."""
+    """VICReg's pairs and terms. The encoder need not erase what an augmentation changed, because the projector can undo
+    it.
+    """
 
     SETTINGS: ClassVar[type[StrictModel] | None] = CassleSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What the projector is told is drawn."""
+        """Check that the policy draws the augmentations that the projector reads."""
         super().check(spec)
         for name in spec.cassle.condition:
             if name not in spec.policy.names:
@@ -52,9 +54,9 @@ class Cassle(vicreg.Vicreg):
             raise ValueError("cassle.colour_change: 'jitter' is not in policy.augmentations; set it to false")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """A projector of features and described augmentations, and the network that reads the latter.
+        """Return a projector of features and described augmentations, and the network that reads the descriptions.
 
-        It has another name than VICReg's, for it does not read features alone.
+        The projector has another name than VICReg's, because it reads more than features.
         """
         from mast.augment.policy import Policy
         from mast.models.mlp import build_mlp
@@ -68,7 +70,7 @@ class Cassle(vicreg.Vicreg):
         }
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's terms of embeddings z = projector([features, reader(described parameters of the view)])."""
+        """Return VICReg's terms of embeddings z = projector([features, reader(described parameters of the view)])."""
         from mast.objectives.vicreg import vicreg_terms
 
         z_a, z_b = (learner.world.gather(self._embed(learner, view)) for view in views)
@@ -92,7 +94,7 @@ class Cassle(vicreg.Vicreg):
             return learner.conditioned_projector(torch.cat((features, read), dim=1))
 
     def _describe(self, policy: Any, params: Params) -> Tensor:
-        """Float32 [N, Q] on the CPU."""
+        """Return the description of a view's augmentations, float32 [N, Q] on the CPU."""
         import torch
 
         from mast.augment.description import describe_view

@@ -1,4 +1,4 @@
-"""Leave-one-out subspaces (Xiao et al. 2021) with VICReg's terms: a head for each augmentation left free."""
+"""Leave-one-out subspaces (Xiao et al. 2021) with VICReg's terms: one head for each augmentation left free."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ if TYPE_CHECKING:
 
 
 class LoocSpec(StrictModel):
-    """The embedding spaces beside the one that is invariant to everything."""
+    """Embedding spaces in addition to the one that is invariant to everything."""
 
     spaces: tuple[tuple[AugmentationName, ...], ...] = ()
-    """For each space, the augmentations to which it is not invariant; each is one of the policy's. Every space costs
-    another view of each image. Empty: one space for each augmentation of the policy."""
+    """For each space, the augmentations to which it is not invariant; each must be in the policy. Every space needs
+    another view of each image. Empty: one space for each augmentation of the policy.
+    """
 
 
 class Looc(vicreg.Vicreg):
-    """A query and n + 1 keys of each image: key 0 differs from the query in all, key i in all but those of space i."""
+    """One query and n + 1 keys of each image: key 0 differs from the query in all augmentations, key i in all but those
+    of space i.
+    """
 
     SETTINGS: ClassVar[type[StrictModel] | None] = LoocSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is left free is drawn, and a space has something to leave free."""
+        """Check that the policy draws what is left free, and that each space names an augmentation."""
         super().check(spec)
         check_spaces(spec.looc.spaces, spec, "looc.spaces")
 
@@ -42,19 +45,21 @@ class Looc(vicreg.Vicreg):
         return networks | {"projectors": build_projectors(features, self.spec, len(self._spaces))}
 
     def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
-        """The query, and the keys."""
+        """Draw the query and the keys."""
         return draw_keys(policy, count, generator, self._spaces)
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """The terms of `space_terms`, weighted."""
+        """Return the weighted sum of the terms of `space_terms`."""
         query, *keys = views
         z_query = self._embed(learner, query, list(range(len(self._spaces))))
-        spaces = [[], *([place] for place in range(len(self._spaces)))]  # the first key has no space of its own
+        spaces = [[], *([place] for place in range(len(self._spaces)))]  # the first key has no separate space
         z_keys = [self._embed(learner, key, own) for key, own in zip(keys, spaces, strict=True)]
         return self.weighted(space_terms(z_query, z_keys), z_query[0])
 
     def _embed(self, learner: Learner, view: View, spaces: list[int]) -> list[Tensor]:
-        """One view of all processes' images in the space invariant to everything, and in those of these numbers."""
+        """Embed one view of all processes' images in the space invariant to everything, and in the spaces with these
+        numbers.
+        """
         features, own = learner.embed(view)
         with learner.autocast():
             others = [learner.projectors[space](features) for space in spaces]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class MastSpec(StrictModel):
-    """What MAST adds to VICReg."""
+    """Settings that MAST adds to VICReg."""
 
     pairing: PairingSpec = PairingSpec()
     masks: MaskSpec = MaskSpec()
@@ -25,12 +25,12 @@ class MastSpec(StrictModel):
 
 
 class Mast(vicreg.Vicreg):
-    """Views differ in a subset of the augmentations; masks select the dimensions that are invariant to these."""
+    """Views differ in a subset of the augmentations; masks select the dimensions that are invariant to them."""
 
     SETTINGS: ClassVar[type[StrictModel] | None] = MastSpec
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """Projector, masks and, where asked for, the uncertainty head."""
+        """Return projector, masks and, if configured, the uncertainty head."""
         from mast.models.masks import Masks
         from mast.models.uncertainty import UncertaintyHead
 
@@ -42,11 +42,11 @@ class Mast(vicreg.Vicreg):
         return networks
 
     def pairing(self) -> PairingSpec:
-        """The configured one."""
+        """Return the configured pairing."""
         return self.spec.mast.pairing
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """MAST's terms on pairs drawn by the configured pairing, weighted."""
+        """Return the weighted sum of MAST's terms on pairs drawn by the configured pairing."""
         from mast.augment.transfer import send
         from mast.objectives.mast import mast_terms
 
@@ -58,11 +58,11 @@ class Mast(vicreg.Vicreg):
         return self.weighted(terms, z_a)
 
     def fast_parameters(self, learner: Learner) -> tuple[list[nn.Parameter], float]:
-        """The mask logits."""
+        """Return the mask logits."""
         return list(learner.masks.parameters()), self.spec.mast.masks.lr_factor
 
     def logged(self, learner: Learner) -> dict[str, float | list[float]]:
-        """Mean and minimum of each mask, and the mean cosine of two masks."""
+        """Return mean and minimum of each mask, and the mean cosine of two masks."""
         from mast.models.masks import mean_cosine
 
         masks = learner.masks().detach()
@@ -70,12 +70,12 @@ class Mast(vicreg.Vicreg):
         return logged | ({"mask_overlap": float(mean_cosine(masks))} if len(masks) > 1 else {})
 
     def stored(self, learner: Learner) -> dict[str, Tensor]:
-        """Projector and uncertainty head as they are; of the masks their values and their logits."""
+        """Return projector and uncertainty head as they are, and the values and logits of the masks."""
         tensors = super().stored(learner)
         return tensors | {"masks": learner.masks().detach(), "mask_logits": tensors.pop("masks.logits")}
 
     def stored_settings(self) -> dict[str, str]:
-        """The settings from which the uncertainty head is rebuilt."""
+        """Return the settings from which the uncertainty head is rebuilt."""
         return {"uncertainty": self.spec.mast.uncertainty.model_dump_json()}
 
     def _variance(self, learner: Learner, features: Tensor) -> Tensor | None:

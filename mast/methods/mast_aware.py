@@ -1,4 +1,4 @@
-"""MAST-aware, an extension of ours: blocks of features hold what augmentations change (docs/understand/method.md)."""
+"""MAST-aware, an extension of ours: blocks of features keep what augmentations change (docs/understand/method.md)."""
 
 from __future__ import annotations
 
@@ -23,42 +23,49 @@ if TYPE_CHECKING:
     from mast.learner import Learner
 
 HALVED = 0.1
-"""Explained share at which a number's weight is half of what it is where nothing is explained."""
+"""Explained share at which the weight of a number is half of its weight when nothing is explained."""
 
 SMALLEST = 1e-6
-"""A constant prediction's loss below which nothing is to be explained: a number is the same in all pairs of a batch."""
+"""Loss of a constant prediction below which there is nothing to explain: the number is the same in all pairs of a
+batch.
+"""
 
 
 class MastAwareSpec(StrictModel):
-    """What MAST-aware adds to VICReg."""
+    """Settings that MAST-aware adds to VICReg."""
 
     predict: tuple[AugmentationName, ...] | None = None
-    """Augmentations whose difference is predicted; each is one of the policy's and has a block of features of its own.
-    Null: those that can be undone."""
+    """Augmentations whose difference is predicted; each must be in the policy and has its own block of features. Null:
+    those that can be undone.
+    """
     weight: NonNegative = 4.0
-    """Weight of the share of a number's differences that a prediction leaves unexplained, while it explains nothing;
-    half of it where it explains a tenth, a sixth where it explains half. 0: neither blocks nor predictions."""
+    """Weight of the share of a number's differences that a prediction leaves unexplained, while it explains nothing.
+    The weight is half of this when a tenth is explained, and a sixth when half is explained. 0: neither blocks nor
+    predictions.
+    """
     spaces: tuple[tuple[AugmentationName, ...], ...] | None = None
-    """For each space beside the invariant one, the augmentations that its two views share, as in LooC; each is one of
-    the policy's. Every space costs another view of each image. Null: a space for each augmentation that is predicted,
-    with those that hide it (jitter with grayscale). Empty: none; with weight 0 that is VICReg."""
+    """For each space in addition to the invariant one, the augmentations that its two views share, as in LooC; each
+    must be in the policy. Every space needs another view of each image. Null: a space for each predicted augmentation,
+    with those that hide it (jitter with grayscale). Empty: no spaces; with weight 0 that is VICReg.
+    """
     space_weight: NonNegative = 0.5
-    """Weight of a space beside that of the invariant one; in LooC it is 1."""
+    """Weight of a space relative to that of the invariant one; in LooC it is 1."""
     free: Annotated[float, Field(gt=0, lt=1)] = 0.0625
-    """Share of the features that are in blocks, in equal parts for the augmentations that are predicted; at least one
-    feature for each."""
+    """Share of the features that are in blocks, in equal parts for the predicted augmentations; at least one feature
+    for each.
+    """
     hidden: Count = 512
     """Width of a head's hidden layers."""
 
 
 class MastAware(vicreg.Vicreg):
-    """VICReg's terms of features without the blocks; predictions from each block; spaces that see all features."""
+    """VICReg's terms on features without the blocks; predictions from each block; spaces that use all features."""
 
     SETTINGS: ClassVar[type[StrictModel] | None] = MastAwareSpec
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """What is predicted or shared is drawn, and something is predicted."""
+        """Check that the policy draws what is predicted or shared, and that something is predicted."""
         super().check(spec)
         own = spec.mast_aware
         check_predicted(own.predict or (), spec, "mast_aware.predict")
@@ -68,10 +75,10 @@ class MastAware(vicreg.Vicreg):
             raise ValueError(f"mast_aware.predict: {what}; name what is to be predicted, or set mast_aware.weight to 0")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The projectors of the spaces, the masks of the blocks, and a head for each augmentation that is predicted.
+        """Return the projectors of the spaces, the masks of the blocks, and a head for each predicted augmentation.
 
         Raises:
-            MastError: as many augmentations are predicted as there are features, or more.
+            MastError: the number of predicted augmentations is not below the number of features.
         """
         from mast.errors import MastError
         from mast.models.masks import FeatureMasks
@@ -90,15 +97,15 @@ class MastAware(vicreg.Vicreg):
         return networks | {"feature_masks": masks, "predictors": heads}
 
     def draw(self, policy: Policy, count: int, generator: Generator) -> Drawn:
-        """A query, a key that differs from it in all, and a key for each space."""
+        """Draw a query, a key that differs from it in all augmentations, and a key for each space."""
         return draw_keys(policy, count, generator, self._spaces)
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """The terms of `space_terms`, weighted, + Σ_k mean_q w_kq u_kq.
+        """Return the weighted sum of the terms of `space_terms`, + Σ_k mean_q w_kq u_kq.
 
-        In the invariant space embeddings are projector(y ⊙ Π_k m_k), in space i projector_i(y). u_kq is the share of
-        the q-th number's differences in augmentation k, between the query and the first key, that its head leaves
-        unexplained from (1 − m_k) ⊙ y; w_kq = `press` of it.
+        Embeddings are projector(y ⊙ Π_k m_k) in the invariant space, and projector_i(y) in space i. u_kq is the share
+        of the q-th number's differences in augmentation k, between the query and the first key, that its head, from (1
+        − m_k) ⊙ y, leaves unexplained; w_kq = press(u_kq).
         """
         count = len(self._spaces)
         spaces = [range(count), [], *([place] for place in range(count))]  # of the query, the first key, the others
@@ -112,9 +119,9 @@ class MastAware(vicreg.Vicreg):
         return Outcome(plain.loss + pressed, terms, plain.embedding)
 
     def _embed(self, learner: Learner, view: View, spaces: Sequence[int]) -> tuple[Tensor, list[Tensor]]:
-        """Features [n, D] of one view of this process's images, and all processes' embeddings [N, d].
+        """Return features [n, D] of one view of this process's images, and all processes' embeddings [N, d].
 
-        Embeddings are those in the invariant space and in the spaces of these numbers.
+        Embeddings are those in the invariant space and in the spaces with these numbers.
         """
         images = learner.view(view)
         with learner.autocast():
@@ -124,7 +131,7 @@ class MastAware(vicreg.Vicreg):
         return features, [learner.world.gather(z) for z in own]
 
     def _unexplained(self, learner: Learner, features: list[Tensor], pair: Sequence[View]) -> dict[str, Tensor]:
-        """For each augmentation that is predicted, the unexplained share [Q] of each number of its difference."""
+        """Return the unexplained share [Q] of each number of its difference, for each predicted augmentation."""
         shares = {}
         for name in self._names:
             free = [learner.feature_masks.free(name, y) for y in features]
@@ -153,22 +160,23 @@ class MastAware(vicreg.Vicreg):
 
 
 def press(share: Tensor, weight: float) -> Tensor:
-    """w = weight / (1 + e / `HALVED`) of unexplained shares u, with e = max(0, 1 − u); without gradient.
+    """Return w = weight / (1 + e / `HALVED`) for unexplained shares u, with e = max(0, 1 − u); without gradient.
 
-    What cannot be told yet is pressed for, and what can be told is hardly pressed any more: the gradient of w u is that
-    of −weight · HALVED · log(HALVED + e), so that the product of the explained shares grows.
+    A number that is not explained yet has a large weight, and one that is explained a small weight. The gradient of w u
+    is that of −weight · HALVED · log(HALVED + e), so that the product of the explained shares grows.
     """
     return weight / (1 + (1 - share.detach()).clamp(min=0) / HALVED)
 
 
 def unexplained(predicted: Tensor, target: Tensor, is_switch: bool) -> Tensor:
-    """The loss of a head over that of the best constant prediction of these targets, [Q]: 1 − R² of numbers.
+    """Return the loss of a head divided by that of the best constant prediction of these targets, [Q]: 1 − R² of
+    numbers.
 
-    0 for a number that is the same everywhere.
+    The result is 0 for a number that is the same everywhere.
 
     Args:
         predicted: float32 [N, Q].
-        target: of the same shape; in [-1, 1], of a switch 0 or 1.
+        target: of the same shape, in [-1, 1]; 0 or 1 for a switch.
         is_switch: see `prediction_loss`; then the best constant's loss is the entropy.
     """
     mean = target.mean(dim=0)

@@ -22,18 +22,18 @@ class SimclrSpec(StrictModel):
 
 
 class Simclr(vicreg.Vicreg):
-    """Encoder, projector and pairs as VICReg has them, with another loss."""
+    """VICReg's encoder, projector and pairs, with another loss."""
 
     READS: ClassVar[frozenset[str]] = TRAINING | {"projector"}
     SETTINGS: ClassVar[type[StrictModel] | None] = SimclrSpec
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """NT-Xent of composed pairs."""
+        """Return NT-Xent of composed pairs."""
         from torch.nn import functional
 
         from mast.objectives.contrastive import nt_xent
 
         z_a, z_b = (learner.world.gather(learner.embed(view)[1]).float() for view in views)
         loss = nt_xent(z_a, z_b, self.spec.simclr.temperature)
-        spread = functional.normalize(z_a.detach(), dim=1) * z_a.shape[1] ** 0.5  # what collapse is read from, around 1
+        spread = functional.normalize(z_a.detach(), dim=1) * z_a.shape[1] ** 0.5  # collapse shows in these, around 1
         return Outcome(loss, {"contrast": loss}, spread)

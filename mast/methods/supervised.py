@@ -1,4 +1,4 @@
-"""A linear classifier per target on the encoder, trained with it: shows that the tasks can be learned."""
+"""A linear classifier per target on the encoder, trained with it. It shows that the tasks can be learned."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Supervised(Method):
     NEEDS_LABELS: ClassVar[bool] = True
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The classifiers."""
+        """Return the classifiers."""
         from torch import nn
 
         return {"classifiers": nn.ModuleList(nn.Linear(features, count) for count in classes)}
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """See Method."""
+        """Return the cross-entropy; see Method."""
         import torch
         from torch.nn import functional
 

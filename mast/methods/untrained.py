@@ -1,4 +1,4 @@
-"""An encoder as it is initialised: what a representation is worth before anything is learned."""
+"""An encoder as it is initialised: the value of a representation before anything is learned."""
 
 from typing import ClassVar
 

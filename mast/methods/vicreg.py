@@ -1,4 +1,4 @@
-"""VICReg (Bardes et al. 2022): two views of each image whose embeddings agree, vary, and do not repeat themselves."""
+"""VICReg (Bardes et al. 2022): embeddings of an image's two views agree, vary over images, and are not redundant."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
 
 class Vicreg(Method):
-    """Each view goes through encoder and projector on its own (batch statistics per view)."""
+    """Each view passes through encoder and projector on its own (batch statistics per view)."""
 
     READS: ClassVar[frozenset[str]] = TRAINING | {"projector", "objective"}
 
     @classmethod
     def check(cls, spec: Any) -> None:
-        """Views that do not differ teach nothing."""
+        """Check that views differ; equal views teach nothing."""
         if spec.policy is not None and not spec.policy.names:
             raise ValueError("policy.augmentations: a self-supervised run needs at least one augmentation")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
-        """The projector."""
+        """Return the projector."""
         from mast.models.projector import build_projector
 
         return {"projector": build_projector(features, self.spec.projector)}
 
     def pairing(self) -> PairingSpec:
-        """All augmentations are drawn for each view."""
+        """Return a pairing that draws all augmentations for each view."""
         from mast.augment.pairing import COMPOSED
 
         return COMPOSED
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
-        """VICReg's terms on the pairs, weighted."""
+        """Return the weighted sum of VICReg's terms on the pairs."""
         from mast.objectives.vicreg import vicreg_terms
 
         z_a, z_b = (learner.world.gather(learner.embed(view)[1]) for view in views)
         return self.weighted(vicreg_terms(z_a, z_b), z_a)
 
     def weighted(self, terms: dict[str, Tensor], embedding: Tensor) -> Outcome:
-        """The sum of the terms with the weights of `objective`; a term that it does not name has weight 1."""
+        """Return the sum of the terms with the weights of `objective`; a term that it does not name has weight 1."""
         from mast.objectives.weighted import weighted_sum
 
         return Outcome(weighted_sum(terms, self.spec.objective.model_dump()), terms, embedding.detach())

@@ -8,15 +8,15 @@ from mast.models.detector_fpn import fpn_parts
 from mast.models.detector_parts import DetectorSettings, Normalisation
 
 PARTS = {"fpn": fpn_parts, "c4": c4_parts}
-"""`protocol.architecture` → what builds it."""
+"""Value of `protocol.architecture` → function that builds its parts."""
 
 
 class Detector(GeneralizedRCNN):
-    """Faster R-CNN, or with `protocol.masks` Mask R-CNN, whose encoder is fine-tuned as a whole or left as it is.
+    """Faster R-CNN, or with `protocol.masks` Mask R-CNN. The encoder is fine-tuned as a whole, or frozen.
 
-    Fine-tuned: its batch norm uses and updates the statistics of the batch, in one process that is the synchronised
-    batch norm of the reference configuration; or, with `protocol.batch_norm: encoder`, it keeps those of the encoder.
-    Frozen: no parameter and no running statistic of it changes.
+    Fine-tuned: the encoder's batch norm uses and updates the statistics of the batch. In one process this equals the
+    synchronised batch norm of the reference configuration. With `protocol.batch_norm: encoder` it keeps the encoder's
+    statistics. Frozen: no parameter and no running statistic of the encoder changes.
     """
 
     def __init__(self, encoder: nn.Module, classes: int, mean: Tensor, std: Tensor, protocol: DetectorSettings) -> None:
@@ -25,9 +25,9 @@ class Detector(GeneralizedRCNN):
         Args:
             encoder: backbone with `layer1` … `layer4`.
             classes: number of categories, without the background.
-            mean: [1, 3, 1, 1], of images in [0, 1]: the normalisation of pretraining.
-            std: like `mean`.
-            protocol: which detector; sizes of images, anchors, pyramid and heads.
+            mean: mean of images in [0, 1] in pretraining, [1, 3, 1, 1].
+            std: standard deviation of images in [0, 1] in pretraining, [1, 3, 1, 1].
+            protocol: settings of the detector: sizes of images, anchors, pyramid and heads.
         """
         frozen = protocol.backbone == "frozen"
         normalisation = Normalisation.of(mean, std)
@@ -39,9 +39,9 @@ class Detector(GeneralizedRCNN):
         self._keep = parts.of_encoder if keeps_statistics else ()
 
     def train(self, mode: bool = True) -> "Detector":
-        """Set the mode, and with it the sizes of images; an encoder whose statistics are kept stays in eval mode."""
+        """Set the mode, and with it the sizes of images. An encoder whose statistics are kept stays in eval mode."""
         super().train(mode)
-        self.transform.min_size = self.train_sizes if mode else self.test_sizes  # one is drawn for each image
+        self.transform.min_size = self.train_sizes if mode else self.test_sizes  # one size is drawn for each image
         for part in self._keep:
             part.eval()
         return self

@@ -1,8 +1,9 @@
-"""The parts of R50-C4: proposals from an encoder's third stage, heads on its fourth.
+"""Parts of R50-C4: proposals from an encoder's third stage, heads on its fourth.
 
-As detectron2's `Res5ROIHeads` (modeling/roi_heads/roi_heads.py) with the normalisation that facebookresearch/moco adds
-behind the fourth stage (`Res5ROIHeadsExtraNorm`, detection/train_net.py). Constants by the keys of detectron2's
-config/defaults.py, where configs/Base-RCNN-C4.yaml and moco's detection/configs/ do not change them.
+The parts are those of detectron2's `Res5ROIHeads` (modeling/roi_heads/roi_heads.py), with the normalisation that
+facebookresearch/moco adds after the fourth stage (`Res5ROIHeadsExtraNorm`, detection/train_net.py). Constants are given
+with their keys in detectron2's config/defaults.py, unless configs/Base-RCNN-C4.yaml or moco's detection/configs/ change
+them.
 """
 
 from collections import OrderedDict
@@ -30,31 +31,38 @@ from mast.models.detector_parts import (
 )
 
 SOURCE_STAGE, HEAD_STAGE = "layer3", "layer4"
-"""MODEL.RPN.IN_FEATURES and MODEL.ROI_HEADS.IN_FEATURES, `res4`; what `Res5ROIHeads` takes for its head."""
+"""Stages of the proposals and of the head: MODEL.RPN.IN_FEATURES and MODEL.ROI_HEADS.IN_FEATURES, `res4`, and the stage
+that `Res5ROIHeads` uses as head.
+"""
 
 POOL = 14
-"""Side of a pooled region (MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION); the fourth stage halves it, a mask has it again."""
+"""Side of a pooled region (MODEL.ROI_BOX_HEAD.POOLER_RESOLUTION). The fourth stage halves it; masks have it again."""
 
 SAMPLES = 0
-"""Samples of a pooled value per direction (POOLER_SAMPLING_RATIO): 0 takes one for each pixel of the feature map."""
+"""Number of samples of a pooled value per direction (POOLER_SAMPLING_RATIO); 0 takes one for each pixel of the feature
+map.
+"""
 
 BEFORE_NMS = 6
-"""Regions before non-maximum suppression for one after it: PRE_NMS_TOPK_TRAIN 12,000 and POST_NMS_TOPK_TRAIN 2,000, in
-tests 6,000 and 1,000."""
+"""Ratio of regions before to regions after non-maximum suppression: PRE_NMS_TOPK_TRAIN 12,000 and POST_NMS_TOPK_TRAIN
+2,000, in tests 6,000 and 1,000.
+"""
 
 CLASS_STD, BOX_STD, MASK_STD = 0.01, 0.001, 0.001
-"""Of the normal distributions of the last layers' weights at the start; their biases are 0
-(modeling/roi_heads/fast_rcnn.py, mask_head.py)."""
+"""Standard deviations of the normal distributions that initialise the last layers' weights; their biases are 0
+(modeling/roi_heads/fast_rcnn.py, mask_head.py).
+"""
 
 
 class ExactAnchors(AnchorGenerator):
     """All anchors of one feature map, `stride` pixels apart.
 
-    (detectron2, modeling/anchor_generator.py. torchvision's rounds their sides, and derives the stride from sizes.)
+    Source: detectron2, modeling/anchor_generator.py. torchvision's generator rounds their sides, and derives the stride
+        from sizes.
     """
 
     def __init__(self, sizes: tuple[int, ...], stride: int) -> None:
-        """`sizes` are the square roots of their areas, pixels."""
+        """Build the anchors; `sizes` are the square roots of their areas, pixels."""
         super().__init__((sizes,), (ASPECT_RATIOS,))
         self.stride = stride
 
@@ -65,25 +73,28 @@ class ExactAnchors(AnchorGenerator):
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> Tensor:
-        """[ratios · scales, 4]: x1, y1, x2, y2 around the origin, with area scale² and height / width of the ratio."""
+        """Return anchors [ratios · scales, 4]: x1, y1, x2, y2 around the origin, with area scale² and height / width of
+        the ratio.
+        """
         roots = torch.tensor(aspect_ratios, dtype=dtype, device=device).sqrt()
         sides = torch.tensor(scales, dtype=dtype, device=device)
         widths, heights = torch.outer(1 / roots, sides).flatten(), torch.outer(roots, sides).flatten()
         return torch.stack([-widths, -heights, widths, heights], dim=1) / 2
 
     def grid_anchors(self, grid_sizes: list[list[int]], strides: list[list[Tensor]]) -> list[Tensor]:
-        """The anchors at each place of the grid, the first at the origin (MODEL.ANCHOR_GENERATOR.OFFSET 0)."""
+        """Return the anchors at each grid position, the first at the origin (MODEL.ANCHOR_GENERATOR.OFFSET 0)."""
         fixed = [[torch.full_like(side, self.stride) for side in pair] for pair in strides]
         return super().grid_anchors(grid_sizes, fixed)
 
 
 def c4_parts(encoder: nn.Module, classes: int, normalisation: Normalisation, protocol: DetectorSettings) -> Parts:
-    """The encoder's first three stages, its fourth with a batch norm behind it as head of boxes and masks.
+    """Return the parts: the encoder's first three stages, and its fourth with a batch norm after it as head of boxes
+    and masks.
 
     Args:
-        encoder: backbone with `layer1` … `layer4`, held and not copied.
+        encoder: backbone with `layer1` … `layer4`, referenced and not copied.
         classes: number of categories, without the background.
-        normalisation: of images.
+        normalisation: normalisation of images.
         protocol: sizes of images, anchors and the mask head.
     """
     (*_, channels, width), (*_, stride, _) = stage_channels(encoder), stage_strides(encoder)
@@ -126,7 +137,7 @@ def _box_predictor(width: int, classes: int) -> FastRCNNPredictor:
 
 
 def _mask_predictor(width: int, hidden: int, classes: int) -> MaskRCNNPredictor:
-    """A transposed convolution that doubles the side, then 1×1 (MODEL.ROI_MASK_HEAD.NUM_CONV 0)."""
+    """Build a transposed convolution that doubles the side, then a 1×1 convolution (MODEL.ROI_MASK_HEAD.NUM_CONV 0)."""
     predictor = MaskRCNNPredictor(width, hidden, classes + 1)
     nn.init.normal_(predictor.mask_fcn_logits.weight, std=MASK_STD)
     for layer in (predictor.conv5_mask, predictor.mask_fcn_logits):

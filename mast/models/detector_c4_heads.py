@@ -1,4 +1,4 @@
-"""Proposals and heads of R50-C4: what is computed on a feature map, and the losses of detectron2."""
+"""Proposals and heads of R50-C4: computations on a feature map, and the losses of detectron2."""
 
 from typing import Any
 
@@ -10,30 +10,31 @@ from torchvision.models.detection.rpn import RegionProposalNetwork
 from torchvision.ops import roi_align
 
 MASK_THRESHOLD = 0.5
-"""From which share of a cell on an object belongs to it (detectron2, structures/masks.py, BitMasks.crop_and_resize)."""
+"""Share of a cell from which on it belongs to an object (detectron2, structures/masks.py, BitMasks.crop_and_resize)."""
 
 
 class ProposalNetwork(RegionProposalNetwork):
-    """Trained on L1 (MODEL.RPN.SMOOTH_L1_BETA 0), where torchvision's is smooth with β = 1/9."""
+    """Region proposal network with L1 loss (MODEL.RPN.SMOOTH_L1_BETA 0); torchvision's is smooth with β = 1/9."""
 
     def __init__(self, *parts: Any, weight: float = 1.0, **settings: Any) -> None:
-        """torchvision's, with the `weight` of both losses (MODEL.RPN.LOSS_WEIGHT)."""
+        """Build torchvision's network, with the `weight` of both losses (MODEL.RPN.LOSS_WEIGHT)."""
         super().__init__(*parts, **settings)
         self.weight = weight
 
     def compute_loss(
         self, objectness: Tensor, pred_bbox_deltas: Tensor, labels: list[Tensor], regression_targets: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Losses of objectness and of boxes on sampled anchors (detectron2, modeling/proposal_generator/rpn.py).
+        """Return the losses of objectness and of boxes on sampled anchors (detectron2,
+        modeling/proposal_generator/rpn.py).
 
         Args:
             objectness: logits of all anchors of all images, [A, 1].
             pred_bbox_deltas: [A, 4].
-            labels: of each image, float [anchors]: 1, 0, or −1 for neither.
-            regression_targets: of each image, [anchors, 4].
+            labels: per image, float [anchors]: 1, 0, or −1 for neither.
+            regression_targets: per image, [anchors, 4].
 
         Returns:
-            Sums over the samples, divided by the number that is asked for, not by that which is found; times `weight`.
+            Sums over the samples, divided by the requested number of samples (not the number found), times `weight`.
         """
         positive, negative = (torch.cat(sampled).bool() for sampled in self.fg_bg_sampler(labels))
         sampled, share = positive | negative, self.weight / (self.fg_bg_sampler.batch_size_per_image * len(labels))
@@ -43,7 +44,7 @@ class ProposalNetwork(RegionProposalNetwork):
 
 
 class Res5Heads(RoIHeads):
-    """Boxes, and masks where there is a `mask_predictor`, from the same features of a region.
+    """Heads for boxes, and for masks if there is a `mask_predictor`, on the same features of a region.
 
     `box_head` maps pooled regions [R, C, 14, 14] to their features [R, D, 7, 7].
     """
@@ -55,13 +56,13 @@ class Res5Heads(RoIHeads):
         image_shapes: list[tuple[int, int]],
         targets: list[dict[str, Tensor]] | None = None,
     ) -> tuple[list[dict[str, Tensor]], dict[str, Tensor]]:
-        """Detections of each image, or when training none and the losses.
+        """Return the detections of each image; in training, no detections but the losses.
 
         Args:
-            features: the one feature map [N, C, h, w].
-            proposals: of each image, [n, 4], pixels.
+            features: the only feature map, [N, C, h, w].
+            proposals: per image, [n, 4], pixels.
             image_shapes: height and width of each image.
-            targets: of each image, `boxes`, `labels` and with masks `masks`, as in `mast.evaluation.detection_images`.
+            targets: per image, `boxes`, `labels` and with masks `masks`, as in `mast.evaluation.detection_images`.
         """
         [level] = features.values()
         if self.training:
@@ -104,7 +105,8 @@ class Res5Heads(RoIHeads):
 
 
 def box_loss(predicted: Tensor, classes: Tensor, wanted: Tensor) -> Tensor:
-    """L1 between the boxes of regions that hold an object and what its class predicts, divided by all regions.
+    """Return the L1 loss between the boxes of regions with an object and the prediction of its class, divided by all
+    regions.
 
     MODEL.ROI_BOX_HEAD.SMOOTH_L1_BETA is 0; torchvision's is smooth with β = 1/9.
 
@@ -119,13 +121,13 @@ def box_loss(predicted: Tensor, classes: Tensor, wanted: Tensor) -> Tensor:
 
 
 def mask_targets(masks: Tensor, boxes: Tensor, which: Tensor, side: int) -> Tensor:
-    """Masks within boxes as float [k, side, side] of 0 and 1, by ROIAlign with half a pixel's shift.
+    """Return masks within boxes as float [k, side, side] of 0 and 1, by ROIAlign with half a pixel's shift.
 
     Args:
         masks: uint8 [n, H, W] of 0 and 1.
         boxes: [k, 4], pixels.
-        which: int64 [k], the mask of each box.
-        side: number of cells that a box is divided into, each way.
+        which: int64 [k], index of each box's mask.
+        side: number of cells along each side of a box.
     """
     places = torch.cat([which[:, None].to(boxes), boxes], dim=1)
     shares = roi_align(masks[:, None].to(boxes), places, side, sampling_ratio=0, aligned=True)
@@ -133,7 +135,9 @@ def mask_targets(masks: Tensor, boxes: Tensor, which: Tensor, side: int) -> Tens
 
 
 def mask_loss(logits: Tensor, classes: Tensor, wanted: Tensor) -> Tensor:
-    """Mean binary cross-entropy of the masks [R, classes + 1, m, m] of each region's own class; 0 without regions."""
+    """Return the mean binary cross-entropy of the masks [R, classes + 1, m, m] of each region's own class; 0 without
+    regions.
+    """
     if not len(classes):
         return logits.sum() * 0
     return binary_cross_entropy_with_logits(logits[torch.arange(len(classes), device=classes.device), classes], wanted)

@@ -1,4 +1,4 @@
-"""The parts of torchvision's Faster or Mask R-CNN with a feature pyramid (Lin et al. 2017)."""
+"""Parts of torchvision's Faster or Mask R-CNN with a feature pyramid (Lin et al. 2017)."""
 
 from torch import nn
 from torchvision.models.detection import FasterRCNN
@@ -19,19 +19,20 @@ from mast.models.detector_parts import (
 from mast.models.encoder import STAGES
 
 BOX_POOL, MASK_POOL = 7, 14
-"""Side of the pooled regions that box and mask head see; masks leave it doubled, 28 × 28 (He et al. 2017, figure 4)."""
+"""Side of the pooled regions of box and mask head; the mask head doubles it, 28 × 28 (He et al. 2017, figure 4)."""
 
 MASK_LAYERS = 4
-"""Convolutions of the mask head (same figure)."""
+"""Number of convolutions of the mask head (same figure)."""
 
 
 def fpn_parts(encoder: nn.Module, classes: int, normalisation: Normalisation, protocol: DetectorSettings) -> Parts:
-    """A pyramid on the four stages of the encoder, an anchor size for each of its levels, heads on all levels.
+    """Return the parts: a pyramid on the four stages of the encoder, one anchor size for each level, heads on all
+    levels.
 
     Args:
-        encoder: backbone with `layer1` … `layer4`, held and not copied.
+        encoder: backbone with `layer1` … `layer4`, referenced and not copied.
         classes: number of categories, without the background.
-        normalisation: of images.
+        normalisation: normalisation of images.
         protocol: sizes of images, anchors, pyramid and heads.
     """
     backbone = BackboneWithFPN(

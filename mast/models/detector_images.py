@@ -1,4 +1,4 @@
-"""Images, masks and boxes on their way into a detector and out of it, as in detectron2."""
+"""Conversion of images, masks and boxes before and after a detector, as in detectron2."""
 
 import torch
 from torch import Tensor
@@ -6,28 +6,28 @@ from torch.nn.functional import grid_sample, interpolate
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
 LEVELS = 255
-"""The largest value of a pixel before it becomes a number in [0, 1]."""
+"""Largest value of a pixel before it is scaled to [0, 1]."""
 
 
 class ReferenceTransform(GeneralizedRCNNTransform):
-    """Resizes as Pillow does, with antialiasing and to whole grey levels, and pads no more than a batch needs.
+    """Resize as Pillow does, with antialiasing and to whole grey levels, and pad no more than a batch needs.
 
-    torchvision's own leaves antialiasing out, rounds sizes down, and pads to multiples of 32 pixels. Masks that are
-    found go back to their images by interpolation at the pixels' centres, where torchvision's round their boxes to
-    pixels first. (detectron2, data/transforms/augmentation_impl.py, ResizeShortestEdge; fvcore's transforms;
-    layers/mask_ops.py.)
+    torchvision's own transform has no antialiasing, rounds sizes down, and pads to multiples of 32 pixels. Detected
+    masks are mapped to their images by interpolation at the pixels' centres; torchvision first rounds their boxes to
+    pixels. Sources: detectron2, data/transforms/augmentation_impl.py, ResizeShortestEdge; fvcore's transforms;
+    layers/mask_ops.py.
     """
 
     def __init__(self, min_size: int, max_size: int, mean: list[float], std: list[float]) -> None:
-        """Short side, longest side that is allowed, normalisation of images in [0, 1]."""
+        """Set short side, largest long side, and normalisation of images in [0, 1]."""
         super().__init__(min_size, max_size, mean, std, size_divisible=1)
 
     def normalize(self, image: Tensor) -> Tensor:
-        """Nothing yet: `resize` normalises what it has resized."""
+        """Return the image unchanged: `resize` normalises after resizing."""
         return image
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
-        """Image [3, H, W] in [0, 1] → [3, h, w], normalised; with its boxes, and its masks [n, H, W]."""
+        """Resize image [3, H, W] in [0, 1] to [3, h, w], normalised, with its boxes and its masks [n, H, W]."""
         short = self.torch_choice(self.min_size) if self.training else self.min_size[-1]
         old = image.shape[-2:]
         new = resized(old, short, self.max_size)
@@ -45,7 +45,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
         image_shapes: list[tuple[int, int]],
         original_image_sizes: list[tuple[int, int]],
     ) -> list[dict[str, Tensor]]:
-        """Boxes and masks in pixels of the images as they came; masks [n, 1, H, W] of probabilities."""
+        """Return boxes and masks in pixels of the original images; masks are probabilities [n, 1, H, W]."""
         masks = [found.pop("masks", None) for found in result]
         result = super().postprocess(result, image_shapes, original_image_sizes)
         for found, mask, size in zip(result, masks, original_image_sizes, strict=False):
@@ -55,7 +55,7 @@ class ReferenceTransform(GeneralizedRCNNTransform):
 
 
 def _resampled(image: Tensor, new: tuple[int, int]) -> Tensor:
-    """An image in [0, 1] with `new` height and width: along its rows and then its columns, rounded after either."""
+    """Resample an image in [0, 1] to `new` height and width: first rows, then columns, rounded after each."""
     if new == image.shape[1:]:
         return image
     levels = LEVELS * image[None]
@@ -65,7 +65,9 @@ def _resampled(image: Tensor, new: tuple[int, int]) -> Tensor:
 
 
 def resized(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
-    """Height and width of an image whose short side becomes `short`, unless its long side would be over `longest`."""
+    """Return height and width of an image whose short side becomes `short`, unless its long side would exceed
+    `longest`.
+    """
     sides = [short / min(size) * side for side in size]
     if max(sides) > longest:
         sides = [longest / max(sides) * side for side in sides]
@@ -74,7 +76,7 @@ def resized(size: tuple[int, int], short: int, longest: int) -> tuple[int, int]:
 
 
 def pasted(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Masks of boxes as masks of the image.
+    """Return masks of boxes as masks of the image.
 
     Args:
         masks: [n, 1, m, m], probabilities.
@@ -82,7 +84,7 @@ def pasted(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
         size: height and width of the image.
 
     Returns:
-        [n, 1, H, W]: at the centre of each pixel the mask's value there, 0 outside of its box.
+        [n, 1, H, W]: the mask's value at the centre of each pixel, 0 outside its box.
     """
     y, x = (torch.arange(side, device=masks.device, dtype=boxes.dtype) + 0.5 for side in size)
     images = masks.new_zeros(len(masks), 1, *size)

@@ -1,4 +1,4 @@
-"""What the detectors share: their settings, the reference's constants, and the stages of an encoder."""
+"""Code shared by the detectors: their settings, the reference's constants, and the stages of an encoder."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -21,15 +21,16 @@ REFERENCE: dict[str, Any] = {
     **{"box_fg_iou_thresh": 0.5, "box_bg_iou_thresh": 0.5, "box_positive_fraction": 0.25},
     "bbox_reg_weights": (10.0, 10.0, 5.0, 5.0),
 }
-"""What the protocol takes over from its reference, by torchvision's names: MODEL.RPN, MODEL.ROI_HEADS,
-MODEL.ROI_BOX_HEAD and TEST.DETECTIONS_PER_IMAGE of detectron2 (config/defaults.py)."""
+"""Constants taken from the reference, by torchvision's names: MODEL.RPN, MODEL.ROI_HEADS, MODEL.ROI_BOX_HEAD and
+TEST.DETECTIONS_PER_IMAGE of detectron2 (config/defaults.py).
+"""
 
 MEASURED_SIDE = 64
-"""Of the image on which an encoder's stages are measured, pixels."""
+"""Side of the image on which an encoder's stages are measured, pixels."""
 
 
 class DetectorSettings(Protocol):
-    """What is read of a detection protocol's settings."""
+    """Settings of a detection protocol that the detectors read."""
 
     architecture: Literal["fpn", "c4"]
     backbone: Literal["frozen", "finetuned"]
@@ -49,36 +50,36 @@ class DetectorSettings(Protocol):
 
 @dataclass(frozen=True)
 class Parts:
-    """Of a detector, as torchvision's GeneralizedRCNN puts them together."""
+    """Parts of a detector, as torchvision's GeneralizedRCNN combines them."""
 
     backbone: nn.Module
     rpn: RegionProposalNetwork
     roi_heads: RoIHeads
     transform: GeneralizedRCNNTransform
     of_encoder: tuple[nn.Module, ...]
-    """The modules that hold the encoder."""
+    """Modules that contain the encoder."""
 
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Of images in [0, 1]: that of pretraining."""
+    """Normalisation of images in [0, 1], as in pretraining."""
 
     mean: list[float]
     std: list[float]
 
     @classmethod
     def of(cls, mean: Tensor, std: Tensor) -> "Normalisation":
-        """From tensors [1, 3, 1, 1]."""
+        """Build the normalisation from tensors [1, 3, 1, 1]."""
         return cls(mean.flatten().tolist(), std.flatten().tolist())
 
 
 def stage_channels(encoder: nn.Module) -> list[int]:
-    """Number of channels that each of the four stages gives out."""
+    """Return the number of output channels of each of the four stages."""
     return [shape[1] for shape in _stage_shapes(encoder)]
 
 
 def stage_strides(encoder: nn.Module) -> list[int]:
-    """Pixels of the image between neighbours of each of the four stages: 4, 8, 16 and 32 with the ImageNet stem."""
+    """Return the stride of each of the four stages in pixels of the image: 4, 8, 16 and 32 with the ImageNet stem."""
     return [MEASURED_SIDE // shape[2] for shape in _stage_shapes(encoder)]
 
 

@@ -11,7 +11,7 @@ from mast.models.settings import NARROW, EncoderSpec
 from mast.settings import nearest
 
 STAGES = ("layer1", "layer2", "layer3", "layer4")
-"""The modules whose outputs are the four feature levels, in every encoder that the project builds."""
+"""Modules whose outputs are the four feature levels, in every encoder that the project builds."""
 
 
 def build_encoder(spec: EncoderSpec) -> nn.Module:
@@ -20,7 +20,7 @@ def build_encoder(spec: EncoderSpec) -> nn.Module:
     Key names of its state dict are torchvision's (or timm's), without a classification head.
 
     Raises:
-        MastError: no such model, or one without the four ResNet stages.
+        MastError: there is no such model, or it lacks the four ResNet stages.
     """
     if spec.name == NARROW:
         encoder = NarrowResNet(spec)
@@ -38,7 +38,7 @@ def build_encoder(spec: EncoderSpec) -> nn.Module:
 
 
 def normalise(images: torch.Tensor, mean: torch.Tensor, std: torch.Tensor) -> torch.Tensor:
-    """(images − mean) / std for float images [N, 3, H, W] in [0, 1]."""
+    """Return (images − mean) / std for float images [N, 3, H, W] in [0, 1]."""
     return (images - mean) / std
 
 

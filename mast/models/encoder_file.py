@@ -1,4 +1,4 @@
-"""Weight files: a run's encoder and heads, with what is needed to build and use them."""
+"""Weight files of a run's encoder and heads, with what is needed to build and use them."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def save_encoder(path: Path, encoder: nn.Module, metadata: Mapping[str, str]) ->
 def save_weights(path: Path, weights: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors to a safetensors file atomically; the same content gives the same bytes.
 
-    The metadata become one JSON string, since safetensors writes several strings in no particular order.
+    The metadata become one JSON string, because safetensors writes several strings in no fixed order.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     content = save(tensors, {WEIGHTS_METADATA: json.dumps(dict(metadata), sort_keys=True)})
@@ -33,9 +33,9 @@ def save_weights(path: Path, weights: Mapping[str, torch.Tensor], metadata: Mapp
 
 
 def read_weights(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Read tensors and metadata from a safetensors file; executes no code.
+    """Read tensors and metadata from a safetensors file; no code is executed.
 
-    Where the run's record, run.json, lies beside the file, its hash is compared.
+    If the run's record, run.json, is next to the file, its hash is compared.
 
     Raises:
         MastError: the file is missing or damaged.
@@ -72,7 +72,7 @@ def load_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
 
 
 def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
-    """`load_encoder`, and a MastError where a weight is not finite."""
+    """Read an encoder file like `load_encoder`; raise MastError if a weight is not finite."""
     encoder, metadata = load_encoder(path)
     if (name := first_not_finite(encoder)) is not None:
         raise MastError(f"{path}: {name} is not finite; pretrain again with a lower learning rate")
@@ -80,12 +80,12 @@ def load_finite_encoder(path: Path) -> tuple[nn.Module, dict[str, str]]:
 
 
 def first_not_finite(model: nn.Module) -> str | None:
-    """Name of the first tensor of a model's state that holds a NaN or an infinity; None where all are finite."""
+    """Return the name of the first tensor of a model's state with a NaN or an infinity; None if all are finite."""
     return next((name for name, tensor in model.state_dict().items() if not torch.isfinite(tensor).all()), None)
 
 
 def normalisation(metadata: Mapping[str, str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of pretraining from an encoder file's metadata, float32 [1, 3, 1, 1] each."""
+    """Return mean and standard deviation of pretraining from an encoder file's metadata, float32 [1, 3, 1, 1] each."""
     return _channels(json.loads(metadata["mean"])), _channels(json.loads(metadata["std"]))
 
 

@@ -1,4 +1,4 @@
-"""The masks that select each augmentation's subspace: learnable ones of embeddings, fixed ones of features."""
+"""Masks that select each augmentation's subspace: learnable masks of embeddings, fixed masks of features."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch.nn import functional
 from mast.models.settings import MaskSpec
 
 BISECTIONS = 40
-"""Halvings of the bracket around the threshold of the soft top-k; float32 is exhausted before."""
+"""Number of bisection steps for the threshold of the soft top-k, beyond the precision of float32."""
 
 
 class Masks(nn.Module):
@@ -26,7 +26,7 @@ class Masks(nn.Module):
         self.logits = nn.Parameter(logits, requires_grad=spec.kind != "none")
 
     def forward(self) -> Tensor:
-        """The masks, float32 [K, d]."""
+        """Return the masks, float32 [K, d]."""
         if self.spec.kind == "none":
             return torch.ones_like(self.logits)
         if self.spec.kind == "sigmoid":
@@ -35,21 +35,21 @@ class Masks(nn.Module):
 
 
 class FeatureMasks(nn.Module):
-    """Fixed masks over an encoder's features: each of some augmentations leaves a block of its own free.
+    """Fixed masks over an encoder's features: each of some augmentations leaves its own block free.
 
-    Nothing of it is learned: before training all features are alike, so that any block is as good as any other.
+    The masks are not learned: before training all features are alike, so any block is as good as another.
     """
 
     masks: Tensor
 
     def __init__(self, augmentations: Sequence[str], free: Sequence[str], features: int, width: int) -> None:
-        """Masks [K, D] of 0 in an augmentation's block and 1 elsewhere.
+        """Build masks [K, D] that are 0 in an augmentation's block and 1 elsewhere.
 
         Args:
-            augmentations: the K names.
-            free: those that have a block, which stand one after the other.
+            augmentations: names of the K augmentations.
+            free: names of the augmentations with a block, in the order of the blocks.
             features: D ≥ `len(free) · width`.
-            width: features of a block.
+            width: number of features of a block.
         """
         super().__init__()
         self.blocks = {name: slice(place * width, (place + 1) * width) for place, name in enumerate(free)}
@@ -59,19 +59,19 @@ class FeatureMasks(nn.Module):
         self.register_buffer("masks", masks)
 
     def forward(self, features: Tensor) -> Tensor:
-        """y ⊙ Π_k m_k: features [N, D] without any block."""
+        """Return y ⊙ Π_k m_k: features [N, D] without any block."""
         return features * self.masks.prod(dim=0)
 
     def free(self, name: str, features: Tensor) -> Tensor:
-        """What the mask of augmentation `name` leaves free of features [N, D]: its block, [N, width]."""
+        """Return the block of features [N, D] that the mask of augmentation `name` leaves free, [N, width]."""
         return features[:, self.blocks[name]]
 
 
 def soft_top_k(logits: Tensor, keep: float, temperature: float) -> Tensor:
-    """m = sigmoid((θ − τ)/T) with the threshold τ of each row such that its mean is `keep`.
+    """Return m = sigmoid((θ − τ)/T), with the threshold τ of each row such that the row's mean is `keep`.
 
-    τ is found by bisection; its gradient is that of the implicit function, ∂τ/∂θ_j = g_j / Σg with g = m(1 − m), so
-    that the gradient with respect to θ sums to zero in each row: dimensions compete for the row's budget.
+    τ is found by bisection. Its gradient is that of the implicit function, ∂τ/∂θ_j = g_j / Σg with g = m(1 − m). So the
+    gradient with respect to θ sums to zero in each row: dimensions compete for the row's budget.
 
     Args:
         logits: θ, [K, d].
@@ -92,7 +92,7 @@ def soft_top_k(logits: Tensor, keep: float, temperature: float) -> Tensor:
 
 
 def _threshold(logits: Tensor, keep: float, temperature: float) -> Tensor:
-    """τ [K, 1] at which each row of sigmoid((θ − τ)/T) has the mean `keep`, by bisection."""
+    """Return τ [K, 1] at which each row of sigmoid((θ − τ)/T) has the mean `keep`, by bisection."""
     margin = temperature * (abs(math.log(keep / (1 - keep))) + 1)
     low = logits.amin(dim=1, keepdim=True) - margin
     high = logits.amax(dim=1, keepdim=True) + margin
@@ -104,7 +104,7 @@ def _threshold(logits: Tensor, keep: float, temperature: float) -> Tensor:
 
 
 def mean_cosine(masks: Tensor) -> Tensor:
-    """Mean cosine of two different rows of masks [K, d], K ≥ 2: a scalar, in [0, 1] for masks in [0, 1]."""
+    """Return the mean cosine of two different rows of masks [K, d], K ≥ 2: a scalar, in [0, 1] for masks in [0, 1]."""
     directions = functional.normalize(masks, dim=1)
     count = len(masks)
     return ((directions @ directions.T).sum() - directions.square().sum()) / (count * (count - 1))

@@ -1,19 +1,20 @@
-"""Multi-layer perceptrons beside the encoder."""
+"""Multi-layer perceptrons that are trained with the encoder."""
 
 from torch import nn
 
 
 def build_mlp(inputs: int, hidden: int, outputs: int, layers: int, normalised: bool = False) -> nn.Sequential:
-    """Linear–BN–ReLU blocks and a last linear layer, [N, inputs] → [N, outputs].
+    """Build Linear–BN–ReLU blocks and a last linear layer, [N, inputs] → [N, outputs].
 
-    As `load_mlp` in hankook/AugSelf, models.py, which gmum/CASSLE took over: no bias before a batch normalisation.
+    As in `load_mlp` of hankook/AugSelf, models.py, which gmum/CASSLE uses too, there is no bias before a batch
+    normalisation.
 
     Args:
-        inputs: width of what it reads.
-        hidden: width between the layers.
-        outputs: width of what it gives.
+        inputs: width of the input.
+        hidden: width of the hidden layers.
+        outputs: width of the output.
         layers: number of linear layers, at least 1.
-        normalised: end with a batch normalisation, in the place of the last layer's bias.
+        normalised: whether to end with a batch normalisation instead of the last layer's bias.
     """
     parts: list[nn.Module] = []
     for _ in range(layers - 1):

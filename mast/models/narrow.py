@@ -1,6 +1,6 @@
-"""`resnet-narrow`: a ResNet with one basic block a stage, for images and machines that are small too.
+"""`resnet-narrow`: a ResNet with one basic block a stage, for small images and machines.
 
-The names of its weights are those of torchvision's and timm's ResNets.
+Its weights have the names of torchvision's and timm's ResNets.
 """
 
 from torch import Tensor, nn
@@ -10,17 +10,17 @@ from mast.models.settings import EncoderSpec
 
 
 class NarrowResNet(nn.Module):
-    """Images [N, 3, H, W] → pooled features [N, D], D the last of `widths`.
+    """Map images [N, 3, H, W] to pooled features [N, D]; D is the last of `widths`.
 
-    The small stem has stride 2 at 3×3, so that 32 px cost what a laptop can pay.
+    The small stem is 3×3 with stride 2, so that images of 32 px can be trained on a laptop.
     """
 
     def __init__(self, spec: EncoderSpec) -> None:
         """Draw the weights from N(0, 2 / fan-out) (He et al. 2015), as torchvision and timm do."""
         super().__init__()
         half = spec.widths[0] // 2
-        # The first version built a stem of three convolutions and then replaced it. The random numbers that they took
-        # are drawn here too, so that a seed still gives the same weights.
+        # The first version built a stem of three convolutions and then replaced it. Its random numbers are drawn here
+        # too, so that a seed still gives the same weights.
         self.conv1: nn.Module = nn.Sequential(_conv3(3, half), _conv3(half, half), _conv3(half, 2 * half))
         self.bn1 = nn.BatchNorm2d(2 * half)
         self.act1 = nn.ReLU(inplace=True)
@@ -40,7 +40,7 @@ class NarrowResNet(nn.Module):
         _draw(self.conv1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features, float [N, D]."""
+        """Compute features, float [N, D]."""
         features = self.maxpool(self.act1(self.bn1(self.conv1(images))))
         features = self.layer4(self.layer3(self.layer2(self.layer1(features))))
         return functional.adaptive_avg_pool2d(features, 1).flatten(1)
@@ -50,7 +50,7 @@ class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut (He et al. 2016, figure 2)."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
-        """The shortcut is a 1×1 convolution where the shape changes."""
+        """Build the block. The shortcut is a 1×1 convolution if the shape changes."""
         super().__init__()
         changes = stride != 1 or channels != width
         downsample = nn.Conv2d(channels, width, 1, stride, bias=False) if changes else None
@@ -63,7 +63,7 @@ class BasicBlock(nn.Module):
         self.downsample = nn.Sequential(downsample, nn.BatchNorm2d(width)) if changes else None
 
     def forward(self, images: Tensor) -> Tensor:
-        """[N, channels, H, W] → [N, width, H / stride, W / stride]."""
+        """Map [N, channels, H, W] to [N, width, H / stride, W / stride]."""
         residual = self.bn2(self.conv2(self.act1(self.bn1(self.conv1(images)))))
         residual += images if self.downsample is None else self.downsample(images)
         return self.act2(residual)

@@ -11,9 +11,9 @@ PREFIX = "projector."
 
 
 def build_projector(features: int, spec: ProjectorSpec) -> nn.Sequential:
-    """Linear–BN–ReLU blocks and a last linear layer without bias, features [N, D] → embeddings [N, d].
+    """Build Linear–BN–ReLU blocks and a last linear layer without bias, features [N, D] → embeddings [N, d].
 
-    As `Projector` in facebookresearch/vicreg, main_vicreg.py.
+    The layers are those of `Projector` in facebookresearch/vicreg, main_vicreg.py.
     """
     layers: list[nn.Module] = []
     for _ in range(spec.layers - 1):
@@ -23,7 +23,7 @@ def build_projector(features: int, spec: ProjectorSpec) -> nn.Sequential:
 
 
 def load_projector(heads_file: Path, features: int, spec: ProjectorSpec | None) -> nn.Sequential | None:
-    """Read the projector of a run from its `heads.safetensors`, in eval mode; None where the run has none.
+    """Read the projector of a run from its `heads.safetensors`, in eval mode; None if the run has none.
 
     Raises:
         MastError: the file is missing or damaged.

@@ -1,6 +1,6 @@
 """Losses of pairs against the other pairs of a batch: NT-Xent, and Barlow Twins' cross-correlation.
 
-Everything is computed in float32, whatever the precision of the embeddings.
+All losses are computed in float32, whatever the precision of the embeddings.
 """
 
 import torch
@@ -8,11 +8,14 @@ from torch import Tensor
 from torch.nn import functional
 
 NORM_EPSILON = 1e-5
-"""Added to the variance before embeddings are standardised (`BatchNorm1d` in facebookresearch/barlowtwins, main.py)."""
+"""Constant added to the variance before embeddings are standardised (`BatchNorm1d` in facebookresearch/barlowtwins,
+main.py).
+"""
 
 
 def nt_xent(z_a: Tensor, z_b: Tensor, temperature: float) -> Tensor:
-    """Mean over all 2N views of the cross-entropy of finding the image's other view (Chen et al. 2020, equation 1).
+    """Return the mean over all 2N views of the cross-entropy of finding the image's other view (Chen et al. 2020,
+    equation 1).
 
     Candidates are the 2N − 1 other views, by cosine similarity over the temperature. The official code (objective.py
     in google-research/simclr) adds the means of both halves, which is twice this.
@@ -29,10 +32,10 @@ def nt_xent(z_a: Tensor, z_b: Tensor, temperature: float) -> Tensor:
 
 
 def barlow_twins_terms(z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
-    """Both terms of Barlow Twins (Zbontar et al. 2021, eq. 1), unweighted; scalars, float32.
+    """Return both terms of Barlow Twins (Zbontar et al. 2021, eq. 1), unweighted; scalars, float32.
 
-    With C the cross-correlation of the two views' dimensions over the batch (biased variance, as main.py in
-    facebookresearch/barlowtwins has it): `invariance` = Σ_i (1 − C_ii)², `redundancy` = Σ_{i≠j} C_ij².
+    With C the cross-correlation of the two views' dimensions over the batch (biased variance, as in main.py of
+    facebookresearch/barlowtwins): `invariance` = Σ_i (1 − C_ii)², `redundancy` = Σ_{i≠j} C_ij².
 
     Args:
         z_a: embeddings of view a, [N, d], N ≥ 2.
@@ -46,6 +49,6 @@ def barlow_twins_terms(z_a: Tensor, z_b: Tensor) -> dict[str, Tensor]:
 
 
 def _standardised(z: Tensor) -> Tensor:
-    """Each dimension with mean 0 and standard deviation 1 over the batch, [N, d]."""
+    """Standardise each dimension to mean 0 and standard deviation 1 over the batch, [N, d]."""
     centred = z - z.mean(dim=0)
     return centred * (centred.square().mean(dim=0) + NORM_EPSILON).rsqrt()

@@ -1,6 +1,6 @@
 """MAST: VICReg's terms in one masked subspace per augmentation, with pairs re-weighted by predicted uncertainty.
 
-The paper's abstract states the ingredients; the formulas are this project's definition (docs/understand/method.md).
+The paper's abstract names the ingredients; the formulas are this project's definition (docs/understand/method.md).
 With M ≡ 1, composed pairs and no uncertainty every term equals VICReg's.
 """
 
@@ -13,7 +13,7 @@ from mast.objectives.subspaces import dimension_trust, subspace_errors, subspace
 from mast.objectives.vicreg import VARIANCE_EPSILON, covariance_energy, covariance_matrix, variance, variance_hinge
 
 MIN_MASK = 1e-6
-"""Masks are bounded below by this inside the logarithm of their product."""
+"""Lower bound of masks inside the logarithm of their product."""
 
 
 def mast_terms(
@@ -26,7 +26,7 @@ def mast_terms(
     variance_a: Tensor | None = None,
     variance_b: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The unweighted terms of one batch of pairs; scalars, float32.
+    """Return the unweighted terms of one batch of pairs; scalars, float32.
 
     Args:
         z_a: embeddings of view a, [N, d], N ≥ 2.
@@ -34,7 +34,7 @@ def mast_terms(
         masks: M, [K, d] in [0, 1], one row per augmentation.
         active: bool [N, K]; True where the pair's views differ in that augmentation.
         spec: which terms act on masked embeddings, and how pairs' weights are normalised.
-        uncertainty: its kind and form.
+        uncertainty: kind and form of the uncertainty.
         variance_a: predicted variance of view a, [N, 1], [N, d] or [N, K] by the kind, positive; None without
             uncertainty.
         variance_b: the same for view b.
@@ -61,11 +61,11 @@ def _of_pairs(
     total: Tensor | None,
     uncertainty: UncertaintySpec,
 ) -> dict[str, Tensor]:
-    """Invariance, and the head's term where it has one; `total` = σ² + σ′², [N, 1] or [N, d]."""
+    """Return invariance, and the head's term if it has one; `total` = σ² + σ′², [N, 1] or [N, d]."""
     if uncertainty.kind == "diagonal":
         weights = pair_weights(masks, active, normalize)
         weighted = weights * (z_a - z_b).square()
-    else:  # computed again in the backward pass, so that no [N, d] of it stays in memory
+    else:  # recomputed in the backward pass, so that no [N, d] tensor of it stays in memory
         arguments = (z_a, z_b, masks, active, normalize)
         weighted, weights = checkpoint(_pair_means, *arguments, use_reentrant=False, preserve_rng_state=False)
     if total is None:
@@ -82,7 +82,7 @@ def _of_pairs(
 def _of_subspaces(
     z_a: Tensor, z_b: Tensor, masks: Tensor, active: Tensor, normalize: bool, total: Tensor, max_weight: float
 ) -> dict[str, Tensor]:
-    """The same with a variance for each augmentation, `total` [N, K]: it trains neither masks nor embeddings."""
+    """Return the same with one variance per augmentation, `total` [N, K], which trains neither masks nor embeddings."""
     squared, fixed = (z_a - z_b).square(), masks.detach()
     trust = subspace_precision(total.detach(), active, max_weight)
     weights = pair_weights(masks, active, normalize) * dimension_trust(trust, fixed, active)
@@ -93,12 +93,13 @@ def _of_subspaces(
 
 
 def pair_weights(masks: Tensor, active: Tensor, normalize: bool) -> Tensor:
-    """W_ij = Π_{k ∈ A_i} m_kj: what must be invariant to every augmentation in which the views of pair i differ.
+    """Return W_ij = Π_{k ∈ A_i} m_kj, which selects dimensions invariant to all augmentations A_i that differ in pair
+    i.
 
     Args:
         masks: [K, d] in [0, 1].
         active: bool [N, K].
-        normalize: divide each row by its mean, so that masking does not shrink the invariance term.
+        normalize: whether to divide each row by its mean, so that masking does not shrink the invariance term.
 
     Returns:
         [N, d], non-negative; exactly 1 where no augmentation is active or all masks are 1.
@@ -108,7 +109,7 @@ def pair_weights(masks: Tensor, active: Tensor, normalize: bool) -> Tensor:
 
 
 def _pair_means(z_a: Tensor, z_b: Tensor, masks: Tensor, active: Tensor, normalize: bool) -> tuple[Tensor, Tensor]:
-    """Means over dimensions of W δ² and of W, [N, 1] each: all of them that one variance per pair asks for."""
+    """Return the means over dimensions of W δ² and of W, [N, 1] each: all that one variance per pair needs."""
     weights = pair_weights(masks, active, normalize=False)
     mean_weight = weights.mean(dim=1, keepdim=True)
     weighted = (weights * (z_a - z_b).square()).mean(dim=1, keepdim=True)
@@ -116,9 +117,10 @@ def _pair_means(z_a: Tensor, z_b: Tensor, masks: Tensor, active: Tensor, normali
 
 
 def gaussian_nll(weighted: Tensor, weights: Tensor, variance: Tensor) -> Tensor:
-    """mean_ij W_ij · ½ [δ²_ij / s_ij + log s_ij]: the negative log-likelihood of differences δ ~ N(0, s).
+    """Return mean_ij W_ij · ½ [δ²_ij / s_ij + log s_ij]: the negative log-likelihood of differences δ ~ N(0, s).
 
-    Mutual likelihood score of Shi & Jain 2019, heteroscedastic regression of Kendall & Gal 2017 (up to a constant).
+    This is the mutual likelihood score of Shi & Jain 2019 and the heteroscedastic regression of Kendall & Gal 2017, up
+    to a constant.
 
     Args:
         weighted: W δ², [N, d], or its mean over dimensions, [N, 1], if `variance` is [N, 1].
@@ -129,10 +131,10 @@ def gaussian_nll(weighted: Tensor, weights: Tensor, variance: Tensor) -> Tensor:
 
 
 def relative_precision(variance: Tensor, max_weight: float) -> Tensor:
-    """Precisions 1/s clipped to [1/max_weight, max_weight] times their batch mean, then scaled to mean 1.
+    """Return precisions 1/s clipped to [1/max_weight, max_weight] times their batch mean, then scaled to mean 1.
 
-    Being relative, they re-weight pairs and cannot raise or lower the invariance term as a whole, so that shrinking
-    all variances gains nothing.
+    Being relative, they re-weight pairs but cannot raise or lower the invariance term as a whole. So shrinking all
+    variances gains nothing.
 
     Args:
         variance: s, [N, 1] or [N, d], positive.
@@ -144,7 +146,7 @@ def relative_precision(variance: Tensor, max_weight: float) -> Tensor:
 
 
 def masked_variance_hinge(z: Tensor, masks: Tensor) -> Tensor:
-    """VICReg's variance term of each m_k ⊙ Z, averaged over k: [N, d], [K, d] → scalar.
+    """Return VICReg's variance term of each m_k ⊙ Z, averaged over k: [N, d], [K, d] → scalar.
 
     var(m ⊙ Z) = m² · var(Z), to which VICReg's 1e-4 is added before the root. (m · √(var(Z) + 1e-4) would be too small,
     by up to 0.01.)
@@ -153,7 +155,7 @@ def masked_variance_hinge(z: Tensor, masks: Tensor) -> Tensor:
 
 
 def masked_covariance_energy(z: Tensor, masks: Tensor) -> Tensor:
-    """VICReg's covariance term of each m_k ⊙ Z, averaged over k. [N, d], [K, d] → scalar.
+    """Return VICReg's covariance term of each m_k ⊙ Z, averaged over k. [N, d], [K, d] → scalar.
 
     Σ_{i≠j} (m_ki m_kj C_ij)² for all k needs C once: Σ_ij C_ij² G_ij with G = (M∘M)ᵀ(M∘M)/K, zero on the diagonal. That
     is O(Nd²); K Gram matrices of m_k ⊙ Z in O(KN²d) are cheaper where KN < d.

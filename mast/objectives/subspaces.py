@@ -1,16 +1,16 @@
 """Uncertainty per subspace: a variance for each pair and augmentation re-weights the pair in that subspace alone.
 
-Ours (docs/understand/method.md). K augmentations, d dimensions, N pairs.
+This project's definition (docs/understand/method.md). K augmentations, d dimensions, N pairs.
 """
 
 from torch import Tensor
 
 SMALLEST = 1e-6
-"""Lower bound of sums of masks that are divided by."""
+"""Lower bound of sums of masks in denominators."""
 
 
 def subspace_errors(squared: Tensor, masks: Tensor) -> Tensor:
-    """e_ik = Σ_j m_kj δ²_ij / Σ_j m_kj: the mean squared difference of pair i in the subspace of augmentation k.
+    """Return e_ik = Σ_j m_kj δ²_ij / Σ_j m_kj: the mean squared difference of pair i in the subspace of augmentation k.
 
     Args:
         squared: δ², [N, d].
@@ -23,10 +23,10 @@ def subspace_errors(squared: Tensor, masks: Tensor) -> Tensor:
 
 
 def subspace_nll(errors: Tensor, variance: Tensor, active: Tensor) -> Tensor:
-    """Mean of ½ [e_ik / s_ik + log s_ik] over the pairs i and the augmentations k that are active in them, a scalar.
+    """Return the mean of ½ [e_ik / s_ik + log s_ik] over pairs i and the augmentations k active in them, a scalar.
 
-    The negative log-likelihood, up to a constant, of differences δ_ij ~ N(0, s_ik) in subspace k, a mean over its
-    dimensions; 0 where nothing is active.
+    This is the negative log-likelihood, up to a constant, of differences δ_ij ~ N(0, s_ik) in subspace k, a mean over
+    its dimensions; 0 where nothing is active.
 
     Args:
         errors: e, [N, K].
@@ -38,10 +38,10 @@ def subspace_nll(errors: Tensor, variance: Tensor, active: Tensor) -> Tensor:
 
 
 def subspace_precision(variance: Tensor, active: Tensor, max_weight: float) -> Tensor:
-    """r_ik: precisions 1/s_ik relative to their mean over the pairs in which augmentation k is active.
+    """Return r_ik: precisions 1/s_ik relative to their mean over the pairs in which augmentation k is active.
 
-    Clipped to [1/max_weight, max_weight], then divided by their mean over the same pairs: within each k they have
-    mean 1, as `relative_precision` has over all pairs.
+    They are clipped to [1/max_weight, max_weight] and divided by their mean over the same pairs. So they have mean 1
+    within each k, as those of `relative_precision` have over all pairs.
 
     Args:
         variance: s, [N, K], positive.
@@ -60,9 +60,10 @@ def subspace_precision(variance: Tensor, active: Tensor, max_weight: float) -> T
 
 
 def dimension_trust(trust: Tensor, masks: Tensor, active: Tensor) -> Tensor:
-    """ρ_ij = Σ_{k∈A_i} m_kj r_ik / Σ_{k∈A_i} m_kj: a dimension counts as the active subspaces that it belongs to.
+    """Return ρ_ij = Σ_{k∈A_i} m_kj r_ik / Σ_{k∈A_i} m_kj, the weight of a dimension from the active subspaces it
+    belongs to.
 
-    Where a single augmentation is active it is r_ik in all dimensions; where all r are 1 it is 1.
+    With a single active augmentation it is r_ik in all dimensions; if all r are 1, it is 1.
 
     Args:
         trust: r, [N, K].

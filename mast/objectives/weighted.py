@@ -8,5 +8,5 @@ from torch import Tensor
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Σ weight · term, a scalar; a term that `weights` does not name has weight 1."""
+    """Return Σ weight · term, a scalar; a term that `weights` does not name has weight 1."""
     return reduce(torch.add, (weights.get(name, 1.0) * term for name, term in terms.items()))

@@ -1,1 +1,1 @@
-"""All that can be known to fail before anything starts."""
+"""Checks for everything that can be known to fail before anything starts."""

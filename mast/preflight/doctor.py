@@ -1,4 +1,4 @@
-"""What a configuration needs and this machine does not have, found before a job is submitted."""
+"""Things that a configuration needs and this machine lacks, found before a job is submitted."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from mast.results import Results
 
 PACKAGE = "mast-ssl"
 NEEDS_NO_LIBRARY = "resnet-narrow"
-"""The one encoder that can be built whatever version of torchvision and timm is installed."""
+"""The encoder that can be built with any version of torchvision and timm."""
 
 Finding = tuple[str, str, str]
-"""(`ok`, `missing` or `note`; what was looked at; one line)"""
+"""(`ok`, `missing` or `note`; what was checked; one line)"""
 
 
 def findings(experiment: Experiment) -> Iterator[Finding]:
-    """Everything that is looked at: settings, packages, data, disk, GPUs, encoders."""
+    """Return everything that is checked: settings, packages, data, disk, GPUs, encoders."""
     for line in doubts(experiment, dict.fromkeys(experiment.datasets)):
         yield "note", "settings", line
     yield from packages()
@@ -34,7 +34,7 @@ def findings(experiment: Experiment) -> Iterator[Finding]:
 
 
 def packages() -> Iterator[Finding]:
-    """Every package that the project requires, in a version that it allows."""
+    """Check that every package that the project requires is installed in an allowed version."""
     absent = []
     for text in metadata.requires(PACKAGE) or ():
         requirement = Requirement(text)
@@ -51,10 +51,10 @@ def packages() -> Iterator[Finding]:
 
 
 def data(experiment: Experiment) -> Iterator[Finding]:
-    """Datasets that are neither prepared nor there to be prepared, and files that protocols read."""
+    """Check for datasets that are neither prepared nor available, and for files that protocols read."""
     waiting = _waiting(experiment)
     if any(not Path(place).is_absolute() for spec in waiting.values() for place in spec.needed()):
-        yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root names another place"
+        yield "note", "data", f"relative paths start at {Path.cwd()}; --data-root sets another directory"
     for name, spec in experiment.datasets.items():
         state, line = _availability(spec) if name in waiting else _prepared(experiment, name)
         yield state, "data", f"{name}: {line}"
@@ -73,7 +73,7 @@ def _prepared(experiment: Experiment, name: str) -> tuple[str, str]:
 
 
 def _availability(spec: Reader) -> tuple[str, str]:
-    """State of data that are not prepared, and a line on them."""
+    """Return the state of data that are not prepared, and a line about them."""
     absent = spec.missing()
     if not absent:
         return "ok", "there"
@@ -86,7 +86,7 @@ def _availability(spec: Reader) -> tuple[str, str]:
 
 
 def disk(experiment: Experiment) -> Iterator[Finding]:
-    """Room for fetched data and prepared images that are not there yet. Weights and features come on top."""
+    """Check the disk space for fetched data and prepared images that do not exist yet, without weights and features."""
     needs: dict[int, list[tuple[Path, str, float]]] = {}
     for folder, what, size in _needs(experiment):
         place = next(place for place in (folder, *folder.parents) if place.exists())
@@ -101,7 +101,9 @@ def disk(experiment: Experiment) -> Iterator[Finding]:
 
 
 def _needs(experiment: Experiment) -> Iterator[tuple[Path, str, float]]:
-    """(where, what, bytes); of archives twice their size, as they stay beside what they hold."""
+    """Return (where, what, bytes) for what is missing; archives count twice, as they are kept with their extracted
+    content.
+    """
     waiting = _waiting(experiment).values()
     yield Path(experiment.results).absolute(), "prepared images need", sum(spec.prepared_bytes or 0 for spec in waiting)
     fetched: dict[Path, dict[str, float]] = {}
@@ -113,13 +115,15 @@ def _needs(experiment: Experiment) -> Iterator[tuple[Path, str, float]]:
 
 
 def _waiting(experiment: Experiment) -> dict[str, Reader]:
-    """The datasets that are not prepared."""
+    """Return the datasets that are not prepared."""
     results = Results(experiment.results)
     return {name: spec for name, spec in experiment.datasets.items() if not results.data(name).manifest.exists()}
 
 
 def gpus(experiment: Experiment) -> Iterator[Finding]:
-    """As many GPUs as the largest job asks for. With SLURM they are on other machines and are not counted."""
+    """Check that there are as many GPUs as the largest job requests. GPUs of SLURM are on other machines and are not
+    counted.
+    """
     wanted = {stage: need.gpus for stage, need in experiment.resources if need.gpus}
     if not wanted:
         yield "ok", "GPUs", "none are asked for"
@@ -134,7 +138,7 @@ def gpus(experiment: Experiment) -> Iterator[Finding]:
 
 
 def encoders(experiment: Experiment) -> Iterator[Finding]:
-    """Every encoder that a run names can be built by the installed libraries."""
+    """Check that the installed libraries can build every encoder that a run names."""
     specs = {run.encoder.model_dump_json(): run.encoder for run in experiment.runs.values()}
     for spec in specs.values():
         if spec.name == NEEDS_NO_LIBRARY:

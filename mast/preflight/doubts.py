@@ -1,4 +1,4 @@
-"""Settings that can be followed but do not do what they say: named when the workflow is planned, and by commands."""
+"""Settings that are valid but do not have the effect that they suggest. The plan and some commands warn of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mast.config.experiment import Experiment
 
 Condition = tuple[str, Callable[[PretrainSpec], bool]]
-"""When a setting has an effect: in words, and of a run's settings."""
+"""Condition under which a setting has an effect: in words, and as a function of a run's settings."""
 
 NEEDS: dict[str, Condition] = {
     "optimizer.momentum": ("optimizer.name is lars or sgd", lambda run: run.optimizer.name != "adamw"),
@@ -45,15 +45,16 @@ NEEDS: dict[str, Condition] = {
         lambda run: run.mast_aware.spaces is None or len(run.mast_aware.spaces) > 0,
     ),
 }
-"""Dotted key of a setting, or of a section for all its keys but `kind` → when it has an effect."""
+"""Dotted key of a setting, or of a section (for all its keys but `kind`) → the condition under which it has an effect.
+"""
 
 
 def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
-    """What will not happen as it is written: `<dotted key>: <what happens>; <what would be right>`, a line each.
+    """Return a line for each setting without its stated effect: `<dotted key>: <what happens>; <what would be right>`.
 
     Args:
-        experiment: the configuration; of `scale: tiny` nothing is expected.
-        counts: dataset → number of training images, None where it is not known yet.
+        experiment: the configuration; with `scale: tiny` there are no warnings.
+        counts: dataset → number of training images, None if it is not known yet.
     """
     if experiment.scale == "tiny":
         return []
@@ -71,7 +72,9 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
     longest = max(experiment.pretrain_spec(name).epochs or 0 for name in experiment.runs)
     if looks > longest:
         found[f"monitor.epochs: {looks} is more than the epochs of any run; choose {longest} or less"] = None
-    from mast.preflight.protocols import planned_tasks  # with all of a configuration; a run's own doubts need none
+    from mast.preflight.protocols import (
+        planned_tasks,
+    )  # needs all of a configuration; a run's own doubts need only its settings
 
     for study, task in planned_tasks(experiment, counts):
         protocol = experiment.protocols[study.protocol]
@@ -80,7 +83,7 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
 
 
 def of_run(spec: PretrainSpec) -> Iterator[tuple[str, str]]:
-    """(dotted key, line) for what the resolved settings of one run say against each other."""
+    """Return (dotted key, line) for contradictions within the resolved settings of one run."""
     if spec.optimizer is not None and spec.epochs is not None:
         warmup, epochs = spec.optimizer.warmup_epochs, spec.epochs
         if warmup >= epochs:
@@ -110,7 +113,7 @@ def _of_crops(experiment: Experiment, spec: PretrainSpec) -> Iterator[tuple[str,
 
 
 def _without_effect(experiment: Experiment) -> Iterator[str]:
-    """Settings that are written down and that none of the runs that have them uses."""
+    """Return settings that are written down and that none of the runs that have them uses."""
     reasons: dict[str, list[str]] = {}
     places: dict[str, str] = {}
     for name, run in experiment.runs.items():
@@ -124,7 +127,7 @@ def _without_effect(experiment: Experiment) -> Iterator[str]:
 
 
 def _written(settings: BaseModel, before: str = "") -> Iterator[str]:
-    """Dotted keys of the settings of a run that are given and differ from their defaults."""
+    """Return the dotted keys of the settings of a run that are given and differ from their defaults."""
     for name in sorted(settings.model_fields_set):
         value = getattr(settings, name)
         if isinstance(value, BaseModel):
@@ -138,7 +141,7 @@ def _default(settings: BaseModel, name: str) -> Any:
 
 
 def _reason(spec: PretrainSpec, key: str) -> str:
-    """Why a setting has no effect in a run; empty where it has one."""
+    """Return why a setting has no effect in a run; empty if it has one."""
     parts, value = key.split("."), spec
     for depth, part in enumerate(parts[:-1], start=1):
         value = getattr(value, part)
@@ -156,7 +159,7 @@ def _reason(spec: PretrainSpec, key: str) -> str:
 
 
 def _place(experiment: Experiment, name: str, key: str) -> str:
-    """`runs.<name>.<key>` where the run has a value of its own, else `pretrain.<key>`."""
+    """Return `runs.<name>.<key>` if the run has a value of its own, else `pretrain.<key>`."""
     run = experiment.runs[name]
     shared = _at(experiment.pretrain, key)
     own = key in _written(run) if shared is None else _at(run.model_dump(mode="json"), key) != shared
@@ -164,7 +167,7 @@ def _place(experiment: Experiment, name: str, key: str) -> str:
 
 
 def _at(values: Any, key: str) -> Any:
-    """The value at a dotted key of nested mappings, None where there is none."""
+    """Return the value at a dotted key of nested mappings, or None if there is none."""
     for part in key.split("."):
         values = values.get(part) if isinstance(values, dict) else None
     return values

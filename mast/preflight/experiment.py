@@ -1,4 +1,4 @@
-"""Checks of a whole configuration that look at files, made when the workflow is planned: before anything runs."""
+"""Checks of a whole configuration that read files. They are made when the workflow is planned, before anything runs."""
 
 import importlib.util
 from collections.abc import Collection
@@ -16,21 +16,21 @@ from mast.settings import nearest
 
 
 def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere: bool = False) -> list[str]:
-    """Check encoders, data, batch sizes, what methods and protocols ask of their data, and published values.
+    """Check encoders, data, batch sizes, the data that methods and protocols need, and published values.
 
-    All as far as this needs no image to be decoded.
+    No image is decoded.
 
     Args:
         experiment: the configuration.
         due: datasets that are prepared, and will be prepared again.
-        anywhere: whether the configuration may be meant for another machine: data that are not here are not missed.
+        anywhere: whether the configuration may be meant for another machine; missing data are then no error.
 
     Returns:
-        What can be done, but not as it is written (`mast.preflight.doubts`): a line each.
+        A line for each setting without its stated effect (`mast.preflight.doubts`).
 
     Raises:
         MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, `studies.<name>…: …`, or the file of
-            published values, for the first that cannot work.
+            published values, for the first problem found.
     """
     _check_timm_names(experiment)
     datasets = known_datasets(experiment, due, anywhere)
@@ -62,7 +62,7 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
 
 
 def _check_shares(name: str, spec: PretrainSpec, experiment: Experiment) -> None:
-    """The processes of a training, one for each GPU of each node, share its batches."""
+    """Check that the processes of a training run, one for each GPU of each node, can share its batches."""
     if spec.batch_size is None or spec.accumulate is None:
         return
     parts = spec.accumulate * experiment.resources.pretrain.processes
@@ -75,7 +75,7 @@ def _check_shares(name: str, spec: PretrainSpec, experiment: Experiment) -> None
 
 
 def _check_memory(name: str, spec: PretrainSpec, experiment: Experiment) -> None:
-    """Two views of a batch's images, of 8 bits, fit into what a node gives the job. Training needs far more."""
+    """Check that two views of a batch, 8 bits per value, fit into a node's memory limit. Training needs far more."""
     side, stage = getattr(experiment.datasets[spec.dataset], "size", None), experiment.resources.pretrain
     if spec.batch_size is None or side is None:
         return
@@ -89,7 +89,7 @@ def _check_memory(name: str, spec: PretrainSpec, experiment: Experiment) -> None
 
 
 def _check_seeds(experiment: Experiment) -> None:
-    """Every run of a study has some of the study's seeds."""
+    """Check that every run of a study has some of the study's seeds."""
     for name, study in experiment.studies.items():
         for run in study.runs:
             own = experiment.run_seeds(run)
@@ -100,7 +100,7 @@ def _check_seeds(experiment: Experiment) -> None:
 
 
 def _count_train(experiment: Experiment, known: Known) -> int | None:
-    """Number of training images; None where only preparing the data tells. Data not prepared yet are checked."""
+    """Return the number of training images; None if not known before preparing. Data to prepare are checked."""
     try:
         known.check(evaluated=any(known.name in study.tasks for study in experiment.studies.values()))
         return known.count
@@ -134,7 +134,7 @@ def _check_timm_names(experiment: Experiment) -> None:
 
 
 def _check_build(run: str, encoder: EncoderSpec) -> None:
-    """The encoder has the stages that are asked of it; nothing is computed."""
+    """Check that the encoder has the required stages; nothing is computed."""
     import torch
 
     from mast.models.encoder import build_encoder

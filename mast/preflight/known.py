@@ -1,4 +1,4 @@
-"""What is known of a dataset when the workflow is planned: from its prepared form, or from the files of its source."""
+"""What is known about a dataset when the workflow is planned, from its prepared form or its source files."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -23,18 +23,18 @@ CHANNELS = ("red", "green", "blue")
 
 @dataclass
 class Known:
-    """One dataset. Members are None where only preparing the data tells."""
+    """One dataset. A member is None if its value is not known before preparing."""
 
     name: str
     spec: Reader
     files: DataFiles
     absent: bool = False
-    """Whether its source is not here, and nobody minds."""
+    """Whether the source is missing and that is accepted."""
     manifest: Manifest | None = field(default=None)
-    """Of data that are prepared and stay as they are."""
+    """Manifest of data that are prepared and stay as they are."""
 
     def check(self, evaluated: bool) -> None:
-        """Look for what will fail when it is prepared; see `Reader.check`."""
+        """Check for everything that would fail when the data are prepared; see `Reader.check`."""
         if self.manifest is None and not self.absent:
             self.spec.check(evaluated)
 
@@ -59,13 +59,13 @@ class Known:
 
     @property
     def flat_channel(self) -> str | None:
-        """A channel that has one value in all training images, if preparing has found one."""
+        """A channel that has the same value in all training images, if preparing has found one."""
         std = () if self.manifest is None else self.manifest.std
         return next((name for name, value in zip(CHANNELS, std, strict=False) if value == 0), None)
 
     @cached_property
     def labels(self) -> KnownLabels | None:
-        """The labels of training and test images, if both have them."""
+        """Labels of training and test images, if both have them."""
         if self.manifest is None:
             return None if self.absent else self._told(lambda: self.spec.known_labels)
         try:
@@ -73,14 +73,14 @@ class Known:
                 np.load(self.files.directory / f"{name}.npy", mmap_mode="r")
                 for name in ("train_labels", "test_labels", "val_indices")
             )
-        except (OSError, ValueError):  # none, or damaged: whoever reads them says so
+        except (OSError, ValueError):  # none, or damaged: the code that reads them reports it
             return None
         classes = {target: len(names) for target, names in self.manifest.targets.items()}
         return KnownLabels(classes, train, test, np.asarray(held_out))
 
     @cached_property
     def objects(self) -> KnownObjects | None:
-        """The objects of detection data."""
+        """Objects of detection data."""
         if self.manifest is None:
             return None if self.absent else self._told(lambda: self.spec.known_objects)
         counts = self.manifest.objects
@@ -90,7 +90,7 @@ class Known:
         return KnownObjects(counts["train"]["annotated"], f"{bare} of them" if bare else None)
 
     def _told(self, look: Callable[[], Told]) -> Told | None:
-        """What the source tells; of one that is not here, what needs no look at its files."""
+        """Return what the source tells; if it is missing, only what is known without its files."""
         try:
             return look()
         except (MastError, OSError) as error:
@@ -100,7 +100,7 @@ class Known:
 
     @cached_property
     def names(self) -> set[bytes] | None:
-        """Names of the training images' files, without folders, where an index keeps them."""
+        """Names of the training images' files, without folders, for data kept as an index."""
         if self.manifest is None:
             return None if self.absent else self._told(lambda: self.spec.known_names)
         if self.manifest.index is None:
@@ -113,12 +113,12 @@ class Known:
 
 
 def known_datasets(experiment: Experiment, due: Collection[str] = (), anywhere: bool = False) -> dict[str, Known]:
-    """What is known of each dataset.
+    """Collect what is known about each dataset.
 
     Args:
         experiment: the configuration.
         due: datasets that are prepared, and will be prepared again.
-        anywhere: data that are not here are not missed.
+        anywhere: missing data are no error.
 
     Raises:
         MastError: a manifest is damaged.

@@ -1,4 +1,4 @@
-"""Checks that a task has the images that a protocol needs, made when the workflow is planned."""
+"""Checks that each task has the images that its protocol needs, made when the workflow is planned."""
 
 from collections.abc import Iterator
 
@@ -10,14 +10,14 @@ from mast.protocols import STAGES, PlannedTask, Protocol
 
 
 def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
-    """Let the protocol of every study compare what it asks for with what the study's tasks have.
+    """Let the protocol of every study check that the study's tasks have what it needs.
 
     Args:
         experiment: the configuration.
-        datasets: what is known of each dataset.
+        datasets: what is known about each dataset.
 
     Raises:
-        MastError: `protocols.<name>…` or `studies.<name>…`, for the first that asks for more than a task has.
+        MastError: `protocols.<name>…` or `studies.<name>…`, for the first that needs more than a task has.
     """
     for study_name, study in experiment.studies.items():
         protocol, metrics = experiment.protocols[study.protocol], study.metrics()
@@ -47,7 +47,7 @@ def check_protocols(experiment: Experiment, datasets: dict[str, Known]) -> None:
 
 
 def _check_processes(name: str, protocol: Protocol, experiment: Experiment) -> None:
-    """The processes of a job, one for each GPU of each node, can share its work."""
+    """Check that the processes of a job, one for each GPU of each node, can share its work."""
     need = getattr(experiment.resources, STAGES[protocol.READS])
     if isinstance(need, SharedResources):
         protocol.check_processes(name, need.processes)
@@ -62,7 +62,7 @@ def _check_features(known: Known, processes: int) -> None:
 
 
 def _check_labels(study: str, protocol_name: str, protocol: Protocol, known: Known) -> None:
-    """The task has train and test labels, of two classes or more, and none to be ignored where that cannot be done."""
+    """Check that the task has train and test labels of two or more classes, and no ignored ones unless supported."""
     where = f"studies.{study}.tasks: {known.name!r}"
     if known.labelled is False:
         raise MastError(f"{where} has no labels; evaluation needs them")
@@ -99,7 +99,7 @@ def _check_summary(name: str, study: Study, tasks: list[KnownLabels | None]) -> 
 
 
 def planned_tasks(experiment: Experiment, counts: dict[str, int | None]) -> Iterator[tuple[Study, PlannedTask]]:
-    """Every task of every study, with what is known of it; the arguments are those of `check_protocols`."""
+    """Return every task of every study with what is known about it; the arguments are those of `check_protocols`."""
     for study in experiment.studies.values():
         for name in study.tasks:
             data = experiment.datasets[name]

@@ -1,4 +1,4 @@
-"""How a prepared dataset stands to its settings and to the files that it was made from, when a workflow is planned."""
+"""State of a prepared dataset compared with its settings and source files, when a workflow is planned."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -21,35 +21,37 @@ from mast.settings import parse
 
 @dataclass(frozen=True)
 class Standing:
-    """What is to be done about a dataset."""
+    """State of a dataset, and what has to be done about it."""
 
     prepared: bool = False
     settings: tuple[str, ...] = ()
     """Keys of its settings that have changed since it was prepared."""
     changes: Changes | None = None
-    """What has changed of the files outside; None where that is not known, or nobody asked."""
+    """Changes of the source files; None if they are not known or were not looked up."""
     same: bool = False
-    """Whether its content is expected to stay as it is when it is prepared again."""
+    """Whether the content is expected to stay the same when it is prepared again."""
     reason: str = ""
-    """Differs from the reason with which it was prepared, if it is to be prepared again for changed files: it names the
-    state of before. So it stays the same however the files change until the job has started."""
+    """Reason for preparing the data again because of changed files. It names the state of the files before the change,
+    so it stays the same however the files change until the job starts. It differs from the reason of the last
+    preparation.
+    """
 
     @property
     def due(self) -> bool:
-        """Whether it was prepared and will be prepared again."""
+        """Whether the dataset was prepared and will be prepared again."""
         return self.prepared and bool(self.settings or self.changes)
 
     def __str__(self) -> str:
-        """What has changed since it was prepared."""
+        """Description of what has changed since it was prepared."""
         parts = [f"{', '.join(self.settings)} changed in the configuration"] if self.settings else []
         return ", ".join(parts + ([str(self.changes)] if self.changes else []))
 
 
 def standing(experiment: Experiment, name: str) -> Standing:
-    """Compare a dataset with what it was prepared from.
+    """Compare a dataset with the settings and files from which it was prepared.
 
     Raises:
-        MastError: the manifest, or the record of the files outside, is damaged.
+        MastError: the manifest, or the record of the source files, is damaged.
     """
     files, spec = Results(experiment.results).data(name), experiment.datasets[name]
     if not files.manifest.exists():
@@ -69,13 +71,13 @@ def standing(experiment: Experiment, name: str) -> Standing:
         found = None if now is None else changes(seen, now)
         if found and not moved:
             reason = f"files changed since {_state(seen)[:12]}"
-    in_place = moved and isinstance(spec, InPlace)  # whose identity covers the directory of the images
+    in_place = moved and isinstance(spec, InPlace)  # its identity covers the directory of the images
     same = same and not in_place and (not moved if found is None else not found.content)
     return Standing(True, keys, None if moved else found, same, reason)
 
 
 def dependents(experiment: Experiment, name: str) -> str:
-    """What is made from a dataset: `runs a, b; studies c`."""
+    """Return what is made from a dataset: `runs a, b; studies c`."""
     runs = [run for run, spec in experiment.runs.items() if spec.dataset == name]
     studies = [key for key, study in experiment.studies.items() if name in study.tasks or set(runs) & set(study.runs)]
     named = (("runs", runs), ("studies", studies))
@@ -83,9 +85,9 @@ def dependents(experiment: Experiment, name: str) -> str:
 
 
 def made_from(file: Path, manifest_file: Path) -> bool:
-    """Whether a result (`run.json`, features, metrics) was made from the data that a manifest describes.
+    """Return whether a result (`run.json`, features, metrics) was made from the data that a manifest describes.
 
-    False where that cannot be read.
+    False if the result cannot be read.
     """
     try:
         manifest = read_manifest(manifest_file)
@@ -96,21 +98,21 @@ def made_from(file: Path, manifest_file: Path) -> bool:
         else:
             record = json.loads(file.read_bytes())
             identity, same = record.get("task_sha256", record["data_sha256"]), True
-    except Exception:  # whatever is wrong with the files, the job that makes or reads them says so
+    except Exception:  # the job that makes or reads the files reports what is wrong with them
         return False
     return same and identity == manifest.sha256
 
 
 def files_state(files: Iterable[str], metrics: Path, recorded: Collection[str] = ()) -> list[str] | None:
-    """SHA-256 of each file of a protocol; None where there are none, or where metrics of an older version are there.
+    """Return the SHA-256 of each file of a protocol; None if there are none, or if metrics of an older version exist.
 
-    Those do not record the files, and are taken to be made from what is there now. Metrics that took their place are
-    made from these files, but Snakemake remembers them without: then None too.
+    Older metrics do not record the files and are assumed to be made from the present ones. Metrics that replaced them
+    were made from these files, but Snakemake remembers them without the files; then the result is None as well.
 
     Args:
-        files: of the protocol.
+        files: files of the protocol.
         metrics: the metrics file.
-        recorded: the params with which Snakemake remembers making it, as text; nothing where it remembers none.
+        recorded: the params with which Snakemake remembers making it, as text; empty if it remembers none.
     """
     files = list(files)
     try:
@@ -130,7 +132,7 @@ def _sha256(file: Path, _: int) -> str:
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Read a manifest; once, as long as it does not change."""
+    """Read a manifest, once for as long as the file does not change."""
     return _read_manifest(Path(file), file.stat().st_mtime_ns)
 
 
@@ -144,7 +146,7 @@ def _state(seen: Snapshot) -> str:
 
 
 def _as_written(spec: Reader, old: dict[str, object]) -> Reader | None:
-    """The settings with which data were prepared; None where they are of another kind or version."""
+    """Return the settings with which data were prepared; None if they are of another kind or version."""
     try:
         return parse(type(spec), old, "")
     except MastError:
@@ -154,5 +156,5 @@ def _as_written(spec: Reader, old: dict[str, object]) -> Reader | None:
 def _look(spec: Reader, seen: Snapshot, moved: bool) -> Snapshot | None:
     try:
         return snapshot(spec.sources()) if moved else seen.again()
-    except (MastError, OSError):  # preparing says what is wrong
+    except (MastError, OSError):  # preparing reports what is wrong
         return None

@@ -1,1 +1,1 @@
-"""One pretraining run: from prepared data to its four files."""
+"""One pretraining run, from prepared data to its four files."""

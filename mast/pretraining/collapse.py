@@ -1,4 +1,4 @@
-"""Whether a run has collapsed: thresholds on the indicators of a logged line."""
+"""Detection of collapse: thresholds on the indicators of a logged line."""
 
 import logging
 from typing import Any
@@ -7,29 +7,31 @@ from mast.config.pretrain import PretrainSpec
 from mast.pretraining.metrics_log import Record
 
 LOWEST_STD = 0.01
-"""Of the embeddings, where training aims at 1: √VARIANCE_EPSILON of the variance term, whose pull fades below it."""
+"""Smallest standard deviation of the embeddings, where the target is 1: √VARIANCE_EPSILON of the variance term, whose
+gradient fades below it.
+"""
 
 LOWEST_RANK = 1.5
-"""Effective rank of the embeddings: 1 is a single direction, two equal ones give 2."""
+"""Smallest effective rank of the embeddings: 1 is a single direction, two equal ones give 2."""
 
 LOWEST_MASK = 0.01
-"""Mean of an augmentation's mask: below it less than one dimension in a hundred is left to its subspace."""
+"""Smallest mean of an augmentation's mask; below it less than one dimension in a hundred is left in its subspace."""
 
 log = logging.getLogger(__name__)
 
 
 class CollapseWatch:
-    """Adds the signs of collapse to the lines of one run, and warns of each kind once."""
+    """Add the signs of collapse to the lines of one run, and warn of each kind once."""
 
     def __init__(self, spec: PretrainSpec, records: list[Record]) -> None:
-        """`records` are the lines before a resume; what they show was warned of."""
+        """Start with `records`, the lines before a resume; what they show was already reported."""
         images = spec.batch_size // spec.accumulate
         self._weighs_terms = spec.objective is not None
         self._largest_rank = min(images - 1, spec.projector.output if spec.projector else images)
         self._warned = set(first_signs(records))
 
     def signs(self, record: Record) -> Record:
-        """`{"collapsed": [indicator, …]}` of a logged line, or nothing."""
+        """Return `{"collapsed": [indicator, …]}` for a logged line, or nothing."""
         found = {
             "embedding_std": record["embedding_std"] < LOWEST_STD,
             "effective_rank": record["effective_rank"] < LOWEST_RANK < self._largest_rank,
@@ -47,7 +49,7 @@ class CollapseWatch:
 
 
 def first_signs(records: list[Record]) -> dict[str, int]:
-    """Indicator → the first logged step at which it showed a collapse."""
+    """Return indicator → the first logged step at which it showed a collapse."""
     signs: dict[str, int] = {}
     for record in records:
         for name in record.get("collapsed", []):
@@ -56,7 +58,9 @@ def first_signs(records: list[Record]) -> dict[str, int]:
 
 
 def health(records: list[Record]) -> dict[str, Any] | None:
-    """The last line's indicators (of the masks the lowest mean) and the first signs of collapse; None without lines."""
+    """Return the last line's indicators (for masks the lowest mean) and the first signs of collapse; None without
+    lines.
+    """
     if not records:
         return None
     last = records[-1]
@@ -77,4 +81,4 @@ _CAUSE = {
     "effective_rank": ("the embeddings lie on one line", "raise objective.covariance"),
     "mask_mean": ("an augmentation has no subspace left", "lower mast.masks.sparsity"),
 }
-"""Indicator → what it means, and what helps; methods without weighted terms have another remedy."""
+"""Indicator → its meaning, and what helps; methods without weighted terms have another remedy."""

@@ -1,4 +1,4 @@
-"""TensorBoard's event files of one training: the numbers of its log, its masks, and pairs of its views."""
+"""TensorBoard event files of one run: the numbers of its log, its masks, and pairs of its views."""
 
 from pathlib import Path
 
@@ -9,28 +9,28 @@ from mast.learner import Learner
 from mast.pretraining.metrics_log import Record
 
 MASK_HEIGHT = 8
-"""Pixels of a mask's row in the picture of all masks."""
+"""Height of a mask's row in the picture of all masks, pixels."""
 
 NOT_SCALARS = ("step", "steps", "collapsed")
 
 
 class EventFiles:
-    """Repeats a metrics log as event files; made anew when the log begins anew, so that a resumed run has one curve."""
+    """Copy of a metrics log as event files; made anew when the log begins anew, so that a resumed run has one curve."""
 
     def __init__(self, directory: Path, learner: Learner, pairs: dict[str, np.ndarray]) -> None:
-        """Nothing is written before `restart`.
+        """Prepare the files; nothing is written before `restart`.
 
         Args:
-            directory: of the event files, and of nothing else.
-            learner: whose masks, if it has any, are pictured.
-            pairs: as `mast.analysis.pairs.sample_pairs` gives them.
+            directory: directory of the event files only.
+            learner: learner whose masks, if it has any, are drawn.
+            pairs: pairs of views from `mast.analysis.pairs.sample_pairs`.
         """
         self.directory, self._learner, self._pairs = directory, learner, pairs
         self._names = learner.policy.names if learner.policy else ()
         self._writer: SummaryWriter | None = None
 
     def restart(self, records: list[Record]) -> None:
-        """Begin with the views' picture and these lines."""
+        """Begin with the picture of views and these lines."""
         self.close()
         for file in self.directory.glob("events.out.tfevents.*"):
             file.unlink()
@@ -43,7 +43,7 @@ class EventFiles:
             self._add_scalars(record)
 
     def add(self, record: Record) -> None:
-        """Write one line, and at a look or at the end the masks."""
+        """Write one line, and the masks too if it is a measurement or the last line."""
         self._add_scalars(record)
         if hasattr(self._learner, "masks") and ("knn" in record or record["step"] == record["steps"]):
             masks = self._learner.masks().detach().float().cpu().numpy()
@@ -67,5 +67,5 @@ class EventFiles:
 
 
 def _column(images: np.ndarray) -> np.ndarray:
-    """Images [E, S, S, 3] below each other, with a white margin at the right."""
+    """Stack images [E, S, S, 3] vertically, with a white margin at the right."""
     return np.pad(np.concatenate(list(images)), ((0, 0), (0, 2), (0, 0)), constant_values=255)

@@ -1,18 +1,18 @@
-"""Numbers that show a collapse of the representation."""
+"""Indicators of a collapse of the representation."""
 
 import torch
 from torch import Tensor
 
 
 def embedding_std(embedding: Tensor) -> Tensor:
-    """Mean over dimensions of the standard deviation over the batch: [N, d] → scalar. 0 means full collapse."""
+    """Return the standard deviation over the batch, mean over dimensions: [N, d] → scalar. 0 means full collapse."""
     return embedding.float().std(dim=0).mean()
 
 
 def effective_rank(embedding: Tensor) -> Tensor:
-    """exp of the entropy of the normalised singular values of the centred batch (Roy & Vetterli 2007).
+    """Return exp of the entropy of the normalised singular values of the centred batch (Roy & Vetterli 2007).
 
-    [N, d] → scalar between 1 (one direction) and min(N − 1, d).
+    The result of [N, d] is a scalar between 1 (one direction) and min(N − 1, d).
     """
     centred = (embedding - embedding.mean(dim=0)).double()
     gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred

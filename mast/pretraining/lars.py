@@ -1,4 +1,4 @@
-"""LARS: SGD with momentum, each tensor's step scaled by its trust ratio (You et al. 2017), as VICReg's code has it."""
+"""LARS: SGD with momentum, each tensor's step scaled by its trust ratio (You et al. 2017), as in VICReg's code."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -8,25 +8,26 @@ from torch import Tensor
 
 
 class Lars(torch.optim.Optimizer):
-    """Trust ratio: trust · ‖w‖ / ‖g + weight_decay · w‖, or 1 where a norm is zero.
+    """LARS with the trust ratio trust · ‖w‖ / ‖g + weight_decay · w‖, or 1 if a norm is zero.
 
-    `LARS` in facebookresearch/vicreg, main_vicreg.py. A group says with `adapt` whether its steps are scaled, whatever
-    its weight decay; groups that are not adapted are plain SGD with momentum.
+    Source: `LARS` in facebookresearch/vicreg, main_vicreg.py. The key `adapt` of a group decides whether its steps are
+        scaled, whatever its weight decay. Groups without it use plain SGD with momentum.
     """
 
     def __init__(self, groups: Iterable[dict[str, Any]], lr: float, momentum: float, trust: float) -> None:
-        """`groups` may state their own `weight_decay`, which is 0 otherwise, and `adapt`, which is True otherwise."""
+        """Build the optimiser. `groups` may set their own `weight_decay` (default 0) and `adapt` (default True)."""
         defaults = {"lr": lr, "momentum": momentum, "trust": trust, "weight_decay": 0.0, "adapt": True}
         super().__init__(groups, defaults)
 
-        self._step_supports_amp_scaling = True  # GradScaler then gives its scale to `step`, and reads nothing itself
+        self._step_supports_amp_scaling = True  # GradScaler then passes its scale to `step`, and reads nothing itself
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:
         """Update every parameter that has a gradient.
 
-        From a torch.amp.GradScaler come `grad_scale`, by which gradients are too large, and `found_inf`, 1 where one of
-        them is not finite and nothing may change: tensors that stay on their device, so that a step never waits for it.
+        A torch.amp.GradScaler sets `grad_scale`, the factor of the gradients, and `found_inf`, which is 1 if a gradient
+        is not finite and nothing may change. Both are tensors that stay on their device, so that a step never waits for
+        it.
         """
         scale, overflow = getattr(self, "grad_scale", None), getattr(self, "found_inf", None)
         for group in self.param_groups:
@@ -42,7 +43,7 @@ class Lars(torch.optim.Optimizer):
     def _momentum(
         self, parameters: list[Tensor], gradients: list[Tensor], group: dict[str, Any], overflow: Tensor | None
     ) -> list[Tensor]:
-        """The running sum of gradients, begun with the first; as it was where `overflow` says so."""
+        """Return the running sum of gradients, which starts with the first; unchanged after an `overflow`."""
         if group["momentum"] == 0:
             return gradients
         gradients = _unless(overflow, gradients)
@@ -64,17 +65,17 @@ def _unscaled(gradients: list[Tensor], scale: Tensor | None) -> list[Tensor]:
 
 
 def _unless(overflow: Tensor | None, tensors: list[Tensor]) -> list[Tensor]:
-    """The tensors, or zeros after an overflow."""
+    """Return the tensors, or zeros after an overflow."""
     return tensors if overflow is None else [torch.where(overflow > 0, 0.0, tensor) for tensor in tensors]
 
 
 def _decayed(parameters: list[Tensor], gradients: list[Tensor], weight_decay: float) -> list[Tensor]:
-    """The gradients, with weight decay added."""
+    """Return the gradients with weight decay added."""
     return list(torch._foreach_add(gradients, parameters, alpha=weight_decay)) if weight_decay else gradients
 
 
 def _adapted(parameters: list[Tensor], gradients: list[Tensor], trust: float) -> list[Tensor]:
-    """The gradients times their trust ratios, as new tensors."""
+    """Return the gradients times their trust ratios, as new tensors."""
     weight, slope = (torch.stack(torch._foreach_norm(tensors)) for tensors in (parameters, gradients))
     ratio = torch.where((weight > 0) & (slope > 0), trust * weight / slope, 1.0)
     return list(torch._foreach_mul(gradients, list(ratio.unbind())))

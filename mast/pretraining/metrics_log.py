@@ -1,4 +1,4 @@
-"""The metrics log, `metrics.jsonl`: one line per logged step, readable while the run goes on."""
+"""Metrics log, `metrics.jsonl`: one line per logged step, readable while the run continues."""
 
 import json
 from pathlib import Path
@@ -10,25 +10,25 @@ Record = dict[str, float | int | list[float] | list[str]]
 
 
 class Follower(Protocol):
-    """What repeats a log elsewhere."""
+    """Interface of a copy of the log in another format."""
 
     def restart(self, records: list[Record]) -> None:
-        """The log begins anew with these records."""
+        """Begin anew with these records, as the log does."""
 
     def add(self, record: Record) -> None:
-        """The log has one more record."""
+        """Add one more record of the log."""
 
 
 class MetricsLog:
     """The logged lines of one run, on disk and in memory."""
 
     def __init__(self, path: Path, follower: Follower | None = None) -> None:
-        """`path` is written at `restart` and grows with every `add`; `follower` is told of both."""
+        """Prepare the log. `path` is written at `restart` and grows with each `add`; `follower` gets both calls."""
         self.path, self.follower = path, follower
         self.records: list[Record] = []
 
     def restart(self, records: list[Record]) -> None:
-        """Begin with `records`: none, or those of the checkpoint from which the run goes on."""
+        """Begin with `records`: none, or those of the checkpoint from which the run resumes."""
         self.records = list(records)
         write_text(self.path, "".join(_line(record) for record in self.records))
         if self.follower is not None:

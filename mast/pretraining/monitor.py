@@ -1,4 +1,4 @@
-"""Looks at an encoder while it trains: do its features know the labels yet?"""
+"""Measurements of an encoder while it trains: how well its features predict the labels."""
 
 import logging
 from collections.abc import Callable
@@ -12,10 +12,10 @@ from mast.learner import Learner
 from mast.protocols.knn import class_votes, nearest_neighbours
 
 NEIGHBOURS, TEMPERATURE = 20, 0.07
-"""Of the weighted nearest neighbours, as in the protocol `knn`."""
+"""Number and temperature of the weighted nearest neighbours, as in the protocol `knn`."""
 
 RIDGE = 1e-3
-"""Of the linear probe: λ relative to the mean square of the features."""
+"""Ridge λ of the linear probe, relative to the mean square of the features."""
 
 log = logging.getLogger(__name__)
 
@@ -23,15 +23,15 @@ Predict = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
 
 
 class Monitor:
-    """Top-1 of nearest neighbours and of a linear probe on a few training images, the mean over targets.
+    """Top-1 of nearest neighbours and of a linear probe on a few training images, mean over targets.
 
-    The images are chosen at random, the same ones for every run, and taken in the state in which they were prepared.
-    Labels that are to be ignored are left out. Neither weights, batch statistics nor torch's random numbers are
-    touched: the encoder becomes the same with and without.
+    The images are chosen at random, the same ones for every run, and used as prepared. Ignored labels are left out.
+    Weights, batch statistics and torch's random numbers are not changed: the encoder is the same with and without the
+    monitor.
     """
 
     def __init__(self, spec: MonitorSpec, data: PreparedData, learner: Learner, steps_per_epoch: int) -> None:
-        """Choose the images; where there are none with labels nothing is looked at, and a warning says so."""
+        """Choose the images. If none has labels, nothing is measured, and a warning is logged."""
         self._learner, self._every = learner, spec.epochs * steps_per_epoch
         labels = data.labels("train")
         if labels is None:
@@ -50,15 +50,15 @@ class Monitor:
 
     def _leave_out(self, why: str) -> None:
         if self._every:
-            log.warning("monitor: %s, so nothing is looked at; leave monitor out", why)
+            log.warning("monitor: %s, so nothing is measured; leave monitor out", why)
         self._every = 0
 
     def due(self, done: int, steps: int) -> bool:
-        """Whether to look after `done` of `steps` steps: every `epochs` epochs, and at the end."""
+        """Return whether to measure after `done` of `steps` steps: every `epochs` epochs, and at the end."""
         return bool(self._every) and (done % self._every == 0 or done == steps)
 
     def look(self) -> dict[str, float]:
-        """`knn` and `probe`, percent."""
+        """Return `knn` and `probe`, percent."""
         learner = self._learner
         mean, std, device = learner.mean, learner.std, learner.mean.device
         try:
@@ -77,14 +77,16 @@ class Monitor:
 
 
 def _some(random: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the rows, ascending."""
+    """Return at most `count` of the rows, ascending."""
     return np.sort(random.choice(rows, min(count, len(rows)), replace=False))
 
 
 def _top1(
     predict: Predict, known: tuple[np.ndarray, np.ndarray], asked: tuple[np.ndarray, np.ndarray], classes: int
 ) -> float | None:
-    """Share of right predictions of one target, from features and labels; None where all labels are ignored (−1)."""
+    """Return the share of right predictions of one target, from features and labels; None if all labels are ignored
+    (−1).
+    """
     (known, known_labels), (asked, asked_labels) = ((part[own >= 0], own[own >= 0]) for part, own in (known, asked))
     if not len(known) or not len(asked):
         return None
@@ -92,13 +94,13 @@ def _top1(
 
 
 def _neighbours(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int) -> np.ndarray:
-    """Votes [M, C] of weighted nearest neighbours."""
+    """Return votes [M, C] of weighted nearest neighbours."""
     similarity, places = nearest_neighbours(known, asked, min(NEIGHBOURS, len(known)))
     return class_votes(similarity, labels[places], classes, TEMPERATURE)
 
 
 def _probe(known: np.ndarray, labels: np.ndarray, asked: np.ndarray, classes: int) -> np.ndarray:
-    """Scores [M, C] of ridge regression on one-hot labels, in float64: a linear probe in one solution."""
+    """Return scores [M, C] of ridge regression on one-hot labels, in float64: a linear probe in closed form."""
     centre = known.mean(axis=0, dtype=np.float64)
     known, asked = known - centre, asked - centre
     wanted = np.eye(classes)[labels]

@@ -13,7 +13,7 @@ REFERENCE_BATCH = 256
 """Batch size at which `lr` is stated for `lars` and `sgd` (main_vicreg.py: lr = base · batch / 256)."""
 
 ADAM = {"betas": (0.9, 0.999), "eps": 1e-8}
-"""Of AdamW (Loshchilov & Hutter 2019)."""
+"""Constants of AdamW (Loshchilov & Hutter 2019)."""
 
 
 def build_optimizer(
@@ -22,15 +22,15 @@ def build_optimizer(
     """Build the optimiser over all trainable parameters of `model`.
 
     Parameters with one dimension (biases, normalisation) have no weight decay and, under LARS, no trust ratio
-    (facebookresearch/vicreg, main_vicreg.py, `exclude_bias_and_norm`). All others have a trust ratio, also where the
+    (facebookresearch/vicreg, main_vicreg.py, `exclude_bias_and_norm`). All others have a trust ratio, even if the
     weight decay is 0.
 
     Args:
-        model: what is trained.
+        model: the model that is trained.
         fast: parameters (of `model`) without weight decay and trust ratio whose learning rate is multiplied by
             `fast_factor`.
         fast_factor: see `fast`.
-        spec: name and constants.
+        spec: name and constants of the optimiser.
     """
     fast = list(fast)
     others = [p for p in model.parameters() if p.requires_grad and not any(p is q for q in fast)]
@@ -49,14 +49,14 @@ def build_optimizer(
 
 
 def learning_rate(spec: OptimizerSpec, step: int, steps_per_epoch: int, epochs: int, batch_size: int) -> float:
-    """The learning rate of a step: linear warm-up from 0, then cosine to `final_lr` times the peak.
+    """Return the learning rate of a step: linear warm-up from 0, then cosine to `final_lr` times the peak.
 
     Args:
         spec: peak, warm-up and end.
         step: 0-based step of the whole run.
-        steps_per_epoch: steps in an epoch.
-        epochs: length of the run.
-        batch_size: images per step over all processes.
+        steps_per_epoch: number of steps in an epoch.
+        epochs: number of epochs of the run.
+        batch_size: number of images per step over all processes.
     """
     peak = spec.lr * (batch_size / REFERENCE_BATCH if spec.name in ("lars", "sgd") else 1.0)
     warmup = spec.warmup_epochs * steps_per_epoch

@@ -1,4 +1,4 @@
-"""run.json: what produced an encoder."""
+"""Facts for run.json: how an encoder was produced."""
 
 import platform
 import socket
@@ -16,7 +16,7 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "s
 
 
 def provenance(device: torch.device, threads: int) -> dict[str, Any]:
-    """Versions, commit, host and device of this process."""
+    """Return versions, commit, host and device of this process."""
     return {
         "mast": mast.__version__,
         "commit": code_version(),
@@ -30,7 +30,7 @@ def provenance(device: torch.device, threads: int) -> dict[str, Any]:
 
 
 def _versions() -> Iterator[tuple[str, str]]:
-    """Of those that are installed: a training alone needs no Snakemake."""
+    """Return the versions of the installed packages; training alone does not need Snakemake."""
     for package in PACKAGES:
         with suppress(PackageNotFoundError):
             yield package, version(package)

@@ -43,18 +43,18 @@ def pretrain(
 ) -> None:
     """Pretrain an encoder and write encoder, heads, metrics log and record (docs/use/formats.md) to `output`.
 
-    The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run goes on from
-    its last checkpoint. Under torchrun, or the submitit plugin's launcher, all processes train together.
+    The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run resumes from its
+    last checkpoint. Under torchrun, or the submitit plugin's launcher, all processes train together.
 
     Args:
         spec: resolved settings.
         run: the run's name.
-        seed: initial weights, order of images, augmentations; < 2³¹.
+        seed: seed of initial weights, order of images and augmentations; < 2³¹.
         data: directory of the prepared dataset.
         output: directory of the run's files.
         device: `cpu`, `cuda`, `cuda:1`, …
-        threads: recorded in run.json; set for the process by the caller.
-        monitor: what is looked at on the way.
+        threads: number of threads, recorded in run.json; the caller has set it for the process.
+        monitor: settings of measurements during training.
 
     Raises:
         MastError: the data do not fit the run, or training diverged.
@@ -103,10 +103,10 @@ def pretrain(
 def build_learner(
     spec: PretrainSpec, prepared: PreparedData, device: torch.device | str = "cpu", world: World = ALONE
 ) -> Learner:
-    """The model of a run for a dataset, on its device.
+    """Build the model of a run for a dataset, on its device.
 
     Raises:
-        MastError: a method that needs labels on data without, or a channel that has one value in all training images.
+        MastError: a method needs labels and the data have none, or a channel has one value in all training images.
     """
     for channel, std in zip(("red", "green", "blue"), prepared.std, strict=True):
         if std == 0:
@@ -131,7 +131,7 @@ def _enough_memory(spec: PretrainSpec) -> AbstractContextManager[None]:
 
 
 def _events(files: RunFiles, learner: Learner, prepared: PreparedData) -> Follower | None:
-    """TensorBoard's event files of a run that is trained."""
+    """Return TensorBoard's event files of a run that is trained."""
     if not learner.method.READS:
         return None
     try:
@@ -152,7 +152,7 @@ def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBat
 def _save(
     files: RunFiles, learner: Learner, prepared: PreparedData, shared: dict[str, object], made_from: dict[str, str]
 ) -> None:
-    """Write the encoder and what was trained beside it."""
+    """Write the encoder and the other trained networks."""
     method, policy = learner.method, learner.policy
     heads = HeadsMetadata(**shared, augmentations=policy.names if policy else [], **method.stored_settings())
     save_weights(files.heads, method.stored(learner), heads.strings())

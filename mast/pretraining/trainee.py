@@ -1,4 +1,4 @@
-"""The pretraining of one run, step by step: every step is a function of the weights, the seed and the step's number."""
+"""Pretraining of one run, step by step: every step is a function of the weights, the seed and the step's number."""
 
 from contextlib import nullcontext
 from typing import Any
@@ -24,7 +24,7 @@ from mast.pretraining.window import Window
 
 
 class Pretraining:
-    """What `mast.training.train` trains: a learner, its optimiser, and the lines that are logged of it."""
+    """Trainee of `mast.training.train`: a learner, its optimiser, and the lines that are logged about it."""
 
     def __init__(
         self,
@@ -40,11 +40,11 @@ class Pretraining:
         Args:
             learner: the model, on the device where it is trained.
             batches: deterministic batches.
-            seed: decides augmentations; with `batches` and the initial weights it decides everything.
-            checkpoints: where the trainer saves, for messages.
-            log: gets a line every `log_every` steps.
-            monitor: looks at the encoder from time to time; what it sees enters the next line. Of several processes the
-                first alone has one.
+            seed: seed of the augmentations; with `batches` and the initial weights it fixes the whole run.
+            checkpoints: where the trainer saves; named in messages.
+            log: log that gets a line every `log_every` steps.
+            monitor: measures the encoder at intervals; the result is part of the next line. Of several processes only
+                the first has one.
 
         Raises:
             MastError: the processes cannot share a batch, or there is no compiler for `compile`.
@@ -68,7 +68,7 @@ class Pretraining:
         self.model = self.world.wrap(learner).train()
 
     def step(self, step: int) -> str:
-        """One step of the optimiser, and a logged line where one is due."""
+        """Do one step of the optimiser, and log a line if one is due."""
         rate = learning_rate(
             self.spec.optimizer, step, self.batches.steps_per_epoch, self.spec.epochs, self.spec.batch_size
         )
@@ -96,12 +96,12 @@ class Pretraining:
         return ""
 
     def state(self) -> dict[str, Any]:
-        """See mast.training.Trainee."""
+        """Return the state; see mast.training.Trainee."""
         parts = {name: part.state_dict() for name, part in self._parts().items()}
         return {**parts, "records": self.log.records, "window": self.window.state(), "seen": self.seen}
 
     def load(self, state: dict[str, Any]) -> None:
-        """See mast.training.Trainee."""
+        """Restore a state; see mast.training.Trainee."""
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.window.resume(state["window"])
@@ -109,14 +109,14 @@ class Pretraining:
         self._restart_log(state["records"])
 
     def check(self, done: int) -> None:
-        """Raise MastError where a loss since the last line, or a weight, is not finite."""
+        """Raise MastError if a loss since the last line, or a weight, is not finite."""
         bad = self.window.first_bad(done)
         if bad is None and (name := first_not_finite(self.learner)) is not None:
             bad = f"{name} is not finite after step {done}"
         self._stop_if(bad)
 
     def _draws(self, step: int) -> list[Drawn]:
-        """The views of each part of a step: a function of the seed and the step's number."""
+        """Draw the views of each part of a step: a function of the seed and the step's number."""
         if step not in self.drawn:
             epoch, within = divmod(step, self.batches.steps_per_epoch)
             whole = self.batches.size(within) // self.spec.accumulate
@@ -128,7 +128,7 @@ class Pretraining:
         return self.drawn[step]
 
     def _crops(self, epoch: int, within: int, share: slice) -> CropBoxes:
-        """The crops of this process's images in one part of a step."""
+        """Return the crops of this process's images in one part of a step."""
         whole = self.batches.size(within) // self.spec.accumulate
         part, first = divmod(share.start, whole)
         drawn = self._draws(epoch * self.batches.steps_per_epoch + within)[part]
@@ -163,20 +163,20 @@ class Pretraining:
 
 
 def step_seed(seed: int, step: int) -> int:
-    """Seed of the augmentations of one step: distinct for every (seed < 2³¹, step < 2³²)."""
+    """Return the seed of the augmentations of one step: distinct for every (seed < 2³¹, step < 2³²)."""
     return (seed << 32) + step
 
 
 def shares(spec: PretrainSpec, world: World, size: int | None = None) -> list[slice]:
-    """This process's rows of a batch, one slice for each of the `accumulate` parts of a step.
+    """Return this process's rows of a batch, one slice for each of the `accumulate` parts of a step.
 
     Args:
-        spec: settings.
+        spec: settings of the run.
         world: the processes that share the batch.
-        size: of the batch; `batch_size` by default. The last batch of an epoch may be smaller.
+        size: size of the batch; `batch_size` by default. The last batch of an epoch may be smaller.
 
     Raises:
-        MastError: the batch cannot be shared out evenly.
+        MastError: the batch cannot be divided evenly.
     """
     parts = spec.accumulate * world.size
     if spec.batch_size % parts or spec.batch_size // spec.accumulate < 2:
@@ -190,7 +190,7 @@ def shares(spec: PretrainSpec, world: World, size: int | None = None) -> list[sl
 
 
 def _mean(parts: list[Outcome]) -> Outcome:
-    """The mean of loss and terms over the parts of a step, detached; the last part's representation."""
+    """Return the mean of loss and terms over the parts of a step, detached, and the last part's representation."""
     if len(parts) == 1:
         return parts[0]
     terms = {name: torch.stack([part.terms[name].detach() for part in parts]).mean() for name in parts[0].terms}

@@ -1,4 +1,4 @@
-"""What a curve's next line is made of, gathered without a device synchronisation per step."""
+"""Values of a curve's next line, collected without a device synchronisation per step."""
 
 import time
 from typing import Any
@@ -15,12 +15,13 @@ class Window:
     """Means of the terms since the last logged line."""
 
     def __init__(self, whole: int = 0, embedding: Tensor | None = None) -> None:
-        """Begin empty.
+        """Start empty.
 
         Args:
-            whole: images of a batch, where the last one of an epoch may be smaller; 0 where all are of one size. The
-                indicators are those of the last whole batch: of fewer images they would be other numbers.
-            embedding: of the last whole batch before.
+            whole: number of images of a whole batch, if the last one of an epoch may be smaller; 0 if all have one
+                size. The indicators are those of the last whole batch, because with fewer images they would be
+                different numbers.
+            embedding: embedding of the last whole batch before.
         """
         self._terms: list[Tensor] = []
         self._names: list[str] = []
@@ -29,7 +30,7 @@ class Window:
         self._since = time.monotonic()
 
     def add(self, outcome: Outcome, images: int, rate: float) -> None:
-        """Take in one step: its outcome, its number of images, its learning rate."""
+        """Add one step: its outcome, its number of images, its learning rate."""
         self._names = ["loss", *outcome.terms]
         self._terms.append(torch.stack([outcome.loss, *outcome.terms.values()]).detach())
         if images >= self._whole:
@@ -38,17 +39,17 @@ class Window:
         self._rate = rate
 
     def state(self) -> dict[str, Any]:
-        """What is kept in a checkpoint; of the embedding only what a short batch may ask for in the next step."""
+        """Return what a checkpoint keeps; the embedding only if a short batch may need it in the next step."""
         kept = {"terms": self._terms, "names": self._names, "images": self._images}
         return kept | ({"embedding": self._embedding} if self._whole else {})
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Take over what `state` gave."""
+        """Restore what `state` returned."""
         self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
         self._embedding = state.get("embedding")
 
     def first_bad(self, step: int) -> str | None:
-        """The first term that is not finite, and its step, when `step` steps are done."""
+        """Return the first term that is not finite, and its step, when `step` steps are done."""
         values = torch.stack(self._terms) if self._terms else torch.zeros(0, 0)
         wrong = (~torch.isfinite(values)).cpu().nonzero()
         if not len(wrong):
@@ -59,7 +60,7 @@ class Window:
         return f"{name} is not finite at step {step - len(values) + 1 + row}"
 
     def close(self) -> Record:
-        """The window's line; starts the next window."""
+        """Return the window's line, and start the next window."""
         values = torch.stack(self._terms).cpu()
         means = dict(zip(self._names, values.mean(dim=0).tolist(), strict=True))
         indicators = {

@@ -14,68 +14,74 @@ from mast.evaluation.inputs import Measured
 from mast.settings import StrictModel, nearest
 
 CLASSIFICATION = ("top1", "top5", "mean_per_class")
-"""What is measured of a classifier; `top5` of targets with more than 5 classes."""
+"""Metrics of a classifier; `top5` for targets with more than 5 classes."""
 
 STAGES = {"features": "evaluate", "images": "finetune", "scenes": "detection"}
-"""What protocols read → the stage whose resources their jobs get."""
+"""What a protocol reads → stage whose resources its jobs get."""
 
 
 @dataclass(frozen=True)
 class PlannedTask:
-    """What is known of a task when the workflow is planned."""
+    """What is known about a task when the workflow is planned."""
 
     name: str
     count: int | None
-    """Training images; None where only preparing the data tells."""
+    """Number of training images; None if not known before preparing."""
     labels: Callable[[], KnownLabels | None]
-    """Its labels; None where only preparing the data tells."""
+    """Function that returns its labels; None if not known before preparing."""
     keeps_names: bool
     """Whether images keep the names of their files."""
     objects: Callable[[], KnownObjects | None] = lambda: None
-    """Of detection data; None where only preparing the data tells."""
+    """Function that returns the objects of detection data; None if not known before preparing."""
     names: Callable[[], set[bytes] | None] = lambda: None
-    """Names of the training images' files, where they are kept; None where only preparing the data tells."""
+    """Function that returns the names of the training images' files, if they are kept; None if only preparing the data
+    tells.
+    """
     here: bool = True
     """Whether its data are on this machine."""
 
 
 class Protocol(StrictModel):
-    """A way to evaluate an encoder: its settings, what it reads, and how it measures."""
+    """A way to evaluate an encoder: its settings, inputs and measurement."""
 
     VERSION: ClassVar[int] = 1
-    """Raised when a change of the code changes results: those of two versions are not comparable."""
+    """Version of the code. It is raised when a code change alters results: results of two versions are not comparable.
+    """
     READS: ClassVar[Literal["features", "images", "scenes"]]
-    """`features` of labelled images; or the encoder itself and labelled `images`, or `scenes` with their objects."""
+    """Inputs: `features` of labelled images; or the encoder itself and labelled `images`, or `scenes` with their
+    objects.
+    """
     IGNORES: ClassVar[bool] = False
-    """Whether it can do with images for which a class is to be ignored (label −1 of multi-label data)."""
+    """Whether it accepts images for which a class is ignored (label −1 of multi-label data)."""
     SHOWN: ClassVar[tuple[str, ...]] = ("top1",)
-    """The metrics that tables show, where a study chooses none; the CSV holds all."""
+    """Metrics that tables show if a study chooses none; the CSV file has all of them."""
     CHOICES: ClassVar[tuple[str, ...] | None] = None
-    """The metrics of which a study may choose one to show; None where that is not known beforehand."""
+    """Metrics of which a study may choose one to show; None if that is not known beforehand."""
     AVERAGED: ClassVar[bool] = True
-    """Whether tables show the mean over tasks and targets. Not where targets are measures of one task."""
+    """Whether tables show the mean over tasks and targets; false if targets are measures of one task."""
     UNIT: ClassVar[str] = "Accuracy"
-    """What the metrics are, in percent."""
+    """Quantity that the metrics measure, in percent."""
     CAPTION: ClassVar[str]
-    """What the report says below its tables."""
+    """Description of the measurement below its tables in the report."""
     TINY: ClassVar[dict[str, Any]] = {}
-    """Settings for `scale: tiny`, laid over those of the configuration."""
+    """Settings for `scale: tiny`, which replace those of the configuration."""
     LATER: ClassVar[dict[str, Any]] = {}
-    """Settings that came later, with the value at which results are what they were without them: there they are left
-    out of what is recorded, so that older results stay as they are."""
+    """Settings that were added later, with the value that gives the results of before. With this value they are left
+    out of the record, so that older results stay valid.
+    """
 
     @property
     def note(self) -> str:
-        """A sentence below tables on how it measures with these settings; empty for none."""
+        """Return a sentence below tables on how it measures with these settings; empty if there is none."""
         return ""
 
     def table_facts(self) -> dict[str, Any]:
-        """What tables show of it (fields of `mast.config.tables.TableSpec`)."""
+        """Return what tables show about it (fields of `mast.config.tables.TableSpec`)."""
         return {"shown": self.SHOWN, "averaged": self.AVERAGED, "unit": self.UNIT, "note": self.note}
 
     @property
     def version(self) -> int:
-        """Of the code that evaluates with these settings: VERSION, unless a change of the code concerns some alone."""
+        """Version of the code for these settings: VERSION, unless a code change affects only some settings."""
         return self.VERSION
 
     @property
@@ -85,26 +91,26 @@ class Protocol(StrictModel):
 
     @property
     def origin(self) -> str:
-        """Where files that are missing are to be had; empty where only the user knows."""
+        """Source of missing files; empty if only the user knows it."""
         return ""
 
     @property
     def feature_pooling(self) -> str:
-        """Of protocols that read features: how those are pooled (`mast.evaluation.features.POOLINGS`)."""
+        """Pooling of the features that it reads (`mast.evaluation.features.POOLINGS`)."""
         return "global"
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """Compare what it asks for with what a task has, before anything runs; `name` is that in the configuration.
+        """Check that a task has what the settings need, before anything runs; `name` is the name in the configuration.
 
         Raises:
             MastError: `protocols.<name>…: …`
         """
 
     def check_processes(self, name: str, processes: int) -> None:
-        """Compare what it asks for with the number of processes that evaluate together, before anything runs.
+        """Check that this number of processes can evaluate together, before anything runs.
 
         Raises:
-            MastError: they cannot; `protocols.<name>…: …`
+            MastError: they cannot, `protocols.<name>…: …`
         """
         if processes > 1:
             raise MastError(
@@ -113,17 +119,17 @@ class Protocol(StrictModel):
             )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
-        """What will not happen as it is written, on a task: (key, `<what happens>; <what would be right>`)."""
+        """Return settings without their stated effect on a task: (key, `<what happens>; <what would be right>`)."""
         yield from ()
 
     def evaluate(self, inputs: Any) -> Measured | None:
-        """Measure.
+        """Evaluate an encoder.
 
         Args:
-            inputs: FeatureInputs where it READS features, else EncoderInputs.
+            inputs: FeatureInputs if it READS features, else EncoderInputs.
 
         Returns:
-            What was measured; of several processes only that of the first is looked at.
+            Results; with several processes, those of the first are used.
 
         Raises:
             MastError: encoder, data or settings do not fit one another, or training diverges.
@@ -137,19 +143,19 @@ class Protocol(StrictModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        """Refuse a mistyped READS: no rule would belong to it."""
+        """Refuse a mistyped READS, which no rule would belong to."""
         if getattr(cls, "READS", "images") not in STAGES:
             raise MastError(f"{cls.__module__}: READS is {cls.READS!r}; {nearest(cls.READS, STAGES)}")
 
 
 class SplitProtocol(Protocol):
-    """What protocols share that are scored on labelled images."""
+    """Settings shared by protocols that are scored on labelled images."""
 
     split: Literal["test", "val"] = "test"
     """`test`: fit on train (with validation), score on test. `val`: fit on train, score on validation (for tuning)."""
 
     def check_count(self, name: str, task: PlannedTask, key: str) -> None:
-        """Raise MastError if the setting `key` is more than the task's training images."""
+        """Raise MastError if the setting `key` is more than the number of the task's training images."""
         value, labels = getattr(self, key), task.labels()
         count = task.count if labels is None else len(labels.fitted(self.split))
         if count is not None and value > count:
@@ -160,11 +166,11 @@ class SplitProtocol(Protocol):
             )
 
     def class_sizes(self, task: PlannedTask, use: Literal["fitted", "scored"]) -> Iterator[tuple[str, np.ndarray]]:
-        """Target, and number of images of each of its classes, int64 [C], of those fitted or scored, where known."""
+        """Yield target and number of images per class, int64 [C], of fitted or scored images, if known."""
         labels = task.labels()
         if labels is not None:
             yield from labels.class_sizes(getattr(labels, use)(self.split))
 
 
 PROTOCOLS = Catalogue("mast.protocols", Protocol)
-"""Kind → its class."""
+"""Kind → class of the protocol."""

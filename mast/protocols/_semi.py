@@ -23,32 +23,34 @@ if TYPE_CHECKING:
     from mast.checkpoint import Checkpoints
 
 SIMCLR = "https://raw.githubusercontent.com/google-research/simclr/master/imagenet_subsets"
-"""Address of the lists that facebookresearch/vicreg, evaluate.py, fetches."""
+"""Address of the lists that facebookresearch/vicreg, evaluate.py, downloads."""
 
 
 WHERE = f"SimCLR's lists are {SIMCLR}/1percent.txt and 10percent.txt; or leave subset_list out, to draw the images"
-"""Where lists are to be had, for messages."""
+"""Source of the lists, for messages."""
 
 
 class SemiProtocol(SgdProtocol):
-    """Fine-tuning of encoder and head on a share of the labels, drawn for each class alike."""
+    """Fine-tuning of encoder and head on a share of the labels, drawn for each class."""
 
     TINY: ClassVar[dict[str, Any]] = SgdProtocol.TINY | {"subset_list": None}
 
     fraction: Annotated[float, Field(gt=0, le=1)]
-    """Share of each class's training images that keep their label, rounded, at least one."""
+    """Share of each class's training images that keep their label, rounded, at least one image."""
     epochs: Count = 20
     lr_backbone: Positive
     weight_decay: NonNegative = 0.0
     norm_images: Annotated[int, Field(ge=2)] | None = 32
-    """Images over which batch norm takes its statistics, the batch being split evenly into parts of no more (of an odd
-    batch in pairs one part has three); null: the whole batch. In the published code it is each GPU's share: 256 images
-    on 8 GPUs."""
+    """Number of images over which batch norm takes its statistics: the batch is split evenly into parts of at most this
+    many (an odd batch in pairs has one part of three). Null: the whole batch. In the published code it is each GPU's
+    share: 256 images on 8 GPUs.
+    """
     subset_seed: int = 0
-    """Of the draw of the labelled images: every encoder gets the same ones."""
+    """Seed of the draw of the labelled images: every encoder gets the same ones."""
     subset_list: Annotated[Annotated[str, Field(min_length=1)] | None, Place] = None
-    """File with the names of the labelled images, one a line, in place of the draw (docs/understand/protocols.md). The
-    task needs `storage: index`; relative paths start at `data_root`."""
+    """File with the names of the labelled images, one a line, used instead of the draw (docs/understand/protocols.md).
+    The task needs `storage: index`; relative paths start at `data_root`.
+    """
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -57,11 +59,11 @@ class SemiProtocol(SgdProtocol):
 
     @property
     def origin(self) -> str:
-        """Where lists are to be had."""
+        """Return the source of the lists."""
         return WHERE
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """The list of labelled images can be used; or the share of the labels is one batch."""
+        """Check that the list of labelled images can be used; or that the labelled share fills one batch."""
         if self.subset_list is not None:
             _check_list(name, self.subset_list, task, self.batch_size)
             return
@@ -74,7 +76,7 @@ class SemiProtocol(SgdProtocol):
                 )
 
     def check_processes(self, name: str, processes: int) -> None:
-        """Each process has a part of a batch that batch norm sees as a whole."""
+        """Check that each process can get a part of a batch that batch norm treats as a whole."""
         super().check_processes(name, processes)
         if self.norm_images is None:
             return
@@ -90,7 +92,7 @@ class SemiProtocol(SgdProtocol):
 
         The protocol is VICReg's (evaluate.py and README): encoder and head trained together, batch norm in train mode
         over the share of a GPU, a learning rate for each, cosine schedule, random resized crop and flip. Each target
-        starts from the encoder file and has a subset of its own, whose hash is recorded. Scored after the last epoch.
+        starts from the encoder file and has its own subset, whose hash is recorded. It is scored after the last epoch.
 
         Raises:
             MastError: a list of labelled images does not fit the data.
@@ -117,7 +119,7 @@ class SemiProtocol(SgdProtocol):
         return Measured(metrics, counts, {"labelled": subsets}, chance=chance)
 
     def _labelled(self, task: PreparedData, labels: np.ndarray) -> np.ndarray:
-        """Positions of the images that keep their label: those of the list, or a share of each class."""
+        """Return the positions of the images that keep their label: those of the list, or a share of each class."""
         if self.subset_list is None:
             return labelled_subset(labels, self.fraction, self.subset_seed)
         return listed_positions(Path(self.subset_list), task)
@@ -130,14 +132,14 @@ class SemiProtocol(SgdProtocol):
 
 
 def labelled_subset(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Positions, int64 and ascending, of a share of each class in int [N]: rounded, at least one of each."""
+    """Return positions, int64 and ascending, of a share of each class in int [N]: rounded, at least one of each."""
     order = np.random.default_rng(seed).permutation(len(labels))
     members = [order[labels[order] == label] for label in np.unique(labels)]
     return np.sort(np.concatenate([own[: max(1, round(fraction * len(own)))] for own in members]))
 
 
 def subset_hash(positions: np.ndarray) -> str:
-    """SHA-256 of the JSON list of positions, 64 hex digits."""
+    """Return the SHA-256 of the JSON list of positions, 64 hex digits."""
     return sha256_json(positions.tolist())
 
 
@@ -166,7 +168,7 @@ def finetune(
 
 def _check_list(name: str, file: str, task: PlannedTask, batch_size: int) -> None:
     if not Path(file).is_file():
-        if not task.here:  # both are missing, which `mast doctor` says
+        if not task.here:  # both are missing, which `mast doctor` reports
             return
         raise MastError(f"protocols.{name}.subset_list: {file}: no such file; {WHERE}")
     if not task.keeps_names:

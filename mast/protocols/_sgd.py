@@ -1,4 +1,4 @@
-"""What protocols share that train classification heads on augmented images."""
+"""Code shared by protocols that train classification heads on augmented images."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -27,36 +27,42 @@ class SgdProtocol(SplitProtocol):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)] = 256
-    """Images per step; the last batch of an epoch may be smaller."""
+    """Number of images per step; the last batch of an epoch may be smaller."""
     lr_head: Positive
     """Learning rate of the head at the start."""
     lr_batch: Count | None = None
-    """Batch size for which the learning rates are stated: they are scaled in proportion to `batch_size`. Null: they are
-    not scaled."""
+    """Batch size for which the learning rates are given; they are scaled in proportion to `batch_size`. Null: they are
+    not scaled.
+    """
     schedule: Literal["cosine", "steps"] = "cosine"
-    """How the learning rates change from epoch to epoch. `cosine`: by a cosine down to 0. `steps`: at each of
-    `milestones` they are multiplied by `gamma`."""
+    """How the learning rates change from epoch to epoch. `cosine`: they follow a cosine down to 0. `steps`: at each of
+    `milestones` they are multiplied by `gamma`.
+    """
     milestones: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
-    """Of `steps`: epochs after which the learning rates fall, ascending."""
+    """`steps` only: epochs after which the learning rates fall, ascending."""
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Of `steps`: the factor."""
+    """`steps` only: factor of each fall."""
     nesterov: bool = False
-    """Nesterov's momentum."""
+    """Whether to use Nesterov momentum."""
     weight_decay: NonNegative
     crop: Crop = Crop()
-    """Random resized crop of the training images, cut from the original file where images stay in place. Images to
-    score are taken whole."""
+    """Random resized crop of the training images, cut from the original file if images stay in place. Scored images are
+    used whole.
+    """
     flip: Flip = Flip()
-    """Probability 0 where a label depends on left and right."""
+    """Horizontal flip; set its probability to 0 if a label depends on left and right."""
     precision: Precision = "fp32"
-    """Autocast type of the encoder in training; heads, losses and what is scored are computed in float32."""
+    """Autocast type of the encoder in training; heads, losses and scored images are computed in float32."""
     last_batch_multiple: Count = 1
-    """The last short batch of an epoch is filled up with the epoch's first images to a multiple of this, at least two
-    times it. The published code has its number of GPUs for it (torch's DistributedSampler). How many processes train
-    here changes nothing."""
+    """The last short batch of an epoch is filled up with the epoch's first images to a multiple of this number, at
+    least twice the number. The published code uses its number of GPUs (torch's DistributedSampler). The number of
+    processes that train here changes nothing.
+    """
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
-        """Steps of the schedule that are never reached, settings of another schedule, and how no file is cropped."""
+        """Return doubtful settings: unreached steps of the schedule, settings of another schedule, crops of files
+        without files.
+        """
         if self.crop.interpolation is not None and not task.keeps_names:
             line = f"has no effect: {task.name!r} is prepared into arrays; leave it out, or choose `storage: index`"
             yield "crop.interpolation", line
@@ -68,7 +74,7 @@ class SgdProtocol(SplitProtocol):
             yield "milestones", f"{line}: the learning rate does not fall there; choose an earlier epoch"
 
     def check_processes(self, name: str, processes: int) -> None:
-        """Each process has an image of a batch."""
+        """Check that each process can get an image of a batch."""
         if processes > self.batch_size:
             raise MastError(
                 f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "

@@ -1,4 +1,4 @@
-"""Detection transfer: train Faster or Mask R-CNN on an encoder, score its average precision on the test images."""
+"""Detection transfer: train Faster or Mask R-CNN on an encoder, and score its average precision on the test images."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -13,8 +13,7 @@ from mast.protocols import PlannedTask, Protocol
 from mast.settings import Count, NonNegative, Positive, Precision
 
 FIRST_FALL = 3 / 4
-"""When the learning rate falls for the first time, as a share of training (STEPS of
-`mast.evaluation.detection_optimizer`)."""
+"""First time that the learning rate falls, as a share of training (STEPS of `mast.evaluation.detection_optimizer`)."""
 
 
 class DetectionProtocol(Protocol):
@@ -48,35 +47,41 @@ class DetectionProtocol(Protocol):
 
     kind: Literal["detection"]
     architecture: Literal["fpn", "c4"] = "fpn"
-    """`fpn`: torchvision's, with a feature pyramid on the encoder's four stages. `c4`: that of published values where
-    the encoder is a ResNet-50: proposals from the third stage, heads on the fourth, with the losses, resizing and
-    batches of detectron2 and the normalisation that facebookresearch/moco adds."""
+    """`fpn`: torchvision's detector, with a feature pyramid on the encoder's four stages. `c4`: the detector of
+    published values if the encoder is a ResNet-50: proposals from the third stage, heads on the fourth, with the
+    losses, resizing and batches of detectron2 and the normalisation that facebookresearch/moco adds.
+    """
     backbone: Literal["frozen", "finetuned"] = "finetuned"
     batch_norm: Literal["batch", "encoder"] = "batch"
-    """Statistics with which the batch norm of a fine-tuned encoder normalises: of each batch, which then has to be
-    large enough, or those of the encoder file, which stay as they are. Its scale and shift are trained in any case."""
+    """Statistics with which the batch norm of a fine-tuned encoder normalises. `batch`: those of each batch, which has
+    to be large enough. `encoder`: those of the encoder file, which do not change. Scale and shift are trained in both
+    cases.
+    """
     masks: bool = False
-    """Segment each object too (Mask R-CNN): AP of boxes and of masks. Every annotation then needs a segmentation."""
+    """Whether to segment each object too (Mask R-CNN), with AP of boxes and of masks. Every annotation then needs a
+    segmentation.
+    """
     score: Literal["coco", "voc07"] = "coco"
-    """`coco`: COCO's AP, also by the size of objects. `voc07`: VOC 2007's 11-point AP of boxes, which published numbers
-    on VOC07 are."""
+    """`coco`: COCO's AP, also by the size of objects. `voc07`: VOC 2007's 11-point AP of boxes, as in published numbers
+    on VOC07.
+    """
     epochs: Count = 12
     steps: Count | None = None
-    """Length of training in steps, in the place of `epochs`."""
+    """Length of training in steps, used instead of `epochs`."""
     batch_size: Count = 16
-    """Images per step; the last short batch of an epoch is dropped."""
+    """Number of images per step; the last short batch of an epoch is dropped."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     lr: Positive = 0.02
     decay_steps: tuple[Count, ...] | None = None
     """Steps after which the learning rate falls tenfold; null: 3/4 and 11/12 of training, as on VOC."""
     weight_decay: NonNegative = 1e-4
-    """Not applied to the scale and shift of normalisation."""
+    """Weight decay, not applied to the scale and shift of normalisation."""
     warmup_steps: Annotated[int, Field(ge=0)] = 100
-    """Steps in which the learning rate rises linearly: 100 on VOC, 1,000 on COCO."""
+    """Number of steps in which the learning rate rises linearly: 100 on VOC, 1,000 on COCO."""
     warmup_factor: Annotated[float, Field(gt=0, le=1)] = 0.001
     """First learning rate, as a share of `lr`."""
     fpn_channels: Count = 256
-    """`fpn` only."""
+    """`fpn` only: number of channels of the feature pyramid."""
     head_channels: Count = 1024
     """`fpn` only: width of the box head."""
     mask_channels: Count = 256
@@ -84,32 +89,37 @@ class DetectionProtocol(Protocol):
     min_size: Count = 800
     """Short side to which images are resized, pixels."""
     train_sizes: tuple[Count, ...] = ()
-    """Short sides of the training images, of which one is drawn for each; empty: `min_size`."""
+    """Short sides of the training images, one of which is drawn for each image; empty: `min_size`."""
     max_size: Count = 1333
     anchor_sizes: Annotated[tuple[Count, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
-    """Side of the anchors, pixels. `fpn`: one for each feature level (four stages, then the pooled fifth). `c4`: all on
-    the third stage."""
+    """Side of the anchors, pixels. `fpn`: one for each feature level (four stages, then the pooled fifth). `c4`: all
+    sizes are used on the third stage.
+    """
     proposals: Count = 1000
-    """Regions proposed per image in the evaluation; twice as many in training. `c4` chooses them from six times as
-    many, `fpn` from as many on each level."""
+    """Number of regions proposed per image in the evaluation; twice as many in training. `c4` chooses them from six
+    times as many, `fpn` from as many on each level.
+    """
     rpn_weight: Positive = 1.0
-    """`c4` only: weight of the two losses of region proposals, of which those of the heads have 1."""
+    """`c4` only: weight of the two losses of region proposals, relative to those of the heads."""
     rois: Count = 512
-    """Proposals per image on which the box head is trained."""
+    """Number of proposals per image on which the box head is trained."""
     precision: Precision = "fp32"
-    """Autocast type of the detector in training; detections that are scored are computed in float32."""
+    """Autocast type of the detector in training; scored detections are computed in float32."""
     precise_batches: Annotated[int, Field(ge=0)] = 200
-    """`c4` only: training batches over which the statistics of batch norm are computed anew after training (PRECISE_BN
-    of detectron2); 0 keeps the running ones."""
+    """`c4` only: number of training batches over which the statistics of batch norm are recomputed after training
+    (PRECISE_BN of detectron2); 0 keeps the running ones.
+    """
 
     @property
     def version(self) -> int:
-        """VOC07's score rounds boxes and scores since version 4; all else is as in version 3."""
+        """Version of the code: since version 4 VOC07's score rounds boxes and scores; everything else is as in version
+        3.
+        """
         return self.VERSION + (self.score == "voc07")
 
     @property
     def note(self) -> str:
-        """Which detector it is."""
+        """Return a description of the detector."""
         model = "Mask R-CNN" if self.masks else "Faster R-CNN"
         encoder = ", on a frozen encoder" if self.backbone == "frozen" else ", the encoder fine-tuned"
         score = "VOC07's 11-point AP" if self.score == "voc07" else "COCO's AP"
@@ -121,7 +131,7 @@ class DetectionProtocol(Protocol):
         return f"The detector is {detector}. The score is {score}."
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """There is one batch of annotated training images and, where masks are scored, a mask of every object."""
+        """Check that there is a batch of annotated training images and, if masks are scored, a mask of every object."""
         known = task.objects()
         if known is None:
             return
@@ -137,7 +147,7 @@ class DetectionProtocol(Protocol):
             )
 
     def check_processes(self, name: str, processes: int) -> None:
-        """Each process has as many images of a batch."""
+        """Check that all processes can get the same number of images of a batch."""
         if self.batch_size % processes:
             raise MastError(
                 f"protocols.{name}.batch_size: {self.batch_size} images cannot be shared out over {processes} "
@@ -145,7 +155,9 @@ class DetectionProtocol(Protocol):
             )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
-        """Schedules that reach beyond their end, more regions than there are, settings that something else replaces."""
+        """Return doubtful settings: schedules beyond the end of training, more regions than exist, settings that others
+        replace.
+        """
         if self.steps is not None and "epochs" in self.model_fields_set:
             yield "epochs", f"has no effect: steps is {self.steps}; leave one of them out"
         if self.backbone == "frozen" and "batch_norm" in self.model_fields_set and self.batch_norm == "batch":
@@ -191,12 +203,12 @@ class DetectionProtocol(Protocol):
     def evaluate(self, inputs: EncoderInputs) -> Measured | None:
         """Train a detector on the train split and score it on the test split, after the last epoch.
 
-        Linear warm-up, then a learning rate that falls tenfold twice; random horizontal flips. The seed is set in
-        torch's global generator too, from which proposals are sampled: on the CPU the same seed gives the same result.
-        The target `box`, with `masks` also `mask`, has AP, AP50 and AP75 in percent, and COCO's APs, APm and APl.
+        Linear warm-up, then a learning rate that falls tenfold twice; random horizontal flips. The seed is also set in
+        torch's global generator, which samples proposals: on the CPU the same seed gives the same result. The target
+        `box`, with `masks` also `mask`, has AP, AP50 and AP75 in percent, and COCO's APs, APm and APl.
 
         Raises:
-            MastError: the data are not detection data or too few, or have no masks where they are wanted.
+            MastError: the data are not detection data or too few, or have no masks although they are needed.
         """
         import torch
 

@@ -1,4 +1,4 @@
-"""Few-shot classification: a logistic regression on the frozen features of each of many small episodes."""
+"""Few-shot classification: a logistic regression on frozen features in each of many small episodes."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -15,20 +15,20 @@ from mast.settings import Count, Positive
 EPISODES_PER_CHUNK = 100
 
 NEWTON_STEPS = 30
-"""At most; 5 to 10 are usual."""
+"""Largest number of Newton steps; 5 to 10 are usual."""
 
 TOLERANCE = 1e-8
-"""A fit ends when no score on the labelled images moves by more than this."""
+"""A fit ends when no score on the labelled images changes by more than this."""
 
 ROUNDING = 1e-12
-"""Relative rise of the objective that is taken for rounding."""
+"""Relative rise of the objective that counts as rounding."""
 
 NORMAL_QUANTILE = 1.96
 """Half width of the 95 % interval in standard errors (transfer_few_shot.py)."""
 
 
 class FewShotProtocol(SplitProtocol):
-    """Episodes of few labelled images, a logistic regression each (AugSelf, transfer_few_shot.py)."""
+    """Episodes of few labelled images, with a logistic regression for each (AugSelf, transfer_few_shot.py)."""
 
     READS = "features"
     CHOICES = ("top1",)
@@ -41,22 +41,24 @@ class FewShotProtocol(SplitProtocol):
 
     kind: Literal["few-shot"]
     shots: Count = 5
-    """Labelled images per class and episode."""
+    """Number of labelled images per class and episode."""
     ways: Annotated[int, Field(ge=2)] = 5
-    """Classes per episode; a target with fewer classes shows all of them in every episode."""
+    """Number of classes per episode. A target with fewer classes uses all of them in every episode."""
     queries: Count = 16
-    """Images to classify per class and episode."""
+    """Number of images to classify per class and episode."""
     episodes: Annotated[int, Field(ge=2)] = 2000
     inverse_strength: Positive = 1.0
     """C of ½‖θ‖² + C · summed loss, bias included (scikit-learn's default, as in the source)."""
     seed: int = 0
-    """Of the episodes: every encoder is scored on the same ones."""
+    """Seed of the episodes: every encoder is scored on the same ones."""
     small_classes: Literal["refused", "repeated"] = "refused"
-    """Classes with fewer images than an episode takes are an error; or, as in the source, those with no more than
-    `shots` images are left out, and queries of the others may be drawn repeatedly."""
+    """What happens to classes with fewer images than an episode takes. `refused`: they are an error. `repeated`: as in
+    the source, classes with no more than `shots` images are left out, and queries of the others may be drawn
+    repeatedly.
+    """
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """An episode takes no more images of a class than there are."""
+        """Check that an episode takes no more images of a class than there are."""
         for target, sizes in self.class_sizes(task, "scored"):
             if self.small_classes == "repeated":
                 self._check_large_enough(f"of target {target!r} of {task.name!r}", name, sizes)
@@ -79,8 +81,8 @@ class FewShotProtocol(SplitProtocol):
 
         The protocol is AugSelf's (transfer_few_shot.py): each episode draws `ways` classes and, of each, `shots`
         labelled images and `queries` others, all from the images to score; features as they are; one-against-rest
-        logistic regression ½‖θ‖² + C · summed loss with the bias in θ (what liblinear minimises); a query belongs to
-        the class with the highest score. `top1` is the mean over episodes, `top1_ci95` the half width of its 95 %
+        logistic regression ½‖θ‖² + C · summed loss with the bias in θ (what liblinear minimises); a query is assigned
+        to the class with the highest score. `top1` is the mean over episodes, `top1_ci95` the half width of its 95 %
         interval.
 
         Raises:
@@ -104,11 +106,11 @@ class FewShotProtocol(SplitProtocol):
 
 
 def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
-    """The share of queries classified rightly in each episode, float64 [episodes].
+    """Return the share of queries classified correctly in each episode, float64 [episodes].
 
     Args:
         features: float [N, D].
-        labels: int [N]; without `small_classes: repeated` each class that occurs has at least `shots + queries` images.
+        labels: int [N]; without `small_classes: repeated` each occurring class has at least `shots + queries` images.
         spec: settings of the episodes.
     """
     episodes = draw_episodes(labels, spec)
@@ -124,10 +126,10 @@ def episode_accuracies(features: np.ndarray, labels: np.ndarray, spec: FewShotPr
 
 
 def draw_episodes(labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
-    """Positions of each episode's images, int64 [episodes, ways, shots + queries].
+    """Return the positions of each episode's images, int64 [episodes, ways, shots + queries].
 
-    None is twice in an episode, but queries of a class that has too few, each then drawn from all that are no shots
-    (transfer_few_shot.py, FewShotBatchSampler).
+    No image occurs twice in an episode, except queries of a class with too few images. Each of these is drawn from all
+    images that are not shots (transfer_few_shot.py, FewShotBatchSampler).
     """
     generator = np.random.default_rng(spec.seed)
     members = [np.flatnonzero(labels == label) for label in _classes_of_episodes(labels, spec)]
@@ -145,19 +147,19 @@ def draw_episodes(labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
 
 
 def _classes_of_episodes(labels: np.ndarray, spec: FewShotProtocol) -> np.ndarray:
-    """The classes that occur and are drawn, int [C]."""
+    """Return the classes that occur and are drawn, int [C]."""
     found, counts = np.unique(labels, return_counts=True)
     return found[counts > spec.shots] if spec.small_classes == "repeated" else found
 
 
 def classify(support: np.ndarray, queries: np.ndarray, ways: int, inverse_strength: float) -> np.ndarray:
-    """The class of each query under one-against-rest logistic regression, int64 [E, Q].
+    """Return the class of each query under one-against-rest logistic regression, int64 [E, Q].
 
     Args:
-        support: float64 [E, ways · shots, D], the classes one after the other, with the column of the bias.
+        support: float64 [E, ways · shots, D], sorted by class, with the column of the bias.
         queries: float64 [E, Q, D].
         ways: number of classes.
-        inverse_strength: C.
+        inverse_strength: constant C.
     """
     kernel = support @ support.transpose(0, 2, 1)
     members = np.repeat(np.eye(ways), support.shape[1] // ways, axis=1)
@@ -167,17 +169,18 @@ def classify(support: np.ndarray, queries: np.ndarray, ways: int, inverse_streng
 
 
 def fit_dual(kernel: np.ndarray, targets: np.ndarray, inverse_strength: float) -> np.ndarray:
-    """Logistic regressions by Newton's method in the space of scores (Rasmussen & Williams 2006, algorithm 3.1).
+    """Fit logistic regressions by Newton's method in the space of scores (Rasmussen & Williams 2006, algorithm 3.1).
 
-    With θ = Σ_n a_n x_n the objective is ½ aᵀKa + C Σ_n log(1 + exp(∓(Ka)_n)); a step that does not lower it is halved.
+    With θ = Σ_n a_n x_n the objective is ½ aᵀKa + C Σ_n log(1 + exp(∓(Ka)_n)); a step that does not lower the objective
+    is halved.
 
     Args:
         kernel: float64 [..., n, n], inner products K of the images.
-        targets: float64 [..., n], 1 for an image of the class and 0 for one of the rest.
-        inverse_strength: C.
+        targets: float64 [..., n], 1 for an image of the class and 0 for any other.
+        inverse_strength: constant C.
 
     Returns:
-        float64 [..., n]: a.
+        Coefficients a, float64 [..., n].
     """
     a = np.zeros(targets.shape)
     scores = np.zeros(targets.shape)
@@ -210,7 +213,7 @@ def _objective(a: np.ndarray, scores: np.ndarray, targets: np.ndarray, inverse_s
 
 
 def _flat(images: np.ndarray) -> np.ndarray:
-    """[E, ways, n, D] → [E, ways · n, D]."""
+    """Reshape [E, ways, n, D] to [E, ways · n, D]."""
     return images.reshape(len(images), -1, images.shape[-1])
 
 

@@ -27,14 +27,14 @@ class KnnProtocol(SplitProtocol):
     temperature: Positive = 0.07
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """There are `k` neighbours."""
+        """Check that there are `k` neighbours."""
         self.check_count(name, task, "k")
 
     def evaluate(self, inputs: FeatureInputs) -> Measured:
         """Score frozen features with weighted kNN.
 
-        Top-1 and mean per class, and top-5 where a target has more than 5 classes: a class that none of the neighbours
-        has is never among the first five.
+        The metrics are top-1 and mean per class, and top-5 if a target has more than 5 classes. A class without any of
+        the neighbours is never among the first five.
 
         Raises:
             MastError: there are fewer training images than `k`.
@@ -56,12 +56,12 @@ class KnnProtocol(SplitProtocol):
 
 
 def nearest_neighbours(train: np.ndarray, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k training images most similar to each query.
+    """Return the k training images most similar to each query.
 
     Args:
         train: float [N, D].
         queries: float [M, D].
-        k: at most N.
+        k: number of neighbours, at most N.
 
     Returns:
         cosine similarities in [−1, 1], float32 [M, k], and positions in `train`, int64 [M, k], in no order. An image
@@ -78,12 +78,12 @@ def nearest_neighbours(train: np.ndarray, queries: np.ndarray, k: int) -> tuple[
 
 
 def class_votes(similarity: np.ndarray, labels: np.ndarray, classes: int, temperature: float) -> np.ndarray:
-    """Sum of exp(similarity / temperature) over the neighbours of each class (Wu et al. 2018, section 3.4).
+    """Return the sum of exp(similarity / temperature) over the neighbours of each class (Wu et al. 2018, section 3.4).
 
     Args:
         similarity: float [M, k].
         labels: int [M, k], the neighbours' classes.
-        classes: C.
+        classes: number C of classes.
         temperature: above 0.
 
     Returns:

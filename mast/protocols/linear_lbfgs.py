@@ -15,10 +15,12 @@ from mast.protocols import CLASSIFICATION, PlannedTask, SplitProtocol
 from mast.settings import Count, Positive
 
 CHOOSING = ("top1", "mean_per_class")
-"""The metrics that choose a strength, each for itself (transfer_linear_eval.py, `--metric`: `top1`, `class-avg`)."""
+"""Metrics that choose a strength, each separately (transfer_linear_eval.py, `--metric`: `top1`, `class-avg`)."""
 
 DECIMALS = 9
-"""Accuracies that agree to so many decimals of a percent are equal: a mean over classes is rounded in its last bits."""
+"""Accuracies that agree to this number of decimals of a percent count as equal, since a mean over classes has rounding
+errors.
+"""
 
 
 class LinearProtocol(SplitProtocol):
@@ -41,15 +43,16 @@ class LinearProtocol(SplitProtocol):
     strengths: Annotated[int, Field(ge=1, le=200)] = 45
     """Number of regularisation strengths, log-spaced, tried on the validation images."""
     strength_range: tuple[Positive, Positive] = (1e-6, 1e5)
-    """Smallest and largest strength w of w‖θ‖² beside the summed cross-entropy."""
+    """Smallest and largest strength w of w‖θ‖², relative to the summed cross-entropy."""
     max_iterations: Count = 5000
-    """Of L-BFGS, for each fit."""
+    """Largest number of iterations of L-BFGS for each fit."""
     tolerance: Positive = 1e-9
-    """A fit ends when a step lowers the objective, nats per image, by no more than this share of it; of an objective
-    below 1, by no more than this (scipy's `ftol`)."""
+    """A fit ends when a step lowers the objective, nats per image, by no more than this share of it; for an objective
+    below 1, by no more than this value (scipy's `ftol`).
+    """
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """There are images to fit on and others to choose on."""
+        """Check that there are images to fit on and others to choose on."""
         labels = task.labels()
         if labels is None:
             return
@@ -65,13 +68,13 @@ class LinearProtocol(SplitProtocol):
     def evaluate(self, inputs: FeatureInputs) -> Measured:
         """Fit and score linear classifiers for every target of a task.
 
-        Top-1 and mean per class, and top-5 where a target has more than 5 classes. The protocol is AugSelf's
-        (transfer_linear_eval.py): features as they are, neither normalised nor augmented; summed cross-entropy +
-        w‖θ‖², bias included; w from log-spaced values in ascending order, each fit started from the one before; w is
-        chosen on the validation images (of equals the weakest, which comes first), the classifier refitted on all
-        training images, and scored once. The metric that chooses is the one that is reported, as AugSelf's `--metric`
-        does: top-1 and mean per class may come from two classifiers. Top-5, which AugSelf does not have, is that of the
-        classifier that top-1 chose. `details.strengths` of the metrics file holds the choices.
+        The metrics are top-1 and mean per class, and top-5 if a target has more than 5 classes. The protocol is
+        AugSelf's (transfer_linear_eval.py): features as they are, neither normalised nor augmented; summed
+        cross-entropy + w‖θ‖², bias included; w from log-spaced values in ascending order, each fit started from the one
+        before; w is chosen on the validation images (the weakest of equals, which comes first); the classifier is
+        refitted on all training images and scored once. The choice is made by the metric that is reported, as with
+        AugSelf's `--metric`: top-1 and mean per class may come from two classifiers. Top-5, which AugSelf does not
+        have, is that of the classifier chosen by top-1. `details.strengths` of the metrics file has the choices.
 
         Raises:
             MastError: there are no validation images to choose w on.
@@ -106,7 +109,7 @@ class LinearProbe:
         self.refitting = PrincipalFeatures.of(split.train_features)
 
     def metrics(self, column: int, classes: int) -> tuple[dict[str, float], dict[str, float]]:
-        """Accuracies on the images to score, and the strengths that the metrics of `CHOOSING` chose."""
+        """Return accuracies on the images to score, and the strengths chosen by the metrics of `CHOOSING`."""
         labels, validation = self.split.train_labels[:, column], self.split.validation
         strengths = np.geomspace(*self.spec.strength_range, self.spec.strengths)
         path = list(fit_path(self.fitting, labels[~validation], classes, strengths, self.spec))
@@ -118,7 +121,7 @@ class LinearProbe:
         return scored[chosen["top1"]] | own, {metric: float(strengths[best]) for metric, best in chosen.items()}
 
     def _scored(self, column: int, classes: int, strength: float, start: np.ndarray) -> dict[str, float]:
-        """Accuracies on the images to score of a classifier fitted to all training images."""
+        """Return accuracies on the images to score, of a classifier fitted to all training images."""
         labels = self.split.train_labels[:, column]
         (theta,) = fit_path(self.refitting, labels, classes, [strength], self.spec, start=start)
         return classification_metrics(
@@ -127,16 +130,16 @@ class LinearProbe:
 
 
 def first_best(accuracies: Sequence[float]) -> int:
-    """Position of the highest of accuracies, percent; of equals (up to rounding) the first."""
+    """Return the position of the highest accuracy, percent; the first one of equals (up to rounding)."""
     return int(np.argmax(np.round(accuracies, DECIMALS)))
 
 
 @dataclass(frozen=True)
 class PrincipalFeatures:
-    """Features with a column of ones, turned into their principal axes.
+    """Features with a column of ones, rotated to their principal axes.
 
-    A rotation changes neither the loss nor ‖θ‖², so the optimum is that of the features themselves; but along these
-    axes the curvature of the loss is known, and scaling by it lets L-BFGS converge in tens of steps, not thousands.
+    A rotation changes neither the loss nor ‖θ‖², so the optimum is the same. But along these axes the curvature of the
+    loss is known, and scaling by it lets L-BFGS converge in tens of steps, not thousands.
     """
 
     values: np.ndarray
@@ -165,9 +168,9 @@ def fit_path(
     """Yield the classifier for each strength in turn, each fit started from the last.
 
     Args:
-        features: N images.
+        features: features of N images.
         labels: int [N], in [0, classes).
-        classes: C.
+        classes: number C of classes.
         strengths: values of w.
         spec: `max_iterations` and `tolerance` of L-BFGS.
         start: classifier [C, D + 1] to start from; zeros by default.
@@ -199,14 +202,16 @@ def fit_path(
 
 
 def with_ones(features: np.ndarray) -> np.ndarray:
-    """Float features [N, D] with a last column of ones for the bias, float64 [N, D + 1]."""
+    """Return float features [N, D] with a last column of ones for the bias, float64 [N, D + 1]."""
     return np.column_stack([features, np.ones(len(features))]).astype(np.float64)
 
 
 def _objective(
     flat: np.ndarray, values: np.ndarray, targets: np.ndarray, strength: float, scale: np.ndarray
 ) -> tuple[float, np.ndarray]:
-    """(Summed cross-entropy + strength · ‖θ‖²) / N and its gradient, both in the variable θ / scale; classes first."""
+    """Return (summed cross-entropy + strength · ‖θ‖²) / N and its gradient, both in the variable θ / scale; classes
+    first.
+    """
     theta = flat.reshape(len(targets), -1) * scale
     scores = theta @ values.T
     scores -= scores.max(axis=0)

@@ -14,8 +14,8 @@ from mast.settings import Count, NonNegative, Positive
 class LinearSgdProtocol(SgdProtocol):
     """A linear head on the frozen encoder, trained on crops and flips.
 
-    The defaults are VICReg's on ImageNet (facebookresearch/vicreg, evaluate.py). With `head: normalised`, steps and
-    Nesterov's momentum it is VISSL's linear evaluation, as on Places205 and iNaturalist 2018
+    The defaults are VICReg's on ImageNet (facebookresearch/vicreg, evaluate.py). With `head: normalised`, `schedule:
+    steps` and Nesterov momentum it is VISSL's linear evaluation, as on Places205 and iNaturalist 2018
     (docs/understand/protocols.md).
     """
 
@@ -32,13 +32,15 @@ class LinearSgdProtocol(SgdProtocol):
     weight_decay: NonNegative = 1e-6
     head: Literal["linear", "normalised"] = "linear"
     """`linear`: weights drawn from N(0, 0.01), biases 0 (VICReg). `normalised`: batch norm over the features, whose
-    scale and shift have no weight decay, then a linear layer as torch draws it (VISSL's `eval_mlp`)."""
+    scale and shift have no weight decay, then a linear layer with torch's initialisation (VISSL's `eval_mlp`).
+    """
     pooling: Literal["global", "grid"] = "global"
     """How the last stage's map becomes features. `global`: the mean over all positions. `grid`: four means, over
-    windows one position smaller than the map, at the 2 × 2 places where they fit (VISSL's `res5`)."""
+    windows one position smaller than the map, at the 2 × 2 positions where they fit (VISSL's `res5`).
+    """
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """There is one batch of training images."""
+        """Check that there is one batch of training images."""
         self.check_count(name, task, "batch_size")
 
     def evaluate(self, inputs: EncoderInputs) -> Measured | None:
@@ -46,8 +48,8 @@ class LinearSgdProtocol(SgdProtocol):
 
         The encoder is frozen and in eval mode; SGD with momentum; random resized crop and flip in training, whole
         images when they are scored. `top1`, `top5` (more than 5 classes) and `mean_per_class` are those after the last
-        epoch. `top1_best_epoch` is the highest top-1 after any epoch: it is chosen on the images that are scored, so it
-        says how much would be gained by such a choice and is no result.
+        epoch. `top1_best_epoch` is the highest top-1 after any epoch: it is chosen on the scored images, so it shows
+        how much such a choice would gain and is not a result.
 
         Raises:
             MastError: `pooling: grid` on images that leave fewer than 2 × 2 positions.

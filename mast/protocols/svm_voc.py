@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from sklearn.svm import LinearSVC
 
 SMALLEST_NORM = 1e-5
-"""Added to each image's norm before its features are divided by it (svm_trainer.py)."""
+"""Constant added to each image's norm before its features are divided by it (svm_trainer.py)."""
 
 TOLERANCE = 1e-4
-"""Of liblinear's stopping rule (svm_trainer.py)."""
+"""Tolerance of liblinear's stopping rule (svm_trainer.py)."""
 
 ALL_CLASSES = "classes"
-"""Target under which the mean over the classes of a multi-label dataset stands."""
+"""Target of the mean over the classes of a multi-label dataset."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class OneClass:
     multilabel: bool
     """Whether the class is a target of its own, with the values `absent` and `present`."""
     train: np.ndarray
-    """bool [N]: the training images that show it."""
+    """bool [N]: training images that show the class."""
     score: np.ndarray
-    """bool [M]: the images to score that show it."""
+    """bool [M]: images to score that show the class."""
     known: np.ndarray
-    """bool [M]: the images to score for which it is not to be ignored."""
+    """bool [M]: images to score for which the class is not ignored."""
 
 
 class SvmProtocol(SplitProtocol):
@@ -62,25 +62,26 @@ class SvmProtocol(SplitProtocol):
 
     kind: Literal["svm-voc"]
     costs: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000)
-    """Values of C, of which cross-validation chooses one for each class."""
+    """Values of C; cross-validation chooses one for each class."""
     folds: Annotated[int, Field(ge=2)] = 3
     positive_weight: Positive = 2.0
     """Weight of an image that shows the class, relative to one that does not."""
     max_iterations: Count = 2000
-    """Of liblinear's dual coordinate descent, for each fit."""
+    """Largest number of iterations of liblinear's dual coordinate descent, for each fit."""
     pooling: Literal["global", "grid"] = "global"
     """How the last stage's map becomes features. `global`: the mean over all positions. `grid`: four means, over
-    windows one position smaller than the map, at the 2 × 2 places where they fit (VISSL's `res5`)."""
+    windows one position smaller than the map, at the 2 × 2 positions where they fit (VISSL's `res5`).
+    """
 
     @property
     def feature_pooling(self) -> str:
-        """As the setting says."""
+        """Pooling given by the setting."""
         return self.pooling
 
     def check(self, name: str, task: PlannedTask) -> None:
-        """Every fold has an image with and one without each class, and every class an image to score that shows it.
+        """Check that every fold has an image with and one without each class, and that each class has a scored image.
 
-        Whether two values are the absence and presence of a class or two classes is known when the task is prepared.
+        Only preparing the task tells whether two values mean absence and presence of a class, or two classes.
         """
         for target, sizes in self.class_sizes(task, "fitted"):
             fewest = min(sizes.min(), sizes.sum() - sizes.max())
@@ -91,7 +92,7 @@ class SvmProtocol(SplitProtocol):
                 )
 
         for target, sizes in self.class_sizes(task, "scored"):
-            # Of a class and its absence the absence is not needed: what all images show has an AP of 100, as in VISSL.
+            # For a class and its absence, the absence is not needed: if all images show it, AP is 100, as in VISSL.
             needed = sizes[1:] if len(sizes) == len(PRESENCE) else sizes
             if needed.min() == 0:
                 missing = int(needed.argmin()) + len(sizes) - len(needed)
@@ -105,12 +106,12 @@ class SvmProtocol(SplitProtocol):
 
         The protocol is VISSL's (svm_trainer.py; configuration voc07): features divided by their norm; squared hinge
         loss, images of the class weighted; C chosen for each class by the mean average precision of stratified
-        cross-validation on the training images (of equals the first), the SVM refitted on all of them and scored once.
-        Images for which a class is to be ignored count as images without it in training and are left out of its score.
+        cross-validation on the training images (the first of equals); the SVM is refitted on all of them and scored
+        once. Images for which a class is ignored count as images without it in training and are left out of its score.
 
         A target with the values `absent` and `present` is one class of a multi-label dataset: its metric is `AP`, and
-        the mean over these is `mAP` of the target `classes`. Of any other target each value is a class, and the metric
-        `mAP`.
+        the mean over these is `mAP` of the target `classes`. In any other target each value is a class, and the metric
+        is `mAP`.
 
         Raises:
             MastError: a class has fewer training images with or without it than folds, or no image to score.
@@ -134,7 +135,7 @@ class SvmProtocol(SplitProtocol):
 
 
 def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
-    """Every class of every target as a problem of its own."""
+    """Return every class of every target as a separate problem."""
     for column, (target, values) in enumerate(data.classes.items()):
         multilabel = tuple(values) == PRESENCE
         train, score = split.train_labels[:, column], split.score_labels[:, column]
@@ -143,7 +144,7 @@ def classes_of(data: Features, split: Split) -> Iterator[OneClass]:
 
 
 def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> float:
-    """The C with the best cross-validated average precision for a class; `shown` is bool [N]."""
+    """Return the C with the best cross-validated average precision for a class; `shown` is bool [N]."""
     from sklearn.model_selection import StratifiedKFold, cross_val_score
 
     folds = StratifiedKFold(spec.folds)
@@ -155,11 +156,11 @@ def choose_cost(features: np.ndarray, shown: np.ndarray, spec: SvmProtocol) -> f
 
 
 def svm(cost: float, spec: SvmProtocol) -> "LinearSVC":
-    """A classifier that is not fitted yet, for features [N, D] and bool [N].
+    """Return an unfitted classifier for features [N, D] and bool [N].
 
-    Every setting that changes the result is VISSL's (svm_trainer.py; vissl/config/defaults.yaml, SVM). The dual is
-    named: left to itself, scikit-learn solves the primal where images outnumber dimensions, and with a large C the
-    dual is cut off by `max_iterations` before it is there.
+    Every setting that changes the result is VISSL's (svm_trainer.py; vissl/config/defaults.yaml, SVM). The dual is set
+    explicitly: by default scikit-learn solves the primal if images outnumber dimensions, and with a large C the dual
+    stops at `max_iterations` before it converges.
     """
     from sklearn.svm import LinearSVC
 
@@ -178,9 +179,9 @@ def svm(cost: float, spec: SvmProtocol) -> "LinearSVC":
 
 
 def average_precision(shown: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the precision-recall curve whose precision is made to fall with recall, in [0, 1].
+    """Return the area under the precision-recall curve with precision made to fall with recall, in [0, 1].
 
-    VOC's measure since 2010, which VISSL uses (evaluate.py) for VOC07 too, in place of the 11-point mean.
+    This is VOC's measure since 2010, which VISSL uses (evaluate.py) for VOC07 too, instead of the 11-point mean.
 
     Args:
         shown: bool [M], at least one True.
@@ -193,14 +194,14 @@ def average_precision(shown: np.ndarray, scores: np.ndarray) -> float:
 
 
 def unit_rows(features: np.ndarray) -> np.ndarray:
-    """Float features [N, D] divided by their norms, float64."""
+    """Return float features [N, D] divided by their norms, float64."""
     features = features.astype(np.float64)
     return features / (np.linalg.norm(features, axis=1, keepdims=True) + SMALLEST_NORM)
 
 
 @contextmanager
 def _may_be_cut_off() -> Iterator[None]:
-    """Without scikit-learn's warning of fits that end at `max_iterations`, which is part of the protocol."""
+    """Suppress scikit-learn's warning of fits that end at `max_iterations`, which is part of the protocol."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():

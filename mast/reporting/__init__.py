@@ -1,1 +1,1 @@
-"""Metrics files to tables and figures; imports no torch."""
+"""Tables and figures from metrics files; imports no torch."""

@@ -1,4 +1,4 @@
-"""Heat maps with named rows and columns, as several figures draw them."""
+"""Heat maps with named rows and columns, used by several figures."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from mast.reporting.paired import signed
 
 LARGEST_WITH_NUMBERS = 8
-"""Number of rows and columns up to which each field of a square matrix shows its value."""
+"""Largest number of rows and columns with which each field of a square matrix shows its value."""
 
 
 def draw_heat_map(
@@ -23,12 +23,12 @@ def draw_heat_map(
     """Draw a matrix with the names of its rows; NaN fields stay empty.
 
     Args:
-        axis: where; the image is then `axis.images[0]`.
+        axis: axes to draw in; the image is then `axis.images[0]`.
         matrix: float [rows, columns].
         limits: values at the ends of the colours.
-        aspect: of a field, as in matplotlib: `equal` or `auto`.
+        aspect: aspect of a field, as in matplotlib: `equal` or `auto`.
         numbers: whether each field shows its value.
-        rotation: of the columns' names, degrees; None for columns without names.
+        rotation: rotation of the columns' names, degrees; None for columns without names.
     """
     low, high = limits
     axis.imshow(matrix, aspect=aspect, interpolation="nearest", cmap="viridis", vmin=low, vmax=high)
@@ -47,11 +47,11 @@ def draw_differences(axis: Axes, matrix: pd.DataFrame, is_bold: pd.DataFrame, fu
     """Draw a matrix of differences with its numbers, gains blue and losses red, and the names of its rows.
 
     Args:
-        axis: where; names of columns belong above it.
+        axis: axes to draw in; names of columns belong above it.
         matrix: float [rows, columns]; NaN fields are grey.
-        is_bold: bool [rows, columns], whose numbers are bold.
+        is_bold: bool [rows, columns], whether a number is bold.
         full: difference from which on the colour is the same.
-        size: of the numbers, points.
+        size: size of the numbers, points.
     """
     ends = 1.6 * full  # the darkest colours, on which black is hard to read, stay unused
     axis.imshow(matrix.clip(-full, full), aspect="auto", interpolation="nearest", cmap="RdBu", vmin=-ends, vmax=ends)
@@ -67,12 +67,12 @@ def draw_differences(axis: Axes, matrix: pd.DataFrame, is_bold: pd.DataFrame, fu
 
 
 def draw_pairs(axis: Axes, matrix: pd.DataFrame, limits: tuple[float, float], aspect: str) -> None:
-    """Draw a square matrix of pairs, NaN on its diagonal, on grey: large ones without numbers, names upright."""
+    """Draw a square matrix of pairs, NaN on its diagonal, on grey; large ones have no numbers, names are upright."""
     small = len(matrix) <= LARGEST_WITH_NUMBERS
     axis.set_facecolor("#eeeeee")
     draw_heat_map(axis, matrix, limits, aspect=aspect, numbers=small, rotation=45 if small else 90)
 
 
 def without_diagonal(matrix: pd.DataFrame) -> pd.DataFrame:
-    """A square matrix with NaN on its diagonal."""
+    """Return a square matrix with NaN on its diagonal."""
     return matrix.mask(np.eye(len(matrix), dtype=bool))

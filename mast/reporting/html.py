@@ -1,4 +1,4 @@
-"""Pages that a browser shows: alone, on any width, light or dark as the reader's system is."""
+"""HTML pages without other files, for any width, in light or dark colours as the reader's system is set."""
 
 import html
 
@@ -38,7 +38,7 @@ tr.published td:first-child { padding-left: 2em }
 
 
 def page(title: str, content: str) -> str:
-    """A whole page around `content`, which is HTML: no scripts, nothing loaded from elsewhere."""
+    """Return a whole page around `content`, which is HTML; it has no scripts and loads nothing."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -47,5 +47,5 @@ def page(title: str, content: str) -> str:
 
 
 def content_of(text: str) -> str:
-    """The content of a page that `page` made."""
+    """Return the content of a page that `page` made."""
     return text.partition("<body>\n")[2].rpartition("\n</body>")[0]

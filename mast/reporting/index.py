@@ -1,4 +1,4 @@
-"""The first page of the results: tables and figures of a configuration in one file that needs no other."""
+"""First page of the results: tables and figures of a configuration in one self-contained file."""
 
 import base64
 import html
@@ -12,11 +12,11 @@ from mast.reporting.html import content_of, page
 from mast.results import Results
 
 OTHER_FORMATS = {".csv": "CSV", ".md": "Markdown", ".tex": "LaTeX"}
-"""Suffix of a table's other files → what their links say."""
+"""Suffix of a table's other files → text of their links."""
 
 
 def write_index(spec: IndexSpec, output: Path) -> None:
-    """Write the page. Tables and figures are part of it; links lead to their files, relative to the page.
+    """Write the page. Tables and figures are included; links to their files are relative to the page.
 
     Raises:
         MastError: a table or a figure cannot be read.

@@ -19,15 +19,15 @@ class Difference:
     """A mean difference, paired over seeds."""
 
     mean: float
-    """NaN where n = 0."""
+    """Mean difference; NaN if n = 0."""
     low: float
-    """Ends of the 95 % interval of the mean by Student's t; NaN where n < 2."""
+    """Ends `low` and `high` of the 95 % interval of the mean by Student's t; NaN if n < 2."""
     high: float
     bootstrap_low: float
-    """Ends of the 95 % bootstrap interval of the mean; NaN where n < 2."""
+    """Ends of the 95 % bootstrap interval of the mean; NaN if n < 2."""
     bootstrap_high: float
     p: float
-    """Of the two-sided paired t test; NaN where n < 2, or where all seeds differ by the same."""
+    """p value of the two-sided paired t test; NaN if n < 2, or if all seeds differ by the same."""
     seeds: tuple[int, ...]
 
     @property
@@ -47,11 +47,12 @@ def signed(value: float) -> str:
 
 
 def paired_difference(baseline: pd.Series, values: pd.Series) -> Difference:
-    """Mean of `values` − `baseline` over the seeds that both have, with the paired t interval (Student 1908).
+    """Return the mean of `values` − `baseline` over the seeds that both have, with the paired t interval (Student
+    1908).
 
     Args:
         baseline: one value per seed, indexed by seed; NaN values are left out.
-        values: likewise.
+        values: values like `baseline`.
     """
     known = (values - baseline).dropna().sort_index()
     found = estimate(known)
@@ -62,9 +63,9 @@ def paired_difference(baseline: pd.Series, values: pd.Series) -> Difference:
 
 
 def p_value(values: np.ndarray) -> float:
-    """Of the two-sided t test that the mean of `values` [n] is zero (Student 1908).
+    """Return the p value of the two-sided t test that the mean of `values` [n] is zero (Student 1908).
 
-    NaN for fewer than two, and where all are equal: they do not tell their spread.
+    NaN for fewer than two values, or if all are equal, because their spread is then unknown.
     """
     if len(values) < 2 or np.isclose(np.ptp(values), 0):
         return float("nan")
@@ -73,25 +74,25 @@ def p_value(values: np.ndarray) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p values adjusted for being read together (Holm 1979), in their order.
+    """Return p values adjusted for multiple comparisons (Holm 1979), in the given order.
 
-    Of m values the j-th smallest is multiplied by m − j + 1, and none is smaller than one before it, or above 1. To
-    take those below 0.05 for differences is wrong in any of them with a probability of 0.05 at most, whatever depends
-    on what. NaN values stay, and do not count.
+    The j-th smallest of m values is multiplied by m − j + 1; the results are made ascending and cut at 1. If all
+    results below 0.05 are taken as differences, the probability that any of them is wrong is at most 0.05, whatever the
+    dependence between the tests. NaN values stay and are not counted.
     """
     values = np.asarray(p_values, dtype=float)
-    order = np.argsort(values)[: int((~np.isnan(values)).sum())]  # NaN come last
+    order = np.argsort(values)[: int((~np.isnan(values)).sum())]  # NaN values are sorted last
     factors = np.arange(len(order), 0, -1)
     values[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1)
     return values.tolist()
 
 
 def bootstrap_interval(values: np.ndarray) -> tuple[float, float]:
-    """Ends of the 95 % percentile interval of the mean of `values` [n] over resamples of them (Efron 1979).
+    """Return the 95 % percentile interval of the mean of `values` [n] over resamples of them (Efron 1979).
 
-    The same values give the same interval; NaN for fewer than two. Of few values it is too narrow: it held the mean of
-    83.8 % of 10,000 normal samples of 5, while Student's t held 94.9 %. Bias-corrected and accelerated (BCa) it held
-    83.8 % as well, and it has no value where all are equal.
+    The same values give the same interval; NaN for fewer than two. With few values it is too narrow: it contained the
+    mean for 83.8 % of 10,000 normal samples of 5, while Student's t contained 94.9 %. The bias-corrected and
+    accelerated interval (BCa) contained 83.8 % as well, and is undefined if all values are equal.
     """
     if len(values) < 2:
         return float("nan"), float("nan")

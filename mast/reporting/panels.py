@@ -9,29 +9,31 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mast.config.tables import ALL_TASKS
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, save_figure_of
 from mast.reporting.tables.lines import TableLine
-from mast.reporting.tables.summaries import ALL_TASKS, RANK
+from mast.reporting.tables.summaries import RANK
 
 LARGEST_IN_A_ROW = 3
 LIMITS = (-3.0, 103.0)
-"""Of an axis in percent: a wide interval of few seeds reaches beyond, and would squeeze everything else."""
+"""Limits of an axis in percent. A wide interval of few seeds is cut there, because it would shrink everything else."""
 TITLE_WIDTH = 32
-"""Characters that fit above a panel."""
+"""Number of characters that fit above a panel."""
 
 Panel = Callable[[Axes, pd.DataFrame, list[str]], None]
-"""Draws the lines of one task and target, given the labels of all runs of the figure in their order."""
+"""Function that draws the lines of one task and target, given the labels of all runs of the figure in order."""
 
 
 def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_stem: Path) -> None:
-    """Draw a panel for each task and target of the tables, of each the first metric.
+    """Draw a panel with the first metric of each task and target in the tables.
 
     Args:
-        runs: title of a study → its table's CSV, with the column `setting`. Of several studies the panels name theirs.
+        runs: title of a study → its table's CSV, with the column `setting`. With several studies, each panel names its
+            study.
         setting: dotted key that all the studies show.
-        panel: draws one of them.
-        nothing: what the figure says where the tables are empty.
+        panel: function that draws one panel.
+        nothing: text of the figure if the tables are empty.
         output_stem: the figure's path without suffix.
 
     Raises:
@@ -43,9 +45,9 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
 
 
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
-    """The lines of a table that hold the first metric of each task and target, with labels as legends show them.
+    """Return the lines of a table with the first metric of each task and target, with labels as shown in legends.
 
-    Ranks, which have another unit, are left out.
+    Ranks are left out, because they have another unit.
     """
     table = table[table["metric"] != RANK[2]]
     shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]
@@ -54,7 +56,7 @@ def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def panel_figure(tables: dict[str, pd.DataFrame], panel: Panel) -> Figure:
-    """The figure of one or more tables, none of them empty, in three columns above one legend."""
+    """Return the figure of one or more tables, none of them empty, in three columns above one legend."""
     panels = [
         (title, part) for title, table in tables.items() for _, part in table.groupby(["task", "target"], sort=False)
     ]

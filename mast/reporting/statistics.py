@@ -1,4 +1,4 @@
-"""Mean and 95 % interval over seeds; scores corrected for chance."""
+"""Mean and 95 % interval over seeds, and scores corrected for chance."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +13,15 @@ class Estimate:
     """A mean over seeds."""
 
     mean: float
-    """NaN where n = 0."""
+    """Mean over seeds; NaN if n = 0."""
     interval: float
-    """Half width of the 95 % confidence interval of the mean; NaN where n < 2."""
+    """Half width of the 95 % confidence interval of the mean; NaN if n < 2."""
     n: int
     """Number of seeds."""
 
 
 def estimate(values: pd.Series) -> Estimate:
-    """Mean of one value per seed and the half width t(0.975, n − 1) · s / √n of its interval (Student 1908).
+    """Return the mean of one value per seed and the half width t(0.975, n − 1) · s / √n of its interval (Student 1908).
 
     s is the standard deviation with n − 1 in the denominator. NaN values are left out and not counted.
     """
@@ -33,24 +33,26 @@ def estimate(values: pd.Series) -> Estimate:
 
 
 def mean_per_seed(frame: pd.DataFrame, columns: Sequence[tuple[str, str, str]]) -> pd.Series:
-    """Mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of them.
+    """Return the mean over `columns` (task, target, metric) of one run's tidy frame, for each seed that has all of
+    them.
 
     Returns:
-        Float series indexed by seed. Averaging within each seed first keeps what the columns of a seed share.
+        Float series indexed by seed. Averaging within each seed first keeps the correlation between the columns of a
+        seed.
     """
     wide = frame.pivot(index="seed", columns=["task", "target", "metric"], values="value")
     return wide.reindex(columns=pd.MultiIndex.from_tuples(columns)).dropna().mean(axis=1)
 
 
 def above_chance(values: pd.Series | pd.DataFrame, chance: pd.Series | float) -> pd.Series | pd.DataFrame:
-    """100 · (value − chance) / (100 − chance): 0 is chance, 100 is perfect, below 0 is worse than chance.
+    """Return 100 · (value − chance) / (100 − chance): 0 is chance, 100 is perfect, below 0 is worse than chance.
 
-    Cohen's kappa (1960), in percent, with `chance` as the agreement that is expected. For mean per-class accuracy,
+    This is Cohen's kappa (1960) in percent, with `chance` as the expected agreement. For mean per-class accuracy,
     where chance is 1/C, it is the adjusted balanced accuracy of scikit-learn (`balanced_accuracy_score`).
 
     Args:
         values: percent.
-        chance: percent; NaN where it is not known, and so is the result then, or where it is 100.
+        chance: percent; NaN if it is not known. The result is NaN then, and if chance is 100.
     """
     room = 100 - chance
     return 100 * (values - chance) / (room.where(room > 0) if isinstance(room, pd.Series) else room or float("nan"))

@@ -1,4 +1,4 @@
-"""How all figures look, and how they are saved: the same input gives the same bytes."""
+"""Style of all figures, and how they are saved: the same input gives the same bytes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -12,14 +12,16 @@ from matplotlib.figure import Figure
 from mast.files import atomic_path
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe & Ito (2008), told apart by colour-blind readers; their yellow, too faint for lines on white, left out."""
+"""Colours of Okabe & Ito (2008), which colour-blind readers can tell apart, without their yellow, which is too faint on
+white.
+"""
 
 MARKERS = ("o", "s", "^", "D")
 
 DASHES = ("-", "--", ":", "-.")
 
 WIDTH = 8.0
-"""Inches; at `DPI` 1,280 px, for a README that shows a figure at 800 px."""
+"""Width of a figure in inches; at `DPI` 1,280 px, for a README that shows a figure at 800 px."""
 
 DPI = 160
 
@@ -39,13 +41,13 @@ _SETTINGS = {
     "lines.markersize": 4,
     "savefig.facecolor": "white",
     "svg.hashsalt": "mast",
-    "text.parse_math": False,  # a label with two dollar signs is text
+    "text.parse_math": False,  # a label with two dollar signs is plain text
 }
 
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """matplotlib's defaults with the project's settings over them, whatever the user's own file says."""
+    """Use matplotlib's defaults with the project's settings, whatever the user's own file sets."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
@@ -53,18 +55,18 @@ def figure_style() -> Iterator[None]:
 
 
 def line_styles(count: int) -> list[dict[str, str]]:
-    """Colour and dash pattern of `count` lines, all different up to 28."""
+    """Return colour and dash pattern of `count` lines, all different up to 28."""
     pairs = [{"color": colour, "linestyle": dash} for dash in DASHES for colour in COLOURS]
     return list(islice(cycle(pairs), count))
 
 
 def point_style(place: int) -> dict[str, str]:
-    """Colour and marker of the points of the run at a place in the legend, without a line between them."""
+    """Return colour and marker of the points of the run at a place in the legend, without a line between them."""
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)], "ls": "none"}
 
 
 def legend_text(label: str) -> str:
-    """A label as a legend shows it: matplotlib leaves out those that begin with an underscore."""
+    """Return a label as a legend shows it; matplotlib leaves out labels that begin with an underscore."""
     return f" {label}" if label.startswith("_") else label
 
 
@@ -77,12 +79,12 @@ def save_figure(figure: Figure, output_stem: Path) -> None:
 
 
 def save_figure_of(found: Mapping[str, Any], draw: Callable[[Any], Figure], nothing: str, output_stem: Path) -> None:
-    """Save what `draw` makes of the entries that are not empty, in the project's style.
+    """Draw the entries that are not empty with `draw`, and save the figure in the project's style.
 
     Args:
-        found: label → what was read.
-        draw: from the same mapping to a figure.
-        nothing: text of the figure where there is nothing to draw.
+        found: label → data that were read.
+        draw: function from the same mapping to a figure.
+        nothing: text of the figure if there is nothing to draw.
         output_stem: the figure's path without suffix.
     """
     found = {label: own for label, own in found.items() if len(own)}
@@ -91,7 +93,7 @@ def save_figure_of(found: Mapping[str, Any], draw: Callable[[Any], Figure], noth
 
 
 def empty_figure(message: str) -> Figure:
-    """A figure that says why there is nothing to show."""
+    """Return a figure with a text that explains why there is nothing to show."""
     figure = Figure(figsize=(WIDTH, 1.5))
     figure.text(0.5, 0.5, message, ha="center", va="center")
     return figure

@@ -1,1 +1,1 @@
-"""`mast init`: a commented configuration for images of the user's own."""
+"""`mast init`: a commented configuration for images of your own."""

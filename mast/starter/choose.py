@@ -1,4 +1,4 @@
-"""Settings that fit images and machine, and how long a training will take."""
+"""Choose settings that fit images and machine, and estimate how long a training run takes."""
 
 import time
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mast.settings import parse
 from mast.starter.look import Findings
 
 SIZES = (32, 64, 96, 128, 160, 224)
-"""Sides of images that are suggested, pixels."""
+"""Image sides that are suggested, pixels."""
 
 LARGEST_ON_CPU = 64
 MOST_EPOCHS, FEWEST_EPOCHS = 400, 20
@@ -23,7 +23,7 @@ STEPS_TIMED = 3
 
 @dataclass(frozen=True)
 class Choice:
-    """What is suggested."""
+    """Suggested settings."""
 
     size: int
     pretrain: dict[str, Any]
@@ -31,20 +31,20 @@ class Choice:
     gpu: str | None
     """Name of the GPU; None on a CPU."""
     images_per_second: float
-    """Measured here."""
+    """Images per second, measured here."""
     minutes: float
-    """Of one training."""
+    """Minutes of one training run."""
 
 
 def choose(found: Findings, minutes: float) -> Choice:
     """Choose size, encoder, batch, precision and epochs for the machine at hand.
 
-    On a CPU the encoder is small and images have at most 64 pixels. A few steps are timed; then there are as many
-    epochs, between 20 and 400, as fit the minutes.
+    On a CPU the encoder is small and images have at most 64 pixels. A few steps are timed. The number of epochs is then
+    as large as fits the minutes, between 20 and 400.
 
     Args:
         found: the images.
-        minutes: that one training may take.
+        minutes: time that one training run may take.
     """
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     largest = SIZES[-1] if gpu else LARGEST_ON_CPU
@@ -74,7 +74,7 @@ def _encoder(size: int, images: int, gpu: bool) -> dict[str, Any]:
 
 
 def _images_per_second(pretrain: dict[str, Any], size: int, batch: int) -> float:
-    """Of MAST, the slower of the two methods, with the threads of this process."""
+    """Measure images per second of MAST, the slower of the two methods, with the threads of this process."""
     spec = parse(PretrainSpec, {"dataset": "own", "method": "mast", "epochs": 1, **pretrain}, "mast init").resolved()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learner = Learner(METHODS["mast"](spec), size, [0.5] * 3, [0.25] * 3, [], ALONE).train()
@@ -83,7 +83,7 @@ def _images_per_second(pretrain: dict[str, Any], size: int, batch: int) -> float
     images = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=device)
     generator, started = torch.Generator().manual_seed(0), 0.0
     for step in range(1 + STEPS_TIMED):
-        if step == 1:  # the first is slower: memory is taken, kernels are chosen
+        if step == 1:  # the first step is slower: memory is allocated, kernels are chosen
             _wait(device)
             started = time.perf_counter()
         learner(images, None, learner.draw(batch, generator)).loss.backward()

@@ -1,4 +1,4 @@
-"""Which columns or folders hold labels, which the split, and whether encoders can be evaluated on them."""
+"""Find the columns or folders that hold labels and the split, and whether encoders can be evaluated on them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ from mast.errors import MastError
 from mast.settings import parse
 
 FEWEST_PER_CLASS = 5
-"""Images of a class, on average, from which on the values of a column are taken for classes."""
+"""Average number of images per class from which the values of a column are taken as classes."""
 
 _SPLIT_NAMES = {alias for aliases in SPLITS.values() for alias in aliases}
 
 _DATE = re.compile(r"(19|20)\d{2}([-_. ]?\d{2}([-_. ]?\d{2})?)?")
-"""`2023`, `2023-05`, `20230517`."""
+"""Names that are dates: `2023`, `2023-05`, `20230517`."""
 
 TEST_FRACTION = 0.2
-"""Share of the images that is drawn for testing where nothing says which."""
+"""Share of the images that is drawn for testing if no test split is given."""
 
 
 def inmost(folder: Path) -> Path:
-    """The folder, or the one that lies in it as its only content of images, and so on.
+    """Return the folder, or the one inside it that is its only content of images, and so on.
 
     Raises:
         MastError: a directory cannot be read.
@@ -38,9 +38,10 @@ def inmost(folder: Path) -> Path:
 
 
 def are_classes(folder: Path) -> bool:
-    """Whether folders look like classes: two or more, each with at least FEWEST_PER_CLASS images, and no image beside.
+    """Return whether folders look like classes: two or more, each with at least FEWEST_PER_CLASS images, and no image
+    next to them.
 
-    Names of years and dates are none: photographs are kept so.
+    Folders named by years or dates are not classes: photographs are often stored that way.
 
     Raises:
         MastError: a directory cannot be read.
@@ -52,12 +53,12 @@ def are_classes(folder: Path) -> bool:
 
 
 def label_columns(columns: Mapping[str, Sequence[Any]]) -> list[str]:
-    """Those whose values are few, text or whole numbers, and never missing."""
+    """Return the columns whose values are few, text or whole numbers, and never missing."""
     return [name for name, values in columns.items() if _are_classes(values)]
 
 
 def split_column(columns: Mapping[str, Sequence[Any]]) -> str | None:
-    """The first whose values say train and test, and maybe val; None where there is none."""
+    """Return the first column whose values are train and test, and maybe val; None if there is none."""
     for name, values in columns.items():
         said = {str(value).strip().lower() for value in values}
         if {"train", "test"} <= said <= _SPLIT_NAMES:
@@ -68,13 +69,13 @@ def split_column(columns: Mapping[str, Sequence[Any]]) -> str | None:
 def evaluable(
     settings: dict[str, Any], targets: Sequence[str], notes: list[str], others: Sequence[dict[str, Any]] = ()
 ) -> tuple[dict[str, Any], Reader]:
-    """Settings with as many of the targets as can be evaluated on, with a test split, and their reader.
+    """Return settings with the targets that can be evaluated on, with a test split, and their reader.
 
     Args:
-        settings: without targets.
+        settings: settings without targets.
         targets: columns that look like labels.
-        notes: what cannot be done is added.
-        others: further settings that make a test split of data that have none; the last resort is to draw one.
+        notes: list to which notes on problems are added.
+        others: further settings that give a test split to data without one; the last resort is to draw one.
 
     Raises:
         MastError: the data cannot be read.

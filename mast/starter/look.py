@@ -1,4 +1,4 @@
-"""What lies in a folder of images, in a list of them or in shards: kind of data, number, classes, sizes."""
+"""Find out what a folder of images, a list of images or shards contain: kind of data, number, classes, sizes."""
 
 import logging
 from collections.abc import Iterable
@@ -19,14 +19,14 @@ from mast.starter.labels import TEST_FRACTION, are_classes, evaluable, inmost, l
 from mast.starter.shards import kind_of_shards, settings_of_shards
 
 SAMPLE = 200
-"""Images whose sizes are looked at, evenly spaced."""
+"""Number of images whose sizes are read, evenly spaced."""
 
 PATH_COLUMNS = ("path", "file_name", "filename", "file", "image", "image_path")
-"""What the column of paths is called, as a rule; `file_name` is that of Hugging Face's ImageFolder."""
+"""Usual names of the column of paths; `file_name` is that of Hugging Face's ImageFolder."""
 
 FOLDERS_AS_CLASSES = (
-    "The folders are taken for classes, which only the tables use: no run is trained on them. If their names mean "
-    "nothing (dates, cameras), write `labels: none` in the place of test_fraction, and delete monitor, protocols and "
+    "The folders are taken as classes. Only the tables use them; no run trains on them. If their names mean "
+    "nothing (dates, cameras), write `labels: none` instead of test_fraction, and delete monitor, protocols and "
     "studies."
 )
 
@@ -35,25 +35,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Findings:
-    """What is known of the images."""
+    """What is known about the images."""
 
     settings: dict[str, Any]
-    """Of a dataset in a configuration: kind, root, …"""
+    """Settings of a dataset in a configuration: kind, root, …"""
     train: int
     test: int
     classes: int
-    """0: unlabeled."""
+    """Number of classes; 0 if unlabeled."""
     short_side: int
     """Median of the images' short sides, pixels."""
     notes: list[str] = field(default_factory=list)
-    """What the user should know, a sentence each."""
+    """Notes for the user, a sentence each."""
 
 
 def look(place: Path) -> Findings:
-    """Look at a folder of images, at files that hold images (Parquet, Arrow, tar), or at a list of images.
+    """Inspect a folder of images, files that contain images (Parquet, Arrow, tar), or a list of images.
 
     Raises:
-        MastError: there is nothing there, or no image in it; or the list is not one.
+        MastError: there is no such folder or file, it has no image, or it is not a list of images.
     """
     kind = kind_of_shards(place)
     if kind is not None:
@@ -87,7 +87,7 @@ def _folder(place: Path) -> Findings:
     if not splits:
         splits = {"train": list_unlabeled(place)}
         settings["labels"] = "none"
-        notes.append(f"The images are taken as unlabeled. As classes they were not understood: {why}.")
+        notes.append(f"The images are taken as unlabeled. The folders could not be used as classes: {why}.")
     train, test = splits["train"], splits.get("test")
     left_out = [*train.left_out, *(test.left_out if test else ())]
     if left_out:
@@ -99,7 +99,7 @@ def _folder(place: Path) -> Findings:
 
 
 def _drawn(root: Path) -> dict[str, Listing]:
-    """Train and a test split that is drawn; empty where that cannot be."""
+    """Return settings with a train split and a drawn test split; empty if that is not possible."""
     try:
         return list_drawn(root, TEST_FRACTION, 0)
     except MastError:
@@ -107,7 +107,7 @@ def _drawn(root: Path) -> dict[str, Listing]:
 
 
 def _list(file: Path, root: Path) -> Findings:
-    """A list of images, or a directory with lists; columns that look like labels and splits are taken for them."""
+    """Inspect a list of images, or a directory with lists. Columns that look like labels or splits are used."""
     if file.is_file() and file.suffix.lower() not in FORMATS:
         raise MastError(f"{file}: neither a folder of images nor a list of them ({', '.join(FORMATS)})")
     columns = {} if file.suffix.lower() == ".txt" else columns_of(file)
@@ -118,16 +118,16 @@ def _list(file: Path, root: Path) -> Findings:
         settings["split"] = split
     targets = [name for name in label_columns(others) if name != split]
     unused = [name for name in others if name not in (*targets, split)]
-    notes = [f"Other columns: {', '.join(unused)}. Name those of labels in `targets`."] if unused else []
+    notes = [f"Other columns: {', '.join(unused)}. If some are labels, add them to `targets`."] if unused else []
     return _rows(*evaluable(settings, targets, notes), notes)
 
 
 def _rows(settings: dict[str, Any], spec: Reader, notes: list[str]) -> Findings:
-    """Of data whose images are rows with columns of labels."""
+    """Complete settings of data whose images are rows with columns of labels."""
     known, targets = spec.known_labels, settings.get("targets", [])
     if targets:
         drawn = " A share of the images is drawn to test on." if "test_fraction" in settings else ""
-        notes.insert(0, f"Taken for labels: {', '.join(targets)}. Delete what is none from `targets`.{drawn}")
+        notes.insert(0, f"Used as labels: {', '.join(targets)}. Remove from `targets` what is not a label.{drawn}")
     test, classes = (0, 0) if known is None else (len(known.test), known.classes[targets[0]])
     return Findings(settings, spec.train_count, test, classes, _short_side(spec.some(SAMPLE), spec.train_count), notes)
 

@@ -1,4 +1,4 @@
-"""What lies in Parquet, Arrow or tar files: where the images are, which columns are labels."""
+"""Find out what Parquet, Arrow or tar files contain: the column of images, and the columns of labels."""
 
 import os
 from collections import Counter
@@ -17,14 +17,14 @@ from mast.starter.labels import evaluable, label_columns, split_column
 KINDS = ("parquet", "arrow", "webdataset")
 
 IMAGE_COLUMNS = ("image", "img", "picture", "photo", "jpg", "png", "path", "file_name", "image_path")
-"""What columns of images are called, as a rule, where their type does not say it."""
+"""Usual names of image columns, used if their type does not tell."""
 
 CLASS_COLUMN = "cls"
 """Extension of labels in WebDataset's tar files."""
 
 
 def kind_of_shards(place: Path) -> str | None:
-    """The kind of shards that a file is, or that most files in a directory without images are; None for none.
+    """Return the kind of a shard file, or of most files in a directory without images; None if there are none.
 
     Raises:
         MastError: a directory cannot be read.
@@ -38,7 +38,7 @@ def kind_of_shards(place: Path) -> str | None:
 
 
 def settings_of_shards(place: Path, kind: str, notes: list[str]) -> tuple[dict[str, Any], Reader]:
-    """Settings of a dataset in shards, with the labels that can be evaluated on, and its reader.
+    """Return settings of a dataset in shards, with the labels that can be evaluated on, and its reader.
 
     Raises:
         MastError: a shard cannot be read, or has no images.
@@ -85,17 +85,19 @@ def _of_tar(settings: dict[str, Any], place: Path, notes: list[str]) -> tuple[di
 def _chosen(
     image: dict[str, str], known: list[str], others: list[str], values: dict[str, list[Any]], notes: list[str]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Settings of image and split, and the targets: those that are known to be labels, else what looks like them."""
+    """Return settings of image and split, and the targets: columns known to be labels, else those that look like
+    labels.
+    """
     split = split_column(values)
     targets = known or [name for name in label_columns(values) if name != split]
     unused = [name for name in others if name not in (*targets, split)]
     if unused:
-        notes.append(f"Other columns: {', '.join(unused)}. Name those that are labels too in `targets`.")
+        notes.append(f"Other columns: {', '.join(unused)}. If some are labels, add them to `targets`.")
     return image | ({} if split is None else {"split": split}), targets
 
 
 def _without_test(place: Path, shards: list[Path]) -> list[dict[str, Any]]:
-    """Where shards are named train and validation alone, the latter are to test on."""
+    """Use validation shards as the test split if shards are named train and validation only."""
     splits = by_name(place, shards)
     if splits.keys() != {"train", "val"}:
         return []

@@ -1,4 +1,4 @@
-"""The commented configuration that `mast init` writes."""
+"""Write the commented configuration of `mast init`."""
 
 import re
 from pathlib import Path
@@ -15,17 +15,17 @@ SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.jso
 
 
 BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_/-]*\Z")
-"""Text that needs no quotes in YAML, unless it means a number, a date, true or null."""
+"""Text that needs no quotes in YAML, unless YAML reads it as a number, a date, true or null."""
 
 
 LATER = """\
-# A table of scores needs labels, of some of the images at least. With a file labels.csv, whose columns are path and
-# label, take away the # before `labelled` and `untrained` above, and in the lines from here to `figures`.
+# A table of scores needs labels of at least some of the images. With a file labels.csv, whose columns are path and
+# label, remove the # before `labelled` and `untrained` above, and in the lines from here to `figures`.
 """
 
 
 def configuration(name: str, found: Findings, choice: Choice) -> str:
-    """YAML with a header: what was found, how long it takes, what to do next."""
+    """Return the YAML with a header: what was found, how long it takes, what to do next."""
     evaluated = found.classes and found.test
     parts = [
         _header(found, choice),
@@ -38,7 +38,7 @@ def configuration(name: str, found: Findings, choice: Choice) -> str:
         _pretrain(choice),
         f"runs:\n  {'' if evaluated else '# '}untrained: {{method: untrained, label: Untrained}}\n"
         + "  vicreg: {method: vicreg, label: VICReg}\n  mast: {method: mast, label: MAST}",
-        "# Looks at the encoders while they train (mast watch); needs labels.\nmonitor: {epochs: 5}"
+        "# Measures the encoders while they train (mast watch); needs labels.\nmonitor: {epochs: 5}"
         if found.classes
         else None,
         _evaluation(found, "own") if evaluated else LATER + _later(_evaluation(found, "labelled"), ""),
@@ -69,9 +69,9 @@ def _header(found: Findings, choice: Choice) -> str:
 def _pretrain(choice: Choice) -> str:
     why = {
         "encoder": "a small one, for a CPU" if choice.gpu is None else None,
-        "policy": "leave out what erases what you care for",
+        "policy": "leave out augmentations that erase what matters to you",
         "epochs": "longer is better, up to several hundred",
-        "precision": "bf16 where the GPU has it: twice as fast" if choice.gpu else None,
+        "precision": "bf16 if the GPU supports it: twice as fast" if choice.gpu else None,
     }
     lines = ["pretrain: # shared by all runs", "  dataset: own"]
     for key, value in choice.pretrain.items():
@@ -80,14 +80,14 @@ def _pretrain(choice: Choice) -> str:
 
 
 def _labelled(found: Findings, choice: Choice) -> str:
-    """A dataset that the user may add: a list of images with labels."""
+    """Return a dataset that the user may add: a list of images with labels."""
     root = found.settings["root"] if found.settings["kind"] in ("folder", "table") else "."
     settings = {"kind": "table", "file": "labels.csv", "root": root, "path": "path"}
     return f"labelled: {_flow({**settings, 'targets': ['label'], 'test_fraction': 0.2, 'size': choice.size})}"
 
 
 def _later(text: str, indent: str) -> str:
-    """Lines that the user may bring into effect by taking away `# `."""
+    """Return lines that the user can activate by removing `# `."""
     return "\n".join(f"{indent}# {line}" if line else f"{indent}#" for line in text.split("\n"))
 
 
@@ -115,7 +115,7 @@ def _comment(notes: list[str], indent: str) -> str:
 
 
 def _flow(value: Any) -> str:
-    """A value in YAML's flow style; words are bare where YAML takes them for words."""
+    """Return a value in YAML's flow style, without quotes where YAML allows it."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_flow(own)}" for key, own in value.items()) + "}"
     if isinstance(value, list):

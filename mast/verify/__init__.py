@@ -1,4 +1,4 @@
-"""Whether the files below a results directory are whole, and belong to what they say they were made from."""
+"""Check that the files below a results directory are complete, and match the files they were made from."""
 
 from mast.verify.verification import Verification
 

@@ -1,4 +1,4 @@
-"""Whether a file can be read to its end, by the rules of its format."""
+"""Check that a file can be read to its end, by the rules of its format."""
 
 import csv
 import json
@@ -14,9 +14,9 @@ from mast.files import read_json
 
 
 def unreadable(file: Path) -> str | None:
-    """What is wrong with a file's format; None where nothing is, or the format is not one of `READERS`.
+    """Return what is wrong with a file's format; None if nothing is, or if the format is not one of `READERS`.
 
-    JSON also has the content it was sealed with; archives (npz, pt) have the checksums of their entries.
+    For JSON the seal is checked as well, and for archives (npz, pt) the checksums of their entries.
     """
     read = READERS.get(file.suffix)
     if read is None:
@@ -48,7 +48,7 @@ def _csv(file: Path) -> None:
 def _npy(file: Path) -> None:
     array = np.load(file, mmap_mode="r", allow_pickle=False)
     if array.offset + array.nbytes != file.stat().st_size:
-        raise ValueError("longer than its header says")
+        raise ValueError("longer than stated in its header")
 
 
 def _archive(file: Path) -> None:
@@ -78,4 +78,4 @@ READERS: dict[str, Callable[[Path], object]] = {
     ".safetensors": _safetensors,
     ".pt": _archive,
 }
-"""Suffix → a reader that raises where the file is damaged."""
+"""Suffix → a reader that raises if the file is damaged."""

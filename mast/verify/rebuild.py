@@ -9,10 +9,11 @@ SNAKEMAKE = "snakemake --profile profiles/default"
 
 
 def rebuild_command(results: Path, file: Path) -> str:
-    """The command that makes `file`, below `results`, again; a configuration other than the default is to be added.
+    """Return the command that makes `file`, below `results`, again. Users of a non-default configuration add it
+    themselves.
 
-    The file is deleted first: Snakemake rebuilds what is missing and everything that depends on it. The manifest
-    stands for prepared data, the encoder for a run.
+    The file is deleted first: Snakemake rebuilds missing files and everything that depends on them. For prepared data
+    the target is the manifest, for a run the encoder.
     """
     parts = file.relative_to(results).parts
     target = results / _target(file.relative_to(results))

@@ -1,4 +1,4 @@
-"""The checks: each file by its format, each recorded hash against the file that it names."""
+"""The checks: each file against its format, each recorded hash against the file that it names."""
 
 import json
 import os
@@ -23,10 +23,10 @@ Problems = Iterator[tuple[Path, str]]
 """Files and what is wrong with them."""
 
 TEMPORARY = re.compile(r"^\..+\.tmp(\.[^.]+)*$")
-"""Names that `mast.files.atomic_path` gives; a killed job leaves them."""
+"""Pattern of names that `mast.files.atomic_path` gives; a killed job leaves such files."""
 
 PARTIAL = ".partial"
-"""The folder in which data are prepared."""
+"""Folder in which data are prepared."""
 
 EVERY = Results("")
 OF_RUN = ("*", "*", "*")
@@ -37,14 +37,14 @@ RECORDS: dict[Path, type[Record]] = {
     EVERY.analysis(*OF_RUN).record: AnalysisRecord,
     sources_of(EVERY.table("*")): TableSources,
 }
-"""Pattern below the results directory → what the files are."""
+"""Pattern below the results directory → type of its records."""
 
 
 class Verification:
-    """One look at a results directory; the configuration is not needed."""
+    """One check of a results directory; the configuration is not needed."""
 
     def __init__(self, results: Path) -> None:
-        """Begin.
+        """Prepare to check the directory.
 
         Raises:
             MastError: there is no such directory.
@@ -58,7 +58,7 @@ class Verification:
         self._records: dict[Path, Any] = {}
 
     def findings(self) -> Iterator[str]:
-        """One line for each mismatch (file, what differs, the command that rebuilds it) and each temporary file."""
+        """Yield one line for each mismatch (file, difference, command that rebuilds it) and each temporary file."""
         yield from self._temporary_files()
         for check in (
             self._formats,
@@ -75,7 +75,7 @@ class Verification:
                 yield f"{file}: {problem}; {rebuild_command(self.results, file)}"
 
     def summary(self) -> str:
-        """The last line; complete after `findings`."""
+        """Return the last line of the output; complete after `findings`."""
         return (
             f"{self.files} files read, {self.hashes} hashes compared ({self.unknown} have nothing here to compare "
             f"with): {self.mismatches} mismatches, {self.temporary} temporary files"
@@ -85,10 +85,10 @@ class Verification:
         for path in sorted(self.results.rglob(".*")):
             if path.name == PARTIAL or (TEMPORARY.match(path.name) and PARTIAL not in path.parts):
                 self.temporary += 1
-                yield f"{path}: temporary, of a job that runs or was killed; where none runs: rm -r {path}"
+                yield f"{path}: temporary file of a job that runs or was killed; if no job runs: rm -r {path}"
 
     def _formats(self) -> Problems:
-        """Every file by its suffix; records are read here, once, for the checks below."""
+        """Check every file by its suffix. Records are read here, once, for the checks below."""
         for file in self._found("**/*"):
             self.files += 1
             if problem := unreadable(file) or self._unread_record(file):
@@ -96,7 +96,7 @@ class Verification:
                 yield file, problem
 
     def _unread_record(self, file: Path) -> str | None:
-        """Keep what a record says; what is wrong with it, None where nothing is, or the file is no record."""
+        """Store the content of a record; return what is wrong with it, or None; None too if the file is no record."""
         relative = file.relative_to(self.results)
         found = [model for pattern, model in RECORDS.items() if relative.match(str(pattern))]
         if not found or file.name.endswith(PREDICTIONS_SUFFIX):
@@ -108,7 +108,7 @@ class Verification:
         return None
 
     def _recorded(self, pattern: Path) -> Iterator[tuple[Path, Any]]:
-        """Every readable record of a pattern."""
+        """Return every readable record of a pattern."""
         yield from ((file, self._records[file]) for file in self._found(str(pattern)) if file in self._records)
 
     def _data(self) -> Problems:
@@ -123,7 +123,7 @@ class Verification:
             yield from self._sources(file)
 
     def _sources(self, manifest: Path) -> Problems:
-        """The files outside that data were prepared from. Another time alone is no mismatch, and files may be gone."""
+        """Check the source files of prepared data. A changed time alone is no mismatch, and files may be missing."""
         sources = DataFiles(manifest.parent).sources
         if not sources.exists() or sources in self._unreadable:
             return
@@ -198,14 +198,14 @@ class Verification:
             yield from self._same(file, "content", self._sha256(file), self._sha256(encoder), encoder)
 
     def _files(self, record_file: Path, record: RunRecord | AnalysisRecord | TableSources) -> Problems:
-        """The files whose hashes a record beside them holds."""
+        """Check the files whose hashes are in a record next to them."""
         for name, recorded in record.files.items():
             yield from self._same_file(record_file.with_name(name), recorded, record_file.name)
 
     def _origin(
         self, file: Path, recorded: Origin | MetricsFile, dataset: str, run: str, seed: str, task: str
     ) -> Problems:
-        """What a features or metrics file says of where it comes from, against its path and those files."""
+        """Check the origin that a features or metrics file states against its path and the named files."""
         for key, place in (("dataset", dataset), ("run", run), ("task", task)):
             yield from self._same(file, key, getattr(recorded, key), place, "its path")
         yield from self._same(file, "seed", f"seed{recorded.seed}", seed, "its path")
@@ -223,7 +223,7 @@ class Verification:
             yield file, f"missing, though {where} names it"
 
     def _same(self, file: Path, what: str, recorded: str, actual: str | None, where: object) -> Problems:
-        """A problem where two values differ; `actual` is None where there is nothing to compare with."""
+        """Yield a problem if two values differ; `actual` is None if there is nothing to compare with."""
         if actual is None:
             self.unknown += 1
             return
@@ -243,7 +243,7 @@ class Verification:
             return None
 
     def _found(self, pattern: str) -> list[Path]:
-        """Files of a pattern, without temporary ones."""
+        """Return the files of a pattern, without temporary ones."""
         return sorted(
             file
             for file in self.results.glob(pattern)
@@ -257,5 +257,5 @@ def _weights_metadata(file: Path) -> dict[str, str]:
 
 
 def _short(value: str) -> str:
-    """A hash shortened to 12 digits; other values as they are."""
+    """Return a hash shortened to 12 digits, and other values as they are."""
     return value[:12] if re.fullmatch("[0-9a-f]{64}", value) else repr(value)

@@ -1,1 +1,1 @@
-"""The runs of an experiment while they train, read from the lines that they log."""
+"""The training runs of an experiment, followed live in their logs."""

@@ -1,4 +1,4 @@
-"""The states of trainings as a table for a terminal."""
+"""The states of training runs as a table for a terminal."""
 
 import itertools
 import math
@@ -22,25 +22,25 @@ Cell = Callable[[RunState], RenderableType]
 
 BARS = "▁▂▃▄▅▆▇█"
 TREND = 12
-"""Characters of the trend of a loss."""
+"""Number of characters of the trend of a loss."""
 
 STYLES = {
     **{"running": "green", "silent": "yellow", "starting": "cyan"},
     **{"damaged": "bold red", "queued": "dim", "done": "dim"},
 }
 LENGTH = 6
-"""Characters of a bar."""
+"""Number of characters of a progress bar."""
 
 WIDE = 100
-"""Columns of a terminal from which on trend and rank are shown too."""
+"""Terminal width, columns, from which trend and rank are shown too."""
 
 PROBLEMS = 3
-"""Damaged logs of which a line says what is wrong."""
+"""Number of damaged logs that are described in a line."""
 
-HINT = "Ctrl-C ends this view, not the trainings"
+HINT = "Ctrl-C ends this view, not the training runs"
 
 LEFT_OUT = ("rank", "trend", "img/s", "kNN", "dataset", "left", "loss")
-"""Columns that a narrow terminal goes without, the first one first."""
+"""Columns that a narrow terminal leaves out, the first one first."""
 
 AROUND = 7
 """Lines of the screen that are not rows: title, head, borders, summary."""
@@ -53,15 +53,15 @@ def watch(
     once: bool = False,
     console: Console | None = None,
 ) -> None:
-    """Show the trainings below a results directory until all that are planned are done, or the user interrupts.
+    """Show the training runs of a results directory until all planned ones are done, or the user interrupts.
 
     Args:
         root: a configuration's `results`.
-        planned: the trainings of the configuration → the hash of their settings. Without any it is not known which are
-            still to come, and only the user ends it.
-        every: seconds between two looks at the files.
-        once: show them one time and return.
-        console: where to write; standard output unless given.
+        planned: the training runs of the configuration → the hash of their settings. If it is empty, it is not known
+            which runs will follow, and only the user ends the view.
+        every: seconds between two updates.
+        once: print the table once and return.
+        console: console to write to; standard output by default.
 
     Raises:
         MastError: nothing is planned, and `root` is no results directory.
@@ -80,7 +80,7 @@ def watch(
 
 
 def picture(root: Path, states: Sequence[RunState], width: int, height: int | None = None) -> Group:
-    """The table, a summary and what is damaged; of more trainings than `height` lines have room for, the first."""
+    """Return the table, a summary and the damaged logs; if not all runs fit into `height` lines, the first."""
     problems = [Text(f" {state.problem}", style="red") for state in states if state.problem][:PROBLEMS]
     around = AROUND + sum(math.ceil(len(problem) / width) for problem in problems)
     shown = states if height is None else states[: max(1, height - around)]
@@ -100,7 +100,7 @@ def picture(root: Path, states: Sequence[RunState], width: int, height: int | No
 
 
 def _columns(states: Sequence[RunState], width: int) -> list[tuple[str, bool, Cell]]:
-    """Title, whether it is aligned to the right, and content of each column that has something to say and has room."""
+    """Return title, right alignment and cells of each column that has content and fits."""
     begun = any(state.step is not None for state in states)
     columns: list[tuple[str, bool, Cell, bool]] = [
         ("run", False, lambda state: state.run, True),
@@ -129,7 +129,7 @@ def _columns(states: Sequence[RunState], width: int) -> list[tuple[str, bool, Ce
 
 
 def _width(columns: list[tuple[str, bool, Cell]], states: Sequence[RunState]) -> int:
-    """Of the table: the widest cell of each column, and two blanks behind each."""
+    """Return the width of the table: the widest cell of each column, and two blanks after each."""
     cells = ((title, *(str(cell(state)) for state in states)) for title, _, cell in columns)
     return 1 + sum(2 + max(map(cell_len, own)) for own in cells)
 
@@ -143,7 +143,7 @@ def _left(state: RunState) -> str:
 
 
 def _progress(state: RunState) -> Text | str:
-    """A bar and percent; the step alone where the log does not say of how many."""
+    """Return a bar and percent; only the step if the log does not contain the number of steps."""
     if state.step is None:
         return ""
     steps = state.step if state.status == "done" else state.steps
@@ -155,7 +155,7 @@ def _progress(state: RunState) -> Text | str:
 
 
 def _trend(values: Sequence[float]) -> str:
-    """The course of a loss in a few characters, each the mean of its share of the lines."""
+    """Return the course of a loss in a few characters, each the mean of its share of the lines."""
     if len(values) < 2:
         return ""
     count = min(TREND, len(values))

@@ -1,4 +1,4 @@
-"""How far each training below a results directory has come, from its log."""
+"""State of each training run below a results directory, from its log."""
 
 import json
 import math
@@ -14,11 +14,11 @@ from mast.errors import MastError
 from mast.results import Results, RunFiles
 
 SILENT_AFTER = 120.0
-"""Seconds without a new line, or ten times the usual distance of two lines, after which a training counts as silent."""
+"""Seconds without a new line, or ten times the usual interval between lines, after which a run counts as silent."""
 
 
 NUMBERS = ("images", "loss", "images_per_second", "effective_rank", "knn")
-"""Keys of a line that are numbers where they are there."""
+"""Keys of a line that must be numbers if present."""
 
 ORDER = ("running", "silent", "starting", "damaged", "queued", "done")
 
@@ -30,14 +30,15 @@ NOTHING: Mapping[Training, str] = {}
 
 @dataclass(frozen=True)
 class RunState:
-    """One training, as its last logged line has it."""
+    """One training run, according to its last logged line."""
 
     dataset: str
     run: str
     seed: str
     status: str
     """`done`, `running`, `silent` (no new line for long: queued again, stopped or killed), `starting`, `damaged` (its
-    log cannot be read), or `queued` (planned, and not begun with these settings)."""
+    log cannot be read), or `queued` (planned, and not started with these settings).
+    """
     step: int | None = None
     steps: int | None = None
     images_per_second: float | None = None
@@ -46,21 +47,21 @@ class RunState:
     knn: float | None = None
     effective_rank: float | None = None
     collapsed: tuple[str, ...] = ()
-    """The indicators that the last line found below their thresholds."""
+    """Indicators below their thresholds at the last line."""
     losses: tuple[float, ...] = ()
-    """The finite losses of all lines, oldest first."""
+    """Finite losses of all lines, oldest first."""
     problem: str = ""
-    """What is wrong with a log that is damaged."""
+    """Description of the damage of a log."""
 
 
 def run_states(root: Path, planned: Mapping[Training, str] = NOTHING, now: float | None = None) -> list[RunState]:
-    """The trainings below a results directory: those that run first, then the others, by name.
+    """Return the training runs below a results directory: running ones first, then the others, by name.
 
     Args:
         root: a configuration's `results`.
-        planned: the trainings that belong to it → the hash of their settings; those that are done with others are
-            queued. Without any, those that have begun are shown.
-        now: seconds since the epoch, to tell silent trainings; the present time unless given.
+        planned: the training runs that belong to it → the hash of their settings. Runs that are done with other
+            settings count as queued. If it is empty, all runs that have begun are shown.
+        now: seconds since the epoch, to recognise silent runs; the present time by default.
 
     Raises:
         MastError: nothing is planned, and there is no such directory, or nothing in it is of a workflow of `mast`.
@@ -74,7 +75,7 @@ def run_states(root: Path, planned: Mapping[Training, str] = NOTHING, now: float
     for file in found:
         dataset, run, seed = file.parent.parts[-3:]
         training = (dataset, run, seed.removeprefix("seed"))
-        with suppress(FileNotFoundError):  # it has been removed meanwhile
+        with suppress(FileNotFoundError):  # it has been removed in the meantime
             state = _state(training, file, time.time() if now is None else now)
             if state.status != "done" or planned.get(training) in (None, _settings_hash(file)):
                 states[training] = state
@@ -109,15 +110,15 @@ def _state(names: Training, log: Path, now: float) -> RunState:
 
 
 def _settings_hash(log: Path) -> str | None:
-    """Of the settings with which a training ended, by its record."""
+    """Return the hash of the settings with which a run ended, from its record."""
     try:
         return json.loads(RunFiles(log.parent).record.read_bytes())["spec_sha256"]
-    except (OSError, ValueError, KeyError, TypeError):  # whoever needs the record says what is wrong with it
+    except (OSError, ValueError, KeyError, TypeError):  # the code that needs the record reports what is wrong with it
         return None
 
 
 def _seconds_left(last: dict[str, Any]) -> float | None:
-    """By the speed of the last line; None where it does not say, or where nothing moves."""
+    """Return the remaining seconds at the speed of the last line; None if it does not tell, or if nothing moves."""
     speed = last.get("images_per_second", 0)
     if not {"steps", "images"} <= last.keys() or speed <= 0:
         return None
@@ -126,7 +127,7 @@ def _seconds_left(last: dict[str, Any]) -> float | None:
 
 
 def read_lines(log: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log that may be written at this moment; a last line without its end is left out.
+    """Read the whole lines of a log that may be written at this moment; an incomplete last line is left out.
 
     Numbers that are null are left out too.
 
@@ -169,7 +170,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _patience(lines: list[dict[str, Any]]) -> float:
-    """Seconds without a line that are nothing unusual."""
+    """Return the number of seconds without a line that are not unusual."""
     last, before = lines[-1], lines[-2] if len(lines) > 1 else {"images": 0}
     if not last.get("images_per_second") or "images" not in last:
         return SILENT_AFTER

@@ -1,4 +1,4 @@
-"""Correlations of difficulty are SciPy's, and their intervals come from resampled images."""
+"""Correlations of difficulty equal SciPy's, and their intervals come from resampled images."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The pictured pairs are those that a run trains on, and differ in what is named."""
+"""The pictured pairs are the pairs that a run trains on, with the right names of the augmentations that differ."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Each representation finds the other view of an image if it sees what the views share, else by chance."""
+"""A representation that sees what two views share finds the other view of an image; others find it by chance."""
 
 import numpy as np
 import pandas as pd

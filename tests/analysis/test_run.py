@@ -1,4 +1,4 @@
-"""The analysis of a run writes every file, with headers alone for what the run has not; wrong masks are refused."""
+"""The analysis of a run writes every file, with only headers for what the run lacks; wrong masks are refused."""
 
 import json
 from collections.abc import Callable

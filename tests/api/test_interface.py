@@ -1,4 +1,4 @@
-"""The public names are there, load when they are used, and are described."""
+"""The public names exist, load at first use, and have docstrings."""
 
 import doctest
 import importlib

@@ -1,4 +1,4 @@
-"""`mast.PairedAugmentation` says truly in what two views differ."""
+"""`mast.PairedAugmentation` reports correctly how two views differ."""
 
 import pytest
 import torch

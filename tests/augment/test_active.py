@@ -1,4 +1,4 @@
-"""An augmentation is active in a pair where it makes a difference to pictures, and nowhere else."""
+"""An augmentation is active in a pair exactly where it changes the images."""
 
 import pytest
 import torch

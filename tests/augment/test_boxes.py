@@ -1,4 +1,4 @@
-"""Boxes in images of any shape are whole pixels, and those that torchvision's RandomResizedCrop takes."""
+"""Boxes in images of any shape are whole pixels, and equal those of torchvision's RandomResizedCrop."""
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ class Fed:
 def test_boxes_are_torchvisions_of_the_same_random_numbers(
     size: tuple[int, int], crop: Crop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where none of ten fits, as of a whole image of another shape."""
+    """The same holds if none of ten boxes fits, as in a whole image of another shape."""
     sizes = torch.tensor([size]).expand(COUNT, 2)
     ours = in_pixels(size, crop.parameters_in_place(sizes).draw(COUNT, generator()))
     assert torch.equal(ours, Fed(crop, 0, monkeypatch).boxes(size))
@@ -72,7 +72,7 @@ def test_no_box_is_empty() -> None:
 
 
 def test_one_draw_serves_images_of_different_sizes() -> None:
-    """Each image's box is that of its own size, whatever stands beside it in the batch."""
+    """Each image's box depends on its own size, not on other images in the batch."""
     sizes = torch.tensor(SIZES)
     together = Crop().parameters_in_place(sizes).draw(len(SIZES), generator())
     for row, size in enumerate(SIZES):

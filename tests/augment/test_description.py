@@ -1,4 +1,4 @@
-"""What networks are told of views, or predict of pairs, is AugSelf's and CASSLE's, written out row by row."""
+"""Descriptions of views and of pairs equal AugSelf's and CASSLE's, written out row by row."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The affine maps and their sampling against torchvision's geometric functions, image by image."""
+"""The affine maps and their sampling equal torchvision's geometric functions, image by image."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Default strengths against VICReg's and against the tables of torchvision's RandAugment."""
+"""Default strengths equal VICReg's and the tables of torchvision's RandAugment."""
 
 import pytest
 from torchvision.transforms import v2

@@ -1,4 +1,4 @@
-"""Which parameters the two views of a pair share."""
+"""The two views of a pair share the right parameters."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Every photometric function against torchvision's, image by image."""
+"""Every photometric function equals torchvision's, image by image."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Policies: draws, strengths, and application to batches."""
+"""Policies draw parameters, give strengths, and are applied to batches."""
 
 import math
 from typing import Any

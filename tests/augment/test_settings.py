@@ -1,4 +1,4 @@
-"""Which settings a policy takes, and that results keep their names when an augmentation joins."""
+"""A policy accepts the right settings, and a new augmentation does not change the names of old results."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ HASHES = {
     "mast": "c72eb58c6fc74685c58e5ea5cf7d494f99dd320df2b1aa501b75c968e2fd7347",
     "vicreg": "231de10ec84d0728142189dc809e73fbb20ebacd7b851444d729c361820f3446",
 }
-"""Of runs of config/config.yaml with fifteen augmentations, at version 2 of the code that trains."""
+"""Hashes of runs of config/config.yaml with fifteen augmentations, at version 2 of the code that trains."""
 
 NEWCOMER = """from mast.augment.operations import Photometric
 

@@ -1,4 +1,4 @@
-"""What is drawn on the CPU arrives as it was, in one copy for each type of number."""
+"""Tensors drawn on the CPU arrive unchanged, in one copy for each type of number."""
 
 import torch
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The comparison of decoders compares the same work: as many crops, of the same size, from the same files."""
+"""The comparison of decoders compares the same work: equally many crops, of the same size, from the same files."""
 
 from pathlib import Path
 

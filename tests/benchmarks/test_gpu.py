@@ -1,4 +1,4 @@
-"""The check of the GPU path: every part works in miniature on a CPU, and what it measures is reported as it is."""
+"""Every part of the GPU check works in miniature on a CPU, and its measurements are reported unchanged."""
 
 import json
 import os

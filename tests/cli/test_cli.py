@@ -1,4 +1,4 @@
-"""The `mast` program: what it prints and with which status it ends."""
+"""The `mast` program prints the right output and ends with the right status."""
 
 import errno
 import subprocess
@@ -93,7 +93,7 @@ def test_light_commands_do_not_import_torch() -> None:
 
 
 class OutOfMemoryError(RuntimeError):
-    """As torch calls that of a GPU."""
+    """Stand-in for torch's error on a GPU."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`mast evaluate` checks what it is given before anything is computed."""
+"""`mast evaluate` checks its arguments before anything is computed."""
 
 import pytest
 from support import ROOT

@@ -1,4 +1,4 @@
-"""A command imports what it uses: each job of a workflow pays for its imports anew."""
+"""A command imports only what it uses, because each job of a workflow repeats its imports."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""`mast views` prepares what it needs, draws, and names what is wrong."""
+"""`mast views` prepares the data it needs, draws, and reports errors."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""config/claim.yaml compares fairly, and was not chosen on what it shows."""
+"""config/claim.yaml compares fairly, and was not chosen on the data that it shows."""
 
 import pytest
 from support import ROOT

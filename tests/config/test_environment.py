@@ -1,4 +1,4 @@
-"""What is pinned for pip and for conda is what the project requires."""
+"""The versions pinned for pip and for conda are those that the project requires."""
 
 import re
 import tomllib
@@ -22,7 +22,7 @@ REQUIRED = [
     for requirement in PROJECT["dependencies"] + project(PLUGIN)["dependencies"]
     if Requirement(requirement).name != project(PLUGIN)["name"]
 ]
-"""Of the project and of its plugin, which are both installed from the checkout."""
+"""Requirements of the project and of its plugin, which are both installed from the checkout."""
 
 
 def pinned(*locks: str) -> dict[str, str]:

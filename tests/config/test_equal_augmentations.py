@@ -1,4 +1,4 @@
-"""VICReg and MAST, where a configuration sets one beside the other, are trained on the same views."""
+"""VICReg and MAST, if a configuration compares them, are trained on the same views."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run takes from the shared settings, and what reaches its job."""
+"""A run takes the shared settings, and its job gets the resolved ones."""
 
 from typing import Any
 

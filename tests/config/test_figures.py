@@ -1,4 +1,4 @@
-"""What a figure's file states of itself, and the section of the configuration that follows."""
+"""The description in a figure's file is checked, and becomes a section of the configuration."""
 
 import types
 

@@ -1,4 +1,4 @@
-"""config/full.yaml holds one of everything."""
+"""config/full.yaml contains one of everything."""
 
 from itertools import product
 from typing import get_args

@@ -1,4 +1,4 @@
-"""config/instrument.yaml looks at no image or seed that a claim is made on, and says what differs between its runs."""
+"""config/instrument.yaml uses no image or seed of a claim, and states how its runs differ."""
 
 from support import ROOT
 

@@ -97,6 +97,11 @@ MAPPING = "Input should be a valid dictionary: keys with values"
         ("datasets/shapes/kind", [], f"datasets.shapes.kind: [] is not known; {KINDS}"),
         ("protocols/knn/kind", "kn", f"protocols.knn.kind: 'kn' is not known; did you mean 'knn'? {PROTOCOLS}"),
         ("datasets/shapes", None, f"datasets.shapes: {MAPPING} (got None)"),
+        (
+            "datasets/all",
+            {"kind": "digits"},
+            "datasets.all: tables use this name for all tasks together; choose another",
+        ),
         ("datasets", [], f"datasets: {MAPPING}"),
         ("runs/mast", "mast", f"runs.mast: {MAPPING} (got 'mast')"),
         ("pretrain/optimizer", [], f"pretrain.optimizer: {MAPPING}"),

@@ -1,4 +1,4 @@
-"""Published values are read strictly, and stand beside the run that they were measured on."""
+"""Published values are read strictly, and are shown with the run that they belong to."""
 
 from itertools import product
 from pathlib import Path
@@ -59,7 +59,7 @@ def test_unknown_key_and_missing_file_are_named(tmp_path: Path) -> None:
 
 
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MastError, match=r"published\.yaml: line 2: key 'value' stands in line 2 already"):
+    with pytest.raises(MastError, match=r"published\.yaml: line 2: key 'value' is in line 2 already"):
         _read(tmp_path, f"{ENTRY}, method: vicreg, value: 73.2, value: 74, source: s")
 
 
@@ -81,7 +81,7 @@ def test_runs_are_told_apart_by_their_augmentations(tmp_path: Path) -> None:
 
 
 def test_every_mast_number_of_the_papers_main_tables_has_one_slot_of_its_own() -> None:
-    """A value that stands beside two rows of a table would be wrong beside one of them."""
+    """A value next to two rows of a table would be wrong for one of them."""
     values, shown = read_published(COMMITTED), []
     metrics = {"svm-voc": ("mAP",), "detection": ("AP", "AP50", "AP75")}
     for paper, studies in (("imagenet", None), ("stl10", ["linear"])):

@@ -1,4 +1,4 @@
-"""The JSON schema and the references of keys and of records say what the models say."""
+"""The JSON schema and the references of keys and of records are in step with the models."""
 
 import copy
 import json

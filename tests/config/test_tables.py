@@ -1,4 +1,4 @@
-"""What a table shows follows from the configuration."""
+"""The content of a table follows from the configuration."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""What YAML 1.1 reads as something else than most people mean ends in one line that says how to write it."""
+"""Text that YAML 1.1 reads in an unexpected way gives one line that tells how to write it."""
 
 from pathlib import Path
 

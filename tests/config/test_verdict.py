@@ -1,4 +1,4 @@
-"""The verdict's configurations use images and seeds of no other; compared runs differ in their methods alone."""
+"""The verdict's configurations share no images or seeds with others; compared runs differ only in their methods."""
 
 import pytest
 from support import ROOT

@@ -1,4 +1,4 @@
-"""Values of annotations in any spelling become what the scorer takes for granted, or are refused."""
+"""Annotation values in any spelling become the form that the scorer needs, or are refused."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Crops of files are torchvision's on the same boxes; a file is decoded once, and smaller where that shows little."""
+"""Crops of files equal torchvision's on the same boxes; a file is decoded once, and smaller if that hardly shows."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Images of every mode and format are decoded to RGB within bounds; damaged files are named and raise nothing else."""
+"""Images of every mode and format are decoded to RGB within bounds; damaged files raise one error that names them."""
 
 import threading
 from pathlib import Path
@@ -188,7 +188,7 @@ def test_a_mapping_that_is_left_half_way_holds_no_threads() -> None:
 
 
 def test_memory_that_runs_out_is_no_unreadable_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where unreadable ones are skipped, it would be skipped, and nothing said."""
+    """Otherwise the image would be skipped without a message if unreadable ones are skipped."""
     path = save(tmp_path / "x.png", "RGB", RED)
 
     def exhausted(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""Files that lie about themselves end in one line that names them, soon and without filling memory."""
+"""Files with false headers end in one line that names them, quickly and without filling memory."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Names that look the same are found, told apart in words, and are the same where only accents are stored otherwise."""
+"""Names that look the same are found and told apart in words; names that differ only in accent form are the same."""
 
 import unicodedata
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What has changed of the files that data were prepared from: for each kind of place, and only what matters."""
+"""Relevant changes of source files since the data were prepared are found, for each kind of place."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""Images of more than 8 bits become RGB by a stated range, value for value; what would be almost flat is noted."""
+"""Images of more than 8 bits become RGB by a stated range, value for value; nearly flat ones get a note."""
 
 import struct
 import zlib

@@ -1,4 +1,4 @@
-"""One search finds the images of a directory and names what it leaves out, whatever systems leave there."""
+"""One search finds the images of a directory and lists what it leaves out, also with files left by systems."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""COCO's three forms of a segmentation against masks drawn here."""
+"""COCO's three forms of a segmentation equal masks drawn here."""
 
 import numpy as np
 

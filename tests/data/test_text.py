@@ -1,4 +1,4 @@
-"""Lists in text files are read by whole lines, whatever ends them and whatever marks their beginning."""
+"""Lists in text files are read by whole lines, whatever their line ends and byte order mark."""
 
 from pathlib import Path
 

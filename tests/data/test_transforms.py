@@ -1,4 +1,4 @@
-"""Whole images become squares as torchvision's transforms make them of Pillow images, to the bit."""
+"""Whole images become the same squares as with torchvision's transforms of Pillow images, bit for bit."""
 
 from pathlib import Path
 

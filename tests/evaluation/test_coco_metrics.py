@@ -1,4 +1,4 @@
-"""Average precision: perfect, absent and random detections, the last against another implementation."""
+"""Average precision of perfect, absent and random detections, the last compared with another implementation."""
 
 import numpy as np
 import pytest
@@ -66,7 +66,7 @@ def test_random_detections_score_as_in_another_implementation() -> None:
 
 
 def masked(image_size: int = 100, seed: int = 0) -> tuple[dict, list[dict]]:
-    """Ellipses as annotations, and moved ones as predictions; some masks small while their boxes are of medium size."""
+    """Return ellipses as annotations, and moved ones as predictions; some masks are small, their boxes medium."""
     generator = np.random.default_rng(seed)
     coco = scenes(8, 0, seed)
     rows, columns = np.mgrid[:image_size, :image_size]

@@ -1,4 +1,4 @@
-"""The order of a detector's training images: shuffled, and grouped by their shape where that is asked for."""
+"""A detector's training images are shuffled, and grouped by their shape if configured."""
 
 from types import SimpleNamespace
 

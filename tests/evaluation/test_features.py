@@ -1,4 +1,4 @@
-"""Features of an encoder file on a prepared dataset."""
+"""Features of an encoder file on a prepared dataset are extracted correctly."""
 
 from pathlib import Path
 

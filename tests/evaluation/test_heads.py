@@ -1,4 +1,4 @@
-"""VISSL's linear evaluation: the last stage at 2 × 2 positions, heads with batch norm, what decays, every step."""
+"""VISSL's linear evaluation: the last stage at 2 × 2 positions, heads with batch norm, weight decay, every step."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Accuracies against scikit-learn's, and chance against its classifiers that do not look."""
+"""Accuracies equal scikit-learn's, and chance equals that of its dummy classifiers."""
 
 import numpy as np
 from hypothesis import given, settings

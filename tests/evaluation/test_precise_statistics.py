@@ -1,4 +1,4 @@
-"""Statistics of batch norm after training are averages over batches, of layers that are training."""
+"""Statistics of batch norm after training are averages over batches, for layers in train mode."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from mast.evaluation.precise_statistics import recompute_statistics
 
 
 def test_means_and_variances_of_batches_are_averaged() -> None:
-    """In float64: the mean over batches of each one's mean and of its unbiased variance; not those of all together."""
+    """In float64, the mean over batches of each batch's mean and unbiased variance, not those of all images."""
     generator = torch.Generator().manual_seed(0)
     batches = [
         torch.randn(size, 3, 5, 5, generator=generator) * scale for size, scale in ((4, 1.0), (2, 3.0), (3, 0.5))

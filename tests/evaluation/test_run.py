@@ -1,4 +1,4 @@
-"""The runner of protocols: what it refuses to write, and what it writes."""
+"""The runner of protocols refuses wrong results, and writes the right ones."""
 
 import json
 from pathlib import Path

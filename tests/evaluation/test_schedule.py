@@ -1,4 +1,4 @@
-"""Learning rates over epochs are those of torch's schedulers and of VISSL's files."""
+"""Learning rates over epochs equal those of torch's schedulers and of VISSL's files."""
 
 import pytest
 import torch

@@ -142,7 +142,7 @@ def test_batch_norm_is_in_train_mode_while_fine_tuning(
 
 
 def test_batch_norm_sees_what_a_gpu_sees(encoder: Path) -> None:
-    """Against a copy of the encoder for each GPU, as DistributedDataParallel without synchronised batch norm has it."""
+    """The result equals one encoder per GPU, as in DistributedDataParallel without synchronised batch norm."""
     view = torch.rand(24, 3, 16, 16, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     whole = Backbone.load(encoder, 0, "cpu", norm_images=8)
     copies = [Backbone.load(encoder, 0, "cpu").model.double().train() for _ in range(3)]
@@ -211,7 +211,7 @@ def test_the_last_batch_is_filled_up_as_the_published_code_does_for_its_gpus(enc
 def test_reduced_precision_trains_nearly_the_same(
     encoder: Path, tmp_path: Path, spec: LinearSgdProtocol | SemiProtocol, precision: str
 ) -> None:
-    """Of the encoder alone; weights stay float32, and the scaler of fp16 is part of a checkpoint."""
+    """Only the encoder uses it; weights stay float32, and the scaler of fp16 is part of a checkpoint."""
     task, ends = open_prepared(prepare(tmp_path / "toy")), {}
     images = labelled_images(task, "test")
     for name in ("fp32", precision):

@@ -1,4 +1,4 @@
-"""Linear heads, fine-tuning, detection and features in two processes are those of one; stopped, they go on exactly."""
+"""Linear heads, fine-tuning, detection and features in two processes equal those of one, also after a stop."""
 
 import json
 import math
@@ -30,7 +30,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes leave."""
+    """Results of two processes."""
     output = tmp_path_factory.mktemp("two")
     worker = ROOT / "tests/support/shared_worker.py"
     python = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])

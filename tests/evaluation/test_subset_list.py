@@ -1,4 +1,4 @@
-"""The labelled images of `semi-*` as a published list names them."""
+"""The labelled images of `semi-*` are those named by a published list."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from mast.protocols.semi_1 import Semi1Protocol
 from mast.settings import parse
 
 NAMES = [f"n0{label}_{number}.JPEG" for label in (1, 2) for number in range(6)]
-"""Of the training images, in the order of their paths, which is that of the positions."""
+"""Names of the training images, in the order of their paths, which is the order of the positions."""
 
 
 def prepared(folder: Path, storage: str = "index") -> PreparedData:
@@ -127,7 +127,7 @@ def test_a_list_that_cannot_be_used_is_found_when_the_workflow_is_planned(
 
 
 def test_a_list_that_names_images_that_imagenet_lacks_is_found_before_it_is_prepared(tmp_path: Path) -> None:
-    """A training of weeks lies between the plan and the evaluation that would find it."""
+    """Otherwise weeks of training would pass before the evaluation finds it."""
     for split in ("train", "val"):
         for label in (1, 2):
             (tmp_path / f"imagenet/{split}/n0{label}").mkdir(parents=True)

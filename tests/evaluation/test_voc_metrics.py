@@ -1,4 +1,4 @@
-"""VOC07's average precision: by hand where it differs from COCO's, and against pycocotools where it does not."""
+"""VOC07's average precision is right by hand where it differs from COCO's, and equals pycocotools' elsewhere."""
 
 import numpy as np
 import pytest

@@ -97,7 +97,7 @@ def test_a_killed_worker_is_named(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """As the kernel kills it when memory runs out."""
+    """The worker ends as when the kernel kills it because memory ran out."""
     in_workers(monkeypatch, lambda: os.kill(os.getpid(), signal.SIGKILL), name)
     assert evaluate() == 2
     expected = f"mast: error: {tmp_path / 'own'}: a process that read its images was killed, as happens when memory "

@@ -1,4 +1,4 @@
-"""An exported encoder in plain timm, torchvision and torch.hub; features of a folder of images."""
+"""An exported encoder works in plain timm, torchvision and torch.hub, and gives features of a folder of images."""
 
 import json
 import re
@@ -150,7 +150,7 @@ def test_the_card_names_data_run_licence_and_metrics(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "change", "message"),
     [
-        ("data/manifest.json", {"files": OTHER_FILES, "sha256": sha256_json(OTHER_FILES)}, "not the data of which"),
+        ("data/manifest.json", {"files": OTHER_FILES, "sha256": sha256_json(OTHER_FILES)}, "not the data on which"),
         ("m.json", {"spec_sha256": hashed("other")}, "metrics of 'pets' are of another encoder"),
     ],
 )

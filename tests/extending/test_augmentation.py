@@ -1,4 +1,4 @@
-"""An augmentation is one new file beside a copy of the package, and its name in a configuration."""
+"""One new file in a copy of the package, and its name in a configuration, add an augmentation."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A data kind is one new file beside a copy of the package, and its entry in a configuration."""
+"""One new file in a copy of the package, and its entry in a configuration, add a data kind."""
 
 import csv
 import json

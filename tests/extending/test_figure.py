@@ -1,4 +1,4 @@
-"""A figure is added as docs/use/extending.md says: one file, and a configuration that names runs for it."""
+"""A figure is added as docs/use/extending.md describes: one file, and a configuration that names runs for it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A method is one new file beside a copy of the package, and a run of it in a configuration."""
+"""One new file in a copy of the package, and a run of it in a configuration, add a method."""
 
 import itertools
 import json
@@ -59,7 +59,7 @@ def test_a_new_method_is_trained_and_stands_in_the_table(tmp_path: Path) -> None
 
 
 def test_the_pages_loss_is_alignment_and_uniformity(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Against the formula written out in float64, pair by pair."""
+    """The oracle is the formula written out in float64, pair by pair."""
     (tmp_path / "align_uniform_example.py").write_text(example(SECTION, "python"), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     import align_uniform_example

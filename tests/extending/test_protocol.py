@@ -1,4 +1,4 @@
-"""A protocol is one new file beside a copy of the package, and a study under it in a configuration."""
+"""One new file in a copy of the package, and a study under it in a configuration, add a protocol."""
 
 import csv
 import subprocess

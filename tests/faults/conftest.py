@@ -1,4 +1,4 @@
-"""Counts the faults that are tried and survived, and prints a line for each kind at the end."""
+"""Count the faults that are tried and survived, and print a line for each kind at the end."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A file that is cut off, or in which one bit is flipped, is named, or its content is not changed by that."""
+"""A file that is cut off or has a flipped bit is reported, or its content is unaffected."""
 
 import json
 import random

@@ -1,4 +1,4 @@
-"""A disk without room, or that may only be read, ends a command with one line and harms nothing."""
+"""A full or read-only disk ends a command with one line and damages nothing."""
 
 import os
 import shutil
@@ -81,7 +81,7 @@ class Commands:
 
 
 def fill(disk: Path, leave: int) -> Path:
-    """Take up the room on a disk but for `leave` bytes; the file that does so."""
+    """Fill a disk except for `leave` bytes; return the file that does so."""
     filler = disk / "filler"
     with filler.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free - leave)

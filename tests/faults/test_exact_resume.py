@@ -1,4 +1,4 @@
-"""A training that is killed or stopped at any step, and started again, ends with the same bytes."""
+"""A training run that is killed or stopped at any step, and started again, ends with the same bytes."""
 
 import json
 import random
@@ -27,7 +27,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict]:
-    """What each kind of training gives, trained once."""
+    """Return the result of each kind of training without a stop."""
     known: dict[str, dict] = {}
 
     def of(kind: str) -> dict:
@@ -82,7 +82,7 @@ def test_killed_twice_at_random_steps(
 def test_stopped_by_a_signal(
     kind: str, name: str, inputs: Path, undisturbed: Callable[[str], dict], tmp_path: Path, fault: Fault
 ) -> None:
-    """With checkpoints seldom, only the one that the signal saves is there."""
+    """Checkpoints are rare, so only the one saved by the signal exists."""
     step = random.Random(f"{kind} {name}").randrange(1, last_step(kind))
     with fault(f"{name} to a training: {kind}"):
         assert train(kind, inputs, tmp_path, (SIGNALS[name], step), minutes=1e9) == EXIT_STOPPED

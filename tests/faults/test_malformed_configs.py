@@ -1,4 +1,4 @@
-"""Malformed configurations end in one line that names what is wrong, before any job: generated ones, and by hand."""
+"""Malformed configurations, generated and handwritten, end in one line that names the error, before any job."""
 
 import copy
 from collections.abc import Callable
@@ -85,7 +85,7 @@ def changed_text(draw: Callable) -> bytes:
 
 
 def load(file: Path) -> None:
-    """What the Snakefile does with a configuration; and what it derives from a valid one."""
+    """Do what the Snakefile does with a configuration, including what it derives from a valid one."""
     experiment = load_experiment(file, {"published": str(ROOT / "config/published.yaml")})
     check_experiment(experiment)
     for run in experiment.runs:
@@ -135,9 +135,9 @@ def test_two_hundred_malformed_configurations_end_in_one_line(
         (SMOKE.encode("utf-16"), "cannot be read"),
         (
             SMOKE.replace("\nseeds: [0]\n", "\nseeds: [0]\nseeds: [1]\n").encode(),
-            "'seeds' stands in line",
+            "'seeds' is in line",
         ),
-        (SMOKE.replace("  mast: {method: mast,", "  vicreg: {method: mast,").encode(), "'vicreg' stands in line"),
+        (SMOKE.replace("  mast: {method: mast,", "  vicreg: {method: mast,").encode(), "'vicreg' is in line"),
         (SMOKE.replace("  dataset: shapes", "\tdataset: shapes").encode(), "not valid YAML"),
         (BOMB.encode(), "stands for more than 100,000 values"),
         (b"a: &a [*a]\n", "an alias refers to itself"),

@@ -1,4 +1,4 @@
-"""Snakemake and its jobs are killed, stopped or started twice: a rerun ends with the bytes of an undisturbed run."""
+"""Snakemake and its jobs are killed, stopped or started twice: a rerun ends with the bytes of an uninterrupted run."""
 
 import os
 import random
@@ -18,7 +18,7 @@ from support.harness import Experiment, experiment, kill, wait_for
 Fault = Callable[[str], AbstractContextManager[None]]
 
 KILLS = 10
-"""In each of the two tests that kill at random."""
+"""Number of kills in each of the two tests that kill at random."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def test_snakemake_is_stopped_while_it_trains(name: str, finished: Finished, tmp
 
 
 def undisturbed_encoder(directory: Path, finished: Finished, configuration: dict) -> bytes:
-    """Of a configuration with other settings of pretraining."""
+    """Return the encoder of an uninterrupted run of a configuration with other settings of pretraining."""
     kept = finished.experiment.directory.parent / "longer"
     if not kept.exists():
         run = finished.copy(directory, "pretrain")

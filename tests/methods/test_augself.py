@@ -1,4 +1,4 @@
-"""AugSelf's loss is VICReg's and that of its heads, written out sample by sample; its settings are checked."""
+"""AugSelf's loss is VICReg's plus that of its heads, written out sample by sample; its settings are checked."""
 
 import math
 
@@ -18,7 +18,7 @@ ALL = {"crop": 0.5, "flip": 2.0, "jitter": 1.0, "grayscale": 0.25, "blur": 3.0}
 
 
 def losses_by_hand(learner: Learner, name: str) -> float:
-    """Of one head over both orders, in float64, number by number."""
+    """Return the losses of one head over both orders, in float64, number by number."""
     pair = draw_pair(learner.policy, COMPOSED, COUNT, drawn())
     (a, _), (b, _) = embedded(learner, pair)
     circular = learner.spec.augself.hue == "circle"

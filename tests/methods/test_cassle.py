@@ -1,4 +1,4 @@
-"""CASSLE's projector reads each view's own parameters, and the loss is VICReg's on what it gives."""
+"""CASSLE's projector reads each view's own parameters, and the loss is VICReg's on its output."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""SimCLR and Barlow Twins: VICReg's views and projector with the losses of mast/objectives/contrastive.py."""
+"""SimCLR and Barlow Twins use VICReg's views and projector with the losses of mast/objectives/contrastive.py."""
 
 import pytest
 from support.methods import COUNT, drawn, embedded, images, learner_of, spec_of

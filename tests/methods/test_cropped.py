@@ -1,4 +1,4 @@
-"""Every method trains on views whose crops are cut already as on views that it crops itself."""
+"""Every method trains on views that are cropped beforehand as on views that it crops itself."""
 
 import pytest
 import torch

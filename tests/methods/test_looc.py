@@ -41,7 +41,7 @@ def test_each_augmentation_has_a_space_by_default() -> None:
 
 
 def test_a_space_does_not_see_what_its_pair_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where all augmentations are one space's, its key is its query, and its views are equal."""
+    """If all augmentations belong to one space, its key is its query, and its views are equal."""
     seen = []
     learner = learner_of(method="looc", looc={"spaces": [list(spec_of(method="looc").policy.names)]})
     embed = learner.method._embed

@@ -1,4 +1,4 @@
-"""MAST-aware is VICReg of masked features and what heads leave unexplained, written out; with weight 0 it is VICReg."""
+"""MAST-aware's loss, written out: VICReg's of masked features plus unexplained shares; weight 0 gives VICReg."""
 
 import math
 
@@ -18,14 +18,14 @@ from mast.methods.mast_aware import MastAware, press, unexplained
 from mast.objectives.vicreg import vicreg_terms
 
 BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
-"""Of the ten features that the tiny encoder has, where 0.4 of them are free."""
+"""Blocks of the ten features of the tiny encoder, with 0.4 of them free."""
 OWN = {"weight": 3, "space_weight": 0.5, "free": 0.4, "hidden": 16}
 SPACES = [["flip"], ["jitter", "grayscale"]]
-"""Those that settings leave out."""
+"""Spaces that are used if the settings leave them out."""
 
 
 def draw_by_hand(learner: Learner, spaces: list[list[str]]) -> list[Params]:
-    """A query, a key that differs in all, and for each space a key that shares its augmentations with the query."""
+    """Draw a query, a key that differs in all, and for each space a key that shares its augmentations."""
     generator = drawn()
     query = learner.policy.sample(COUNT, 0, generator)
     keys = [learner.policy.sample(COUNT, 1, generator) for _ in range(1 + len(spaces))]
@@ -43,7 +43,7 @@ def masked_by_hand(features: torch.Tensor) -> torch.Tensor:
 
 
 def shares_by_hand(learner: Learner, name: str, pair: list[Params], a: torch.Tensor, b: torch.Tensor) -> list[float]:
-    """That head's loss over the best constant's, of each number over both orders, in float64, value by value."""
+    """Return that head's loss over the best constant's, for each number over both orders, in float64."""
     a, b = a[:, BLOCKS[name]], b[:, BLOCKS[name]]
     views = [(a, b, *pair), (b, a, *reversed(pair))]
     logits = learner.predictors[name](torch.cat([torch.cat((x, y), dim=1) for x, y, _, _ in views])).double()
@@ -91,7 +91,7 @@ def test_loss_is_that_of_masked_features_of_spaces_and_of_what_is_unexplained(sp
 
 
 def heads_of(learner: Learner) -> list[torch.nn.Module]:
-    """The projectors of the spaces; a learner without spaces has none."""
+    """Return the projectors of the spaces; a learner without spaces has none."""
     return list(getattr(learner, "projectors", []))
 
 

@@ -1,4 +1,4 @@
-"""The detector of published values: constants, shapes and losses of detectron2's R50-C4 with moco's normalisation.
+"""The detector of published values has the constants, shapes and losses of R50-C4 with moco's normalisation.
 
 Constants are those of detectron2's config/defaults.py under configs/Base-RCNN-C4.yaml and facebookresearch/moco's
 detection/configs/Base-RCNN-C4-BN.yaml.
@@ -152,7 +152,7 @@ def test_anchors_are_exact_and_a_stride_apart() -> None:
 
 
 def test_the_norm_comes_behind_the_fourth_stage() -> None:
-    """Behind its last ReLU, before the mean over places, and seen by boxes and masks alike."""
+    """The norm is after the last ReLU, before the mean over positions, and its output goes to boxes and masks."""
     detector = small(masks=True)
     head = detector.roi_heads.box_head
     for value in (head.norm.running_mean, head.norm.running_var, head.norm.weight.data, head.norm.bias.data):
@@ -248,7 +248,7 @@ def test_regions_are_aligned_to_half_a_pixel_and_sampled_as_they_are_large(publi
 
 
 def test_boxes_of_regions_are_learned_by_l1() -> None:
-    """In float64, region by region: of its own class, none of the background, divided by all."""
+    """In float64, region by region: only the own class counts, the background does not, divided by all regions."""
     generator = torch.Generator().manual_seed(0)
     predicted, wanted = torch.randn(6, 16, generator=generator), 0.1 * torch.randn(6, 4, generator=generator)
     classes = torch.tensor([0, 3, 1, 0, 2, 1])
@@ -262,7 +262,7 @@ def test_boxes_of_regions_are_learned_by_l1() -> None:
 
 
 def test_proposals_are_learned_by_l1_over_the_number_of_samples_that_is_asked_for() -> None:
-    """Fewer anchors than the 256 that are asked for: all are samples, and both sums are divided by 256 per image."""
+    """With fewer than the requested 256 anchors, all are samples, and both sums are divided by 256 per image."""
     generator = torch.Generator().manual_seed(0)
     labels = [torch.tensor([1.0, 0.0, -1.0, 0.0]), torch.tensor([0.0, 1.0, 0.0, -1.0])]
     logits, deltas, wanted = (torch.randn(8, size, generator=generator) for size in (1, 4, 4))
@@ -278,7 +278,7 @@ def test_proposals_are_learned_by_l1_over_the_number_of_samples_that_is_asked_fo
 
 
 def test_wanted_masks_are_those_of_polygons_drawn_in_the_box() -> None:
-    """As detectron2 draws them by pycocotools (structures/masks.py): of 196 cells few differ, at the outline."""
+    """As detectron2 draws them with pycocotools (structures/masks.py): few of 196 cells differ, at the outline."""
     turns = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     outline = np.stack([50 + 30 * np.cos(turns), 60 + 20 * np.sin(turns)], axis=1)
     [whole] = coco_mask.frPyObjects([outline.flatten().tolist()], 100, 120)

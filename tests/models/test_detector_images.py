@@ -1,4 +1,4 @@
-"""Images as detectron2 hands them to a detector, and masks as it hands them back."""
+"""Images before and masks after a detector equal detectron2's."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_batches_are_padded_to_their_largest_image_and_no_further() -> None:
 
 
 def test_boxes_and_masks_are_resized_with_their_image() -> None:
-    """Masks as Pillow does by the nearest pixel."""
+    """Masks are resized as by Pillow with the nearest pixel."""
     mask = (np.random.default_rng(0).random((24, 31)) > 0.5).astype(np.uint8)
     target = {"boxes": torch.tensor([[3.0, 6.0, 31.0, 24.0]]), "masks": torch.from_numpy(mask)[None]}
     images, [found] = transform()([torch.zeros(3, 24, 31)], [target])
@@ -69,7 +69,7 @@ def test_boxes_and_masks_are_resized_with_their_image() -> None:
 
 
 def test_masks_are_interpolated_at_the_centres_of_pixels() -> None:
-    """In float64 by scipy: a mask's values are those at the centres of its cells, zero beyond."""
+    """The oracle is scipy in float64: a mask's values are those at the centres of its cells, zero beyond."""
     generator = np.random.default_rng(0)
     masks = generator.random((2, 1, 14, 14))
     boxes = np.array([[3.25, 4.5, 30.75, 21.0], [-4.0, 10.0, 12.0, 40.0]])

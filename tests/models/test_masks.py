@@ -1,4 +1,4 @@
-"""Soft top-k: budget, order, gradient."""
+"""Soft top-k has the right budget, order and gradient."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Masks find the dimensions that each augmentation moves, where these are known and embeddings are not trained."""
+"""Masks find the dimensions that each augmentation changes, if these are known and embeddings are not trained."""
 
 import pytest
 import torch
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow(minutes=0.02)
 
 AUGMENTATIONS, DIMENSIONS, PAIRS, STEPS = 4, 40, 32, 300
 OPTIMIZER = OptimizerSpec(name="adamw", lr=8e-3, warmup_epochs=1)
-"""That of the embedded experiments, for epochs of a twentieth of the steps."""
+"""Optimiser of the embedded experiments, for epochs of a twentieth of the steps."""
 LEARNED = {"init_std": 0.01, "lr_factor": 1.0}
-"""With which masks find what augmentations move (docs/understand/method.md); the defaults are others."""
+"""Settings with which masks find what augmentations change (docs/understand/method.md); the defaults differ."""
 
 
 def a_fifth_moved(seed: int) -> Tensor:
@@ -35,7 +35,7 @@ def all_but_one_moved() -> Tensor:
 
 
 def learn(spec: MaskSpec, truth: Tensor, early: Tensor | None = None, single: bool = False) -> Tensor:
-    """Masks [K, d] trained by the pair loss alone, with fixed embeddings.
+    """Return masks [K, d] trained only by the pair loss, with fixed embeddings.
 
     Args:
         spec: the masks'.
@@ -61,7 +61,7 @@ def learn(spec: MaskSpec, truth: Tensor, early: Tensor | None = None, single: bo
 
 
 def right(masks: Tensor, truth: Tensor) -> float:
-    """Of the closed entries, the share that the augmentation moves; a fifth by chance."""
+    """Return the share of closed entries that the augmentation changes; a fifth by chance."""
     closed = masks < 0.5
     return ((closed & truth).sum() / closed.sum()).item()
 

@@ -1,4 +1,4 @@
-"""The uncertainty head: where it starts, and which features it reaches."""
+"""The uncertainty head starts with the right variance, and reads the right features."""
 
 import pytest
 import torch

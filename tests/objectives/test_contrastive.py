@@ -1,4 +1,4 @@
-"""NT-Xent and Barlow Twins against float64 written from the definitions, and against lightly where it is installed."""
+"""NT-Xent and Barlow Twins equal float64 versions of the definitions, and lightly if it is installed."""
 
 import numpy as np
 import pytest

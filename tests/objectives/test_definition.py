@@ -1,4 +1,4 @@
-"""MAST's loss is that of the equations in docs/understand/method.md, in float64; `subspace` is in test_subspaces.py."""
+"""MAST's loss equals the equations in docs/understand/method.md, in float64; `subspace` is in test_subspaces.py."""
 
 import math
 from itertools import product

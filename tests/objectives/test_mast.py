@@ -1,4 +1,4 @@
-"""MAST's terms against VICReg's, against explicit loops over subspaces, and against hand-written densities."""
+"""MAST's terms equal VICReg's, explicit loops over subspaces, and hand-written densities."""
 
 from itertools import product
 

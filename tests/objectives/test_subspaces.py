@@ -1,4 +1,4 @@
-"""Uncertainty per subspace against loops over pairs, augmentations and dimensions in float64."""
+"""Uncertainty per subspace equals loops over pairs, augmentations and dimensions in float64."""
 
 import math
 

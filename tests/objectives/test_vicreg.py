@@ -1,4 +1,4 @@
-"""VICReg against a float64 oracle written from the definition, dimension by dimension."""
+"""VICReg equals a float64 oracle written from the definition, dimension by dimension."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Every data source, in its official layout, through what the workflow does: prepare → pretrain → evaluate."""
+"""Every data source, in its official layout, passes the workflow's stages: prepare → pretrain → evaluate."""
 
 import csv
 import json

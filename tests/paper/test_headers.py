@@ -1,4 +1,4 @@
-"""What the heads of the paper's configurations say of hours and disk follows from their settings."""
+"""The headers of the paper's configurations state hours and disk space that follow from their settings."""
 
 import re
 
@@ -100,7 +100,7 @@ def test_hours_of_an_evaluation(protocol: str, task: str, passes: int, pattern: 
 
 
 def test_memory_of_the_backward_pass() -> None:
-    """What autograd saves of one image, weights and statistics left out."""
+    """Measure what autograd saves for one image, without weights and statistics."""
     encoder = build_encoder(load_experiment(PAPER / "imagenet.yaml").pretrain_spec("vicreg").encoder).to("meta")
     own = {values.untyped_storage()._cdata for values in (*encoder.parameters(), *encoder.buffers())}
     saved: dict[int, torch.Tensor] = {}

@@ -1,4 +1,4 @@
-"""The paper's configurations: planned without data, and run as a whole at `scale=tiny` on fixtures."""
+"""The paper's configurations can be planned without data, and run completely at `scale=tiny` on fixtures."""
 
 import csv
 import os

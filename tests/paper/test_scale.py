@@ -1,4 +1,4 @@
-"""`data_root` and `scale: tiny`: what they change, and what they leave."""
+"""`data_root` and `scale: tiny` change the right settings and no others."""
 
 from pathlib import Path
 

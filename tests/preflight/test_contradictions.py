@@ -1,4 +1,4 @@
-"""What later stages would refuse is refused when the workflow is planned, and by `mast validate`."""
+"""Errors that later stages would refuse are refused when the workflow is planned, and by `mast validate`."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""`mast doctor`: what is missing is listed before a job is submitted."""
+"""`mast doctor` lists what is missing before a job is submitted."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""Settings that do not do what they say are named when the workflow is planned, with what would."""
+"""Settings without their stated effect are named when the workflow is planned, with what would be right."""
 
 import re
 from pathlib import Path
@@ -242,10 +242,10 @@ def test_what_cannot_work_is_refused(sections: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("pretrain", "message"),
     [
-        ({"epochs": True}, "epochs: True is no number; write one"),
-        ({"optimizer": {"lr": True}}, "lr: True is no number"),
+        ({"epochs": True}, "epochs: True is not a number; write one"),
+        ({"optimizer": {"lr": True}}, "lr: True is not a number"),
         ({"optimizer": {"final_lr": 1.5}}, "final_lr: .*less than or equal to 1"),
-        ({"encoder": {"widths": [True, 8, 8, 8]}}, "widths: .* is no number"),
+        ({"encoder": {"widths": [True, 8, 8, 8]}}, "widths: .* is not a number"),
     ],
 )
 def test_values_that_no_setting_means_are_refused(pretrain: dict, message: str) -> None:
@@ -256,10 +256,10 @@ def test_values_that_no_setting_means_are_refused(pretrain: dict, message: str) 
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
-        ({"seeds": [True]}, r"seeds: \[True\] is no number"),
+        ({"seeds": [True]}, r"seeds: \[True\] is not a number"),
         ({"runs": {"mine": {"label": True}}}, r"runs\.mine\.label: .* \(got True\); put text into quotes"),
         ({"runs": {"mine": {"label": 7}}}, r"runs\.mine\.label: .* \(got 7\); put text into quotes"),
-        ({"resources": {"pretrain": {"gpus": True}}}, r"resources\.pretrain: gpus: True is no number"),
+        ({"resources": {"pretrain": {"gpus": True}}}, r"resources\.pretrain: gpus: True is not a number"),
         (
             {"protocols": {"d": {"kind": "detection", "min_size": 9, "max_size": 8}}},
             "min_size: 9 is more than max_size",

@@ -1,4 +1,4 @@
-"""What is refused when the workflow is planned, from a look at files alone."""
+"""Errors that files alone show are refused when the workflow is planned."""
 
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def test_a_bad_file_of_published_values_is_named(tmp_path: Path) -> None:
     file = tmp_path / "values.yaml"
     mine = experiment(tmp_path).model_copy(update={"published": str(file)})
     file.write_text("values: []\nvalues: []\n")
-    with pytest.raises(MastError, match=r"values\.yaml: line 2: key 'values' stands in line 1 already"):
+    with pytest.raises(MastError, match=r"values\.yaml: line 2: key 'values' is in line 1 already"):
         check_experiment(mine)
     file.unlink()
     with pytest.raises(MastError, match=r"values\.yaml: cannot be read"):

@@ -1,4 +1,4 @@
-"""What protocols ask of their tasks is compared with what these have before anything runs; prepared data as oracle."""
+"""What protocols need is compared with their tasks before anything runs, with prepared data as oracle."""
 
 from pathlib import Path
 

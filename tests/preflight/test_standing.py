@@ -1,4 +1,4 @@
-"""How prepared data stand to their files, for every kind that reads from outside; what `doctor` and `verify` say."""
+"""Prepared data are compared with their source files, for every kind that has some; `doctor` and `verify` report it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The images that these tests train on."""
+"""Images that these tests train on."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run that really collapses is warned of once, recorded and flagged; one that learns is not."""
+"""A run that collapses gives one warning and is recorded and flagged; a run that learns is not."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(data: Path, output: Path, **settings: object) -> tuple[dict, list[dict]]:
-    """What run.json says of the run's health, and the logged lines."""
+    """Return the run's health from run.json, and the logged lines."""
     pretrain(parse(PretrainSpec, TINY | settings, "test"), "tiny", 0, data, output, "cpu", 1)
     lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     return json.loads((output / "run.json").read_text())["health"], lines

@@ -1,4 +1,4 @@
-"""Training in two processes: the same loss, gradients and weights as in one; signals, resuming, accumulation."""
+"""Training in two processes gives the loss, gradients and weights of one, also with signals, resuming, accumulation."""
 
 import json
 import math

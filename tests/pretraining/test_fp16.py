@@ -1,4 +1,4 @@
-"""Training in float16 with a loss scale, on the CPU: what overflows is skipped, and the scale outlives a stop."""
+"""Training in float16 with a loss scale, on the CPU: overflows are skipped, and the scale survives a stop."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ FP16 = {
     "precision": "fp16",
 }
 FIRST_SCALE = 65536.0
-"""Of torch.amp.GradScaler; halved by each overflow."""
+"""First scale of torch.amp.GradScaler; halved by each overflow."""
 
 
 def run(data: Path, output: Path, **settings: object) -> Path:

@@ -1,4 +1,4 @@
-"""A step must not make the host wait for the device: on a GPU each such read empties its queue of work."""
+"""A step does not make the host wait for the device: on a GPU each such read empties its queue of work."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -119,7 +119,7 @@ def test_lists_that_would_be_waited_for_are_seen() -> None:
 
 @pytest.mark.parametrize(("method", "copies"), [("vicreg", 4), ("mast", 5), ("supervised", 2)])
 def test_what_a_step_draws_is_copied_at_once_and_not_waited_for(method: str, copies: int) -> None:
-    """Of each view two copies, positions and values; of MAST's pairs one more."""
+    """Each view needs two copies, positions and values; MAST's pairs need one more."""
     learner = build(method).to("meta").train()
     images = torch.empty(BATCH, 3, SIZE, SIZE, dtype=torch.uint8, device="meta")
     labels = torch.empty(BATCH, 2, dtype=torch.int64, device="meta")

@@ -1,4 +1,4 @@
-"""Images that stay in place are cropped from their files, as each step's numbers say, wherever a training goes on."""
+"""Images that stay in place are cropped from their files with each step's random numbers, also after a resume."""
 
 from collections.abc import Callable
 from itertools import product
@@ -70,7 +70,7 @@ def training(data: PreparedData, folder: Path, method: str, world: World = ALONE
 
 
 def seen_views(training_: Pretraining, steps: range, monkeypatch: pytest.MonkeyPatch) -> list[list[View]]:
-    """What each part of each step is made from."""
+    """Record what each part of each step is made from."""
     seen, original = [], Learner.view
 
     def watched(learner: Learner, view: View) -> torch.Tensor:
@@ -140,7 +140,7 @@ class Side(World):
         return model
 
     def prepare(self, model: torch.nn.Module) -> None:
-        """Nothing to share."""
+        """Do nothing: there is nothing to share."""
 
 
 def test_processes_crop_what_one_would(data: PreparedData, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_without_crop_they_are_taken_as_prepared(data: PreparedData, tmp_path: P
 
 @pytest.mark.parametrize("chosen", [lambda images: images, lambda images: Subset(images, np.arange(3, 17))])
 def test_images_of_heads_are_cropped_ahead_and_resumed(chosen: Callable, data: PreparedData) -> None:
-    """Also where the last batch is smaller; the generator's state is that before the next step."""
+    """The same holds if the last batch is smaller; the generator's state is the one before the next step."""
     policy = Policy(PolicySpec(augmentations=("crop", "flip")), SIZE)
     images = chosen(data.images("train"))
 

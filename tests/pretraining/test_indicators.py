@@ -1,4 +1,4 @@
-"""Collapse indicators on embeddings whose answer is known."""
+"""Collapse indicators are right on embeddings with known answers."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""LARS against VICReg's rule written out in float64, and against timm's where the two rules are the same."""
+"""LARS equals VICReg's rule written out in float64, and timm's where the two rules are the same."""
 
 import copy
 from collections.abc import Callable, Sequence
@@ -36,7 +36,7 @@ def grouped(tensors: list[torch.Tensor]) -> list[dict]:
 
 
 def official(weight: torch.Tensor, gradient: torch.Tensor, weight_decay: float, adapt: bool) -> torch.Tensor:
-    """What is added to the momentum (facebookresearch/vicreg, main_vicreg.py, `LARS.step`), float64."""
+    """Return what is added to the momentum (facebookresearch/vicreg, main_vicreg.py, `LARS.step`), float64."""
     step = gradient.double() + weight_decay * weight.double()
     lengths = weight.double().square().sum().sqrt().item(), step.square().sum().sqrt().item()
     return step * (TRUST * lengths[0] / lengths[1] if adapt and min(lengths) > 0 else 1)

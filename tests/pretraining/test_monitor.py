@@ -1,4 +1,4 @@
-"""Looks at an encoder while it trains: what they say is right, and they change nothing."""
+"""Measurements of an encoder while it trains are right, and change nothing."""
 
 import json
 from pathlib import Path

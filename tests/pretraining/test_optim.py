@@ -1,4 +1,4 @@
-"""Schedule and LARS against formulas written out, and the parameter groups."""
+"""Schedule and LARS equal written-out formulas, and parameters are in the right groups."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What produced a result is written beside it."""
+"""The record next to a result states what produced it."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of a package at `source/mast`, which is taken for this one."""
+    """Return the file of a package at `source/mast`, which replaces this one."""
     file = tmp_path / "source/mast/__init__.py"
     file.parent.mkdir(parents=True)
     file.write_text("")

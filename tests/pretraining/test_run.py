@@ -1,4 +1,4 @@
-"""Whole pretraining runs on tiny data: determinism, resume, signals, divergence, and what is written."""
+"""Whole pretraining runs on tiny data: determinism, resume, signals, divergence, and output files."""
 
 import json
 import os

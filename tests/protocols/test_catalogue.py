@@ -1,4 +1,4 @@
-"""Every protocol of the catalogue states what rules, tables, the report and tiny configurations ask of it."""
+"""Every protocol of the catalogue states what rules, tables, the report and tiny configurations need."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Detection from encoder file to metrics file, on small scenes."""
+"""Detection runs from encoder file to metrics file, on small scenes."""
 
 import json
 from bisect import bisect_right

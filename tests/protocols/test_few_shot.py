@@ -1,4 +1,4 @@
-"""Few-shot episodes against scikit-learn's liblinear, and on data whose answer is known."""
+"""Few-shot episodes equal scikit-learn's liblinear, and are right on data with known answers."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Weighted kNN against a direct sum over all pairs, and its edges."""
+"""Weighted kNN equals a direct sum over all pairs, and handles edge cases."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The linear probe against scikit-learn, and on data whose answer is known."""
+"""The linear probe equals scikit-learn's, and is right on data with known answers."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The labelled subsets of the embedded data, as committed, are those that the protocols draw."""
+"""The committed labelled subsets of the embedded data are those that the protocols draw."""
 
 import json
 from collections.abc import Callable

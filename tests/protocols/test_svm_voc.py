@@ -1,4 +1,4 @@
-"""Linear SVMs per class against scikit-learn used directly, and on data whose answer is known."""
+"""Linear SVMs per class equal scikit-learn's, and are right on data with known answers."""
 
 import json
 import warnings
@@ -98,7 +98,7 @@ def test_settings_of_the_svm_are_vissls() -> None:
 
 
 def test_the_dual_is_solved_where_images_outnumber_dimensions() -> None:
-    """With C = 1000 coordinate descent is cut off, so that primal and dual differ: the score is that of the dual."""
+    """With C = 1000 coordinate descent is cut off, so primal and dual differ: the score is that of the dual."""
     values, labels = multilabel(300, 2.0)
     tested, shown = multilabel(300, 2.0, seed=1)
     unit = [x / (np.linalg.norm(x, axis=1)[:, None] + 1e-5) for x in (values.astype(float), tested.astype(float))]
@@ -160,7 +160,7 @@ def test_each_value_of_a_single_label_target_is_a_class(tmp_path: Path) -> None:
 
 
 def test_a_class_that_all_scored_images_show_has_full_precision(tmp_path: Path) -> None:
-    """As in facebookresearch/vissl, evaluate.py, where there is nothing else to find; and planning lets it pass."""
+    """As in facebookresearch/vissl, evaluate.py, if there is nothing else to find; planning allows it."""
     train, (values, labels) = multilabel(60, 1.2), multilabel(30, 1.2, seed=1)
     labels[:, 0] = 1
     metrics = evaluated(write(tmp_path / "f.npz", train, (values, labels)))

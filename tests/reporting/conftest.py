@@ -1,4 +1,4 @@
-"""An experiment to plan tables and figures of, and the metrics files that they are made from."""
+"""An experiment whose tables and figures are planned, and the metrics files that they are made from."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The first page opens on the main table and a figure, holds all others, and needs no other file to show them."""
+"""The first page starts with the main table and a figure, contains all others, and needs no other file to show them."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Tables replace what stands between their marks in a page, and nothing else changes."""
+"""Tables replace the text between their marks in a page, and nothing else changes."""
 
 from pathlib import Path
 
@@ -42,6 +42,22 @@ def test_tables_replace_what_stood_there_and_nothing_else(page: Path) -> None:
     )
     fill_page(page, page.parent)
     assert page.read_text() == once
+
+
+def test_a_page_shows_tables_of_several_experiments(page: Path) -> None:
+    text = PAGE.replace("table: linear", "table: one/linear").replace("table: knn_comparison", "table: two/knn")
+    for part, name in (("one", "linear"), ("two", "knn")):
+        (page.parent / part / "tables").mkdir(parents=True)
+        (page.parent / part / f"tables/{name}.md").write_text(f"of {part}\n")
+    page.write_text(text)
+    fill_page(page, page.parent)
+    assert page.read_text() == text.replace("what stood there", "of one").replace("knn -->\n", "knn -->\nof two\n")
+
+
+def test_tables_that_are_not_made_can_be_kept(page: Path) -> None:
+    (page.parent / "tables/linear.md").unlink()
+    assert main(["fill", str(page), "--results", str(page.parent), "--keep-missing"]) == 0
+    assert page.read_text() == PAGE.replace("knn_comparison -->\n", "knn_comparison -->\n**knn_comparison**\n\n| a |\n")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Text of a CSV file is read as it stands there, numbers as numbers, in everything that is drawn from such files."""
+"""Text of a CSV file stays unchanged and numbers become numbers in everything drawn from such files."""
 
 import itertools
 import json
@@ -45,7 +45,7 @@ def filled(fields: tuple[str, ...], number: object, **more: object) -> dict[str,
 
 
 def written(folder: Path, *lines: dict[str, object]) -> Path:
-    """As the tables are written (mast/reporting/tables/study.py)."""
+    """Write files as the tables are written (mast/reporting/tables/study.py)."""
     (folder / "t.csv").write_text(pd.DataFrame(lines).to_csv(index=False, lineterminator="\n"), encoding="utf-8")
     return folder / "t.csv"
 
@@ -80,7 +80,7 @@ def test_every_column_holds_text_or_numbers() -> None:
 
 def test_a_number_that_is_none_is_named(tmp_path: Path) -> None:
     path = written(tmp_path, *(filled(TableLine._fields, number) for number in (1.5, "many")))
-    with pytest.raises(MastError, match=r"t\.csv: 'many' in column '\w+' is no number; delete it"):
+    with pytest.raises(MastError, match=r"t\.csv: 'many' in column '\w+' is not a number; delete it"):
         read_table(path, TableLine._fields)
 
 

@@ -1,4 +1,4 @@
-"""Means and intervals over seeds are SciPy's; missing values are not counted; chance is taken off as kappa does."""
+"""Means and intervals over seeds equal SciPy's; missing values are not counted; chance is corrected as in kappa."""
 
 import numpy as np
 import pandas as pd

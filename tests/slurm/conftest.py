@@ -1,4 +1,4 @@
-"""The workflow on a cluster, through profiles/slurm; these tests need SLURM."""
+"""Fixtures for the workflow on a cluster, through profiles/slurm; these tests need SLURM."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One training on two nodes with two tasks each."""
+"""One training run works on two nodes with two tasks each."""
 
 import json
 import time

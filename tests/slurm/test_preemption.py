@@ -1,4 +1,4 @@
-"""Pretraining that is told to stop, and preempted, ends with the encoder of a run that was left alone."""
+"""Pretraining that is stopped and preempted ends with the encoder of an uninterrupted run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Each kind of training on two nodes with two processes each, preempted once: the results of one left alone."""
+"""Each kind of training on two nodes with two processes each, preempted once, gives the uninterrupted results."""
 
 import contextlib
 import csv
@@ -54,12 +54,12 @@ CONFIGURATION = {
 SPREAD = ("pretrain_run", "extract_features", "evaluate_images", "evaluate_scenes")
 """The rules whose jobs take two nodes."""
 PREEMPTIBLE = (*SPREAD, "evaluate_features")
-"""Those that are sent to a partition of low priority: none of them preempts another."""
+"""Rules that are sent to a partition of low priority: none of them preempts another."""
 TRAININGS = {"pretrain": "pretrain/shapes/mast/seed0/checkpoints"} | {
     protocol: f"metrics/{protocol}/{task}/shapes/mast/seed0.checkpoints"
     for protocol, task in (("head", "digits"), ("semi", "digits"), ("detection", "scenes"))
 }
-"""What trains → where its checkpoints are, below the results."""
+"""Rule that trains → directory of its checkpoints, below the results."""
 PATIENCE = 600
 """Seconds for anything to happen, on a machine where much else runs."""
 

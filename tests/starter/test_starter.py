@@ -1,4 +1,4 @@
-"""`mast init` looks at images, chooses settings that are valid, and names what is wrong."""
+"""`mast init` inspects images, chooses valid settings, and reports errors."""
 
 import re
 import shlex
@@ -74,7 +74,7 @@ def test_nested_folders_that_look_like_classes_end_in_a_table(tmp_path: Path) ->
     found = look(tmp_path / "photos")
     assert found.settings == {"kind": "folder", "root": str(tmp_path / "photos/all"), "test_fraction": 0.2}
     assert (found.train, found.test, found.classes) == (8, 2, 2)
-    assert "no run is trained on them" in found.notes[0]
+    assert "no run trains on them" in found.notes[0]
     experiment = written(found)
     assert set(experiment.studies) == {"linear", "knn"}
     experiment.datasets["own"].check(evaluated=True)
@@ -165,7 +165,7 @@ def test_labels_that_cannot_be_used_are_named_and_splits_stay(tmp_path: Path) ->
 
 
 def test_shards_are_understood(tmp_path: Path) -> None:
-    """What the Hub, `save_to_disk` and webdataset leave; validation is tested on where there is no test."""
+    """The layouts of the Hub, `save_to_disk` and webdataset work; validation is the test split if there is no other."""
     for split, numbers in (("train", range(8)), ("validation", range(8, 12))):
         write_parquet(tmp_path / f"hub/data/{split}-00000-of-00001.parquet", table(numbers))
         write_saved(tmp_path / "saved", split, [table(numbers)])

@@ -1,4 +1,4 @@
-"""What several folders of tests share."""
+"""Helpers shared by several folders of tests."""
 
 from pathlib import Path
 

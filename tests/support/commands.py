@@ -1,4 +1,4 @@
-"""The commands of a planned workflow, one after the other in this process: torch is imported once, not for each job."""
+"""Run the commands of a planned workflow in this process, so that torch is imported once and not for each job."""
 
 import re
 import shlex
@@ -9,7 +9,7 @@ _COMMAND = re.compile(r"^Shell command: (?:mast|\S+ -m mast\.cli) (.*?) > \S+ 2>
 
 
 def commands_of(plan: str) -> list[str]:
-    """What follows `mast` in each job's command, in the order in which the jobs may run.
+    """Return what follows `mast` in each job's command, in the order in which the jobs may run.
 
     Args:
         plan: the output of a dry run with `--printshellcmds`.

@@ -1,4 +1,4 @@
-"""A copy of the checkout to which a test adds one file, as docs/use/extending.md tells users to."""
+"""A copy of the checkout to which a test adds one file, as docs/use/extending.md describes."""
 
 import re
 import shutil

@@ -18,7 +18,7 @@ PICTURE = "<size><width>14</width><height>12</height></size>"
 
 
 def write_all(root: Path) -> None:
-    """With as many classes of ImageNet as top-5 accuracy needs."""
+    """Write all datasets, with as many classes of ImageNet as top-5 accuracy needs."""
     write_sources(root)
     six_classes(root / "imagenet")
 

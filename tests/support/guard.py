@@ -1,4 +1,4 @@
-"""What a fast test must not do: train, or start Snakemake or a cluster."""
+"""Refuse what a fast test must not do: train, or start Snakemake or a cluster."""
 
 import os
 import sys
@@ -8,11 +8,11 @@ import pytest
 
 SLOW_PROGRAMS = {"snakemake", "torchrun", "torch.distributed.run", "slurmctld"}
 STEPS = 25
-"""Of optimisers, that a fast test may do: enough to look at a step, too few to learn."""
+"""Number of optimiser steps that a fast test may do: enough to check a step, too few to learn."""
 
 
 class Guard:
-    """What the running test does, where it is a fast one."""
+    """Record of what the running test does, if it is a fast one."""
 
     watching, steps, sees_optimizers = False, 0, False
 

@@ -1,4 +1,4 @@
-"""A small experiment to disturb: every stage once, in a directory of its own."""
+"""A small experiment for tests of interruptions: every stage once, in its own directory."""
 
 import os
 import shutil
@@ -81,7 +81,7 @@ class Experiment:
 
     @property
     def output(self) -> str:
-        """What the last command printed."""
+        """Return what the last command printed."""
         return (self.directory / "output.txt").read_text(encoding="utf-8")
 
     def finish(self, *arguments: str) -> str:
@@ -90,12 +90,12 @@ class Experiment:
         return self.output
 
     def heal(self) -> None:
-        """What docs/use/reliability.md tells users to do after Snakemake was killed: unlock, run again."""
+        """Do what docs/use/reliability.md advises after Snakemake was killed: unlock, run again."""
         self.finish("--unlock")
         self.finish()
 
     def outcome(self) -> dict[str, bytes]:
-        """What must not depend on any fault: tables, weights, predictions."""
+        """Return what must not depend on any fault: tables, weights, predictions."""
         patterns = ("tables/*", "pretrain/**/*.safetensors", "metrics/**/*.predictions.json", "features/**/*.npz")
         files = [file for pattern in patterns for file in self.results.glob(pattern)]
         whole = [file for file in files if not file.name.startswith(".")]  # and not what a killed process was writing

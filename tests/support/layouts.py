@@ -1,4 +1,4 @@
-"""Tiny datasets in the official layouts. The colour of each image says what it is: red its label, green its split."""
+"""Tiny datasets in the official layouts. The colour of each image encodes its label (red) and its split (green)."""
 
 import json
 import pickle
@@ -21,7 +21,7 @@ def colour(label: int, split: str) -> tuple[int, int, int]:
 
 
 def label_and_split(image: np.ndarray) -> tuple[int, str]:
-    """What a decoded image, uint8 [H, W, 3], says about itself."""
+    """Return the label and split encoded in a decoded image, uint8 [H, W, 3]."""
     red, green = image.reshape(-1, 3).mean(0)[:2]
     split = min(GREEN, key=lambda name: abs(GREEN[name] - green))
     return round(red / 60) - 1, split

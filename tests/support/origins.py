@@ -1,4 +1,4 @@
-"""What features of tests say of their encoder and their task."""
+"""Origins (encoder and task) for features in tests."""
 
 from mast.records import Origin
 

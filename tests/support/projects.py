@@ -1,4 +1,4 @@
-"""Running Snakemake in a directory of its own, and reading its plans."""
+"""Run Snakemake in a separate directory, and read its plans."""
 
 import os
 import re

@@ -8,7 +8,7 @@ from mast.records import RunRecord
 
 
 def hashed(text: str) -> str:
-    """A SHA-256 that stands for `text`."""
+    """Return a SHA-256 for `text`."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -23,7 +23,9 @@ def png(number: int) -> bytes:
 
 
 def table(numbers: Iterable[int], **columns: Any) -> pa.Table:
-    """As Hugging Face's datasets stores it: `{bytes, path}`, a ClassLabel, a number; its features in the metadata."""
+    """Return a table as Hugging Face's datasets stores it: `{bytes, path}`, a ClassLabel, a number, features in the
+    metadata.
+    """
     numbers = list(numbers)
     image = pa.StructArray.from_arrays(
         [pa.array(map(png, numbers), pa.binary()), pa.array([None] * len(numbers), pa.string())], ["bytes", "path"]

@@ -1,4 +1,4 @@
-"""Started by test_shared.py in two processes, and called by it in one: trainings of evaluations, and features."""
+"""Started by test_shared.py in two processes, and called by it in one: training of evaluations, and features."""
 
 import json
 import os
@@ -59,7 +59,7 @@ CASES: dict[str, tuple[Protocol, str]] = {
     "detection, c4": (DETECTION.model_copy(update={"architecture": "c4", "precise_batches": 2}), "scenes"),
 }
 STOPPED = ("linear head", "fine-tuning", "detection, c4")
-"""Those that are also told to stop, and start again."""
+"""Kinds of training that are also stopped, and started again."""
 STOP_AT = 3
 """The step before which one process gets the signal."""
 

@@ -1,4 +1,4 @@
-"""A training that is long enough to be stopped, and the same training left alone."""
+"""A training run that is long enough to be stopped, and the same run without a stop."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, to be killed at a step."""
+"""Training runs in separate processes, to be killed at a step."""
 
 import multiprocessing
 import os
@@ -47,7 +47,7 @@ OTHER = {
 """Settings in which another training of each kind differs."""
 KINDS = ("pretrain", "semi", "linear-sgd", "detection", "detection in place")
 STEPS = {"pretrain": 9, "semi": 3, "linear-sgd": 9, "detection": 9, "detection in place": 9}
-"""Of each training on the data of `prepare_all`; of `semi` for each of its six targets."""
+"""Number of steps of each kind of training on the data of `prepare_all`; for `semi`, of each of its six targets."""
 
 EXIT_STOPPED = 7
 

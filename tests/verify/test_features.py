@@ -1,4 +1,4 @@
-"""`mast verify` compares what a features file says of itself with its path."""
+"""`mast verify` compares the origin in a features file with its path."""
 
 from pathlib import Path
 

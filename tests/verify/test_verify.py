@@ -1,4 +1,4 @@
-"""`mast verify` finds every damaged, swapped and outdated file, names it, and says how to rebuild it."""
+"""`mast verify` finds every damaged, swapped and outdated file, names it, and gives the command that rebuilds it."""
 
 import json
 import shutil
@@ -194,4 +194,4 @@ def test_an_array_longer_than_its_header_says_is_found(results: Path, capsys: py
         file.write(b"\0")
     status, [line], _ = verify(results, capsys)
     assert status == 1
-    assert "longer than its header says" in line
+    assert "longer than stated in its header" in line

@@ -1,4 +1,4 @@
-"""`mast watch` shows what the logs say, also while they are written, and refuses what is not of a workflow."""
+"""`mast watch` shows the content of logs, also while they are written, and refuses other directories."""
 
 import io
 import json
@@ -178,7 +178,7 @@ def planned(*runs: str) -> dict[tuple[str, str, str], str]:
 
 
 def test_what_is_planned_is_queued_until_it_begins(tmp_path: Path) -> None:
-    """Also what was done with other settings; and before there is any directory."""
+    """The same holds for runs done with other settings, and before there is any directory."""
     assert [state.status for state in run_states(tmp_path / "none", planned("a", "b"))] == ["queued", "queued"]
     done(tmp_path, "a")
     done(tmp_path, "b", settings="of before")

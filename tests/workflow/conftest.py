@@ -1,4 +1,4 @@
-"""Projects to run the workflow in, and one finished smoke run that several tests look at."""
+"""Projects to run the workflow in, and one finished smoke run that several tests check."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tables are captioned by what their study shows or how their protocol measures, figures by what their file says."""
+"""Table captions come from their study or their protocol, figure captions from the figure's file."""
 
 from pathlib import Path
 

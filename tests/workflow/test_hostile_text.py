@@ -1,4 +1,4 @@
-"""Text of the configuration reaches no shell and no page as code; the environment is written down nowhere."""
+"""Text of the configuration is never run as code by a shell or a page; the environment is not written anywhere."""
 
 import json
 import re

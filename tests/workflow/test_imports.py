@@ -33,7 +33,7 @@ BELOW_IN_LAYER = {
 
 
 def room(module: str) -> str:
-    """The longest name in a layer that a module's dotted name begins with: `mast.data.prepared.store` → `data`."""
+    """Return the longest name in a layer that begins a module's dotted name: `mast.data.prepared.store` → `data`."""
     parts = module.split(".")[1:]
     names = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
     return next((name for name in names if name in RANK), parts[0])

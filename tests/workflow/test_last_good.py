@@ -1,4 +1,4 @@
-"""What cannot be made again stays as it was, and the next run makes it again all the same."""
+"""A result that cannot be made again stays, and the next run still tries to make it again."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ENCODER = SMOKE / "pretrain/shapes/vicreg/seed0/encoder.safetensors"
 
 
 def reporting(project: Project) -> dict[str, bytes]:
-    """What a reader sees."""
+    """Return the report that a reader sees."""
     files = [file for pattern in REPORTING for file in (project.directory / SMOKE).glob(pattern)]
     return {file.name: file.read_bytes() for file in files}
 

@@ -1,4 +1,4 @@
-"""Snakemake's own linter finds nothing but that rules name no conda environment: jobs use that of Snakemake."""
+"""Snakemake's own linter reports only that rules name no conda environment: jobs use that of Snakemake."""
 
 import re
 import subprocess

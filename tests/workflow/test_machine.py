@@ -1,4 +1,4 @@
-"""What one machine has is shared out among its jobs."""
+"""The memory and GPUs of one machine are divided among its jobs."""
 
 import os
 import re

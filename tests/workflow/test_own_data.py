@@ -1,4 +1,4 @@
-"""A user's own image folder and COCO annotations through the whole workflow."""
+"""A user's own image folder and COCO annotations pass through the whole workflow."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the workflow plans, and what it refuses to plan."""
+"""The workflow plans the right jobs, and refuses wrong configurations."""
 
 import re
 import resource

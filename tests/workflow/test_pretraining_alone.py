@@ -1,4 +1,4 @@
-"""Data and a run are a whole configuration; one checkout, which nobody writes to, serves any working directory."""
+"""Data and a run are a whole configuration; one read-only checkout serves any working directory."""
 
 import subprocess
 import sys

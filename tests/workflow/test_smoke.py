@@ -1,4 +1,4 @@
-"""One finished smoke run: everything is there, nothing is done twice, a change reruns what depends on it."""
+"""One finished smoke run: all files exist, nothing is done twice, a change reruns what depends on it."""
 
 import hashlib
 import json

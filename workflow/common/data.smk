@@ -5,14 +5,14 @@ from snakemake.settings.types import RerunTrigger
 
 
 def data_of(wildcard, made):
-    """The manifest of a dataset as an input. Its time counts only if what is there was made from other data.
+    """Return a dataset's manifest as an input. Its time counts only if the existing result was made from other data.
 
-    Of data that are prepared again, only then is their identity known, and what depends on them looked at once more. A
-    dry run shows what is expected.
+    If data are prepared again, their identity is known only after that, and everything that depends on them is then
+    checked again. A dry run shows what is expected.
 
     Args:
         wildcard: the wildcard that names the dataset.
-        made: the file, a pattern, that says what it was made from.
+        made: pattern of the result file, which records what it was made from.
     """
 
     def manifest(wildcards):
@@ -30,9 +30,9 @@ def data_of(wildcard, made):
 
 
 def forced_if_due(wildcards):
-    """No input. Snakemake (9.27) has no record of data that `mast prepare` prepared by hand, whose params it could compare.
+    """Force the rule if data are due; return no input. Snakemake (9.27) has no params of data prepared by hand.
 
-    An error here would leave the rule out unseen, as the manifest is there.
+    An error here would silently leave the rule out, because the manifest exists.
     """
     if workflow.is_main_process and RerunTrigger.PARAMS in workflow.rerun_triggers:
         if standing_now(wildcards.dataset).due:

@@ -1,12 +1,12 @@
-"""What a failed job leaves behind is not taken for its result."""
+"""Files that a failed job leaves are not taken as its result."""
 
-# Outputs that are `update` are not deleted before their job runs, and put back if it fails. Snakemake (9.27) then takes
-# them to be what the job has made; so they are marked as unfinished, and made again by the next run.
+# `update` outputs are not deleted before their job runs, and put back if it fails. Snakemake (9.27) then takes them as
+# results of the job, so they are marked as unfinished, and the next run makes them again.
 LOGS = {}  # by path: jobs are exchanged for others when data have been prepared again
 
 
 def last_logged(log):
-    """When a log was written last."""
+    """Return the time of the last write to a log."""
     return Path(log).stat().st_mtime_ns if Path(log).exists() else None
 
 

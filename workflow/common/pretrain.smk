@@ -1,7 +1,7 @@
-"""What a training is told that changes no result of it."""
+"""Options of a training run that do not change its result."""
 
 
 def pace(wildcards):
-    """How often a training saves its state, which changes no result."""
+    """Return the interval at which a run saves its state, which does not change the result."""
     minutes = experiment.pretrain_spec(wildcards.run).checkpoint_minutes
     return Unrecorded("" if minutes is None else f" --checkpoint-minutes {minutes:g}")

@@ -15,7 +15,7 @@ rule prepare_data:
         update(prepared.manifest),
     log:
         results.log(prepared.directory),
-    priority: 10  # bad data are found first; profiles/default lets no training run beside it
+    priority: 10  # bad data are found first; with profiles/default no training run starts in parallel
     threads: stage_threads("prepare")
     resources:
         **stage_resources("prepare"),
@@ -37,5 +37,5 @@ for name, now in standings.items():
         ignored = "; changed_data: ignore leaves it as it is" if now.changes else ""
         logger.warning(f"datasets.{name}: {now}; prepared again where it is needed, and {then}{ignored}")
 
-# Snakemake then looks at what depends on data once more, when they have been prepared again.
+# Snakemake then checks again what depends on data, after they have been prepared again.
 rules.prepare_data.rule.is_checkpoint = any(now.due for now in standings.values())

@@ -53,7 +53,7 @@ rule evaluate_features:
         " --threads {threads} > {log:q} 2>&1"
 
 
-ANY_RULE = rules.evaluate_features.rule  # by its name it is not found when another workflow uses this one
+ANY_RULE = rules.evaluate_features.rule  # its name is different when another workflow uses this one
 
 for reads, more in (("images", {}), ("scenes", {"predictions": predictions_of(METRICS_FILE)})):
 

@@ -3,7 +3,7 @@ include: "../common/pretrain.smk"
 
 pretrained = results.run("{dataset}", "{run}", "{seed}")
 
-# Part of the command's text and no param: what is looked at on the way makes no result another one.
+# This is part of the command and not a param, because measurements during training do not change a result.
 MONITORED = experiment.monitor.epochs or experiment.monitor.tensorboard
 MONITOR = f" --monitor {shlex.quote(experiment.monitor.model_dump_json())}" if MONITORED else ""
 

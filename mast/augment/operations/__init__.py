@@ -1,8 +1,8 @@
-"""The augmentations, one file each: settings, place in the order of application, parameters and operation.
+"""The augmentations, one file each: settings, position in the order of application, parameters and operation.
 
-Strengths are those of VICReg (facebookresearch/vicreg, augmentations.py) and, of augmentations that it does not have,
-the largest magnitudes of torchvision's `RandAugment`; each field says its unit (docs/understand/method.md, Magnitudes).
-Workflows are planned with the settings: these modules import torch inside functions.
+Strengths are those of VICReg (facebookresearch/vicreg, augmentations.py). Augmentations that VICReg does not have use
+the largest magnitudes of torchvision's `RandAugment`. Each field gives its unit (docs/understand/method.md,
+Magnitudes). Planning a workflow reads the settings, so these modules import torch inside functions.
 """
 
 import math
@@ -16,11 +16,11 @@ from mast.settings import Probability, StrictModel
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
-else:  # names for annotations: the settings are read where torch is not imported
+else:  # names for annotations: settings are read in processes that do not import torch
     Generator = Tensor = Any
 
 ViewProbability = Probability | tuple[Probability, Probability]
-"""One number, or two for view a and view b (VICReg's blur and solarize are asymmetric)."""
+"""One probability, or two for view a and view b (VICReg's blur and solarize are asymmetric)."""
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -30,39 +30,40 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
 
 
 HALF_LEVEL = 0.5 / 255
-"""A change of fewer than half a level, of values in [0, 1], moves no pixel of an image of 8 bits."""
+"""Half a level of 8 bits, for values in [0, 1]. A smaller change does not alter a pixel."""
 
 Ordered = AfterValidator(_ordered)
-"""For a field with the two ends of a range: `Annotated[tuple[Positive, Positive], Ordered]`."""
+"""Validator of a field with the two ends of a range: `Annotated[tuple[Positive, Positive], Ordered]`."""
 
 
 class Augmentation(StrictModel):
-    """Settings of one augmentation and what it does; derive from `Geometric` or `Photometric`."""
+    """Settings and operation of one augmentation; derive from `Geometric` or `Photometric`."""
 
     geometric: ClassVar[bool]
-    """Whether it moves pixels (all such are applied first, in one resampling) or changes their values."""
+    """Whether it moves pixels (these are applied first, in one resampling) or changes their values."""
     can_be_undone: ClassVar[bool] = False
-    """Whether an image can be had back from its view, but for what leaves the range of values or the frame."""
+    """Whether an image can be recovered from its view, except for what leaves the range of values or the frame."""
     hides: ClassVar[tuple[str, ...]] = ()
     """Names of augmentations whose effect, or part of it, cannot be seen in a view after this one."""
     place: ClassVar[float] = math.inf
-    """Where in the order of application it stands among its kind; by name where the places are equal."""
+    """Position in the order of application within its kind; equal positions are sorted by name."""
 
     probability: ViewProbability = 0.2
 
     def parameters(self, image_size: int) -> Parameters:
-        """Its P parameters for square images of `image_size` pixels; none unless overridden."""
+        """Return its P parameters for square images of `image_size` pixels; none unless overridden."""
         return Switch()
 
     def differ(self, a: Tensor, b: Tensor, image_size: int) -> Tensor:
-        """Whether rows a and b [N, 1 + P] (`mast.augment.policy.Params`) make some 8-bit image different, bool [N].
+        """Return whether rows a and b [N, 1 + P] (`mast.augment.policy.Params`) can give different 8-bit images, bool
+        [N].
 
-        By default they do where their values differ, or without values where one is applied and the other is not.
-        Override it where other values do the same: a row that does not differ from the identity's is not applied.
+        By default they do if their values differ or, without values, if only one is applied. Override it if different
+        values can have the same effect: a row that does not differ from the identity is not applied.
 
         Args:
-            a: rows whose values are the identity's where they are not applied.
-            b: likewise.
+            a: rows; rows that are not applied have the identity's values.
+            b: rows like `a`.
             image_size: side of the images, pixels.
         """
         first = min(1, a.shape[1] - 1)
@@ -75,12 +76,14 @@ class Geometric(Augmentation):
     geometric = True
 
     def maps(self, rows: Tensor) -> Tensor:
-        """Maps [N, 3, 3] (`mast.augment.geometric`) of rows [N, 1 + P]; rows not applied hold the identity's values."""
+        """Return maps [N, 3, 3] (`mast.augment.geometric`) of rows [N, 1 + P]; rows not applied have the identity's
+        values.
+        """
         return self.undo(*rows[:, 1:].unbind(1))
 
     @staticmethod
     def undo(*values: Tensor) -> Tensor:
-        """Maps [N, 3, 3] that take an output pixel to its source, from P parameters, float32 [N] each."""
+        """Return maps [N, 3, 3] that take an output pixel to its source, from P parameters, float32 [N] each."""
         raise NotImplementedError
 
 
@@ -91,17 +94,17 @@ class Photometric(Augmentation):
 
     @staticmethod
     def change(images: Tensor, *values: Tensor) -> Tensor:
-        """Changed images, float32 in [0, 1].
+        """Return changed images, float32 in [0, 1].
 
         Unless an augmentation's docstring says otherwise it equals the function of the same name in
         `torchvision.transforms.v2.functional`, applied image by image.
 
         Args:
-            images: float32 [N, 3, H, W] in [0, 1], on any device; stays as it is.
+            images: float32 [N, 3, H, W] in [0, 1], on any device; not modified.
             values: P parameters, float32 [N] each, on the same device.
         """
         raise NotImplementedError
 
 
 AUGMENTATIONS: Catalogue[Any] = Catalogue("mast.augment.operations", Augmentation, underscores=True)
-"""Every augmentation by its name in configurations."""
+"""Name in configurations → augmentation."""

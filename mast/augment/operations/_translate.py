@@ -1,4 +1,4 @@
-"""What shifts along either axis share."""
+"""Code shared by shifts along both axes."""
 
 from mast.augment.operations import Geometric
 from mast.augment.parameters import Uniform
@@ -13,8 +13,8 @@ class Translate(Geometric):
 
     can_be_undone = True
     fraction: Probability = RAND_AUGMENT
-    """Drawn from ± this share of the image's side."""
+    """The shift is drawn from ± this share of the image's side."""
 
     def parameters(self, image_size: int) -> Uniform:
-        """The share of the side."""
+        """Return the range of the shift, as a share of the side."""
         return Uniform.of_one((-self.fraction, self.fraction), identity=0.0)

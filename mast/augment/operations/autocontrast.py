@@ -10,7 +10,7 @@ class Autocontrast(Photometric):
 
     @staticmethod
     def change(images: Tensor) -> Tensor:
-        """A constant channel stays."""
+        """Stretch each channel; a constant channel stays as it is."""
         low = images.amin(dim=(2, 3), keepdim=True)
         span = images.amax(dim=(2, 3), keepdim=True) - low
         constant = span == 0

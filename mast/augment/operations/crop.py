@@ -12,16 +12,16 @@ from mast.settings import Positive
 Share = Annotated[float, Field(gt=0, le=1)]
 
 ATTEMPTS = 10
-"""Draws of area and ratio until a box fits (torchvision `RandomResizedCrop.get_params`)."""
+"""Number of draws of area and ratio until a box fits (torchvision `RandomResizedCrop.get_params`)."""
 
 
 @dataclass(frozen=True)
 class CropBox:
     """Left, top, width and height of a box, as shares of the side of a square image.
 
-    Area uniform in `scale`, aspect ratio log-uniform in `ratio`, drawn again together until the box fits, as
-    torchvision's `RandomResizedCrop` does; boxes are not rounded to whole pixels. The strength is the share of the area
-    that is cut away, relative to the largest.
+    The area is uniform in `scale` and the aspect ratio log-uniform in `ratio`. Both are drawn again until the box fits,
+    as in torchvision's `RandomResizedCrop`. Boxes are not rounded to whole pixels. The strength is the share of the
+    area that is cut away, relative to the largest.
     """
 
     scale: tuple[float, float]
@@ -29,33 +29,33 @@ class CropBox:
     identity: tuple[float, ...] | Tensor = (0.0, 0.0, 1.0, 1.0)
 
     def draw(self, count: int, generator: Generator) -> Tensor:
-        """See Parameters."""
+        """Draw boxes; see Parameters."""
         area, ratio = self._attempts(count, generator)
         first_fit = ((area * ratio <= 1) & (area / ratio <= 1)).int().argmax(dim=1, keepdim=True)
         return _place(area.gather(1, first_fit)[:, 0], ratio.gather(1, first_fit)[:, 0], generator)
 
     def at(self, level: float, count: int, generator: Generator) -> Tensor:
-        """See Parameters; the ratio is kept to what fits."""
+        """Draw boxes of one strength; see Parameters. The ratio is limited to what fits."""
         import torch
 
         area = torch.full((count,), 1 - level * (1 - self.scale[0]))
         return _place(area, self._ratios((count,), generator).clamp(area, 1 / area), generator)
 
     def strength(self, values: Tensor) -> Tensor:
-        """See Parameters."""
+        """Return the strength of boxes; see Parameters."""
         if self.scale[0] >= 1:
             return values.new_zeros(len(values))
         return ((1 - values[:, 2] * values[:, 3]) / (1 - self.scale[0])).clamp(0, 1)
 
     def describe(self, values: Tensor) -> Tensor:
-        """The box's centre (x, y), width and height, in shares of the image's side."""
+        """Return the box's centre (x, y), width and height, as shares of the image's side."""
         import torch
 
         corner, size = values[:, :2], values[:, 2:]
         return torch.cat((corner + size / 2, size), dim=1)
 
     def _attempts(self, count: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Areas, as shares of the image's, and ratios, float32 [count, ATTEMPTS] each."""
+        """Draw areas, as shares of the image's, and ratios, float32 [count, ATTEMPTS] each."""
         import torch
 
         low, high = self.scale
@@ -70,7 +70,9 @@ class CropBox:
 
 
 def _place(area: Tensor, ratio: Tensor, generator: Generator) -> Tensor:
-    """Boxes [N, 4] of the given areas and ratios at random places; a side that would not fit is cut to the image's."""
+    """Return boxes [N, 4] of the given areas and ratios at random positions; sides that would not fit are cut to the
+    image's.
+    """
     import torch
 
     size = torch.stack(((area * ratio).sqrt(), (area / ratio).sqrt()), dim=1).clamp(max=1)
@@ -88,26 +90,29 @@ class Crop(Geometric):
     ratio: Annotated[tuple[Positive, Positive], Ordered] = (3 / 4, 4 / 3)
     """Range of the crop's aspect ratio, log-uniform."""
     interpolation: Literal["bicubic", "bilinear"] | None = None
-    """How a crop is resized, with antialiasing, where images stay in place and crops are cut from the original file.
-    Null: as VICReg's code does it, bicubic in pretraining (facebookresearch/vicreg, augmentations.py) and bilinear
-    where a head is trained (evaluate.py). Crops of prepared arrays are always bilinear."""
+    """Interpolation of crops, with antialiasing, if images stay in place and crops are cut from the original file.
+    Null: as in VICReg's code, bicubic in pretraining (facebookresearch/vicreg, augmentations.py) and bilinear when a
+    head is trained (evaluate.py). Crops of prepared arrays are always bilinear.
+    """
 
     @model_serializer(mode="wrap")
     def _without_what_came_later(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Results are known by the hash of their settings: a null interpolation leaves it as it was without the key."""
+        """Leave out a null interpolation: results are identified by the hash of their settings, which is then as
+        without the key.
+        """
         return {key: value for key, value in handler(self).items() if key != "interpolation" or value is not None}
 
     def parameters(self, image_size: int) -> CropBox:
-        """Left, top, width and height of the box."""
+        """Return the parameters left, top, width and height of the box."""
         return CropBox(self.scale, self.ratio)
 
     def parameters_in_place(self, sizes: Tensor) -> CropBox:
-        """The same in images of these sizes, int64 [N, 2]: width and height in pixels."""
+        """Return the same for images of these sizes, int64 [N, 2]: width and height in pixels."""
         from mast.augment.boxes import PixelBox, central_squares
 
         return PixelBox(self.scale, self.ratio, central_squares(sizes), sizes=sizes)
 
     @staticmethod
     def undo(left: Tensor, top: Tensor, width: Tensor, height: Tensor) -> Tensor:
-        """Map of the crop of a box, given as shares of the image's side, blown up to the full image."""
+        """Return the map that enlarges a box, given as shares of the image's side, to the full image."""
         return affine(width, 0, 2 * left + width - 1, 0, height, 2 * top + height - 1)

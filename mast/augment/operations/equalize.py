@@ -4,7 +4,7 @@ from mast.augment.operations import Photometric, Tensor
 from mast.augment.photometric import to_levels
 
 LEVELS = 255
-"""Steps of the 8-bit values. An image that has no more pixels than that stays as it is."""
+"""Number of steps of the 8-bit values. An image without more pixels than this stays as it is."""
 
 
 class Equalize(Photometric):
@@ -13,7 +13,7 @@ class Equalize(Photometric):
     place = 120
 
     def differ(self, a: Tensor, b: Tensor, image_size: int) -> Tensor:
-        """See Augmentation: nowhere on images of 15 pixels or less a side."""
+        """Return where equalising is visible; see Augmentation. It never is on images of 15 pixels or less a side."""
         return super().differ(a, b, image_size) & (image_size**2 > LEVELS)
 
     @staticmethod

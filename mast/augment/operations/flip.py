@@ -12,10 +12,10 @@ class Flip(Geometric):
     probability: ViewProbability = 0.5
 
     def maps(self, rows: Tensor) -> Tensor:
-        """See Geometric; whether a flip is applied is all there is to know."""
+        """Return the maps of rows; see Geometric. A row contains only whether the flip is applied."""
         return self.undo(rows[:, 0])
 
     @staticmethod
     def undo(applied: Tensor) -> Tensor:
-        """Map of a horizontal flip where `applied` is 1, and of the identity where it is 0."""
+        """Return the map of a horizontal flip where `applied` is 1, and of the identity where it is 0."""
         return affine(1 - 2 * applied, 0, 0, 0, 1, 0)

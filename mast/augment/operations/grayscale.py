@@ -12,5 +12,5 @@ class Grayscale(Photometric):
 
     @staticmethod
     def change(images: Tensor) -> Tensor:
-        """Torchvision's `rgb_to_grayscale`."""
+        """Convert as torchvision's `rgb_to_grayscale` does."""
         return luma(images).unsqueeze(1).expand_as(images).contiguous()

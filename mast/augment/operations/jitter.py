@@ -22,14 +22,14 @@ class Jitter(Photometric):
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
 
     def parameters(self, image_size: int) -> Uniform:
-        """The three factors and the turn of the hue."""
+        """Return the ranges of the three factors and of the hue shift."""
         factors = (self.brightness, self.contrast, self.saturation)
         low, high = tuple(max(0.0, 1 - reach) for reach in factors), tuple(1 + reach for reach in factors)
         return Uniform((*low, -self.hue), (*high, self.hue), (1.0, 1.0, 1.0, 0.0))
 
     @staticmethod
     def change(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, hue: Tensor) -> Tensor:
-        """In the fixed order of the arguments; torchvision's `ColorJitter` draws the order at random."""
+        """Apply the changes in the order of the arguments; torchvision's `ColorJitter` draws the order."""
         images = adjust_brightness(images, brightness)
         _contrast_(images, contrast)
         _saturation_(images, saturation)
@@ -42,10 +42,11 @@ def adjust_brightness(images: Tensor, factor: Tensor) -> Tensor:
 
 
 def adjust_hue(images: Tensor, shift: Tensor) -> Tensor:
-    """Turn the hue (of HSV) by a share of the colour circle, -0.5…0.5.
+    """Shift the hue (of HSV) by a share of the colour circle, -0.5…0.5.
 
-    In sectors of 60°, a hue's distance from red is 2 + (G + B − R − max)/(max − min), on green's side where G ≥ B; and
-    a channel lies below the maximum by max − min times how far, from 0 at 60° to 1 at 120°, the hue is from its own.
+    In units of 60°, a hue's distance from red is 2 + (G + B − R − max)/(max − min), on green's side if G ≥ B. A channel
+    is below the maximum by (max − min) times a factor of the distance between the hue and the channel's own hue. The
+    factor rises from 0 at 60° to 1 at 120°.
     """
     import torch
 

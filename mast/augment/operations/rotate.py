@@ -12,15 +12,15 @@ class Rotate(Geometric):
     place = 30
     can_be_undone = True
     degrees: NonNegative = 30.0
-    """Drawn from ± this."""
+    """The angle is drawn from ± this value, degrees."""
 
     def parameters(self, image_size: int) -> Uniform:
-        """The angle in degrees."""
+        """Return the range of the angle in degrees."""
         return Uniform.of_one((-self.degrees, self.degrees), identity=0.0)
 
     @staticmethod
     def undo(degrees: Tensor) -> Tensor:
-        """Map of a counter-clockwise rotation."""
+        """Return the map of a counter-clockwise rotation."""
         angle = degrees.deg2rad()
         cos, sin = angle.cos(), angle.sin()
         return affine(cos, -sin, 0, sin, cos, 0)

@@ -15,14 +15,14 @@ class Sharpness(Photometric):
     factor: Annotated[tuple[NonNegative, NonNegative], Ordered] = (0.1, 1.9)
 
     def parameters(self, image_size: int) -> Uniform:
-        """The factor."""
+        """Return the range of the factor."""
         return Uniform.of_one(self.factor, identity=1.0)
 
     @staticmethod
     def change(images: Tensor, factor: Tensor) -> Tensor:
         """Blend with a copy smoothed by (1 1 1, 1 5 1, 1 1 1) / 13.
 
-        The outermost pixels stay. torchvision's `adjust_sharpness`.
+        The outermost pixels stay, as in torchvision's `adjust_sharpness`.
         """
         if min(images.shape[2:]) < 3:
             return images.clone()
@@ -34,6 +34,6 @@ class Sharpness(Photometric):
 
 
 def _three_wide(images: Tensor, dim: int) -> Tensor:
-    """Sums of three neighbours along a dimension, which gets shorter by two."""
+    """Return sums of three neighbours along a dimension, which gets shorter by two."""
     size = images.shape[dim] - 2
     return images.narrow(dim, 0, size).add(images.narrow(dim, 1, size)).add_(images.narrow(dim, 2, size))

@@ -12,5 +12,5 @@ class ShearX(Shear):
 
     @staticmethod
     def undo(factor: Tensor) -> Tensor:
-        """Map of the shear; `factor` is the tangent, positive moves the upper half right."""
+        """Return the map of the shear; `factor` is the tangent, positive moves the upper half right."""
         return affine(1, factor, 0, 0, 1, 0)

@@ -12,5 +12,5 @@ class ShearY(Shear):
 
     @staticmethod
     def undo(factor: Tensor) -> Tensor:
-        """Map of the shear; `factor` is the tangent, positive moves the left half down."""
+        """Return the map of the shear; `factor` is the tangent, positive moves the left half down."""
         return affine(1, 0, 0, factor, 1, 0)

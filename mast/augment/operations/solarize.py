@@ -16,7 +16,7 @@ class Solarize(Photometric):
     """Range of the threshold on the [0, 1] scale."""
 
     def parameters(self, image_size: int) -> Uniform:
-        """The threshold."""
+        """Return the range of the threshold."""
         return Uniform.of_one(self.threshold, identity=1.0)
 
     @staticmethod

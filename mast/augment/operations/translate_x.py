@@ -12,5 +12,5 @@ class TranslateX(Translate):
 
     @staticmethod
     def undo(fraction: Tensor) -> Tensor:
-        """Map of a shift to the right by a share of the side."""
+        """Return the map of a shift to the right by a share of the side."""
         return affine(1, 0, -2 * fraction, 0, 1, 0)

@@ -12,5 +12,5 @@ class TranslateY(Translate):
 
     @staticmethod
     def undo(fraction: Tensor) -> Tensor:
-        """Map of a shift down by a share of the side."""
+        """Return the map of a shift down by a share of the side."""
         return affine(1, 0, 0, 0, 1, -2 * fraction)

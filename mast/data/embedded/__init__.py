@@ -1,1 +1,1 @@
-"""The benchmarks that are rendered here, with nothing to download."""
+"""Benchmarks that are rendered here, with nothing to download."""

@@ -1,4 +1,4 @@
-"""Drawing glyphs: eight chunky letters and flags, filled in one of four textures, on grey backgrounds."""
+"""Drawing of glyphs: eight chunky letters and flags, filled with one of four textures, on grey backgrounds."""
 
 from dataclasses import dataclass
 
@@ -15,19 +15,19 @@ _DRAWINGS = {
     "G": "###### ###### ##.... ##..## ##..## ######",
 }
 GLYPHS: tuple[str, ...] = tuple(_DRAWINGS)
-"""Names of the glyphs. None is its own mirror image, nor the mirror image of another."""
+"""Names of the glyphs. No glyph is its own mirror image, or the mirror image of another."""
 
 BITMAPS: np.ndarray = np.array([[list(row) for row in drawing.split()] for drawing in _DRAWINGS.values()]) == "#"
-"""bool [8, 6, 6]: the cells that each glyph fills, top row first."""
+"""bool [8, 6, 6]: cells that each glyph fills, top row first."""
 
 TEXTURES: tuple[str, ...] = ("plain", "rows", "columns", "checks")
-"""A texture is drawn in two tones of one colour; `plain` has the bright one only."""
+"""Names of the textures. A texture is drawn in two tones of one colour; `plain` has the bright one only."""
 
 DARK_TONE = 0.35
-"""Brightness of the dark tone, as a share of the bright one's, unless a benchmark says otherwise."""
+"""Brightness of the dark tone, as a share of the bright one's, unless a benchmark sets another."""
 
 SUPERSAMPLING = 3
-"""Samples along each side of a pixel."""
+"""Number of samples along each side of a pixel."""
 
 _CHUNK_SAMPLES = 200_000
 
@@ -54,17 +54,17 @@ class Glyphs:
     """float in [0, 1), shift of the texture, periods"""
 
     def __getitem__(self, rows: slice) -> "Glyphs":
-        """The glyphs of some rows."""
+        """Return the glyphs of some rows."""
         return Glyphs(**{name: values[rows] for name, values in vars(self).items()})
 
 
 def coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, np.ndarray]:
-    """The share of each pixel that a glyph covers in its bright tone, and in its dark tone.
+    """Return the share of each pixel that a glyph covers in its bright tone, and in its dark tone.
 
     Args:
         glyphs: N glyphs.
         canvas: side of the square canvases, pixels.
-        period: of the textures, pixels.
+        period: period of the textures, pixels.
 
     Returns:
         Two float32 arrays [N, canvas, canvas] in [0, 1], whose sum is at most 1.
@@ -101,7 +101,7 @@ def _coverage(glyphs: Glyphs, canvas: int, period: float) -> tuple[np.ndarray, n
 
 
 def pool(samples: np.ndarray) -> np.ndarray:
-    """Mean over the samples of each pixel: bool [N, SUPERSAMPLING · S, SUPERSAMPLING · S] → float32 [N, S, S]."""
+    """Average the samples of each pixel: bool [N, SUPERSAMPLING · S, SUPERSAMPLING · S] → float32 [N, S, S]."""
     steps = range(SUPERSAMPLING)
     total = sum(samples[:, i::SUPERSAMPLING, j::SUPERSAMPLING].view(np.uint8) for i in steps for j in steps)
     return total.astype(np.float32) / SUPERSAMPLING**2
@@ -110,19 +110,20 @@ def pool(samples: np.ndarray) -> np.ndarray:
 def paint(
     images: np.ndarray, bright: np.ndarray, dark: np.ndarray, colour: np.ndarray, dark_tone: float = DARK_TONE
 ) -> None:
-    """Draw covered pixels over float images [N, H, W, 3], in place, in a colour [N, 3] and its dark tone."""
+    """Draw covered pixels onto float images [N, H, W, 3], in place, in a colour [N, 3] and its dark tone."""
     images *= (1 - bright - dark)[..., None]
     images += (bright + dark_tone * dark)[..., None] * colour[:, None, None, :].astype(images.dtype)
 
 
 def colours(hue: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """HSV in [0, 1], each [N] (hue is taken modulo 1) → RGB in [0, 1], float [N, 3]."""
+    """Convert HSV in [0, 1], each [N] (hue is taken modulo 1), to RGB in [0, 1], float [N, 3]."""
     offsets = (np.asarray(hue)[:, None] * 6 + np.array([5, 3, 1])) % 6
     return value[:, None] * (1 - saturation[:, None] * np.clip(np.minimum(offsets, 4 - offsets), 0, 1))
 
 
 def backgrounds(draws: np.ndarray, canvas: int) -> np.ndarray:
-    """Nearly grey gradients: an HSV saturation of 0.05 at most, so that colour says nothing about the instance.
+    """Return nearly grey gradients. Their HSV saturation is at most 0.05, so that colour does not identify the
+    instance.
 
     Args:
         draws: float [N, 5], uniform in [0, 1): grey levels at the two ends, direction, hue and strength of the tint.
@@ -141,14 +142,14 @@ def backgrounds(draws: np.ndarray, canvas: int) -> np.ndarray:
 def gradients(
     middle: np.ndarray, across: np.ndarray, down: np.ndarray, hue: np.ndarray, tint: np.ndarray, canvas: int
 ) -> np.ndarray:
-    """Planes of grey, tinted to an HSV saturation of 0.05 · `tint`.
+    """Return planes of grey, tinted to an HSV saturation of 0.05 · `tint`.
 
     Args:
         middle: float [N], grey level in the middle.
-        across: float [N], how much brighter the right edge is than the left one.
-        down: float [N], how much brighter the lower edge is than the upper one.
-        hue: float [N], of the tint.
-        tint: float [N] in [0, 1].
+        across: float [N], brightness of the right edge minus that of the left one.
+        down: float [N], brightness of the lower edge minus that of the upper one.
+        hue: float [N], hue of the tint.
+        tint: float [N] in [0, 1], strength of the tint.
         canvas: side of the square images, pixels.
 
     Returns:
@@ -162,13 +163,13 @@ def gradients(
 
 
 def brightness_to_the_right(draws: np.ndarray) -> np.ndarray:
-    """How much brighter `backgrounds` of the same draws get towards the right, float [N] in (-1, 1)."""
+    """Return the brightness increase towards the right in `backgrounds` of the same draws, float [N] in (-1, 1)."""
     first, second, turn, _, _ = draws.T
     return (second - first) * np.cos(2 * np.pi * turn)
 
 
 def finish(images: np.ndarray, noise: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Add grey noise in proportion to brightness, and round.
+    """Add grey noise in proportion to brightness, and round to whole levels.
 
     Args:
         images: float [N, H, W, 3] in [0, 1].

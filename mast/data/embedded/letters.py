@@ -1,7 +1,7 @@
-"""Letters of sixteen fonts that ship with matplotlib, as bitmaps: four families, each in two weights and two slants.
+"""Letters of sixteen fonts that come with matplotlib, as bitmaps: four families, each in two weights and two slants.
 
-Outlines are read from the font files, whose coordinates are whole numbers, and filled here. So no version of a font
-rasteriser changes an image.
+Outlines are read from the font files, whose coordinates are whole numbers, and filled here. So images do not depend on
+the version of a font rasteriser.
 """
 
 from functools import cache
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from fontTools.ttLib.ttGlyphSet import _TTGlyphSet
 
 CHARACTERS: tuple[str, ...] = tuple("aefgikmnrtwyGMNQR247")
-"""None is the mirror image of another; those of the mono-spaced family have other serifs or another width."""
+"""Characters of the benchmark. None is the mirror image of another. In the mono-spaced family they have other serifs
+or another width.
+"""
 
 FONTS: dict[str, tuple[str, str, str, str]] = {
     "sans": ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSans-Bold", "DejaVuSans-BoldOblique"),
@@ -30,29 +32,29 @@ FONTS: dict[str, tuple[str, str, str, str]] = {
 """Family → its font files: regular, regular slanted, bold, bold slanted (matplotlib, `mpl-data/fonts/ttf`)."""
 
 CELLS = 128
-"""Cells of a bitmap along each side of the em square."""
+"""Number of cells of a bitmap along each side of the em square."""
 
 SHA256 = "dd7de174e7f199c3e3fe8ad55fc756ae4372b09b50cba1a255fb35d1aad97296"
-"""Of the bitmaps of generator version 1 (`numpy.packbits`)."""
+"""Hash of the bitmaps of generator version 1 (`numpy.packbits`)."""
 
-INSTALL = "install matplotlib as PyPI has it (3.9.0, 3.10.0 and 3.11.2 were seen to bring these fonts)"
+INSTALL = "install matplotlib from PyPI (3.9.0, 3.10.0 and 3.11.2 contain these fonts)"
 
 _STEPS = 8
-"""Lines into which each curve of an outline is divided."""
+"""Number of lines into which each curve of an outline is divided."""
 
 _OFF_GRID = 0.37
-"""Where in its cell the sample lies that decides whether the cell is filled, so that none lies on an outline."""
+"""Position in a cell of the sample that decides whether the cell is filled. With it no sample is on an outline."""
 
 
 @cache
 def bitmaps() -> np.ndarray:
-    """The cells that each letter fills, with its bounding box in the middle of the em square.
+    """Return the cells that each letter fills, with its bounding box in the middle of the em square.
 
     Returns:
         bool [4, 2, 2, C, CELLS, CELLS]: family, weight, slant, character, row (top first), column.
 
     Raises:
-        MastError: matplotlib was installed without its fonts, or brings others than those of generator version 1.
+        MastError: matplotlib was installed without its fonts, or has others than those of generator version 1.
     """
     drawn = np.stack([letter for file in font_files() for letter in _letters(file)])
     found = sha256(np.packbits(drawn).tobytes()).hexdigest()
@@ -62,7 +64,7 @@ def bitmaps() -> np.ndarray:
 
 
 def font_files() -> list[Path]:
-    """Where the fonts lie, whether they are there or not. Nothing of matplotlib is imported."""
+    """Return the paths of the fonts, whether they exist or not, without importing matplotlib."""
     return [_folder() / f"{name}.ttf" for names in FONTS.values() for name in names]
 
 
@@ -71,7 +73,7 @@ def _folder() -> Path:
 
 
 def _letters(file: Path) -> list[np.ndarray]:
-    """The cells, bool [CELLS, CELLS], that each character fills in one font."""
+    """Return the cells, bool [CELLS, CELLS], that each character fills in one font."""
     from fontTools.ttLib import TTFont, TTLibError
 
     try:
@@ -94,7 +96,7 @@ def _letter(glyphs: "_TTGlyphSet", name: str, em: int) -> np.ndarray:
 
 
 def _contours(drawn: list[tuple[str, tuple]]) -> list[np.ndarray]:
-    """Closed lines, float [P, 2] each, from what a pen recorded of a TrueType outline."""
+    """Return closed lines, float [P, 2] each, from a pen's record of a TrueType outline."""
     from fontTools.pens.basePen import decomposeQuadraticSegment
 
     contours: list[list[np.ndarray]] = []
@@ -111,13 +113,13 @@ def _contours(drawn: list[tuple[str, tuple]]) -> list[np.ndarray]:
 
 
 def _curve(start: np.ndarray, control: np.ndarray, end: np.ndarray) -> list[np.ndarray]:
-    """Points of a quadratic Bézier curve, without its start."""
+    """Return points of a quadratic Bézier curve, without its start."""
     shares = [step / _STEPS for step in range(1, _STEPS + 1)]
     return [start * (1 - t) * (1 - t) + control * (2 * t * (1 - t)) + end * (t * t) for t in shares]
 
 
 def _fill(contours: list[np.ndarray]) -> np.ndarray:
-    """The cells whose sample the lines wind around (TrueType's rule: a winding number other than zero)."""
+    """Return the cells whose sample the lines wind around (TrueType's rule: a winding number other than zero)."""
     samples = np.arange(CELLS) + _OFF_GRID
     winding = np.zeros((CELLS, CELLS), np.int64)
     for contour in contours:

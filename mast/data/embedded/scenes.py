@@ -1,7 +1,7 @@
-"""The embedded detection benchmark `shapes-scenes`: several glyphs on one grey background, none over another.
+"""The embedded detection benchmark `shapes-scenes`: several glyphs on one grey background, without overlap.
 
-An object's class is its glyph; colour, texture, size, facing and a small rotation are nuisance. Boxes and masks are
-those of the drawn pixels.
+An object's class is its glyph; colour, texture, size, facing and a small rotation are nuisance factors. Boxes and masks
+are those of the drawn pixels.
 """
 
 import math
@@ -14,17 +14,17 @@ from mast.data.embedded.glyphs import GLYPHS, TEXTURES, Glyphs, backgrounds, cov
 from mast.data.embedded.shapes import MAX_ANGLE, TARGETS, glyph_colours, uniform_draws
 
 VERSION = 1
-"""Version of the generator: scenes of one version never change."""
+"""Version of the generator. Scenes of one version never change."""
 
 SIDE_RANGE: tuple[float, float] = (0.16, 0.36)
-"""Side of an object's glyph, as a share of the scene's."""
+"""Range of an object's glyph side, as a share of the scene's side."""
 
 TEXTURE_PERIOD = 1 / 24
 """Period of the textures, as a share of the scene's side."""
 
 _STREAMS = {"train": 2, "test": 3}  # `shapes` draws from 0 and 1
 _ATTEMPTS = 16
-_EXTENT = np.cos(MAX_ANGLE) + np.sin(MAX_ANGLE)  # side of the box around a square turned by MAX_ANGLE
+_EXTENT = np.cos(MAX_ANGLE) + np.sin(MAX_ANGLE)  # side of the box around a square rotated by MAX_ANGLE
 _SCENE_DRAWS, _OBJECT_DRAWS = 6, 9
 
 
@@ -33,7 +33,7 @@ def render_scenes(
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Draw the first `count` scenes of a split. Scene i depends on all arguments but `count`.
 
-    A scene has 1 to `max_objects` objects, fewer than were drawn where no free place is found.
+    A scene has 1 to `max_objects` objects; fewer than drawn if no free place is found.
 
     Returns:
         images uint8 [N, size, size, 3], and COCO instances, with boxes [x, y, width, height] in pixels and masks in
@@ -63,7 +63,7 @@ def _classes(draws: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _place(objects: np.ndarray, size: int) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
-    """Give objects, one after the other, the first of their random places that no earlier one touches.
+    """Place objects one after the other, each at the first of its random places that touches no earlier object.
 
     Returns:
         which objects found a place, and their centres x, y and sides, pixels.

@@ -1,8 +1,8 @@
-"""The embedded benchmark `shapes`: one glyph per image, six factors drawn independently and uniformly.
+"""The embedded benchmark `shapes`: one glyph per image, with six factors drawn independently and uniformly.
 
-Each factor is a classification task, and each task needs other invariances than the rest: `hue` is hurt by colour
-jitter, `facing` and `light` by flips, `size` by crops, `texture` by blur. Position, a small rotation, brightness,
-saturation, and all of the grey background but the side that its light comes from, are nuisance.
+Each factor is a classification task, and each task needs different invariances: colour jitter hurts `hue`, flips hurt
+`facing` and `light`, crops hurt `size`, and blur hurts `texture`. Nuisance factors are position, a small rotation,
+brightness, saturation, and the grey background apart from the side of its light.
 
 This is version 1 of the generator; `shapes_2` is version 2.
 """
@@ -22,7 +22,7 @@ from mast.data.embedded.glyphs import (
 )
 
 VERSION = 1
-"""Version of the generator: images of one version never change."""
+"""Version of the generator. Images of one version never change."""
 
 TARGETS: dict[str, tuple[str, ...]] = {
     "shape": GLYPHS,
@@ -32,21 +32,21 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "size": ("small", "medium", "large", "huge"),
     "light": ("left", "right"),
 }
-"""Class names of each target, in the order of the label columns; `light` is the brighter side of the background."""
+"""Class names of each target, in the order of the label columns. `light` is the brighter side of the background."""
 
 SIDES: tuple[float, ...] = (0.42, 0.54, 0.68, 0.86)
-"""Side of a glyph of each size, as a share of the image's."""
+"""Side of a glyph of each size class, as a share of the image's side."""
 
 TEXTURE_PERIOD = 1 / 8
 """Period of the textures, as a share of the image's side."""
 
 MAX_ANGLE = np.pi / 15
-"""Rotations are drawn from ± this (12°)."""
+"""Rotations are drawn between minus and plus this angle (12°)."""
 
 _SPLITS = ("train", "test")
 _SCALARS = 16
 _GLYPH_TARGETS, _BACKGROUND = slice(0, 5), slice(11, 16)
-"""Which of an image's draws decide the glyph's targets, and which its background."""
+"""Slices of an image's draws for the glyph's targets, and for its background."""
 
 
 def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
     Args:
         count: number of images, N.
         size: side of the square images, pixels.
-        seed: of the benchmark.
+        seed: seed of the benchmark.
         split: `train` or `test`.
 
     Returns:
@@ -84,7 +84,7 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
 
 
 def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
-    """The labels of `render`, without the images."""
+    """Return the labels of `render`, without the images."""
     return _labels(uniform_draws(seed, _SPLITS.index(split), range(count), _SCALARS, size=0)[0])
 
 
@@ -96,12 +96,12 @@ def _labels(draws: np.ndarray) -> np.ndarray:
 
 
 def glyph_colours(hue_class: np.ndarray, saturation: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """RGB in [0, 1], float [N, 3], of a hue class [N] and two draws from [0, 1), each [N]."""
+    """Return RGB in [0, 1], float [N, 3], of a hue class [N] and two draws from [0, 1), each [N]."""
     return colours(hue_class / len(TARGETS["hue"]), 0.75 + 0.2 * saturation, 0.8 + 0.2 * value)
 
 
 def uniform_draws(seed: int, stream: int, items: range, scalars: int, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Uniform draws from [0, 1) for each item, of its own generator.
+    """Return uniform draws from [0, 1) for each item, from the item's own generator.
 
     Returns:
         float64 [N, scalars] and float32 [N, size, size], the pixel noise.

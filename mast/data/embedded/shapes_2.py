@@ -1,10 +1,10 @@
-"""Version 2 of the embedded benchmark `shapes`: the same six tasks, none of which is left to luck.
+"""Version 2 of the embedded benchmark `shapes`: the same six tasks, none of which depends on chance.
 
-In version 1 training decides by chance whether an encoder reads texture, and some backgrounds hardly show their light.
-Here textures are coarse and of high contrast, every background is clearly brighter on one side, glyphs lie nearer to
-the middle, where a crop rarely loses them, and the backgrounds differ less, so that less of an image's identity is in
-what no task asks for. Jitter and grayscale erase `hue`, flips exchange the two classes of `facing` and of `light`; no
-augmentation of `mast5` erases `shape`, `texture` and `size`.
+In version 1 it is a matter of chance whether an encoder learns texture, and some backgrounds hardly show their light.
+Here textures are coarse and have high contrast, and every background is clearly brighter on one side. Glyphs are nearer
+to the middle, where a crop rarely loses them. The backgrounds differ less, so that they identify an image less. Jitter
+and grayscale erase `hue`, flips exchange the two classes of `facing` and of `light`; no augmentation of `mast5` erases
+`shape`, `texture` and `size`.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ from mast.data.embedded.glyphs import Glyphs, coverage, finish, gradients, paint
 from mast.data.embedded.shapes import MAX_ANGLE, TARGETS, glyph_colours, uniform_draws
 
 VERSION = 2
-"""Version of the generator: images of one version never change."""
+"""Version of the generator. Images of one version never change."""
 
 SIDES: tuple[float, ...] = (0.5, 0.6, 0.72, 0.86)
-"""Side of a glyph of each size, as a share of the image's."""
+"""Side of a glyph of each size class, as a share of the image's side."""
 
 TEXTURE_PERIOD = 1 / 6
 """Period of the textures, as a share of the image's side."""
@@ -41,7 +41,7 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
     Args:
         count: number of images, N.
         size: side of the square images, pixels.
-        seed: of the benchmark.
+        seed: seed of the benchmark.
         split: `train` or `test`.
 
     Returns:
@@ -72,7 +72,7 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
 
 
 def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
-    """The labels of `render`, without the images."""
+    """Return the labels of `render`, without the images."""
     return _labels(uniform_draws(seed, _STREAMS[split], range(count), _SCALARS, size=0)[0])
 
 

@@ -1,8 +1,9 @@
-"""The embedded benchmark `typefaces`: one printed letter per image, five factors drawn independently and uniformly.
+"""The embedded benchmark `typefaces`: one printed letter per image, with five factors drawn independently and
+uniformly.
 
-Nobody drew these letters for this project. Each factor is a task, and needs other invariances than the rest: jitter and
-grayscale change `colour`, of the ink; shear and rotation change `slant`; blur changes `weight`. Position, size, the
-tone of the ink, and the paper with its tint, shade and grain are nuisance (docs/understand/instrument.md).
+The letters were not drawn for this project. Each factor is a task, and needs different invariances: jitter and
+grayscale change `colour`, the ink's; shear and rotation change `slant`; blur changes `weight`. Position, size, the tone
+of the ink, and the paper with its tint, shade and grain are nuisance factors (docs/understand/instrument.md).
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ from mast.data.embedded.shapes import TARGETS as SHAPES_TARGETS
 from mast.data.embedded.shapes import uniform_draws
 
 VERSION = 1
-"""Version of the generator: images of one version never change."""
+"""Version of the generator. Images of one version never change."""
 
 TARGETS: dict[str, tuple[str, ...]] = {
     "character": CHARACTERS,
@@ -28,7 +29,7 @@ EM = (0.8, 1.15)
 """Range of the em, as a share of the image's side. A capital letter is about 0.7 em high."""
 
 REACH = 0.08
-"""How far letters lie from the middle at most, along each axis, as a share of the image's side."""
+"""Largest distance of letters from the middle along each axis, as a share of the image's side."""
 
 _STREAMS = {"train": 6, "test": 7}  # `shapes` draws from 0, 1, 4 and 5, `shapes-scenes` from 2 and 3
 _LABELS, _SCALARS = slice(0, len(TARGETS)), 16
@@ -40,14 +41,14 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
     Args:
         count: number of images, N.
         size: side of the square images, pixels.
-        seed: of the benchmark.
+        seed: seed of the benchmark.
         split: `train` or `test`.
 
     Returns:
         images uint8 [N, size, size, 3] and labels int64 [N, 5], one column for each of TARGETS.
 
     Raises:
-        MastError: matplotlib's fonts are missing or others.
+        MastError: matplotlib's fonts are missing or different.
     """
     draws, noise = uniform_draws(seed, _STREAMS[split], range(count), _SCALARS, size)
     labels = _labels(draws)
@@ -64,7 +65,7 @@ def render(count: int, size: int, seed: int, split: str = "train") -> tuple[np.n
 
 
 def draw_labels(count: int, seed: int, split: str = "train") -> np.ndarray:
-    """The labels of `render`, without the images."""
+    """Return the labels of `render`, without the images."""
     return _labels(uniform_draws(seed, _STREAMS[split], range(count), _SCALARS, size=0)[0])
 
 
@@ -73,11 +74,12 @@ def _labels(draws: np.ndarray) -> np.ndarray:
 
 
 def _coverage(letters: np.ndarray, em: np.ndarray, x: np.ndarray, y: np.ndarray, size: int) -> np.ndarray:
-    """The share of each pixel that is inked.
+    """Return the share of each pixel that is inked.
 
     Args:
-        letters: int [N], positions among all bitmaps.
-        em: float [N], side of the em square, as a share of the image's side; `x`, `y`: its middle from the image's.
+        letters: int [N], indices of bitmaps.
+        em: float [N], side of the em square, as a share of the image's side; `x`, `y`: offset of its middle from the
+            image's.
         size: side of the square images, pixels.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Deterministic training batches: which images form step s of epoch e depends on (seed, e, s) alone."""
+"""Deterministic training batches. The images of step s of epoch e depend only on (seed, e, s)."""
 
 import math
 from collections.abc import Callable
@@ -12,14 +12,15 @@ from mast.data.prepared.subset import Images, in_place
 from mast.errors import MastError
 
 Crops = Callable[[int, int, slice], CropBoxes]
-"""What to cut from the images of a batch: a function of the epoch, the step and the share of it."""
+"""Function from epoch, step and share of a batch to the boxes to cut from its images."""
 
 
 class TrainingBatches:
-    """Shuffled batches of images, held in memory, mapped, or decoded.
+    """Shuffled batches of images that are held in memory, memory-mapped, or decoded.
 
-    The last short batch of an epoch is dropped, or kept. Kept, it is filled up with the first images of the epoch to a
-    multiple of the parts in which a batch is computed (as torch's DistributedSampler does it), at least two for each.
+    The last short batch of an epoch is dropped or kept. If kept, it is filled up with the first images of the epoch to
+    a multiple of the parts in which a batch is computed, as torch's DistributedSampler does, with at least two images
+    for each part.
 
     Raises:
         MastError: there are fewer images than one batch needs.
@@ -38,14 +39,14 @@ class TrainingBatches:
         """Serve batches of `images`, uint8 [M, H, W, 3], and of `labels`, int64 [M, …], if there are any.
 
         Args:
-            images: see above.
-            labels: see above.
-            batch_size: images in a batch, a multiple of `parts`.
-            seed: of the order.
-            keep_last: keep the last short batch of an epoch.
-            parts: in which a batch is computed, over all processes.
-            pin_memory: put each batch into page-locked memory, for asynchronous copies to a GPU, while the one
-                before it is used.
+            images: the images.
+            labels: the labels, or None.
+            batch_size: number of images in a batch, a multiple of `parts`.
+            seed: seed of the order.
+            keep_last: whether to keep the last short batch of an epoch.
+            parts: number of parts in which a batch is computed, over all processes.
+            pin_memory: whether to put each batch into page-locked memory, for asynchronous copies to a GPU, while the
+                previous batch is used.
         """
         if len(images) < batch_size:
             raise MastError(
@@ -74,7 +75,8 @@ class TrainingBatches:
         return self._parts * max(2, math.ceil(left / self._parts))
 
     def indices(self, epoch: int, step: int) -> np.ndarray:
-        """Positions of a batch's images, int64 [size]; in whole batches each occurs at most once in an epoch.
+        """Return the positions of a batch's images, int64 [size]; in whole batches each occurs at most once in an
+        epoch.
 
         Raises:
             IndexError: `step` is not in 0 … steps_per_epoch − 1.
@@ -87,7 +89,7 @@ class TrainingBatches:
         rows = self._order[step * self._batch_size : (step + 1) * self._batch_size]
         return np.concatenate(
             [rows, np.resize(self._order, self.size(step) - len(rows))]
-        )  # again, if there are too few
+        )  # repeated, if there are too few
 
     @property
     def in_place(self) -> bool:
@@ -95,27 +97,29 @@ class TrainingBatches:
         return in_place(self._images)
 
     def sizes(self, epoch: int, step: int) -> torch.Tensor:
-        """Width and height of a batch's images in pixels, int64 [size, 2]; only of images that stay in place."""
+        """Return width and height of a batch's images, pixels, int64 [size, 2]; only if images stay in place."""
         return torch.from_numpy(self._images.sizes(self.indices(epoch, step)))
 
     def batch(
         self, epoch: int, step: int, share: slice = slice(None), crops: Crops | None = None
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Images uint8 [size, 3, H, W] in channels_last memory, and labels int64 [size, …] or None.
+        """Return images uint8 [size, 3, H, W] in channels_last memory, and labels int64 [size, …] or None.
 
         Args:
-            epoch: from 0.
-            step: of the epoch.
+            epoch: number of the epoch, from 0.
+            step: number of the step in the epoch.
             share: a part of the batch.
-            crops: of images that stay in place, what to cut from each for V views; the images are then
-                [V, size, 3, H, W]. It is also asked for what comes next.
+            crops: boxes to cut from each image for V views, for images that stay in place; the images are then [V,
+                size, 3, H, W]. It is also called for the next step.
         """
         rows = self.indices(epoch, step)[share]
         images = self._read(epoch, step, share, rows, crops).movedim(-1, -3)
         return images, None if self._labels is None else self._tensor(self._labels[rows])
 
     def _read(self, epoch: int, step: int, share: slice, rows: np.ndarray, crops: Crops | None) -> torch.Tensor:
-        """The images of a batch; where reading takes time, the same share of the next step is begun meanwhile."""
+        """Return the images of a batch. If reading takes time, the same share of the next step is started in the
+        background.
+        """
         if self._ahead is None:
             return self._pixels(rows)
 
@@ -125,14 +129,14 @@ class TrainingBatches:
         begun = self._pending.pop((epoch, step, share.start, share.stop), None)
         images = self._pixels(rows, wanted(epoch, step)) if begun is None else begun.result()
         following = (epoch, step + 1) if step + 1 < self.steps_per_epoch else (epoch + 1, 0)
-        if share == slice(None) or self.size(following[1]) == self.size(step):  # of another size, the share is another
+        if share == slice(None) or self.size(following[1]) == self.size(step):  # if its size differs, the share differs
             next_rows = self.indices(*following)[share]
             begun = self._ahead.submit(self._pixels, next_rows, wanted(*following))
             self._pending[*following, share.start, share.stop] = begun
         return images
 
     def _pixels(self, rows: np.ndarray, wanted: CropBoxes | None = None) -> torch.Tensor:
-        """uint8 [B, H, W, 3], or of crops [V, B, H, W, 3]."""
+        """Return uint8 [B, H, W, 3], or with crops [V, B, H, W, 3]."""
         return self._tensor(self._images[rows] if wanted is None else self._images.crops(rows, wanted))
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:

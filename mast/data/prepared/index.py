@@ -1,4 +1,4 @@
-"""Images that stay in place: an index in memory-mapped arrays, files decoded when they are asked for."""
+"""Images that stay in place: an index in memory-mapped arrays, with files decoded on demand."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,11 @@ from mast.settings import FULL, PixelRange, Transform
 
 
 class IndexedImages:
-    """Image files that look like one uint8 array [N, S, S, 3]: `images[rows]` decodes these rows, and no others.
+    """Image files that behave like one uint8 array [N, S, S, 3]: `images[rows]` decodes only these rows.
 
-    Each image becomes a square of S pixels as those of arrays do in preparing them (`mast.data.transforms`); or it is
-    cropped from its original size (`crops`). Files are decoded and resized outside Python's global lock, so that
-    threads use as many cores.
+    Each image becomes a square of S pixels in the same way as in prepared arrays (`mast.data.transforms`), or it is
+    cropped from its original size (`crops`). Files are decoded and resized outside Python's global lock, so that each
+    thread can use a core.
     """
 
     dtype = np.dtype(np.uint8)
@@ -34,16 +34,16 @@ class IndexedImages:
         transform: Transform | None = None,
         upright: bool = True,
     ) -> None:
-        """Serve `paths`, bytes [N], of files below `root`, with as many threads as torch has unless told.
+        """Serve `paths`, bytes [N], of files below `root`, with torch's number of threads by default.
 
-        `levels` says which values of images of more than 8 bits become 0 and 255. `sizes`, int64 [N, ≥ 2], are width
-        and height of each image, which whoever draws crops asks for. `transform` says how a whole image becomes a
-        square, and `upright` whether images are turned as their EXIF says.
+        `levels` are the values that become 0 and 255 in images of more than 8 bits. `sizes`, int64 [N, ≥ 2], are width
+        and height of each image, needed to draw crops. `transform` defines how a whole image becomes a square, and
+        `upright` whether images are turned upright according to EXIF.
         """
         self._root, self._paths, self._size, self._levels = Path(root), paths, size, levels
         self._sizes, self._transform, self._upright = sizes, transform, upright
         if threads is None:
-            import torch  # slow to import, and planning a workflow reads this module
+            import torch  # slow to import, and planning a workflow imports this module
 
             threads = torch.get_num_threads()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
@@ -70,11 +70,12 @@ class IndexedImages:
         return images
 
     def sizes(self, rows: np.ndarray) -> np.ndarray:
-        """Width and height in pixels of the images at positions int [B], as `prepare` read them, int64 [B, 2]."""
+        """Return width and height, pixels, of the images at positions int [B], as `prepare` read them, int64 [B, 2]."""
         return np.array(self._sizes[rows][:, :2])
 
     def crops(self, rows: np.ndarray, wanted: CropBoxes) -> np.ndarray:
-        """Crops of the images at positions int [B], for V views, each file decoded once: uint8 [V, B, S, S, 3].
+        """Return crops of the images at positions int [B], for V views, with each file decoded once: uint8 [V, B, S, S,
+        3].
 
         Raises:
             UnreadableImageError: a file is missing or damaged.
@@ -87,7 +88,7 @@ class IndexedImages:
             for view, image in enumerate(self._crops(paths[row], wanted.boxes[:, row], wanted.interpolation)):
                 images[view, row] = image
 
-        for _ in self._pool.map(cut, range(len(rows))):  # raises what a thread raised
+        for _ in self._pool.map(cut, range(len(rows))):  # re-raises what a thread raised
             pass
         return images
 
@@ -96,7 +97,9 @@ class IndexedImages:
         return squared(image, self._size, self._transform)
 
     def _crops(self, path: bytes, boxes: np.ndarray, interpolation: Interpolation) -> list[np.ndarray]:
-        """Of one image, from rows as in `CropBoxes`; a view that is not cropped costs a decoding of its own."""
+        """Return the crops of one image, from rows as in `CropBoxes`. A view that is not cropped needs its own
+        decoding.
+        """
         cropped, file = boxes[:, 0] > 0, self._root / os.fsdecode(path)
         cut = iter(())
         if cropped.any():

@@ -1,4 +1,4 @@
-"""Annotated objects of a detection dataset: what its readers (COCO, VOC) share. Images stay in place."""
+"""Annotated objects of a detection dataset, shared by its readers (COCO, VOC). Images stay in place."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -18,47 +18,48 @@ from mast.errors import MastError
 from mast.settings import FULL
 
 TOLERANCE = 1.0
-"""How far a box may reach over the edge of its image, pixels; it is cut at the edge."""
+"""Distance by which a box may extend over the edge of its image, pixels; it is cut at the edge."""
 
 THINNEST = 0.01
-"""Least width and height of a box, pixels. Thinner ones lose it in float32, and torchvision's detectors then stop."""
+"""Smallest width and height of a box, pixels. Thinner ones vanish in float32, and torchvision's detectors then stop."""
 
 MOST_OBJECTS = 100
-"""As many detections of an image are scored (COCO's `maxDets`) and made (torchvision, `box_detections_per_img`)."""
+"""Number of detections of an image that are scored (COCO's `maxDets`) and made (torchvision, `box_detections_per_img`).
+"""
 
 _REPAIR = "correct it, or set unreadable: skip"
 
 
 @dataclass
 class Split:
-    """What the annotations of one split say, in COCO's terms, with the image entries keyed by id."""
+    """Annotations of one split, in COCO's terms, with the image entries keyed by id."""
 
     file: Path
     """The annotation file, or the directory of them, that messages about the whole split name."""
     root: Path
-    """The images' `file_name` is relative to it."""
+    """Directory that the images' `file_name` is relative to."""
     names: dict[Id, str]
     """Category id → class."""
     images: dict[Id, dict[str, Any]]
     annotations: list[dict[str, Any]]
     counts: Counter[str] = field(default_factory=Counter)
-    """What is put in order, by the keys of `mast.data.prepared.notes.NOTES`."""
+    """Number of corrections, by the keys of `mast.data.prepared.notes.NOTES`."""
     files: dict[str, list[Path]] = field(default_factory=dict)
-    """The same of image files, which are named."""
+    """Image files to name, by the same keys."""
     turned: dict[Id, int] = field(default_factory=dict)
-    """Image id → EXIF orientation, of images that are not upright as they are stored."""
+    """Image id → EXIF orientation, for images that are not stored upright."""
 
     def image_place(self, image: dict[str, Any]) -> str:
-        """Where an image is described, for messages."""
+        """Return where an image is described, for messages."""
         return f"{self.file}: image {brief(image['id'])} ({image['file_name']})"
 
     def annotation_place(self, annotation: dict[str, Any]) -> str:
-        """Where an object is described, for messages."""
+        """Return where an object is described, for messages."""
         image = self.images[annotation["image_id"]]
         return f"{self.file}: annotation {brief(annotation['id'])} (image {image['file_name']})"
 
     def check_boxes(self) -> None:
-        """Look at all boxes together, once the sizes of the images are known; raises MastError."""
+        """Check all boxes together, once the sizes of the images are known; raises MastError."""
 
 
 def write_instances(
@@ -73,10 +74,10 @@ def write_instances(
     """Decode every image, check every object, and write cleaned annotations as a prepared dataset.
 
     Each image entry gets the `sha256` of its file, so that the identity of the data covers the images. Categories are
-    numbered 1…C in the order of `classes`. `settings` say what to do with what is `unreadable`.
+    numbered 1…C in the order of `classes`. `settings.unreadable` decides what happens to faulty entries.
 
     Raises:
-        MastError: an image cannot be read, an object has no area in its image, or a class is annotated in test alone.
+        MastError: an image cannot be read, an object has no area in its image, or a class is annotated only in test.
     """
     _check_classes(splits, classes)
     histograms: dict[str, np.ndarray] = {}
@@ -96,7 +97,7 @@ def write_instances(
 
 
 def _check_classes(splits: dict[str, Split], classes: list[str]) -> None:
-    """Every class that test annotates must be annotated in train; names are those of `classes` from now on."""
+    """Check that train annotates every class that test annotates; names are those of `classes` from now on."""
     own = {composed(name): name for name in classes}
     for split in splits.values():
         split.names = {key: own.get(composed(name), name) for key, name in split.names.items()}
@@ -114,7 +115,7 @@ def _check_classes(splits: dict[str, Split], classes: list[str]) -> None:
 
 
 def _cleaned(split: Split, classes: list[str], settings: InPlace) -> tuple[dict[str, Any], int]:
-    """Annotations of readable images, with new category numbers; and how many were left out as unusable."""
+    """Return the annotations of readable images with new category numbers, and how many were left out as unusable."""
     cleaned, left_out = [], 0
     for annotation in split.annotations:
         image = split.images.get(annotation["image_id"])
@@ -150,7 +151,7 @@ def _cleaned(split: Split, classes: list[str], settings: InPlace) -> tuple[dict[
 def _entry(
     annotation: dict[str, Any], image: dict[str, Any], category: int, box: list[float], counts: Counter[str]
 ) -> dict[str, Any]:
-    """An annotation without fault, with values as the scorer and the detector take them; counts what is replaced."""
+    """Return a valid annotation with values as the scorer and the detector expect them; count what is replaced."""
     entry = {
         "id": annotation["id"],
         "image_id": annotation["image_id"],
@@ -171,7 +172,7 @@ def _entry(
 
 
 def _area(annotation: dict[str, Any], box: list[float], counts: Counter[str]) -> float:
-    """The area as stated; that of the box where none is, or one that cannot be that of such an object."""
+    """Return the stated area, or the area of the box if none is stated or the stated one is impossible."""
     if "area" in annotation and fits(annotation["area"], annotation["bbox"]):
         return annotation["area"]
     counts["replaced_areas"] += "area" in annotation
@@ -179,7 +180,7 @@ def _area(annotation: dict[str, Any], box: list[float], counts: Counter[str]) ->
 
 
 def _renumbered(split: Split, cleaned: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The image entries. Their ids, and those of the annotations, are whole numbers from now on."""
+    """Return the image entries. Their ids, and those of the annotations, are whole numbers from now on."""
     of_image = numbers(list(split.images), positive=False)
     of_annotation = numbers([entry["id"] for entry in cleaned], positive=True)
     split.counts["renumbered_images"] = sum(key != number for key, number in of_image.items())
@@ -190,7 +191,7 @@ def _renumbered(split: Split, cleaned: list[dict[str, Any]]) -> list[dict[str, A
 
 
 def _object_fault(annotation: dict[str, Any], image: dict[str, Any]) -> str:
-    """What is wrong with an object's `iscrowd` or segmentation ("" if nothing is)."""
+    """Return what is wrong with an object's `iscrowd` or segmentation ("" if nothing is)."""
     if is_crowd(annotation.get("iscrowd")) is None:
         return f"iscrowd is {brief(annotation['iscrowd'])}, neither 0 nor 1"
     if not annotation.get("segmentation"):
@@ -205,7 +206,7 @@ def is_box(values: Any) -> bool:
 
 
 def _box(values: list[Any], width: int, height: int) -> tuple[list[float], str]:
-    """A box [x, y, w, h] cut at the image's edges, and what is wrong with it ("" if nothing is)."""
+    """Return a box [x, y, w, h] cut at the image's edges, and what is wrong with it ("" if nothing is)."""
     if not is_box(values):
         return [], "is not four numbers [x, y, width, height]"
     x, y, w, h = values

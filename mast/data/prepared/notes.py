@@ -1,4 +1,4 @@
-"""What the manifest counts and names of a split beside its images, and what each count means."""
+"""Counts and file names that a manifest records for a split, with the meaning of each count."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ NOTES: dict[str, str] = {
     "left_out": "files and folders left out (no images, hidden, or not of the layout)",
     "narrow": "images of more than 8 bits that use less than a tenth of their range (see the key range)",
     "cut": "images with values beyond 16 bits, which are cut (see the key range)",
-    "turned": "images turned by EXIF, whose boxes are taken as the key exif says",
+    "turned": "images turned by EXIF, whose boxes are read as set by the key exif",
     "crowded_images": "images with more than 100 objects, as many as are detected and scored in an image",
     "repeated_images": "images annotated or listed more than once",
     "renumbered_images": "images with new ids, as not all of theirs are whole numbers that JSON keeps",
@@ -22,20 +22,20 @@ NOTES: dict[str, str] = {
     "empty_segmentations": "objects whose segmentation is empty",
     "empty_masks": "segmentations that cover no pixel",
 }
-"""Count in a manifest's `splits` → what it counts. Those of 0 are left out, but for the first two."""
+"""Count in a manifest's `splits` → what it counts. Zero counts are left out, except for the first two."""
 
 MOST_NAMES = 20
-"""As many files are named of each count."""
+"""Number of files that are named for each count."""
 
 
 def names_below(root: Path | str, paths: Sequence[Path]) -> list[str]:
-    """The first MOST_NAMES paths relative to `root`, or to its directory; of folders with a slash at the end."""
+    """Return the first MOST_NAMES paths relative to `root`, or to its directory; folders end with a slash."""
     root = Path(root).parent if Path(root).is_file() else root
     return [os.path.relpath(path, root) + ("/" if path.is_dir() else "") for path in paths[:MOST_NAMES]]
 
 
 def lines(name: str, splits: dict[str, dict[str, int]], named: dict[str, dict[str, list[str]]]) -> Iterator[str]:
-    """A line for each count of NOTES that is not 0."""
+    """Yield a line for each count of NOTES that is not 0."""
     for split, counts in splits.items():
         for key, meaning in NOTES.items():
             if count := counts.get(key):

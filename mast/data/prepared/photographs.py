@@ -1,4 +1,4 @@
-"""The image files of annotated data: decoded once, for their sizes, hashes and colours, and which way up they are."""
+"""Image files of annotated data, decoded once to get sizes, hashes, colours and orientations."""
 
 import hashlib
 from collections.abc import Callable
@@ -35,8 +35,8 @@ def add_image_facts(split: "Split", settings: InPlace, threads: int) -> np.ndarr
     """Decode the images: add size and hash to their entries, drop unreadable ones; return a histogram [3, 256].
 
     Raises:
-        MastError: an image cannot be read and `settings.unreadable` is `stop`; it has another size than is stated; none
-            is left.
+        MastError: an image cannot be read and `settings.unreadable` is `stop`; its size differs from the stated one; no
+            image is left.
     """
     histogram = np.zeros((3, 256), np.int64)
     kept: dict[Any, dict[str, Any]] = {}
@@ -81,7 +81,7 @@ def _notes(facts: _Facts | None) -> set[str]:
 
 
 def _check_size(place: str, image: dict[str, Any], facts: _Facts, exif: str) -> None:
-    """Compare what an entry states with the pixels; a size of the other orientation gets a hint."""
+    """Compare the stated size with the pixels. A size that fits the other orientation gets a hint."""
     actual, stated = [facts.width, facts.height], []
     for name, own in zip(("width", "height"), actual, strict=True):
         try:

@@ -1,4 +1,4 @@
-"""Reproducible splits of a set of images into a part to keep and a part held out."""
+"""Reproducible splits of a set of images into a kept part and a held-out part."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def stratified_split(classes: np.ndarray, fraction: float, seed: int) -> tuple[n
     Args:
         classes: int [N].
         fraction: share to hold out, in (0, 1).
-        seed: of the draw.
+        seed: seed of the draw.
 
     Returns:
         Positions kept and positions held out, int64, each ascending.

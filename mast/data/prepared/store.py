@@ -1,4 +1,4 @@
-"""Reading prepared data: uint8 arrays and a manifest in one directory (docs/use/formats.md, *Prepared data*)."""
+"""Read prepared data: uint8 arrays and a manifest in one directory (docs/use/formats.md, *Prepared data*)."""
 
 import os
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ class PreparedData:
 
     @property
     def sha256(self) -> str:
-        """The identity of the data: hash over the hashes of all files."""
+        """Identity of the data: hash over the hashes of all files."""
         return self.manifest.sha256
 
     @property
@@ -78,11 +78,11 @@ class PreparedData:
         return self.manifest.splits[split]["count"]
 
     def has_images(self, split: str) -> bool:
-        """Whether a split's images are one array (else they stay in place, see `annotations`)."""
+        """Return whether a split's images are one array (otherwise they stay in place, see `annotations`)."""
         return f"{split}_images.npy" in self.manifest.files
 
     def images(self, split: str) -> np.memmap | IndexedImages:
-        """uint8 [N, H, W, 3]; of an index, images are decoded when rows are taken."""
+        """Return uint8 [N, H, W, 3]; for an index, images are decoded when rows are read."""
         self._require(split)
         index = self.manifest.index
         if index is None:
@@ -94,10 +94,10 @@ class PreparedData:
         return IndexedImages(Path(index.root), paths, index.size, sizes=sizes, **reading)
 
     def paths(self, split: str) -> np.ndarray:
-        """Paths of a split's images relative to the index's root, bytes [N], mapped.
+        """Return the paths of a split's images relative to the index's root, bytes [N], memory-mapped.
 
         Raises:
-            MastError: the data are not an index: prepared arrays do not keep the names of their files.
+            MastError: the data are not an index; prepared arrays do not keep file names.
         """
         self._require(split)
         if self.manifest.index is None:
@@ -105,18 +105,18 @@ class PreparedData:
         return self._array(f"{split}_paths.npy")
 
     def labels(self, split: str) -> np.ndarray | None:
-        """int64 [N, T], column t for the t-th target; None where there are no labels."""
+        """Return labels int64 [N, T], column t for the t-th target; None if there are none."""
         self._require(split)
         file = f"{split}_labels.npy"
         return np.array(self._array(file)) if file in self.manifest.files else None
 
     @cached_property
     def val_indices(self) -> np.ndarray:
-        """int64, ascending: positions in train that form the validation split."""
+        """Return the positions in train that form the validation split, int64, ascending."""
         return np.array(self._array("val_indices.npy"))
 
     def annotations(self, split: str) -> dict[str, Any]:
-        """COCO instances of a detection dataset; `images_root` is there if the images stay in place."""
+        """Return COCO instances of a detection dataset; `images_root` is present if the images stay in place."""
         self._require(split)
         file = f"{split}_annotations.json"
         if file not in self.manifest.files:
@@ -125,7 +125,7 @@ class PreparedData:
         return read_json(self.path / file)
 
     def verify(self) -> None:
-        """Compare the content of every file, and of images that stay in place, with its recorded hash.
+        """Compare the content of every file, including images that stay in place, with its recorded hash.
 
         Raises:
             MastError: a file has changed since it was prepared.
@@ -134,9 +134,9 @@ class PreparedData:
             raise MastError(f"{file}: has changed since it was prepared; {self._remedy}")
 
     def changed_files(self) -> Iterator[Path]:
-        """Every file, also of images that stay in place, that is not as recorded.
+        """Yield every file, including images that stay in place, that differs from its record.
 
-        Of an index only the sizes of its images are compared; hashing them would read every byte.
+        For an index only the sizes of the images are compared; hashing them would read every byte.
         """
         for file, recorded in self.manifest.files.items():
             if _differs(self.path / file, recorded):

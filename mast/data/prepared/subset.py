@@ -1,4 +1,4 @@
-"""Some of the images of an array or an index, without reading them."""
+"""A selection of the images of an array or an index, without reading them."""
 
 from typing import TypeGuard
 
@@ -9,7 +9,7 @@ from mast.data.prepared.index import IndexedImages
 
 
 class Subset:
-    """Images at chosen positions, which look like one uint8 array [M, H, W, 3]; read when rows of it are taken."""
+    """Images at chosen positions, which behave like one uint8 array [M, H, W, 3]; rows are read on access."""
 
     dtype = np.dtype(np.uint8)
     ndim = 4
@@ -33,22 +33,22 @@ class Subset:
 
     @property
     def in_place(self) -> bool:
-        """Whether the images stay in place: then `sizes` and `crops` may be asked for."""
+        """Whether the images stay in place; only then `sizes` and `crops` can be called."""
         return in_place(self._images)
 
     def sizes(self, rows: np.ndarray) -> np.ndarray:
-        """See IndexedImages."""
+        """Return sizes as IndexedImages does."""
         return self._images.sizes(self._positions[rows])
 
     def crops(self, rows: np.ndarray, wanted: CropBoxes) -> np.ndarray:
-        """See IndexedImages."""
+        """Return crops as IndexedImages does."""
         return self._images.crops(self._positions[rows], wanted)
 
 
 Images = np.ndarray | IndexedImages | Subset
-"""Images in memory, mapped, or decoded when they are asked for: uint8 [N, H, W, 3]."""
+"""Images in memory, memory-mapped, or decoded on access: uint8 [N, H, W, 3]."""
 
 
 def in_place(images: Images) -> TypeGuard[IndexedImages | Subset]:
-    """Whether images are decoded from files, and so can be cropped from their original size."""
+    """Return whether images are decoded from files, and so can be cropped from their original size."""
     return isinstance(images, IndexedImages) or (isinstance(images, Subset) and images.in_place)

@@ -1,4 +1,4 @@
-"""Images of one split → the prepared form: one array, or an index of files that stay in place."""
+"""Write the images of one split in prepared form: one array, or an index of files that stay in place."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,7 +23,7 @@ from mast.records import Index
 from mast.settings import FULL, PixelRange, Transform
 
 STATISTICS_IMAGES = 10_000
-"""Of an index, mean and standard deviation are those of this many images, evenly spaced (all, if there are fewer)."""
+"""Number of evenly spaced images that give the mean and standard deviation of an index (all, if there are fewer)."""
 
 SKIP = "unreadable: skip"
 
@@ -45,13 +45,13 @@ def write_images(
     """Write the images of a split, and the labels of those that can be read.
 
     Args:
-        writer: where to.
+        writer: the dataset's writer.
         split: name of the split.
-        images: image files below `spec.root`, or inside files there, which are read when they are iterated over; or
-            uint8 [N, H, W, 3].
+        images: image files below `spec.root`, or inside files there, which are read during iteration; or uint8 [N, H,
+            W, 3].
         labels: int [N], or [N, T] for T targets, or None.
-        spec: size, storage, and what an unreadable file does.
-        threads: for decoding.
+        spec: size, storage, and what happens to an unreadable file.
+        threads: number of threads for decoding.
 
     Returns:
         Positions of the images that were written, int64 [M], ascending.
@@ -106,7 +106,7 @@ def finish(
 
 
 def _write_reading(writer: Writer, spec: ImageFiles) -> None:
-    """Settings from which results follow and which show in no other file: data are identified by their files."""
+    """Write settings that affect results but show in no other file, because data are identified by their files."""
     if spec.normalisation is not None:
         writer.array("normalisation.npy", np.array([spec.normalisation.mean, spec.normalisation.std]))
     if spec.storage == "arrays":
@@ -165,7 +165,7 @@ def readable(
     progress: Progress,
     skip: str = SKIP,
 ) -> Iterator[tuple[int, Result]]:
-    """Position and result of every item that `read` could read; what it notes or skips goes into `notes`."""
+    """Yield position and result of every item that `read` could read; notes and skipped items go into `notes`."""
     attempt = or_none(read, unreadable, skip)
     results = map_files(lambda item: (item, attempt(item)), items, threads)
     for position, (item, found) in enumerate(results):
@@ -177,9 +177,9 @@ def readable(
 
 
 def or_none(read: Callable[[Item], Result], unreadable: str, skip: str = SKIP) -> Callable[[Item], Result | None]:
-    """A function that reads an item, or returns None where it cannot and `unreadable` is `skip`.
+    """Return a function that reads an item, or returns None if it cannot and `unreadable` is `skip`.
 
-    `skip` says in messages how to have it skipped.
+    `skip` is the setting that messages suggest for skipping it.
     """
 
     def attempt(item: Item) -> Result | None:
@@ -200,7 +200,7 @@ def square_of(
     transform: Transform | None = None,
     upright: bool = True,
 ) -> tuple[np.ndarray, frozenset[str]]:
-    """A square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
+    """Return a square of a file or array, uint8 [size, size, 3], and notes as in `mast.data.decode.Decoded`."""
     if isinstance(image, np.ndarray):
         return squared(Image.fromarray(image), size, transform), frozenset()
     decoded = examine(image, upright, levels)

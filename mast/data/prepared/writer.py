@@ -1,4 +1,4 @@
-"""Writing prepared data: uint8 arrays and a manifest in one directory (docs/use/formats.md, *Prepared data*)."""
+"""Write prepared data: uint8 arrays and a manifest in one directory (docs/use/formats.md, *Prepared data*)."""
 
 import logging
 import shutil
@@ -18,19 +18,19 @@ from mast.results import DataFiles
 log = logging.getLogger(__name__)
 
 BOX_TARGET = "box"
-"""The target of a detection dataset; its classes are the categories 1…C of the annotations, in order."""
+"""Target of a detection dataset. Its classes are the categories 1…C of the annotations, in order."""
 
 
 class Writer:
-    """Writes a prepared dataset, all of it or nothing: a context manager.
+    """Context manager that writes a whole prepared dataset or nothing.
 
-    Files are collected in a folder of their own. `finish` removes the old manifest, if there is one, moves the files
-    into place and writes the new manifest last, so that a manifest never describes other files. If the block fails,
-    what was there before is untouched.
+    Files are collected in a separate folder. `finish` removes the old manifest, if there is one, moves the files into
+    place and writes the new manifest last, so that a manifest never describes other files. If the block fails, the old
+    dataset is untouched.
     """
 
     def __init__(self, path: Path) -> None:
-        """Begin, in a new directory or over an old dataset."""
+        """Prepare to write, into a new directory or over an old dataset."""
         self.path = Path(path)
         self._partial = self.path / ".partial"
         self._files: dict[str, str] = {}
@@ -40,7 +40,7 @@ class Writer:
         self._named: dict[str, dict[str, list[str]]] = {}
 
     def __enter__(self) -> Self:
-        """Make the folder in which files are collected."""
+        """Create the folder in which files are collected."""
         try:
             shutil.rmtree(self._partial, ignore_errors=True)
             self._partial.mkdir(parents=True)
@@ -49,7 +49,7 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what was collected and not finished."""
+        """Remove files that were collected but not finished."""
         shutil.rmtree(self._partial, ignore_errors=True)
 
     def array(self, file: str, values: np.ndarray) -> None:
@@ -72,7 +72,7 @@ class Writer:
         return count
 
     def load(self, file: str) -> np.ndarray:
-        """Map an array that was written before."""
+        """Memory-map an array that was written before."""
         return np.load(self._partial / file, mmap_mode="r")
 
     def split(self, split: str, images: np.ndarray, labels: np.ndarray | None, skipped: int = 0) -> None:
@@ -90,11 +90,11 @@ class Writer:
         self._files[file] = sha256_file(self._partial / file)
 
     def count(self, split: str, count: int, skipped: int = 0, **others: int) -> None:
-        """Record how many images a split holds, how many unreadable ones were left out, and other counts."""
+        """Record how many images a split has, how many unreadable ones were left out, and other counts."""
         self._splits[split] = {"count": count, "skipped": skipped, **others}
 
     def note(self, split: str, key: str, files: Sequence[Path], root: Path | str) -> None:
-        """Count files of a split under a key of NOTES, and name them relative to `root`; none where there are none."""
+        """Count files of a split under a key of NOTES, and name them relative to `root`; nothing if there are none."""
         if files:
             self._noted.setdefault(split, {})[key] = len(files)
             self._named.setdefault(split, {})[key] = names_below(root, files)
@@ -112,7 +112,7 @@ class Writer:
     ) -> None:
         """Put the files into place, remove those of an older dataset, and write the manifest.
 
-        `index` says where the images are that stay in place.
+        `index` describes images that stay in place.
         """
         for split, noted in self._noted.items():
             self._splits[split] |= noted
@@ -143,19 +143,21 @@ class Writer:
 
 
 def _count_objects(annotations: list[dict[str, Any]]) -> dict[str, int]:
-    """Images with an object to learn from, and objects without a mask."""
+    """Return the number of images with an object to learn from, and of objects without a mask."""
     learned = (entry for entry in annotations if not entry["iscrowd"] or entry.get("difficult"))
     images = {entry["image_id"] for entry in learned}
     return {"annotated": len(images), "unmasked": sum("segmentation" not in entry for entry in annotations)}
 
 
 def _write_header(array: BinaryIO, shape: tuple[int, ...]) -> None:
-    """numpy pads the header so that it has the same length for any number of rows."""
+    """Write the header of a `.npy` file. numpy pads it so that it has the same length for any number of rows."""
     np.lib.format.write_array_header_1_0(array, {"descr": "|u1", "fortran_order": False, "shape": shape})
 
 
 def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation over all pixels of uint8 images [N, H, W, 3], per channel, on the [0, 1] scale."""
+    """Return mean and standard deviation over all pixels of uint8 images [N, H, W, 3], per channel, on the [0, 1]
+    scale.
+    """
     histograms = np.zeros((3, 256), np.int64)
     for start in range(0, len(images), 1024):
         chunk = images[start : start + 1024]
@@ -164,7 +166,7 @@ def channel_statistics(images: Images) -> tuple[list[float], list[float]]:
 
 
 def histogram_statistics(histograms: np.ndarray) -> tuple[list[float], list[float]]:
-    """The same from histograms int [3, 256] of the levels 0…255: exact, whatever the order of the images."""
+    """Return the same from histograms int [3, 256] of the levels 0…255: exact, whatever the order of the images."""
     levels, pixels = np.arange(256) / 255, histograms.sum(1)
     mean = histograms @ levels / pixels
     variance = (histograms * (levels - mean[:, None]) ** 2).sum(1) / pixels

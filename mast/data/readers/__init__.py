@@ -1,4 +1,4 @@
-"""Readers: one file for each kind of dataset, with its settings and all that is known of such data."""
+"""Readers: one file for each kind of dataset, with its settings and everything that is known about such data."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from mast.settings import StrictModel
 
 
 class Place:
-    """Marks a setting that is a path. Relative paths start below the configuration's `data_root`."""
+    """Marker of a setting that is a path. Relative paths start below the configuration's `data_root`."""
 
 
 DataPath = Annotated[str, Field(min_length=1), Place]
@@ -23,34 +23,35 @@ DataPath = Annotated[str, Field(min_length=1), Place]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the files of a public dataset come from."""
+    """Source of a public dataset's files."""
 
     root: Path
-    """Where they lie."""
+    """Directory of the files."""
     homepage: str
     gigabytes: float
-    """Size of the archives, roughly."""
+    """Size of the archives, approximately."""
     archive: str | None
-    """Address of the first archive that `prepare` fetches; None where the user has to get the data."""
+    """Address of the first archive that `prepare` fetches; None if the user has to get the data."""
 
 
 class Reader(StrictModel, ABC):
-    """The settings of one kind of dataset, and what is known of such data before they are prepared.
+    """Settings of one kind of dataset, and what is known about such data before they are prepared.
 
-    The field `kind` of each reader is a literal: the name of its file, with `-` in the place of `_`.
+    The field `kind` of each reader is a literal: the name of its file, with `-` instead of `_`.
     """
 
     has_boxes: ClassVar[bool] = False
-    """Whether objects in the images are annotated with boxes. Images of other data have labels, or none."""
+    """Whether objects in the images are annotated with boxes. Images of other data have labels or none."""
     descriptive: ClassVar[frozenset[str]] = frozenset({"licence", "unreadable", "download", "verify"})
-    """Settings that leave the content of data as it is which have been prepared once."""
+    """Settings that do not change the content of data that are already prepared."""
     tiny: ClassVar[dict[str, Any]] = {}
     """Settings that replace those of a configuration with `scale: tiny`."""
     tiny_most: ClassVar[dict[str, int]] = {}
-    """Numbers of images that are lowered to these with `scale: tiny`."""
+    """Upper limits for numbers of images with `scale: tiny`."""
     later: ClassVar[frozenset[str]] = frozenset()
-    """Keys that came later: left out of the spec where they have their default, so that data prepared by earlier
-    versions stay up to date."""
+    """Keys that were added later. They are left out of the spec at their default, so that data prepared by earlier
+    versions stay up to date.
+    """
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -63,53 +64,53 @@ class Reader(StrictModel, ABC):
         """Write the prepared form with `mast.data.prepared.writer.Writer`.
 
         Args:
-            name: recorded in the manifest.
+            name: the dataset's name, recorded in the manifest.
             output: directory of the prepared data.
-            threads: for decoding image files.
+            threads: number of threads for decoding image files.
 
         Raises:
-            MastError: a source is missing, damaged or not what the settings say; one line that names it.
+            MastError: a source is missing, damaged or does not fit the settings; one line that names it.
         """
 
     @property
     def train_count(self) -> int | None:
-        """Number of training images; None where only preparing the data tells."""
+        """Number of training images; None if not known before preparing."""
         return None
 
     @property
     def known_labels(self) -> KnownLabels | None:
-        """The labels that the prepared data will have; None where only preparing the data tells."""
+        """Labels that the prepared data will have; None if not known before preparing."""
         return None
 
     @property
     def labelled(self) -> bool | None:
-        """Whether training images have labels; None where only preparing the data tells."""
+        """Whether training images have labels; None if not known before preparing."""
         return None if self.known_labels is None else True
 
     @property
     def known_objects(self) -> KnownObjects | None:
-        """The objects that prepared detection data will have; None where only preparing the data tells."""
+        """Objects that prepared detection data will have; None if not known before preparing."""
         return None
 
     @property
     def known_names(self) -> set[bytes] | None:
-        """Names of the training images' files, without folders; None where only preparing the data tells."""
+        """Names of the training images' files, without folders; None if not known before preparing."""
         return None
 
     @property
     def prepared_bytes(self) -> int | None:
-        """Size of the prepared images, bytes; 0 where they stay in place, None where it is not known beforehand."""
+        """Size of the prepared images, bytes; 0 if they stay in place, None if it is not known beforehand."""
         return None
 
     @property
     def origin(self) -> Origin | None:
-        """Where missing files are to be had; None for the user's own data and for data that are rendered."""
+        """Source of missing files; None for the user's own data and for rendered data."""
         return None
 
     def sources(self) -> Iterator[outside.Place]:
-        """The files outside from which the data are prepared: when they change, the data are prepared again.
+        """Source files of the data. When they change, the data are prepared again.
 
-        By default those that must be there: of directories every file, of files their content.
+        The default is everything in `needed`: every file of a directory, and the content of a file.
 
         Raises:
             MastError: they cannot be listed.
@@ -118,20 +119,21 @@ class Reader(StrictModel, ABC):
             yield outside.Tree(place, every=True) if Path(place).is_dir() else outside.Text(place)
 
     def content(self) -> dict[str, Any]:
-        """The settings from which the content of the prepared data follows: none that describe, and no paths."""
+        """Settings that determine the content of the prepared data, without descriptive ones and paths."""
         placed = _without_places(self)
         return {key: value for key, value in placed.items() if key not in self.descriptive}
 
     def needed(self) -> list[str]:
-        """Files and directories that must be there before the data can be prepared: the settings that are paths."""
+        """Files and directories that must exist before the data can be prepared: the settings that are paths."""
         return places(self)
 
     def missing(self) -> list[str]:
-        """Those that are not there."""
+        """Needed files and directories that do not exist."""
         return [place for place in self.needed() if not Path(place).exists()]
 
     def check(self, evaluated: bool) -> None:
-        """Look for what will fail, as far as this needs no image to be decoded; `evaluated`: a study has it as task.
+        """Check for everything that would fail, as far as no image has to be decoded. `evaluated`: it is a task of a
+        study.
 
         Raises:
             MastError: the data cannot be prepared, or not be evaluated on.
@@ -143,7 +145,7 @@ READERS = Catalogue("mast.data.readers", Reader)
 
 
 def below(root: Path, model: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
-    """Settings as written, with those that are relative paths taken to lie below `root`."""
+    """Return settings as written, with relative paths placed below `root`."""
     placed = dict(values)
     for key, field in model.model_fields.items():
         value = values.get(key)
@@ -155,7 +157,7 @@ def below(root: Path, model: type[BaseModel], values: dict[str, Any]) -> dict[st
 
 
 def places(settings: BaseModel) -> list[str]:
-    """The values of all settings that are paths."""
+    """Return the values of all settings that are paths."""
     return list(_places(settings))
 
 

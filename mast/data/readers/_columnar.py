@@ -1,4 +1,4 @@
-"""What `parquet` and `arrow` share."""
+"""Code shared by `parquet` and `arrow`."""
 
 import os
 from pathlib import Path
@@ -15,7 +15,7 @@ class ColumnarData(ShardsData):
     """A kind of data whose shards have columns."""
 
     SHARD: ClassVar[type[ColumnarShard]]
-    """How a shard is read."""
+    """Class that reads a shard."""
 
     image: Annotated[str, Field(min_length=1)] = "image"
     """Column of the images: bytes of image files, paths (absolute, or relative to `root`), or both as Hugging Face

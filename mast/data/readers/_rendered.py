@@ -1,4 +1,4 @@
-"""What the kinds of embedded benchmarks share whose images have labels."""
+"""Code shared by the embedded benchmarks whose images have labels."""
 
 from abc import abstractmethod
 from functools import cached_property
@@ -16,7 +16,7 @@ from mast.settings import Count
 
 
 class RenderedData(HeldOut):
-    """Images that a module of mast.data.embedded draws, with a label for each factor."""
+    """Images drawn by a module of mast.data.embedded, with a label for each factor."""
 
     tiny_most: ClassVar[dict[str, int]] = {"train": 400, "test": 80}  # enough for 1 % of the labels of two classes
     licence: ClassVar[str] = "MIT"
@@ -32,7 +32,7 @@ class RenderedData(HeldOut):
     @property
     @abstractmethod
     def generator(self) -> ModuleType:
-        """The module: `TARGETS`, target → class names; `VERSION`; `render` and `draw_labels`."""
+        """Module that draws the images: `TARGETS`, target → class names; `VERSION`; `render` and `draw_labels`."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Render both splits and write the prepared form."""
@@ -48,12 +48,12 @@ class RenderedData(HeldOut):
 
     @property
     def train_count(self) -> int:
-        """As stated."""
+        """Number of training images, as set."""
         return self.train
 
     @cached_property
     def known_labels(self) -> KnownLabels:
-        """The labels are drawn without the images."""
+        """Labels, which are drawn without the images."""
         drawn = self.generator
         train, test = (
             drawn.draw_labels(n, self.seed, split) for n, split in ((self.train, "train"), (self.test, "test"))
@@ -63,5 +63,5 @@ class RenderedData(HeldOut):
 
     @property
     def prepared_bytes(self) -> int:
-        """All images are of one size."""
+        """Size of the prepared images, bytes; all images have one size."""
         return (self.train + self.test) * self.size**2 * 3

@@ -1,4 +1,4 @@
-"""What kinds of data share whose images are rows with columns of labels and splits."""
+"""Code shared by kinds of data whose images are rows with columns of labels and splits."""
 
 from abc import abstractmethod
 from collections.abc import Collection
@@ -20,24 +20,24 @@ from mast.errors import MastError
 class RowsData(ImageFiles, HeldOut):
     """A kind of data with the settings `targets`, `split`, `test_fraction` and `licence`.
 
-    They are fields of each kind, and not of this class: the order of fields is part of how jobs are known.
+    They are fields of each kind and not of this class, because jobs are identified by the order of the fields too.
     """
 
     @cached_property
     @abstractmethod
     def _table(self) -> Rows:
-        """All rows, checked."""
+        """Return all rows, checked."""
 
     @abstractmethod
     def _images(self, rows: np.ndarray) -> Collection[Path | Blob]:
-        """The images of rows int64 [M], ascending."""
+        """Return the images of rows int64 [M], ascending."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Decode, resize and crop every image, and write the prepared form.
 
         Raises:
-            MastError: a file or an image is missing, a column or a label is, an image is in train and test; an image
-                cannot be decoded and `unreadable` is `stop`; too few images are left.
+            MastError: a file, an image, a column or a label is missing; an image is in train and test; an image cannot
+                be decoded and `unreadable` is `stop`; too few images are left.
         """
         table = self._table
         rows = self._rows()
@@ -55,7 +55,7 @@ class RowsData(ImageFiles, HeldOut):
             finish(writer, name, self, f"{self.kind} {table.file}", self.licence, table.classes, threads)
 
     def _rows(self) -> dict[str, np.ndarray]:
-        """The rows of train, those of val included, and of test if there are any."""
+        """Return the rows of train, including val, and those of test if there are any."""
         table = self._table
         if table.splits is not None and self.test_fraction:
             raise MastError("test_fraction: names of files say which images are for training; leave it out")
@@ -70,7 +70,7 @@ class RowsData(ImageFiles, HeldOut):
         return {"train": train} | ({"test": test} if len(test) else {})
 
     def _held_out(self, rows: np.ndarray) -> np.ndarray:
-        """Positions of the validation images among the training rows that could be read, int64."""
+        """Return the positions of the validation images among the readable training rows, int64."""
         table = self._table
         if table.splits is not None and (table.splits == "val").any():
             return np.flatnonzero(table.splits[rows] == "val")
@@ -79,17 +79,17 @@ class RowsData(ImageFiles, HeldOut):
         return stratified_split(table.labels[rows, 0], self.validation_fraction, self.split_seed)[1]
 
     def some(self, count: int) -> Collection[Path | Blob]:
-        """A few images, evenly spaced: at most `count` of them, at a cost that does not grow with the data."""
+        """Return at most `count` images, evenly spaced, at a cost that does not grow with the data."""
         return self._images(np.unique(np.linspace(0, len(self._table) - 1, count).astype(np.int64)))
 
     @property
     def train_count(self) -> int:
-        """As many as are listed, if all can be read."""
+        """Number of training images listed, if all can be read."""
         return len(self._rows()["train"])
 
     @cached_property
     def known_labels(self) -> KnownLabels | None:
-        """The labels of all rows, of data with targets and a test split."""
+        """Labels of all rows, for data with targets and a test split."""
         rows = self._rows()
         if not self.targets or "test" not in rows:
             return None
@@ -103,7 +103,9 @@ class RowsData(ImageFiles, HeldOut):
         return bool(self.targets)
 
     def check(self, evaluated: bool) -> None:
-        """The rows can be read, their images are there and, to be evaluated on, they have targets and a test split."""
+        """Check that the rows can be read, that their images exist and, if evaluated, that they have targets and a test
+        split.
+        """
         rows = self._rows()
         if evaluated and not self.targets:
             raise MastError("is a task of a study and needs `targets`: the columns of the labels")
@@ -115,7 +117,7 @@ class RowsData(ImageFiles, HeldOut):
         return "name the column `split`, or set test_fraction"
 
     def _check_columns(self, **others: str) -> None:
-        """Raise ValueError where a column is named twice, or splits come from two places."""
+        """Raise ValueError if a column is named twice, or splits come from two places."""
         if self.split is not None and self.test_fraction:
             raise ValueError("test_fraction: the column `split` says which images are for testing; leave one out")
         named = [*others.values(), *self.targets, *([self.split] if self.split else [])]

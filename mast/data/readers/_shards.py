@@ -1,4 +1,4 @@
-"""What kinds of data share whose images and labels lie inside shards."""
+"""Code shared by kinds of data whose images and labels are inside shards."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
@@ -23,11 +23,11 @@ Pattern = Annotated[str, Field(min_length=1)]
 
 
 class Shards(StrictModel):
-    """Which shards belong to which split: patterns for their paths below `root`, such as `data/train-*`."""
+    """Shards of each split: patterns for their paths below `root`, such as `data/train-*`."""
 
     train: Pattern
     val: Pattern | None = None
-    """Without one, validation images are drawn from train."""
+    """Shards of the validation split. Without it, validation images are drawn from train."""
     test: Pattern | None = None
 
 
@@ -41,32 +41,36 @@ def _arrays(storage: Any) -> Any:
 
 
 class ShardsData(RowsData):
-    """A kind of data whose images lie in shards."""
+    """A kind of data whose images are inside shards."""
 
     SUFFIXES: ClassVar[tuple[str, ...]]
-    """Names of shards end so, in lower case."""
+    """Suffixes of shards, in lower case."""
 
     root: DataPath
     """Directory of the shards, at any depth; or one shard."""
     storage: Annotated[Literal["arrays"], BeforeValidator(_arrays)] = "arrays"
-    """Images are decoded once, into one array."""
+    """Storage of the images: they are decoded once, into one array."""
     unreadable: Literal["stop", "skip"] = "stop"
     """What happens to an image that cannot be decoded. `stop`: `prepare` stops and names its shard and row or key.
-    `skip`: it is left out and counted in the manifest."""
+    `skip`: the image is left out and counted in the manifest.
+    """
     targets: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Columns of the labels; each becomes a target, and its different values are the classes. Without targets the
-    images are unlabeled."""
+    """Columns of the labels; each becomes a target, and its distinct values are the classes. Without targets the images
+    are unlabeled.
+    """
     shards: Shards | None = None
-    """The shards of each split, where their names do not say it. By default the words train, val (valid, validation,
-    dev) and test (eval) in the name of a shard, or of its folder, say it; without such words all images are for
-    training."""
+    """The shards of each split, if their names do not tell. By default the split is given by the words train, val
+    (valid, validation, dev) and test (eval) in the name of a shard or of its folder. Without such words all images are
+    for training.
+    """
     split: str | None = None
-    """Column that says `train`, `val` (or `valid`, `validation`) or `test` of each image, in the place of names."""
+    """Column with `train`, `val` (or `valid`, `validation`) or `test` for each image, used instead of names."""
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of the images that becomes the test split, where neither names nor a column say which images are for
-    testing. It is drawn with `split_seed`, stratified by the first target."""
+    """Share of the images that becomes the test split if neither names nor a column give one. It is drawn with
+    `split_seed`, stratified by the first target.
+    """
     licence: str = "not stated"
-    """Recorded in the manifest."""
+    """Licence of the data, recorded in the manifest."""
 
     @model_validator(mode="after")
     def _splits_come_from_one_place(self) -> "ShardsData":
@@ -80,7 +84,7 @@ class ShardsData(RowsData):
         """Open one shard, with the columns of `_columns`."""
 
     def found(self) -> list[Path]:
-        """All shards, sorted.
+        """Return all shards, sorted.
 
         Raises:
             MastError: there are none, or a directory cannot be read.
@@ -88,7 +92,7 @@ class ShardsData(RowsData):
         return find_shards(Path(self.root), self.SUFFIXES)
 
     def _check_shards(self, shards: dict[str, list[Shard]]) -> None:
-        """Raise MastError where opened shards do not fit each other."""
+        """Raise MastError if opened shards do not fit each other."""
 
     @property
     def _columns(self) -> Sequence[str]:
@@ -96,7 +100,7 @@ class ShardsData(RowsData):
 
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
-        """The shards of each split; all are train where a column says what is what."""
+        """Return the shards of each split; all are train if a column gives the splits."""
         root, found = Path(self.root), self.found()
         if self.shards is not None:
             patterns = {split: pattern for split, pattern in self.shards if pattern is not None}
@@ -127,7 +131,7 @@ class ShardsData(RowsData):
         return table
 
     def _orders(self, cells: JoinedCells) -> dict[str, list[str]]:
-        """Target → its classes as the shards number them, or whole numbers in the order of their values."""
+        """Return target → its classes in the order of the shards, or whole numbers in the order of their values."""
         orders: dict[str, list[str]] = {}
         for target in self.targets:
             stated = [name for shard in self._opened for name in shard.orders.get(target, ())]
@@ -142,11 +146,11 @@ class ShardsData(RowsData):
         return ShardImages(self._opened, rows)
 
     def some(self, count: int) -> ShardImages:
-        """The first images of the first shard."""
+        """Return the first images of the first shard."""
         return self._images(np.arange(min(count, len(self._opened[0]))))
 
     def sources(self) -> Iterator[outside.Place]:
-        """The shards, and images outside that they name."""
+        """Return the shards, and images outside them that they name."""
         root = Path(self.root)
         if root.is_file():
             yield outside.Listed(str(root.parent), (root.name,))
@@ -159,7 +163,7 @@ class ShardsData(RowsData):
 
     @property
     def prepared_bytes(self) -> int | None:
-        """From the number of rows, if the shards are there."""
+        """Return the size from the number of rows, if the shards exist."""
         return None if self.missing() else len(self._table) * self.size**2 * 3
 
     @property
@@ -168,5 +172,5 @@ class ShardsData(RowsData):
 
 
 def _is_whole(text: str) -> bool:
-    """Whether a text is a whole number as it is usually written."""
+    """Return whether a text is a whole number in its usual form."""
     return text.removeprefix("-").isascii() and text.removeprefix("-").isdigit() and str(int(text)) == text

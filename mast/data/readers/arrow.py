@@ -1,4 +1,4 @@
-"""`arrow`: Arrow files with a column of images, such as what `save_to_disk` of Hugging Face's datasets writes."""
+"""`arrow`: Arrow files with a column of images, such as those written by `save_to_disk` of Hugging Face's datasets."""
 
 import json
 from pathlib import Path
@@ -9,10 +9,10 @@ from mast.data.shards.columnar import ArrowShard
 from mast.errors import MastError
 
 STATE = "state.json"
-"""Beside the shards of a saved split: lists them (huggingface/datasets, src/datasets/config.py)."""
+"""File next to the shards of a saved split that lists them (huggingface/datasets, src/datasets/config.py)."""
 
 _LEFT_BEHIND = ("cache-", "indices", "tmp")
-"""How files begin that `datasets` writes beside those of a dataset, when it maps or filters it."""
+"""Prefixes of other files that `datasets` writes next to those of a dataset when it maps or filters it."""
 
 
 class ArrowData(ColumnarData):
@@ -25,7 +25,7 @@ class ArrowData(ColumnarData):
     kind: Literal["arrow"]
 
     def found(self) -> list[Path]:
-        """Of a saved split the shards that it lists: others beside them are what `datasets` keeps for itself."""
+        """Return the shards listed by a saved split; other files next to them belong to `datasets` itself."""
         found = super().found()
         if found == [Path(self.root)]:
             return found
@@ -45,7 +45,7 @@ def _is_own(file: Path, listed: list[Path] | None) -> bool:
 
 
 def _listed(folder: Path) -> list[Path] | None:
-    """The shards that a saved split lists; None where it lists none."""
+    """Return the shards that a saved split lists; None if it lists none."""
     try:
         files = json.loads((folder / STATE).read_bytes())["_data_files"]
         return [folder / entry["filename"] for entry in files]

@@ -1,4 +1,4 @@
-"""`coco`: a detection dataset of the user's own, annotated in COCO's instances format. Images stay in place."""
+"""`coco`: a detection dataset of your own, annotated in COCO's instances format. Images stay in place."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class CocoSplit(StrictModel):
     images: DataPath
     """Directory of the images."""
     annotations: DataPath
-    """COCO instances JSON."""
+    """Annotation file, COCO instances JSON."""
 
 
 class CocoData(InPlace):
@@ -38,15 +38,16 @@ class CocoData(InPlace):
     train: CocoSplit
     test: CocoSplit
     unreadable: Literal["stop", "skip"] = "stop"
-    """What an image that cannot be decoded, a box without area or outside its image, or a faulty segmentation does:
-    stop with its name, or be skipped and counted in the manifest."""
+    """What happens to an image that cannot be decoded, a box without area or outside its image, or a faulty
+    segmentation. `stop`: `prepare` stops and names it. `skip`: it is left out and counted in the manifest.
+    """
     licence: str = "not stated"
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Check every annotation and decode every image, and write cleaned annotations.
 
         Categories are numbered 1…C in the order of the training file's ids; categories of test are matched by name.
-        Ids may be any whole numbers or texts. What is put in order is counted in the manifest (docs/use/data.md).
+        Ids may be any whole numbers or texts. Corrected values are counted in the manifest (docs/use/data.md).
 
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the entry.
@@ -58,7 +59,7 @@ class CocoData(InPlace):
 
     @cached_property
     def known_objects(self) -> KnownObjects:
-        """As the annotation files say; which of them can be used, preparing tells.
+        """Objects in the annotation files; only preparing tells which of them can be used.
 
         Raises:
             MastError: a file is missing, damaged or inconsistent.
@@ -73,7 +74,7 @@ class CocoData(InPlace):
         return KnownObjects(len(images), without)
 
     def sources(self) -> Iterator[outside.Place]:
-        """The annotation files, and the images that they name."""
+        """Return the annotation files, and the images that they name."""
         for split in (self.train, self.test):
             yield outside.Text(split.annotations)
             yield outside.Listed(split.images, tuple(image["file_name"] for image in _read(split).images.values()))
@@ -81,10 +82,10 @@ class CocoData(InPlace):
 
 @dataclass
 class _CocoFile(Split):
-    """A split whose boxes may be written in another way than COCO's."""
+    """A split whose boxes may be in another form than COCO's."""
 
     def check_boxes(self) -> None:
-        """Look at all boxes together, once the sizes of the images are known."""
+        """Check all boxes together, once the sizes of the images are known."""
         known = [entry for entry in self.annotations if entry["image_id"] in self.images and is_box(entry["bbox"])]
         boxes = np.array([entry["bbox"] for entry in known], float).reshape(-1, 4)
         areas = [entry.get("area") if is_number(entry.get("area")) else np.nan for entry in known]
@@ -123,7 +124,7 @@ def _read(spec: CocoSplit) -> Split:
 
 
 def _lists(file: Path) -> dict[str, list[Any]]:
-    """The content of an annotation file: images, annotations, categories."""
+    """Return the content of an annotation file: images, annotations, categories."""
     if not file.is_file():
         raise MastError(f"{file}: no such file{Finder().hint(file)}; set annotations to a COCO instances JSON")
     try:
@@ -143,7 +144,7 @@ def _lists(file: Path) -> dict[str, list[Any]]:
 
 
 def _class_names(file: Path, entries: list[Any]) -> dict[Id, str]:
-    """Category id → name; no two names may look the same."""
+    """Return category id → name; no two names may look the same."""
     names = {key: category["name"] for key, category in _by_id(file, "category", entries, {"name": str}).items()}
     looks: dict[str, Id] = {}
     for key, name in names.items():
@@ -158,7 +159,7 @@ def _class_names(file: Path, entries: list[Any]) -> dict[Id, str]:
 
 
 def _by_id(file: Path, kind: str, entries: list[Any], needed: dict[str, Any]) -> dict[Id, dict[str, Any]]:
-    """The entries of a list by their `id`, each with the keys that it needs; ids in the form of `identity`."""
+    """Return the entries of a list by their `id`, each with the keys that it needs; ids in the form of `identity`."""
     keyed: dict[Id, dict[str, Any]] = {}
     for position, entry in enumerate(entries):
         key = identity(entry.get("id")) if isinstance(entry, dict) else None

@@ -1,4 +1,4 @@
-"""`digits`: 1,797 real handwritten digits of 8×8 pixels, as they ship inside scikit-learn."""
+"""`digits`: 1,797 real handwritten digits of 8×8 pixels, included in scikit-learn."""
 
 from functools import cached_property
 from pathlib import Path
@@ -17,13 +17,13 @@ SOURCE = "UCI ML hand-written digits (E. Alpaydin, C. Kaynak), as shipped in sci
 LICENCE = "CC BY 4.0 (https://archive.ics.uci.edu/dataset/80)"
 
 COUNTS = (178, 182, 177, 183, 181, 182, 181, 179, 174, 180)
-"""Images of each digit in scikit-learn's set."""
+"""Number of images of each digit in scikit-learn's set."""
 
 _LEVELS = 16
 
 
 class DigitsData(HeldOut):
-    """1,797 real handwritten digits (8×8, grayscale) that ship inside scikit-learn."""
+    """1,797 real handwritten digits (8×8, grayscale) that are included in scikit-learn."""
 
     kind: Literal["digits"]
     size: Annotated[int, Field(ge=8, le=256)] = 32
@@ -49,23 +49,23 @@ class DigitsData(HeldOut):
 
     @property
     def train_count(self) -> int:
-        """Follows from the digits of each class."""
+        """Number of training images, which follows from the number of images of each digit."""
         return len(self.known_labels.train)
 
     @cached_property
     def known_labels(self) -> KnownLabels:
-        """As many of each class as there will be, in another order."""
+        """Labels with the number of images of each class as prepared, in another order."""
         labels = np.repeat(np.arange(len(COUNTS)), COUNTS)
         train, test = stratified_split(labels, self.test_fraction, self.split_seed)
         return self.labels_of_one_target("digit", len(COUNTS), labels[train], labels[test])
 
     @property
     def prepared_bytes(self) -> int:
-        """All images are of one size."""
+        """Size of the prepared images, bytes; all images have one size."""
         return sum(COUNTS) * self.size**2 * 3
 
 
 def enlarge(image: np.ndarray, size: int) -> np.ndarray:
-    """Grey levels [8, 8] in 0…16 → uint8 [size, size, 3], bicubic."""
+    """Enlarge grey levels [8, 8] in 0…16 to uint8 [size, size, 3], bicubic."""
     grey = Image.fromarray(np.rint(image * (255 / _LEVELS)).astype(np.uint8))
     return np.asarray(grey.resize((size, size), Image.Resampling.BICUBIC).convert("RGB"))

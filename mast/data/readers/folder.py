@@ -34,12 +34,14 @@ class FolderData(ImageFiles, HeldOut):
     kind: Literal["folder"]
     labels: Literal["folders", "none"] = "folders"
     """`folders`: each folder of a split is a class. `none`: unlabeled images at any depth, below `train` if there is
-    such a folder; names of folders mean nothing."""
+    such a folder; names of folders are ignored.
+    """
     licence: str = "not stated"
-    """Recorded in the manifest."""
+    """Licence of the data, recorded in the manifest."""
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Without a folder `test`: share of each class that becomes the test split, drawn with `split_seed`. The folders of
-    the classes may then also lie directly in `root`."""
+    """Share of each class that becomes the test split if there is no folder `test`, drawn with `split_seed`. The class
+    folders may then also be directly in `root`.
+    """
 
     @model_validator(mode="after")
     def _classes_to_draw_from(self) -> "FolderData":
@@ -51,7 +53,7 @@ class FolderData(ImageFiles, HeldOut):
         """Decode, resize and crop every image, and write the prepared form.
 
         Raises:
-            MastError: the directory is missing, empty or laid out in another way; classes of train and test do not fit
+            MastError: the directory is missing, empty or has another layout; classes of train and test do not fit
                 each other; an image cannot be decoded and `unreadable` is `stop`; too few images are left.
         """
         listings = self._listings
@@ -73,7 +75,7 @@ class FolderData(ImageFiles, HeldOut):
             finish(writer, name, self, f"folder {self.root}", self.licence, targets, threads)
 
     def sources(self) -> Iterator[outside.Place]:
-        """The images of each split, and where there is no train those directly in `root`."""
+        """Return the images of each split; without train, those directly in `root`."""
         root = Path(self.root)
         if self.labels == "none" or (self.test_fraction and not (root / "train").is_dir()):
             yield outside.Tree(str(root / "train" if (root / "train").is_dir() else root))
@@ -92,12 +94,12 @@ class FolderData(ImageFiles, HeldOut):
 
     @property
     def train_count(self) -> int:
-        """As many as there are files, if all can be read."""
+        """Number of training image files, if all can be read."""
         return len(self._listings["train"].files)
 
     @cached_property
     def known_labels(self) -> KnownLabels | None:
-        """The labels of all files, of a folder with a test split."""
+        """Labels of all files, for a folder with a test split."""
         if "test" not in self._listings:
             return None
         train, test = self._listings["train"], self._listings["test"]
@@ -110,14 +112,14 @@ class FolderData(ImageFiles, HeldOut):
         return bool(self._listings["train"].classes)
 
     def check(self, evaluated: bool) -> None:
-        """The layout is one that is understood and, to be evaluated on, has a test split."""
+        """Check that the layout is supported and, if evaluated, has a test split."""
         if evaluated and self.labels == "none":
             raise MastError("is a task of a study and needs labels; leave out labels: none")
         if evaluated and "test" not in self._listings:
             raise MastError(f"is a task of a study and needs {self.root}/test/<class>/*, or test_fraction")
 
     def _held_out(self, train: Listing, kept: np.ndarray) -> np.ndarray:
-        """Positions of the validation images among those at `kept`, int64."""
+        """Return the positions of the validation images among those at `kept`, int64."""
         if train.validation is not None:
             return np.flatnonzero(np.isin(kept, train.validation))
         if train.labels is None:

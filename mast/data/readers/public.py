@@ -15,10 +15,10 @@ from mast.data.sources.source import Contents, Source
 from mast.errors import MastError
 
 TARGET = "class"
-"""Name of the one target."""
+"""Name of the only target."""
 
 UNLABELLED = ("stl10-unlabeled",)
-"""The sources without labels and test split."""
+"""Sources without labels and test split."""
 
 _REDUCED = "or set verify: false for a reduced copy of your own"
 
@@ -49,9 +49,10 @@ class PublicData(ImageFiles):
         "inaturalist2018",
     ]
     download: bool = False
-    """Fetch and unpack into `root` what is missing there. Otherwise nothing is ever downloaded."""
+    """Whether to fetch and unpack missing files into `root`. By default nothing is downloaded."""
     verify: bool = True
-    """Stop unless checksums and numbers of images are the official ones; false for a reduced copy of your own."""
+    """Whether checksums and numbers of images must be the official ones; set to false for a reduced copy of your own.
+    """
 
     @model_validator(mode="after")
     def _files_to_index(self) -> Self:
@@ -61,7 +62,7 @@ class PublicData(ImageFiles):
 
     @property
     def described(self) -> Source:
-        """What is known of the dataset."""
+        """Description of the dataset."""
         from mast.data.sources.catalogue import SOURCES  # imports torchvision, which takes seconds
 
         return SOURCES[self.source]
@@ -71,7 +72,7 @@ class PublicData(ImageFiles):
 
         Raises:
             MastError: a file is missing, damaged or not the official one, or a split does not have its official size;
-                one line that names it and says what to do.
+                one line that names it and what to do.
         """
         from mast.data.sources.archives import fetch
 
@@ -95,7 +96,7 @@ class PublicData(ImageFiles):
 
     @property
     def known_names(self) -> set[bytes] | None:
-        """Of ImageNet, what lies in its class folders."""
+        """Names of the training images of ImageNet, from its class folders."""
         if self.source != "imagenet" or self.storage != "index" or self.missing():
             return None
         folders = [entry.path for entry in os.scandir(os.fsencode(Path(self.root) / "train")) if entry.is_dir()]
@@ -103,36 +104,37 @@ class PublicData(ImageFiles):
 
     @property
     def prepared_bytes(self) -> int:
-        """From the official numbers of images."""
+        """Return the size from the official numbers of images."""
         return 0 if self.storage == "index" else sum(self.described.counts.values()) * self.size**2 * 3
 
     @property
     def origin(self) -> Origin:
-        """The publisher."""
+        """The publisher of the data."""
         source = self.described
         archive = source.archives[0].url if self.download and source.archives else None
         return Origin(Path(self.root).absolute(), source.homepage, source.gigabytes, archive)
 
     @property
     def labelled(self) -> bool:
-        """Most are."""
+        """Whether there are labels; most sources have them."""
         return self.source not in UNLABELLED
 
     def check(self, evaluated: bool) -> None:
-        """To be evaluated on, it has labels."""
+        """Check that an evaluated dataset has labels."""
         if evaluated and not self.labelled:
             raise MastError(f"is a task of a study, and {self.source} has neither labels nor a test split")
 
     def needed(self) -> list[str]:
-        """What its layout needs."""
+        """Return the files that its layout needs."""
         return [str(Path(self.root) / file) for file in self.described.files]
 
 
 def validation_positions(source: Source, contents: Contents) -> np.ndarray:
-    """Positions in train that form the validation split, int64, ascending.
+    """Return the positions in train that form the validation split, int64, ascending.
 
-    Where they are drawn: the last of torch's permutation from the source's seed, as `torch.utils.data.random_split`
-    draws them (AugSelf, transfer_linear_eval.py). Of a reduced copy the same share is held out.
+    If they are drawn, they are the last ones of torch's permutation from the source's seed, as
+    `torch.utils.data.random_split` draws them (AugSelf, transfer_linear_eval.py). For a reduced copy the same share is
+    held out.
     """
     if contents.validation is not None:
         return contents.validation
@@ -166,7 +168,7 @@ def _read(source: Source, root: Path) -> Contents:
         return source.read(root)
     except MastError:
         raise
-    except Exception as error:  # pickle, scipy, json and torchvision each raise their own on a damaged file
+    except Exception as error:  # pickle, scipy, json and torchvision each raise their own exceptions for a damaged file
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise MastError(f"{root}: not laid out as {source.title} ({reason}); unpack it again") from None
 

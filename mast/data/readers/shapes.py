@@ -9,7 +9,7 @@ from mast.data.embedded import shapes, shapes_2
 from mast.data.readers._rendered import RenderedData
 
 GENERATORS: dict[int, ModuleType] = {generator.VERSION: generator for generator in (shapes, shapes_2)}
-"""Version → the module that draws its images and labels."""
+"""Version → module that draws its images and labels."""
 
 
 class ShapesData(RenderedData):
@@ -17,16 +17,19 @@ class ShapesData(RenderedData):
 
     kind: Literal["shapes"]
     version: Literal[1, 2] = 1
-    """Which generator draws the images. 1: chance decides whether texture is learned
-    (docs/understand/results.md). 2: every factor is learned, or erased by an augmentation
-    (docs/understand/instrument.md)."""
+    """Generator that draws the images. With 1, chance decides whether texture is learned
+    (docs/record/first-verdict.md). With 2, every factor is learned, or erased by an augmentation
+    (docs/understand/instrument.md).
+    """
 
     @property
     def generator(self) -> ModuleType:
-        """Of the version."""
+        """Generator of the version."""
         return GENERATORS[self.version]
 
     @model_serializer(mode="wrap")
     def _without_the_first_version(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Prepared data are known by their settings, and those of version 1 are older than the key."""
+        """Leave out version 1: prepared data are identified by their settings, and those of version 1 are older than
+        the key.
+        """
         return {key: value for key, value in serialize(self).items() if (key, value) != ("version", 1)}

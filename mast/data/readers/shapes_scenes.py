@@ -25,7 +25,7 @@ class ScenesData(Reader):
     size: Annotated[int, Field(ge=32, le=1024)] = 96
     """Side of the square scenes, pixels."""
     max_objects: Count = 4
-    """Each scene holds 1 to this many objects."""
+    """Largest number of objects in a scene; each scene has at least 1."""
     seed: int = 0
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
@@ -41,10 +41,10 @@ class ScenesData(Reader):
 
     @property
     def known_objects(self) -> KnownObjects:
-        """Every scene has an object, and every object a mask."""
+        """Objects of the prepared data: every scene has an object, and every object a mask."""
         return KnownObjects(self.train, None)
 
     @property
     def prepared_bytes(self) -> int:
-        """All scenes are of one size."""
+        """Size of the prepared images, bytes; all scenes have one size."""
         return (self.train + self.test) * self.size**2 * 3

@@ -1,4 +1,4 @@
-"""`table`: images that a file lists, with labels of several targets and splits in its columns."""
+"""`table`: images listed in a file, with labels of several targets and splits in its columns."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -21,20 +21,24 @@ class TableData(RowsData):
 
     kind: Literal["table"]
     file: DataPath
-    """`.csv`, `.tsv`, `.jsonl` or `.txt`. The first line of a CSV or TSV file names its columns. Or a directory with
-    `metadata.csv` or `.jsonl` in the folder of each split, as for Hugging Face's ImageFolder; paths start there."""
+    """List of the images: `.csv`, `.tsv`, `.jsonl` or `.txt`. The first line of a CSV or TSV file names its columns. A
+    directory with `metadata.csv` or `.jsonl` in the folder of each split is read as Hugging Face's ImageFolder; paths
+    start there.
+    """
     path: Annotated[str, Field(min_length=1)] = "path"
     """Column of the images' paths: absolute, or relative to `root`."""
     targets: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    """Columns of the labels; each becomes a target, and its different values are the classes."""
+    """Columns of the labels; each becomes a target, and its distinct values are the classes."""
     split: str | None = None
-    """Column that says `train`, `val` (or `valid`, `validation`) or `test` of each image. Without one, all images are
-    for training but those of `test_fraction`."""
+    """Column with `train`, `val` (or `valid`, `validation`) or `test` for each image. Without it, all images are for
+    training except those of `test_fraction`.
+    """
     test_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Without `split`: share of the images that becomes the test split, drawn with `split_seed`, stratified by the
-    first target."""
+    """Share of the images that becomes the test split if there is no `split`, drawn with `split_seed`, stratified by
+    the first target.
+    """
     licence: str = "not stated"
-    """Recorded in the manifest."""
+    """Licence of the data, recorded in the manifest."""
 
     @model_validator(mode="after")
     def _splits_come_from_one_place(self) -> "TableData":
@@ -49,7 +53,7 @@ class TableData(RowsData):
         return [self._table.files[row] for row in rows]
 
     def sources(self) -> Iterator[outside.Place]:
-        """The file, or the files of a directory, and the images that they list."""
+        """Return the file, or the files of a directory, and the images that they list."""
         file = Path(self.file)
         if file.is_dir():
             yield outside.Tree(self.file, suffixes=METADATA)

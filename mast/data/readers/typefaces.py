@@ -17,14 +17,14 @@ class TypefacesData(RenderedData):
 
     @property
     def generator(self) -> ModuleType:
-        """One version."""
+        """The only version of the generator."""
         return typefaces
 
     def needed(self) -> list[str]:
-        """The fonts, which some distributions of matplotlib leave out."""
+        """Return the fonts, which some distributions of matplotlib leave out."""
         return [str(file) for file in letters.font_files()]
 
     def check(self, evaluated: bool) -> None:
-        """Every font is there."""
+        """Check that every font exists."""
         for file in self.missing():
             raise MastError(f"{file}: a font of matplotlib is missing; {letters.INSTALL}")

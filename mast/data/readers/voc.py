@@ -26,23 +26,23 @@ class VocData(ImageSets, InPlace):
 
     kind: Literal["voc"]
     root: DataPath
-    """Directory that holds VOC2007, VOC2012, … (`VOCdevkit`)."""
+    """Directory that contains VOC2007, VOC2012, … (`VOCdevkit`)."""
     train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval", "2012/trainval")
     """Image sets to train on, each as `<year>/<set>`; by default VOC07+12."""
     test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
     classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
-    """Names that the annotations use, in the order of their numbers."""
+    """Class names in the annotations, in the order of their numbers."""
     unreadable: Literal["stop", "skip"] = "stop"
-    """As for `coco`."""
+    """What happens to faulty images and annotations, as for `coco`."""
     licence: str = "not stated"
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Check every annotation and decode every image, and write cleaned annotations in COCO's format.
 
-        Objects marked as difficult are learned from like others (detectron2, data/datasets/pascal_voc.py). In the
-        evaluation they are crowds (`iscrowd`): a detection on one counts neither as right nor as wrong. In VOC's own
-        evaluation a detection is ignored by its overlap (IoU) with a difficult object; COCO's measures how much of the
-        detection lies on it.
+        Objects marked as difficult are trained on like others (detectron2, data/datasets/pascal_voc.py). In the
+        evaluation they are crowds (`iscrowd`): a detection on one counts neither as right nor as wrong. VOC's own
+        evaluation ignores a detection by its IoU with a difficult object; COCO's measures the share of the detection
+        that is on it.
 
         Raises:
             MastError: a file is missing, damaged or inconsistent; one line that names the file and the object.
@@ -53,11 +53,11 @@ class VocData(ImageSets, InPlace):
 
     @property
     def known_objects(self) -> KnownObjects:
-        """Boxes alone."""
+        """Objects of the prepared data: boxes without masks."""
         return KnownObjects(None, "data of kind 'voc' hold boxes alone")
 
     def sources(self) -> Iterator[outside.Place]:
-        """The lists of images, and the images and annotation files that they name."""
+        """Return the lists of images, and the images and annotation files that they name."""
         for _, _, file in self.listed(*self.train, *self.test):
             yield outside.Text(str(file))
         for image_sets in (self.train, self.test):
@@ -68,7 +68,7 @@ class VocData(ImageSets, InPlace):
 
 @dataclass
 class _VocSplit(Split):
-    """A split whose every image has an annotation file of its own."""
+    """A split in which every image has its own annotation file."""
 
     def image_place(self, image: dict[str, Any]) -> str:
         return str(image["xml"])
@@ -91,10 +91,10 @@ def _read(spec: VocData, image_sets: tuple[str, ...]) -> Split:
 
 
 def listed_images(file: Path, folder: Path, finder: Finder) -> list[str]:
-    """The images of an image set: a line each, which may hold spaces.
+    """Return the images of an image set: one per line, with possible spaces in the name.
 
-    Lists of a class (`<class>_<set>.txt`) have -1, 0 or 1 behind the image, which is left out where no image has that
-    for the end of its name.
+    Lists of a class (`<class>_<set>.txt`) have -1, 0 or 1 after the image. The number is removed unless an image's
+    name ends with it.
     """
     identifiers = []
     for line in read_lines(file, "train and test name image sets as <year>/<set>"):
@@ -132,7 +132,7 @@ def _add_image(split: Split, folder: Path, identifier: str, classes: tuple[str, 
 
 
 def _object(found: Element, place: str, classes: tuple[str, ...]) -> dict[str, Any]:
-    """An object in COCO's terms. VOC's pixels are counted from 1 and both corners belong to the box."""
+    """Return an object in COCO's terms. VOC's pixels are counted from 1 and both corners belong to the box."""
     name = found.findtext("name", "").strip()
     name = next((own for own in classes if composed(own) == composed(name)), name)
     if name not in classes:

@@ -1,4 +1,4 @@
-"""`voc-labels`: PASCAL VOC's classification task, one target for each class."""
+"""`voc-labels`: PASCAL VOC's classification task, with one target for each class."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -20,24 +20,24 @@ from mast.errors import MastError
 from mast.settings import Once
 
 VALUES = ["absent", "present"]
-"""The values of every target (docs/use/formats.md, *Prepared data*)."""
+"""Values of every target (docs/use/formats.md, *Prepared data*)."""
 
 _LABELS = {"-1": 0, "0": -1, "1": 1}
-"""What the lists write → label; 0 marks images that show the class in objects marked difficult only (ignored)."""
+"""Number in the lists → label; 0 marks images whose only objects of the class are difficult (ignored)."""
 
 
 _ROOT = "root is the directory that holds VOC2007, …"
 
 
 class VocLabelsData(ImageSets, ImageFiles, HeldOut):
-    """PASCAL VOC's classification task: which classes an image shows. One label for each class, for `svm-voc`."""
+    """PASCAL VOC's classification task: the classes that an image shows. One label for each class, for `svm-voc`."""
 
     kind: Literal["voc-labels"]
     train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval",)
     """Image sets to train on, each as `<year>/<set>`."""
     test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
     classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
-    """Names of the files `ImageSets/Main/<class>_<set>.txt`."""
+    """Class names in the files `ImageSets/Main/<class>_<set>.txt`."""
     licence: str = "not stated"
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
@@ -58,7 +58,7 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
             finish(writer, name, self, source, self.licence, dict.fromkeys(self.classes, VALUES), threads)
 
     def sources(self) -> Iterator[outside.Place]:
-        """The lists of each class, and the images that they name."""
+        """Return the lists of each class, and the images that they name."""
         for folder, set_name, _ in self.listed(*self.train, *self.test):
             for name in self.classes:
                 yield outside.Text(str(folder / f"ImageSets/Main/{name}_{set_name}.txt"))
@@ -68,12 +68,12 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
 
     @property
     def labelled(self) -> bool:
-        """Always."""
+        """Whether there are labels: always."""
         return True
 
     @cached_property
     def known_labels(self) -> KnownLabels | None:
-        """As the lists say, if they are there."""
+        """Labels from the lists, if they exist."""
         if self.missing():
             return None
         train, test = (_read(self, image_sets)[1] for image_sets in (self.train, self.test))
@@ -82,14 +82,14 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
 
     @property
     def prepared_bytes(self) -> int | None:
-        """From the lengths of the lists, if they are there."""
+        """Size from the lengths of the lists, if they exist."""
         if self.missing():
             return None
         return sum(len(Path(file).read_bytes().split(b"\n")) for file in self.needed()) * self.size**2 * 3
 
 
 def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path], np.ndarray]:
-    """Image files of some image sets, and int64 [N, C]."""
+    """Return the image files of some image sets, and labels int64 [N, C]."""
     files: list[Path] = []
     labels: list[np.ndarray] = []
     finder = Finder()
@@ -113,7 +113,7 @@ def _read(spec: VocLabelsData, image_sets: tuple[str, ...]) -> tuple[list[Path],
 
 
 def _list(file: Path, finder: Finder) -> dict[str, int]:
-    """Image → label, in the order of the file; names of images may hold spaces."""
+    """Return image → label, in the order of the file; names of images may contain spaces."""
     labels: dict[str, int] = {}
     for number, line in enumerate(read_lines(finder.find(file) or file, _ROOT), 1):
         image, value = [*line.rsplit(maxsplit=1), ""][:2]

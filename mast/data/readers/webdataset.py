@@ -1,4 +1,4 @@
-"""`webdataset`: tar files of images, each beside its labels."""
+"""`webdataset`: tar files with images and their labels."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,14 +12,15 @@ from mast.errors import MastError
 
 
 class WebDatasetData(ShardsData):
-    """Tar files in the layout of WebDataset: `<key>.jpg` beside `<key>.cls` or `<key>.json`. A column is an extension,
-    such as `cls` or `txt`, or a key of the JSON."""
+    """Tar files in the layout of WebDataset: `<key>.jpg` with `<key>.cls` or `<key>.json`. A column is an extension,
+    such as `cls` or `txt`, or a key of the JSON.
+    """
 
     SUFFIXES: ClassVar[tuple[str, ...]] = (".tar", ".tar.gz", ".tgz")
 
     kind: Literal["webdataset"]
     image: str | None = None
-    """Extension of the images, such as `jpg` or `left.png`, where a key has several; by default its one image."""
+    """Extension of the images, such as `jpg` or `left.png`, if a key has several; by default its only image."""
 
     @model_validator(mode="after")
     def _image_is_no_column(self) -> "WebDatasetData":
@@ -31,7 +32,7 @@ class WebDatasetData(ShardsData):
         return TarShard(file, self.image, self._columns)
 
     def _check_shards(self, shards: dict[str, list[TarShard]]) -> None:
-        """No image is in two splits; two of one key are taken to be the same if their bytes are."""
+        """Check that no image is in two splits. Two images of one key count as the same if their bytes are equal."""
         seen: dict[tuple[int | str, int], list[tuple[TarShard, int]]] = {}
         for own in shards.values():
             images = [((key, shard.size(row)), shard, row) for shard in own for row, key in enumerate(shard.keys)]

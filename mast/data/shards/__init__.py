@@ -1,1 +1,1 @@
-"""Shards: files that hold many images and their labels each (Parquet, Arrow, tar)."""
+"""Shards: files that each hold many images and their labels (Parquet, Arrow, tar)."""

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_AT_ONCE = 64
-"""Images of which the bytes are taken out of a file at once."""
+"""Number of images whose bytes are read from a file at once."""
 
 _BUFFER = 1 << 20
-"""Bytes of a Parquet file that are read at once; by default pyarrow reads all of a group of rows, often the file."""
+"""Number of bytes of a Parquet file that are read at once. By default pyarrow reads a whole row group, often the whole
+file.
+"""
 
 _END_OF_STREAM = b"\xff\xff\xff\xff\0\0\0\0"
-"""The last bytes of a whole stream (Apache Arrow, Columnar Format, *IPC Streaming Format*)."""
+"""Last bytes of a complete stream (Apache Arrow, Columnar Format, *IPC Streaming Format*)."""
 
 
 class ColumnarShard(Shard, ABC):
@@ -38,13 +40,13 @@ class ColumnarShard(Shard, ABC):
 
         Args:
             file: the file.
-            root: where relative paths of images start.
-            image: column of the images; None where only the columns are looked at (`mast init`).
-            columns: those of labels and splits.
+            root: directory where relative paths of images start.
+            image: column of the images; None to read the columns only (`mast init`).
+            columns: columns of labels and splits.
 
         Raises:
-            MastError: pyarrow is not installed; the file is cut off or damaged; a column is missing, or of a type that
-                is not read.
+            MastError: pyarrow is not installed; the file is cut off or damaged; a column is missing or has an
+                unsupported type.
         """
         self.file, self._root, self._image = file, root, image
         with self._reading():
@@ -78,14 +80,14 @@ class ColumnarShard(Shard, ABC):
 
     @abstractmethod
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        """All rows of some columns, some at a time."""
+        """Yield all rows of some columns, in batches."""
 
     def kind_of(self, name: str) -> str:
-        """`text`, `number` or `truth`: what a column of labels holds."""
+        """Return `text`, `number` or `truth`: the content of a column of labels."""
         return kind_of(self.schema.field(name).type) or "nothing"
 
     def read(self, rows: np.ndarray) -> Iterator[Path | Blob]:
-        """The images at rows int64 [M], ascending; an image that is null is an empty one.
+        """Yield the images at rows int64 [M], ascending; an image that is null is empty.
 
         Raises:
             MastError: the file is damaged.
@@ -104,11 +106,11 @@ class ColumnarShard(Shard, ABC):
                 start += len(batch)
 
     def files(self) -> list[Path]:
-        """Image files that it names in the place of bytes."""
+        """Return the image files that it names instead of bytes."""
         return list(self._outside.values())
 
     def _named(self) -> dict[int, Path]:
-        """Row → the image file that it names, where it has no bytes.
+        """Return row → the image file that it names, for rows without bytes.
 
         Raises:
             MastError: one is missing, or named twice; a row has neither bytes nor a path.
@@ -147,7 +149,7 @@ class ColumnarShard(Shard, ABC):
         return pa.chunked_array(parts, type=self.schema.field(name).type)
 
     def _values(self, name: str) -> list[Any]:
-        """The values of a column of labels; of Hugging Face's ClassLabel, the names of the classes."""
+        """Return the values of a column of labels; for Hugging Face's ClassLabel, the names of the classes."""
         kind = self.schema.field(name).type
         if kind_of(kind) is None:
             raise MastError(f"{self.file}: {name!r} is of type {shown(kind)}; it has to be text or a number")
@@ -170,7 +172,7 @@ class ColumnarShard(Shard, ABC):
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """What pyarrow raises becomes one line."""
+        """Turn what pyarrow raises into one line."""
         try:
             import pyarrow as pa
         except ImportError:
@@ -206,7 +208,7 @@ class ParquetShard(ColumnarShard):
             yield from file.iter_batches(ROWS_AT_ONCE, columns=columns, use_threads=False)
 
     def _paths_without_bytes(self) -> dict[int, str | None]:
-        """Nothing is read where the file's statistics say that no image is without bytes."""
+        """Return the paths of images without bytes. Nothing is read if statistics show that all have bytes."""
         import pyarrow.parquet as parquet
 
         metadata = parquet.read_metadata(self.file)
@@ -251,7 +253,7 @@ class ArrowShard(ColumnarShard):
                 yield streamed, batches
 
     def _check_end(self) -> None:
-        """A stream that is cut off between two of its parts looks as if it ended there."""
+        """Check for the end marker: a stream cut off between two of its parts looks complete otherwise."""
         with self.file.open("rb") as file:
             file.seek(-len(_END_OF_STREAM), 2)
             if file.read() != _END_OF_STREAM:

@@ -1,4 +1,4 @@
-"""Which files below a directory are shards, and to which split each of them belongs."""
+"""Find the shards below a directory, and the split of each."""
 
 import re
 from fnmatch import fnmatchcase
@@ -12,14 +12,14 @@ WORDS: dict[str, tuple[str, ...]] = {
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing", "eval", "evaluation"),
 }
-"""Split → the words in names that say it: those of huggingface/datasets, src/datasets/data_files.py."""
+"""Split → words in names that mark it: those of huggingface/datasets, src/datasets/data_files.py."""
 
 _NUMBERED = re.compile(r"(?P<name>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<rest>\D.*)", re.DOTALL)
 """`train-00000-of-00002.parquet`, as Hugging Face and TensorFlow number shards."""
 
 
 def find_shards(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """Files with one of the suffixes below a directory, at any depth, sorted; or the one file that `root` is.
+    """Return files with one of the suffixes below a directory, at any depth, sorted; or the single file `root`.
 
     Raises:
         MastError: there are none, or a directory cannot be read.
@@ -34,10 +34,10 @@ def find_shards(root: Path, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def check_whole(root: Path, shards: list[Path]) -> None:
-    """No shard is missing among those whose names say how many there are; `root` alone may be one of them.
+    """Check that no shard is missing, if names tell how many there are; `root` alone may be one of them.
 
     Raises:
-        MastError: one is.
+        MastError: a shard is missing.
     """
     here = set(shards)
     numbered = [(file, match) for file in shards if file != root and (match := _NUMBERED.fullmatch(file.name))]
@@ -52,14 +52,14 @@ def check_whole(root: Path, shards: list[Path]) -> None:
 
 
 def by_name(root: Path, shards: list[Path], key: str = "`shards`") -> dict[str, list[Path]]:
-    """Split → shards, as their names or those of their folders below `root` say; all are train where none says so.
+    """Return split → shards, from their names or those of folders below `root`; all are train if no name gives a split.
 
     A file that is `root` itself is train, whatever its name.
 
-    `key` is the setting that can say it otherwise.
+    `key` is the setting that can give the splits instead.
 
     Raises:
-        MastError: a name says nothing where others do, or two splits; no shard is train.
+        MastError: a name gives no split although others do, or gives two; no shard is train.
     """
     said = {file: None if file == root else _said(root, file, key) for file in shards}
     if not any(said.values()):
@@ -71,7 +71,7 @@ def by_name(root: Path, shards: list[Path], key: str = "`shards`") -> dict[str, 
 
 
 def by_pattern(root: Path, shards: list[Path], patterns: dict[str, str]) -> dict[str, list[Path]]:
-    """Split → the shards whose paths below `root` match its pattern, such as `data/train-*`; others are left out.
+    """Return split → shards whose paths below `root` match its pattern, such as `data/train-*`; others are left out.
 
     Raises:
         MastError: a pattern matches none, or two match the same.
@@ -91,7 +91,7 @@ def by_pattern(root: Path, shards: list[Path], patterns: dict[str, str]) -> dict
 
 
 def _said(root: Path, file: Path, key: str) -> str | None:
-    """The split that the nearest name says: that of the file, or of a folder that it lies in below `root`."""
+    """Return the split from the nearest name: that of the file, or of a folder around it below `root`."""
     below = file.relative_to(root)
     for name in (below.name.partition(".")[0], *(folder.name for folder in below.parents)):
         words = re.split(r"[^a-z]+", name.lower())

@@ -1,4 +1,4 @@
-"""What the schema of a Parquet or Arrow file says of its columns: how images are held, the names of classes."""
+"""Information from the schema of a Parquet or Arrow file: how images are stored, and the names of classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BYTES, PATH = "bytes", "path"
 
 
 def image_type(kind: pa.DataType) -> str | None:
-    """`bytes`, `path` or `both`: how a column of this type holds images; None where it cannot."""
+    """Return `bytes`, `path` or `both`: how a column of this type stores images; None if it cannot."""
     import pyarrow.types as types
 
     if types.is_struct(kind):
@@ -27,14 +27,14 @@ def image_type(kind: pa.DataType) -> str | None:
 
 
 def class_labels(schema: pa.Schema) -> dict[str, list[str]]:
-    """Column → names of its classes, as Hugging Face's features in the metadata of a file say (`ClassLabel`)."""
+    """Return column → names of its classes, from Hugging Face's features in the metadata of a file (`ClassLabel`)."""
     features = features_of(schema)
     found = {name: feature.get("names") for name, feature in features.items() if feature.get("_type") == "ClassLabel"}
     return {name: list(map(str, names)) for name, names in found.items() if isinstance(names, list)}
 
 
 def features_of(schema: pa.Schema) -> dict[str, dict[str, Any]]:
-    """Column → its feature, as Hugging Face's datasets describe it; empty where the file does not say."""
+    """Return column → its feature, as Hugging Face's datasets describe it; empty if the file has none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError):
@@ -44,7 +44,7 @@ def features_of(schema: pa.Schema) -> dict[str, dict[str, Any]]:
 
 
 def kind_of(kind: pa.DataType) -> str | None:
-    """`text`, `number` or `truth`: what a column of labels of this type holds; None where it is no such column."""
+    """Return `text`, `number` or `truth`: the content of a label column of this type; None for other types."""
     import pyarrow.types as types
 
     if types.is_dictionary(kind):
@@ -57,7 +57,7 @@ def kind_of(kind: pa.DataType) -> str | None:
 
 
 def shown(kind: pa.DataType) -> str:
-    """A type in one line, shortened."""
+    """Return a type in one line, shortened."""
     text = " ".join(str(kind).split())
     return text if len(text) <= 80 else f"{text[:80]}…"
 

@@ -14,9 +14,9 @@ class Shard(ABC):
     """One file of images with labels. Labels are read when it is opened, images when they are iterated over."""
 
     cells: Cells
-    """The columns of labels and splits that were asked for."""
+    """Columns of labels and splits that were requested."""
     orders: dict[str, list[str]]
-    """Column → its classes in the order of their numbers, where the file says so."""
+    """Column → its classes in the order of their numbers, if the file gives it."""
 
     def __len__(self) -> int:
         """Number of images."""
@@ -24,22 +24,22 @@ class Shard(ABC):
 
     @abstractmethod
     def read(self, rows: np.ndarray) -> Iterator[Path | Blob]:
-        """The images at rows int64 [M], ascending.
+        """Yield the images at rows int64 [M], ascending.
 
         Raises:
             MastError: the file is cut off or damaged.
         """
 
     def files(self) -> list[Path]:
-        """Image files outside that it names in the place of images."""
+        """Return the image files outside the shard that it names instead of images."""
         return []
 
 
 class ShardImages(Collection[Path | Blob]):
-    """Images at some rows of several shards, which are read one after another, each time that it is iterated over."""
+    """Images at some rows of several shards, read one after another on each iteration."""
 
     def __init__(self, shards: Sequence[Shard], rows: np.ndarray) -> None:
-        """`rows` int64 [M], ascending, count on from each shard to the next."""
+        """Keep the shards and `rows`, int64 [M], ascending, which count on from each shard to the next."""
         self._shards, self._rows = shards, rows
 
     def __len__(self) -> int:
@@ -47,11 +47,11 @@ class ShardImages(Collection[Path | Blob]):
         return len(self._rows)
 
     def __contains__(self, image: object) -> bool:
-        """Whether an image is the same object as one of them: each is made anew."""
+        """Return False: images are made anew for each iteration, so none is the same object."""
         return False
 
     def __iter__(self) -> Iterator[Path | Blob]:
-        """Read them."""
+        """Yield the images."""
         start = 0
         for shard in self._shards:
             inside = self._rows[(self._rows >= start) & (self._rows < start + len(shard))] - start

@@ -1,4 +1,4 @@
-"""Tar files in the layout of WebDataset: `<key>.jpg` beside `<key>.cls` or `<key>.json`, one sample after another."""
+"""Tar files in the layout of WebDataset: `<key>.jpg` with `<key>.cls` or `<key>.json`, one sample after another."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ JSON = "json"
 """Extension of the member whose keys are columns."""
 
 _BLOCK = 512
-"""Tar files consist of blocks of so many bytes."""
+"""Size of a block of a tar file, bytes."""
 
 
 @dataclass
@@ -34,20 +34,20 @@ class Sample:
     """The tar file."""
     key: str
     members: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Extension in lower case → where its content begins, and its size, bytes."""
+    """Extension in lower case → start of its content, and its size, bytes."""
     contents: dict[str, bytes] = field(default_factory=dict)
-    """Extension → content, of labels."""
+    """Extension → content, for labels."""
 
     def __str__(self) -> str:
-        """File and key, for messages."""
+        """Return file and key, for messages."""
         return f"{self.file}: key {self.key!r}"
 
     def images(self) -> list[str]:
-        """Extensions of its images."""
+        """Return the extensions of its images."""
         return [extension for extension in self.members if f".{extension.rpartition('.')[2]}" in SUFFIXES]
 
     def image(self, chosen: str | None) -> str:
-        """The extension of its image: the chosen one, or the only one.
+        """Return the extension of its image: the chosen one, or the only one.
 
         Raises:
             MastError: it has no such image, or several.
@@ -62,7 +62,7 @@ class Sample:
         return images[0] if chosen is None else chosen
 
     def text(self, extension: str) -> str | None:
-        """The content of a member that is text; None where there is no such member.
+        """Return the content of a member that is text; None if there is no such member.
 
         Raises:
             MastError: it is not UTF-8.
@@ -75,10 +75,10 @@ class Sample:
             raise MastError(f"{self}: {extension!r} is not text in UTF-8") from None
 
     def values(self) -> dict[str, Any]:
-        """The object in its JSON; empty where there is none.
+        """Return the object in its JSON; empty if there is none.
 
         Raises:
-            MastError: it is not JSON, or no object.
+            MastError: it is not a JSON object.
         """
         if JSON not in self.contents:
             return {}
@@ -91,25 +91,25 @@ class Sample:
         return values
 
     def columns(self) -> list[str]:
-        """Extensions of its members that are no image, and keys of its JSON."""
+        """Return the extensions of its members that are not images, and the keys of its JSON."""
         images = self.images()
         return [*(name for name in self.members if name not in (*images, JSON)), *self.values()]
 
 
 class TarShard(Shard):
-    """A tar file. A column is an extension (`cls`, `txt`), whose member is its text, or else a key of `<key>.json`."""
+    """A tar file. A column is an extension (`cls`, `txt`), whose member is its text, or a key of `<key>.json`."""
 
     def __init__(self, file: Path, image: str | None, columns: Sequence[str]) -> None:
-        """Look through the file; of its members only those of labels are read.
+        """Read the file's list of members, and the content of those with labels.
 
         Args:
             file: `.tar`, `.tar.gz` or `.tgz`.
-            image: extension of the images; None for the one that each sample has.
-            columns: those of labels and splits.
+            image: extension of the images; None for the only image of each sample.
+            columns: columns of labels and splits.
 
         Raises:
-            MastError: the file is cut off or damaged; a sample has no image, or several; a key comes twice; there is no
-                such column.
+            MastError: the file is cut off or damaged; a sample has no image, or several; a key occurs twice; there is
+                no such column.
         """
         self.file, self.orders = file, {}
         samples = list(samples_of(file, {*columns, JSON} if columns else set()))
@@ -118,15 +118,15 @@ class TarShard(Shard):
 
     @property
     def keys(self) -> Sequence[int | str]:
-        """Keys of the samples: their names up to the first dot."""
+        """Return the keys of the samples: their names up to the first dot."""
         return self.cells.lines
 
     def size(self, row: int) -> int:
-        """Of an image, bytes."""
+        """Return the size of an image, bytes."""
         return self._places[row][1]
 
     def read(self, rows: np.ndarray) -> Iterator[Blob]:
-        """The images at rows int64 [M], ascending.
+        """Yield the images at rows int64 [M], ascending.
 
         Raises:
             MastError: the file is cut off or damaged.
@@ -142,14 +142,15 @@ class TarShard(Shard):
 
 
 def samples_of(file: Path, extensions: set[str]) -> Iterator[Sample]:
-    """The samples of a tar file: consecutive members with the same name up to its first dot, as webdataset groups them.
+    """Return the samples of a tar file: consecutive members with the same name up to its first dot, as webdataset
+    groups them.
 
     Args:
         file: the tar file.
-        extensions: of the members whose content is read.
+        extensions: extensions of the members whose content is read.
 
     Raises:
-        MastError: the file is cut off or damaged, or holds no sample; a key, or an extension of a key, comes twice.
+        MastError: the file is cut off or damaged, or has no sample; a key, or an extension of a key, occurs twice.
     """
     sample, before = None, set()
     for key, extension, place, content in _members(file, extensions):
@@ -186,7 +187,7 @@ def _columns(file: Path, samples: list[Sample], columns: Sequence[str]) -> dict[
 
 
 def _members(file: Path, extensions: set[str]) -> Iterator[tuple[str, str, tuple[int, int], bytes | None]]:
-    """Key, extension and place of each file in a tar file; its content where the extension is among those given."""
+    """Yield key, extension and position of each file in a tar file, with the content for the given extensions."""
     with _opened(file) as raw:
         end = 0
         with tarfile.open(fileobj=raw, mode="r:") as archive:
@@ -198,7 +199,7 @@ def _members(file: Path, extensions: set[str]) -> Iterator[tuple[str, str, tuple
                     content = archive.extractfile(member).read() if extension in extensions else None
                     yield key, extension, (member.offset_data, member.size), content
         raw.seek(end)
-        block = raw.read(_BLOCK)  # tarfile takes a damaged header, or none, for the end
+        block = raw.read(_BLOCK)  # tarfile treats a damaged or missing header as the end
         if len(block) < _BLOCK:
             raise EOFError("it has no end")
         if any(block):
@@ -206,7 +207,7 @@ def _members(file: Path, extensions: set[str]) -> Iterator[tuple[str, str, tuple
 
 
 def _split(name: str) -> tuple[str, str]:
-    """Key and extension, in lower case, of a member; no extension where it is none of a sample."""
+    """Return key and extension, in lower case, of a member; no extension if it is not part of a sample."""
     path = PurePosixPath(name)
     stem, _, extension = path.name.partition(".")
     left_behind = any(part.lower() in SYSTEM or part.startswith("._") for part in path.parts)

@@ -1,1 +1,1 @@
-"""Public datasets: where they come from, how they are laid out on disk, how they are split."""
+"""Public datasets: their sources, layouts on disk, and splits."""

@@ -1,4 +1,4 @@
-"""Fetching and unpacking: what has its final name is whole, and nothing is written outside the root."""
+"""Fetch and unpack archives. A file with its final name is complete, and nothing is written outside the root."""
 
 import fcntl
 import gzip
@@ -19,22 +19,22 @@ from mast.errors import MastError
 from mast.progress import Progress
 
 _LOCK = ".mast-lock"
-"""File that the process holds which is fetching into a root: datasets may share a root, or even an archive."""
+"""Lock file of the process that is fetching into a root. Datasets may share a root, or even an archive."""
 
 _STAGING = ".mast-partial"
-"""Folder that holds what is not complete yet; what a killed process left in it is removed by the next."""
+"""Folder of files that are not complete yet. The next process removes what a killed one left in it."""
 
 _CHUNK = 1 << 20
-"""Bytes read at a time."""
+"""Number of bytes read at a time."""
 
 _SILENCE = 60
 """Seconds without a byte after which a download counts as cut off."""
 
 
 def fetch(source: Source, root: Path) -> None:
-    """Download and unpack into `root` what is missing there; what is there is left alone.
+    """Download and unpack what is missing in `root`; existing files are left alone.
 
-    Archives that lie in `root` already are used, not fetched, unless their checksum says that they are damaged.
+    Archives that are already in `root` are used and not fetched, unless their checksum shows that they are damaged.
 
     Raises:
         MastError: a download fails or has a wrong checksum; an archive is damaged or would write outside `root`.
@@ -58,15 +58,15 @@ def _fetch(archive: Archive, root: Path) -> None:
 
 
 def unpack(archive: Path, target: Path, inner: str | None = None) -> None:
-    """Unpack a tar or zip archive into the directory `target`, all of it or nothing.
+    """Unpack a tar or zip archive into the directory `target`, completely or not at all.
 
     Args:
         archive: the file.
-        target: where its top-level files and folders come to lie.
-        inner: an archive within it, which is unpacked in its place.
+        target: directory for its top-level files and folders.
+        inner: an archive inside it, which is unpacked instead.
 
     Raises:
-        MastError: the archive is damaged or cut off; a member or link would lie outside `target`; a folder of
+        MastError: the archive is damaged or cut off; a member or link would be outside `target`; a folder of
             that name exists.
     """
     target.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def _extract(archive: Path, folder: Path) -> None:
         else:
             with tarfile.open(archive) as members:
                 members.extractall(folder, filter="data")
-                while members.fileobj.read(_CHUNK):  # gzip compares its checksum at the end
+                while members.fileobj.read(_CHUNK):  # gzip checks its checksum at the end
                     pass
     except tarfile.FilterError as error:
         raise MastError(f"{archive}: unsafe, not unpacked ({error}); get it from its official source") from None
@@ -108,7 +108,7 @@ def _check_name(archive: Path, name: str) -> None:
 
 
 def _is_whole(archive: Archive, file: Path) -> bool:
-    """Whether the file is there and, as far as its checksum is known, not cut off."""
+    """Return whether the file exists and, if its checksum is known, is complete."""
     return file.exists() and (archive.md5 is None or check_integrity(str(file), archive.md5))
 
 
@@ -119,12 +119,14 @@ def _download(archive: Archive, file: Path) -> None:
             for chunk in _chunks(archive.url, file):
                 local.write(chunk)
         if not _is_whole(archive, fetched):
-            raise MastError(f"{archive.url}: what came has not the MD5 {archive.md5}; run again, or put it at {file}")
+            raise MastError(
+                f"{archive.url}: the download does not have the MD5 {archive.md5}; run again, or put it at {file}"
+            )
         fetched.replace(file)
 
 
 def _chunks(url: str, file: Path) -> Iterator[bytes]:
-    """What an address sends; a MastError unless it sends all that it announced. `file` is named for the user."""
+    """Yield the content of an address; raise MastError if it sends less than announced. The message names `file`."""
     try:
         with urlopen(Request(url, headers={"User-Agent": "mast"}), timeout=_SILENCE) as response:
             length = response.length or 0

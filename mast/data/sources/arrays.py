@@ -10,14 +10,14 @@ from mast.data.sources.source import Contents, Split
 
 
 def checksums(kind: type[CIFAR10] | type[STL10]) -> dict[str, str | None]:
-    """File below the root → MD5, as torchvision states them."""
+    """Return file below the root → MD5, as torchvision states them."""
     names = {kind.meta["filename"]: kind.meta["md5"]} if issubclass(kind, CIFAR10) else {kind.class_names_file: None}
     files = dict(kind.train_list + kind.test_list) | names
     return {f"{kind.base_folder}/{name}": md5 for name, md5 in files.items()}
 
 
 class _Cifar10(CIFAR10):
-    """Without checksums: they are compared before (or not, with `verify: false`)."""
+    """CIFAR-10 without torchvision's checksums: they are compared before (or not, with `verify: false`)."""
 
     meta: ClassVar = {**CIFAR10.meta, "md5": None}
 
@@ -61,7 +61,7 @@ def read_stl10(root: Path) -> Contents:
 
 
 def read_stl10_unlabeled(root: Path) -> Contents:
-    """`stl10_binary/`: train and unlabeled together, without labels, to pretrain on."""
+    """`stl10_binary/`: train and unlabeled together, without labels, for pretraining."""
     return Contents({"train": Split(_rows(_Stl10(root, split="train+unlabeled")), None)}, [])
 
 

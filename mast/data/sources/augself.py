@@ -1,4 +1,4 @@
-"""Splits that hankook/AugSelf publishes as lists of positions (its folder `splits`, read in datasets.py)."""
+"""Splits that hankook/AugSelf publishes as lists of positions (in its folder `splits`, read in datasets.py)."""
 
 from pathlib import Path
 
@@ -10,12 +10,14 @@ _SPLITS = "https://raw.githubusercontent.com/hankook/AugSelf/c131db66b5ade96af86
 
 
 def split_list(name: str, md5: str) -> Archive:
-    """The file of one dataset's split, fetched to the folder `augself`; the MD5 is that of the named commit."""
+    """Return the file of one dataset's split, fetched to the folder `augself`; the MD5 is that of the named commit."""
     return Archive(f"{_SPLITS}/{name}.pth", md5, f"augself/{name}.pth")
 
 
 def published_positions(file: Path, count: int) -> list[np.ndarray] | None:
-    """The parts of a split, int64, each ascending; None unless they share `count` images out: for a reduced copy."""
+    """Return the parts of a split, int64, each ascending; None if they do not add up to `count` images (a reduced
+    copy).
+    """
     import torch
 
     parts = [np.sort(np.asarray(part, np.int64)) for part in torch.load(file, weights_only=True)]

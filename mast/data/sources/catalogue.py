@@ -1,9 +1,9 @@
-"""Every public dataset: official sizes, checksums, addresses, splits of the protocols (docs/use/public-datasets.md).
+"""All public datasets: official sizes, checksums, addresses, splits of the protocols (docs/use/public-datasets.md).
 
-Addresses and MD5s are those of torchvision 0.29 where it has the dataset. Sizes and seeds of validation splits are
+Addresses and MD5s are those of torchvision 0.29 if it has the dataset. Sizes and seeds of validation splits are
 AugSelf's (datasets.py) for STL-10, CIFAR, Food-101, MIT-67 and Pets, its lists of positions for SUN397 and Caltech-101;
 the seed 0 is ours.
-Sizes of archives are those that tensorflow/datasets lists beside its checksums, and the publishers' for MIT-67,
+Sizes of archives are those that tensorflow/datasets lists with its checksums, and the publishers' for MIT-67,
 Places205 and iNaturalist; ImageNet-100's is its share of ImageNet's.
 """
 

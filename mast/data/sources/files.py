@@ -10,15 +10,17 @@ from mast.data.sources.source import Contents, Split
 from mast.errors import MastError
 
 CALTECH_TRAIN, CALTECH_VALIDATION = 25, 5
-"""Images of each class of Caltech-101; all others are test (AugSelf: 2,525 / 505 / 5,647)."""
+"""Number of training and validation images of each class of Caltech-101; all others are test (AugSelf: 2,525 / 505 /
+5,647).
+"""
 CALTECH_LIST = "augself/caltech101.pth"
-"""Their positions, in three lists: train, validation, test."""
+"""Positions of the splits of Caltech-101, in three lists: train, validation, test."""
 CALTECH_SEED = 0
-"""Of the draw for a reduced copy, which the lists do not fit."""
+"""Seed of the draw for a reduced copy, which the lists do not fit."""
 
 
 class _Flowers102(Flowers102):
-    """Without checksums: they are compared before (or not, with `verify: false`)."""
+    """Flowers-102 without torchvision's checksums: they are compared before (or not, with `verify: false`)."""
 
     def _check_integrity(self) -> bool:
         return True
@@ -72,7 +74,7 @@ def read_caltech101(root: Path) -> Contents:
 
 
 def _draw_caltech(folder: Path, classes: list[str], labels: np.ndarray) -> list[np.ndarray]:
-    """Positions of train, validation and test, int64, ascending: so many of each class as the lists have."""
+    """Return positions of train, validation and test, int64, ascending, with as many of each class as in the lists."""
     order = np.random.default_rng(CALTECH_SEED).permutation(len(labels))
     parts: list[list[np.ndarray]] = [[], [], []]
     for label, name in enumerate(classes):
@@ -87,7 +89,7 @@ def _draw_caltech(folder: Path, classes: list[str], labels: np.ndarray) -> list[
 
 
 def _three(train: VisionDataset, validation: VisionDataset, test: VisionDataset, classes: list[str]) -> Contents:
-    """Train and validation become one split, whose last images are the validation split."""
+    """Join train and validation into one split, whose last images are the validation split."""
     first, second = _split(train), _split(validation)
     both = Split([*first.images, *second.images], np.concatenate([first.labels, second.labels]))
     held_out = np.arange(len(first.images), len(both.images))
@@ -95,7 +97,7 @@ def _three(train: VisionDataset, validation: VisionDataset, test: VisionDataset,
 
 
 def _by_class(split: Split) -> Split:
-    """The images of one class after those of another, as AugSelf reads them: its draw counts positions."""
+    """Sort images by class as AugSelf reads them, because its draw counts positions."""
     order = np.argsort(split.labels, kind="stable")
     return Split([split.images[row] for row in order], split.labels[order])
 

@@ -47,7 +47,8 @@ def read_sun397(root: Path) -> Contents:
 def read_mit67(root: Path) -> Contents:
     """`mit67/`: `{Train,Test}Images.txt` (class/file), `Images/<class>/*.jpg`.
 
-    By class and name, as AugSelf reads it from folders: its draw of the validation split counts positions.
+    Images are sorted by class and name, as AugSelf reads them from folders, because its draw of the validation split
+    counts positions.
     """
     folder = root / "mit67"
     lists = {split: _lines(folder / f"{split.title()}Images.txt") for split in ("train", "test")}
@@ -87,7 +88,7 @@ def read_inaturalist2018(root: Path) -> Contents:
 
 
 def read_imagenet(root: Path) -> Contents:
-    """`{train,val}/<WordNet id>/*.JPEG`; val, which has public labels, is tested on."""
+    """`{train,val}/<WordNet id>/*.JPEG`; val, which has public labels, is the test split."""
     train, test = (list_class_folders(root / split) for split in ("train", "val"))
     if unknown := sorted(set(test.classes) - set(train.classes)):
         raise MastError(f"{root / 'val' / unknown[0]}: class {unknown[0]!r} is in val but not in train")

@@ -1,4 +1,4 @@
-"""What is known of a public dataset, and what a reader returns."""
+"""Description of a public dataset, and what a reader returns."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ class Split:
     labels: np.ndarray | None
     """int [N], or None."""
     drawn: np.ndarray | None = None
-    """int [N]: positions among all images of the source, where the split is drawn by us."""
+    """int [N]: positions among all images of the source, if the split is drawn by us."""
     left_out: tuple[Path, ...] = ()
-    """What lies in the folders of its classes and is no image."""
+    """Files in the class folders that are not images."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """A whole dataset as it was read."""
+    """A whole dataset as read."""
 
     splits: dict[str, Split]
-    """`train` and, if there is one, `test`."""
+    """`train` and, if it exists, `test`."""
     classes: list[str]
     """Class names in the order of the labels; empty without labels."""
     validation: np.ndarray | None = None
-    """int: positions in train that form the validation split, where the source or protocol fixes them one by one."""
+    """int: positions in train that form the validation split, if the source or protocol fixes them one by one."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Archive:
 
     url: str
     md5: str | None
-    """None where its publisher states none."""
+    """MD5 of the file; None if its publisher states none."""
     makes: str
-    """File or directory, below the root, that is there afterwards. Its parent is where the archive is unpacked."""
+    """File or directory, below the root, that exists after unpacking. The archive is unpacked into its parent."""
     inner: str | None = None
-    """An archive inside this one, which is what is unpacked."""
+    """An archive inside this one, which is unpacked instead."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ class Source:
     title: str
     homepage: str
     read: Callable[[Path], Contents]
-    """From the root directory to its contents; the files in `files` are there."""
+    """Function from the root directory to the contents; the files in `files` must exist."""
     files: Mapping[str, str | None]
-    """Files and directories below the root that must be there, with their MD5 where one is published."""
+    """Files and directories below the root that must exist, with their MD5 if one is published."""
     counts: Mapping[str, int]
     """Official number of images of each split."""
     classes: int
     gigabytes: float
-    """Size of its archives, roughly; unpacked they take about as much again."""
+    """Size of its archives, approximately; unpacked they take about as much again."""
     validation: tuple[int, int] | None = None
-    """Size of the validation split drawn from train, and its seed; None where `read` returns the split."""
+    """Size of the validation split drawn from train, and its seed; None if `read` returns the split."""
     archives: tuple[Archive, ...] = ()
-    """Empty where the data cannot be fetched without registering."""
+    """Archives; empty if the data cannot be fetched without registering."""
     licence: str = "not stated by its authors"

@@ -1,4 +1,4 @@
-"""One file per figure: what it states of itself (mast.config.figures) and the function that draws it."""
+"""One file per figure: its description (mast.config.figures) and the function that draws it."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -8,7 +8,8 @@ from mast.errors import MastError
 
 
 def load(name: str) -> Callable[..., None]:
-    """The function `draw(runs, output_stem)` of a figure: from files by label of a run, or by title of a study.
+    """Return the function `draw(runs, output_stem)` of a figure. It gets files by label of a run, or by title of a
+    study.
 
     Raises:
         MastError: the figure's file has no such function.

@@ -1,4 +1,4 @@
-"""The images of which a run is most and least certain."""
+"""Images of which a run is most and least certain."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ SOURCE = {
 
 TITLES = ("most certain", "least certain")
 SIDE = 4
-"""Images in a line of each grid."""
+"""Number of images in a row of each grid."""
 
 Extremes = tuple[np.ndarray, np.ndarray]
 
@@ -37,7 +37,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def _read(path: Path) -> Extremes:
-    """Images uint8 [2, E, S, S, 3] and σ [2, E]."""
+    """Read images uint8 [2, E, S, S, 3] and σ [2, E]."""
     arrays = read_arrays(path, ("images", "sigma"))
     return arrays["images"], arrays["sigma"]
 
@@ -55,7 +55,7 @@ def _figure(ends: dict[str, Extremes]) -> Figure:
 
 
 def grid(images: np.ndarray) -> np.ndarray:
-    """Images [E, S, S, 3] in lines of `SIDE`, with white lines between them, uint8 [·, ·, 3]."""
+    """Arrange images [E, S, S, 3] in rows of `SIDE`, with white lines between them, uint8 [·, ·, 3]."""
     gap = max(1, images.shape[1] // 16)
     lines = -(-len(images) // SIDE)
     padded = np.full((lines * SIDE, *(side + gap for side in images.shape[1:3]), 3), 255, np.uint8)

@@ -1,4 +1,4 @@
-"""How augmentations relate: hierarchical clustering of their subspaces, and the dimensions that these share."""
+"""Relations between augmentations: hierarchical clustering of their subspaces, and the dimensions that these share."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +35,7 @@ PARTS = {"common": "open for all", "partly": "shared with some", "unique": "uniq
 def draw(runs: Runs, output_stem: Path) -> None:
     """Draw, for each run, a dendrogram of its augmentations, their soft IoU in that order, and their shared dimensions.
 
-    The dendrogram is average linkage on 1 − soft IoU, averaged over seeds; the `overlap.csv` beside each file is read.
+    The dendrogram is average linkage on 1 − soft IoU, averaged over seeds; the `overlap.csv` next to each file is read.
 
     Args:
         runs: label → `subspaces.csv` of each seed. Runs without learned masks, or with a single one, are left out.
@@ -56,7 +56,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def merges(overlap: pd.DataFrame) -> np.ndarray:
-    """scipy's linkage [K − 1, 4] of augmentations by 1 − soft IoU [K, K]: average linkage, leaves in optimal order."""
+    """Return scipy's linkage [K − 1, 4] of augmentations by 1 − soft IoU [K, K]: average linkage, optimal order."""
     distance = 1 - overlap.to_numpy()
     np.fill_diagonal(distance, 0)
     return linkage(squareform((distance + distance.T) / 2), "average", optimal_ordering=True)
@@ -94,7 +94,7 @@ def _figure(tables: dict[str, pd.DataFrame], overlaps: dict[str, pd.DataFrame], 
 
 
 def _dendrogram(axis: Axes, tree: np.ndarray) -> list[int]:
-    """Draw it from left (far) to right (near) and return the order of the leaves, from the top."""
+    """Draw the dendrogram from left (far) to right (near) and return the order of the leaves, from the top."""
     plan = dendrogram(tree, no_plot=True)
     for heights, places in zip(plan["dcoord"], plan["icoord"], strict=True):
         axis.plot(heights, [(place - 5) / 10 for place in places], color="#333333", lw=1.5)

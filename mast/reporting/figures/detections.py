@@ -38,7 +38,7 @@ SOURCE = {
 }
 
 ROWS = 4
-"""Images shown."""
+"""Number of images shown."""
 
 LETTERS = 6.5
 """Size of the labels, points."""
@@ -55,9 +55,9 @@ Objects = list[dict[str, Any]]
 def draw(runs: Runs, output_stem: Path) -> None:
     """Draw what the detectors of some runs find on test images, a row per image and a column per run.
 
-    Of an image as many detections are drawn as it has objects, those of the highest scores: how high they are differs
-    between detectors. The images are evenly spaced among those with several objects, whatever the detectors make of
-    them. Only the first seed is drawn.
+    For each image, as many detections are drawn as it has objects, those with the highest scores, because the level of
+    scores differs between detectors. The images are evenly spaced among those with several objects, regardless of the
+    detections. Only the first seed is drawn.
 
     Args:
         runs: label → predictions of the first seed in COCO's result format, and the manifest of the prepared data.
@@ -78,7 +78,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def _predictions(file: Path) -> Objects:
-    """The detections, compared with their hash in the metrics file beside them."""
+    """Read the detections, and compare them with their hash in the metrics file next to them."""
     metrics = metrics_of(file)
     if metrics.exists() and (recorded := (MetricsFile.read(metrics).details or {}).get("predictions_sha256")):
         require_sha256(file, recorded, metrics)
@@ -86,7 +86,9 @@ def _predictions(file: Path) -> Objects:
 
 
 def shown_images(coco: dict[str, Any], count: int) -> list[dict[str, Any]]:
-    """`count` images (or as many as there are), evenly spaced among those with two objects or more, else among all."""
+    """Return `count` images (or as many as there are), evenly spaced among those with two objects or more, else among
+    all.
+    """
     objects = Counter(annotation["image_id"] for annotation in coco["annotations"] if not annotation["iscrowd"])
     several = [image for image in coco["images"] if objects[image["id"]] > 1] or coco["images"]
     chosen = np.linspace(0, len(several) - 1, min(count, len(several))).astype(int)
@@ -94,11 +96,12 @@ def shown_images(coco: dict[str, Any], count: int) -> list[dict[str, Any]]:
 
 
 def right_detections(detections: Objects, annotations: Objects) -> list[bool]:
-    """Whether each detection finds an object: same class, enough overlap, and no better-scored one found it before.
+    """Return whether each detection finds an object: same class, enough overlap, and not found by a better-scored one.
 
     Args:
-        detections: of one image, in the order of falling scores, with `bbox` [x, y, width, height] and `category_id`.
-        annotations: of the same image, likewise.
+        detections: detections of one image, in the order of falling scores, with `bbox` [x, y, width, height] and
+            `category_id`.
+        annotations: objects of the same image, with the same keys.
     """
     if not detections or not annotations:
         return [False] * len(detections)
@@ -155,7 +158,7 @@ def _pixels(data: DataFiles, coco: dict[str, Any], image: dict[str, Any]) -> np.
             orientation = orientation_of(opened)
             opened.load()
             pixels = placed(opened, opened.format, orientation, image.get("upright", False))
-            if pixels.mode.startswith(("I", "F")):  # more than 8 bits: from the darkest to the brightest pixel
+            if pixels.mode.startswith(("I", "F")):  # more than 8 bits: scaled from the darkest to the brightest pixel
                 values = np.asarray(pixels, float)
                 pixels = Image.fromarray(np.uint8(255 * (values - values.min()) / (np.ptp(values) or 1)))
             return np.asarray(pixels.convert("RGB"))
@@ -172,7 +175,7 @@ def _draw(
     image: dict[str, Any],
     unit: float,
 ) -> None:
-    """Draw an image in grey, so that colours tell right from wrong, and its objects: box, mask, class, score."""
+    """Draw an image in grey, so that colours show what is right or wrong, and its objects: box, mask, class, score."""
     axis.imshow(np.asarray(Image.fromarray(pixels).convert("L")), cmap="gray", vmin=-80, vmax=255, interpolation="none")
     axis.set(xlim=(-1, pixels.shape[1]), ylim=(pixels.shape[0], -1))
     axis.set_axis_off()
@@ -196,14 +199,14 @@ def _draw(
 def label_places(
     boxes: list[list[float]], texts: list[str], width: float, height: float, unit: float
 ) -> list[tuple[float, float]]:
-    """Where labels stand: at a corner of their box, outside or inside, so that they cover each other least.
+    """Place labels at a corner of their box, outside or inside, so that they overlap as little as possible.
 
     Args:
         boxes: x, y, width, height each, pixels of an image.
-        texts: one for each box.
-        width: of the image.
-        height: of the image.
-        unit: pixels of the image in a point of the page.
+        texts: text of each label, one for each box.
+        width: width of the image.
+        height: height of the image.
+        unit: number of image pixels in a point of the page.
 
     Returns:
         The lower left corner of each label, in pixels; y grows downwards.
@@ -228,7 +231,7 @@ def label_places(
 def _shared(
     place: tuple[float, float], size: tuple[float, float], other: tuple[float, float], other_size: tuple[float, float]
 ) -> float:
-    """Area that two labels share; a place is the lower left corner, a size width and height."""
+    """Return the area that two labels share; a place is the lower left corner, a size is width and height."""
     across = min(place[0] + size[0], other[0] + other_size[0]) - max(place[0], other[0])
     down = min(place[1], other[1]) - max(place[1] - size[1], other[1] - other_size[1])
     return max(across, 0) * max(down, 0)

@@ -1,4 +1,4 @@
-"""How far runs lie from a baseline, task by task: with their intervals, or of many runs as a map of numbers."""
+"""Differences of runs to a baseline, task by task: with their intervals or, for many runs, as a map of numbers."""
 
 from pathlib import Path
 from textwrap import fill
@@ -9,12 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mast.config.tables import ALL_TASKS
 from mast.reporting.heat_map import draw_differences
 from mast.reporting.paired import is_clear
 from mast.reporting.read import Runs, read_table
 from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
 from mast.reporting.tables.columns import column_titles, row_titles
-from mast.reporting.tables.summaries import ALL_TASKS, RANK, Column
+from mast.reporting.tables.summaries import RANK, Column
 
 SOURCE = {
     "shows": "differences",
@@ -32,23 +33,25 @@ SOURCE = {
 NAMES = ["task", "target", "metric"]
 NUMBERS = ["difference", "low", "high", "bootstrap_low", "bootstrap_high"]
 MOST_WITH_INTERVALS = 4
-"""Runs of one study, each with a marker of its own form. More are read faster from a map, of a third of the height."""
+"""Largest number of runs of one study that are drawn with markers. More runs are easier to read on a map, which needs a
+third of the height.
+"""
 SPREAD = 0.7
-"""Height that the runs of one task take, as a share of the distance between tasks."""
+"""Height of the runs of one task, as a share of the distance between tasks."""
 TASK_HEIGHT, RUN_HEIGHT, FRAME_HEIGHT = 0.14, 0.15, 0.85
-"""Inches: of a task, more for each run in it, and of a panel's title and axis."""
+"""Heights in inches: of a task, of each run in it, and of a panel's title and axis."""
 TITLE_WIDTH = 42
-"""Characters that fit above one of two panels."""
+"""Number of characters that fit above one of two panels."""
 ROW_HEIGHT, HEAD_HEIGHT, TURNED_HEIGHT = 0.25, 0.75, 1.4
-"""Inches: of a run in a map; of the titles above it, and of titles that are turned."""
+"""Heights in inches: of a run in a map, of the titles above it, and of rotated titles."""
 LETTER, DIGIT = 0.0078, 0.0104
-"""Inches that a letter of a title, and a bold digit, are wide per point of their size."""
+"""Widths in inches of a letter of a title and of a bold digit, per point of their size."""
 LARGEST, SMALLEST = 9.0, 6.5
-"""Points, of text in a map; titles that would have to be smaller are turned."""
+"""Largest and smallest size of text in a map, points; titles that would have to be smaller are rotated."""
 FEWEST_COLUMNS = 6
-"""For which a map has room: fewer stand at its left, and are not stretched."""
+"""Smallest number of columns that fill a map's width; fewer columns stay at the left and are not stretched."""
 FULL_COLOUR = 15.0
-"""Percentage points from which on a map's colour is the same."""
+"""Difference in percentage points from which on the colour of a map is the same."""
 BAR = {"lw": 5, "alpha": 0.35, "solid_capstyle": "butt"}
 
 
@@ -56,9 +59,9 @@ def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a panel per study, a row per task and over tasks, and in it a marker per compared run.
 
     Markers are mean differences, paired over seeds; lines their 95 % intervals by Student's t, bars those by bootstrap
-    (none for one seed). Where a study compares more than `MOST_WITH_INTERVALS` runs, panels are maps instead: a row per
-    run, a column per task and over tasks, in it the mean difference, bold where Student's interval is clear of zero.
-    Ranks, which have another unit, are left out.
+    (none for one seed). If a study compares more than `MOST_WITH_INTERVALS` runs, panels are maps instead: a row per
+    run and a column per task and over tasks, with the mean difference, bold if Student's interval excludes zero. Ranks
+    are left out, because they have another unit.
 
     Args:
         runs: title of a study → its table of differences as CSV.

@@ -24,7 +24,7 @@ SOURCE = {
 
 PANELS = {"strength": "with augmentation strength", "error": "with the error of nearest neighbours"}
 SPREAD = 0.6
-"""Height that the points of one line take, as a share of the distance between lines."""
+"""Height of the points of one line, as a share of the distance between lines."""
 
 
 def draw(runs: Runs, output_stem: Path) -> None:

@@ -1,4 +1,4 @@
-"""Measured invariance: how far the representation moves under each augmentation, in each space."""
+"""Measured invariance: distance that each augmentation moves the representation, in each space."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,15 +31,15 @@ CONTROL = "own, shuffled"
 """Title of the column with an augmentation's own mask on other dimensions."""
 
 LARGEST_SIDE_BY_SIDE = 12
-"""Number of columns of all runs together up to which they stand side by side."""
+"""Largest number of columns of all runs together with which the runs are drawn side by side."""
 LARGEST_WITH_NUMBERS = 18
-"""Number of columns in one line of panels up to which each field shows its value."""
+"""Largest number of columns in one line of panels with which each field shows its value."""
 
 
 def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a heat map augmentation × space for each run, averaged over seeds, on one scale of colours.
 
-    Spaces are the encoder's features, the embedding and, where masks are learned, the subspace of each augmentation,
+    Spaces are the encoder's features, the embedding and, if masks are learned, the subspace of each augmentation,
     and that of its mask shuffled; the field of an augmentation in its own subspace is framed.
 
     Args:
@@ -54,7 +54,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def _mean_over_seeds(paths: Sequence[Path]) -> pd.DataFrame:
-    """Relative distance, an augmentation per row and a space per column, in the files' order."""
+    """Return the relative distance, an augmentation per row and a space per column, in the files' order."""
     table = read_seeds(paths, ANALYSIS_COLUMNS["invariance"])
     mean = table.groupby(["augmentation", "space"], sort=False)["relative"].mean().unstack("space")
     mean = mean.reindex(index=table["augmentation"].unique(), columns=table["space"].unique())

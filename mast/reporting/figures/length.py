@@ -1,4 +1,4 @@
-"""How accuracy grows with the length of pretraining."""
+"""Accuracy against the length of pretraining."""
 
 from pathlib import Path
 
@@ -24,8 +24,9 @@ SOURCE = {
 
 SETTING = SOURCE["setting"]
 STEP, MARGIN = 0.02, 0.08
-"""Distance between the places of two runs of one length, whose intervals would hide each other, and the space beyond
-the shortest and the longest training; as shares of the axis between these."""
+"""Offset between two runs of one length, whose intervals would hide each other, and margin beyond the shortest and the
+longest run; as shares of the axis between these.
+"""
 
 
 def draw(runs: Runs, output_stem: Path) -> None:
@@ -35,7 +36,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
     trained, is a dashed line with its interval as a band.
 
     Args:
-        runs: title of a study → its table's CSV; the study shows the setting `epochs`. Of each task and target the
+        runs: title of a study → its table's CSV; the study shows the setting `epochs`. For each task and target the
             first metric is drawn.
         output_stem: the figure's path without suffix.
 

@@ -41,14 +41,14 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def _masks(path: Path) -> pd.DataFrame:
-    """Weights, an augmentation per row in the file's order, a dimension per column."""
+    """Return weights, an augmentation per row in the file's order, a dimension per column."""
     table = read_table(path, ANALYSIS_COLUMNS["masks"])
     wide = table.pivot(index="augmentation", columns="dimension", values="weight")
     return wide.loc[table["augmentation"].unique()]
 
 
 def sorted_dimensions(weights: np.ndarray) -> np.ndarray:
-    """Weights [K, d] with the dimensions reordered: by their lowest row, then by its weight, descending."""
+    """Return weights [K, d] with the dimensions sorted by their lowest row, then by its weight, descending."""
     order = np.lexsort((-weights.min(axis=0), weights.argmin(axis=0)))
     return weights[:, order]
 

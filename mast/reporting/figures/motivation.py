@@ -1,4 +1,4 @@
-"""Which invariance helps which task: accuracy of each task under growing sets of augmentations."""
+"""Accuracy of each task under growing sets of augmentations: which invariance helps which task."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ SOURCE = {
 
 SETTING = SOURCE["setting"]
 SPREAD = 0.35
-"""Width that the points of one set take, as a share of the distance between sets."""
+"""Width of the points of one set, as a share of the distance between sets."""
 
 
 def draw(runs: Runs, output_stem: Path) -> None:
@@ -33,7 +33,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
     Points are means over seeds, bars their 95 % intervals (none for one seed).
 
     Args:
-        runs: title of a study → its table's CSV; the study shows the setting `policy.augmentations`. Of each task and
+        runs: title of a study → its table's CSV; the study shows the setting `policy.augmentations`. For each task and
             target the first metric is drawn.
         output_stem: the figure's path without suffix.
 

@@ -1,4 +1,4 @@
-"""How far the subspaces of two augmentations overlap."""
+"""Overlap of the subspaces of two augmentations."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +28,8 @@ MEASURES = {"cosine": "cosine of mask weights", "soft_iou": "soft intersection o
 def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a heat map augmentation × augmentation for each run and measure, averaged over seeds.
 
-    The diagonal, always 1, is left out, and the colours of a measure span its values in all runs: soft masks overlap
-    much.
+    The diagonal, always 1, is left out, and the colours of a measure span its values in all runs, because soft masks
+    overlap strongly.
 
     Args:
         runs: label → `overlap.csv` of each seed. Runs without learned masks are left out.
@@ -64,13 +64,13 @@ def _figure(tables: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _between_different(values: pd.Series) -> pd.DataFrame:
-    """Square matrix in the file's order, NaN on the diagonal."""
+    """Return a square matrix in the file's order, NaN on the diagonal."""
     names = values.index.unique("first")
     return without_diagonal(values.unstack("second").loc[names, names])
 
 
 def _limits(matrices: list[pd.DataFrame]) -> tuple[float, float]:
-    """Lowest and highest value of all matrices, rounded outwards to multiples of 0.05."""
+    """Return the lowest and highest value of all matrices, rounded outwards to multiples of 0.05."""
     values = np.concatenate([matrix.to_numpy().ravel() for matrix in matrices])
     values = values[~np.isnan(values)]
     if len(values) == 0:

@@ -1,4 +1,4 @@
-"""How often an image's other view is found: by what a run learned, by pixels, and by colours alone."""
+"""How often an image's other view is found by the learned representations, by pixels, and by colours alone."""
 
 from pathlib import Path
 
@@ -31,17 +31,17 @@ NAMES = {
     "pixels": "8 × 8 pixels",
     "colour": "colour statistics",
 }
-"""Representation → what the legend calls it."""
+"""Representation → name in the legend."""
 BESIDE = 0.02
-"""Space left of 0, without which the axis would hide chance; as a share of the axis."""
+"""Space left of 0, as a share of the axis; without it the axis would hide the line of chance."""
 SPREAD = 0.5
-"""Height that the points of one run take, as a share of the distance between runs."""
+"""Height of the points of one run, as a share of the distance between runs."""
 
 
 def draw(runs: Runs, output_stem: Path) -> None:
     """Draw a line per run, a point per representation: mean over seeds with its 95 % interval (none for one seed).
 
-    Chance, one in as many images as were searched, is dashed.
+    Chance, one divided by the number of searched images, is dashed.
 
     Args:
         runs: label → `retrieval.csv` of each seed. Runs without augmentations are left out.

@@ -21,10 +21,10 @@ SOURCE = {
 }
 
 COLUMNS = 2
-"""Pairs beside each other."""
+"""Number of pairs next to each other."""
 
 LETTERS = 72
-"""Letters in a line below a pair."""
+"""Number of letters in a line below a pair."""
 
 Pairs = dict[str, np.ndarray]
 
@@ -43,7 +43,7 @@ def draw(runs: Runs, output_stem: Path) -> None:
 
 
 def draw_pairs(found: dict[str, Pairs], output_stem: Path) -> None:
-    """Draw pairs by the label of their run; for the arrays see docs/use/formats.md, *Analysis*."""
+    """Draw pairs by the label of their run; the arrays are described in docs/use/formats.md, *Analysis*."""
     found = {label: pairs for label, pairs in found.items() if len(pairs["images"])}
     save_figure_of(found, _figure, "None of the runs has augmentations.", output_stem)
 

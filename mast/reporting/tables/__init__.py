@@ -1,1 +1,1 @@
-"""Metrics files → tables."""
+"""Tables from metrics files."""

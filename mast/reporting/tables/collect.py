@@ -1,4 +1,4 @@
-"""From metrics files to one tidy frame, refusing to mix what cannot be compared."""
+"""Collect metrics files in one tidy frame, and refuse to mix what cannot be compared."""
 
 import logging
 import re
@@ -29,16 +29,16 @@ MUST_AGREE = (
     (("dataset",), ("data_sha256",)),
     (("run", "seed"), ("encoder_sha256",)),
 )
-"""(columns that name a group, columns that hold one value within it)."""
+"""(columns that identify a group, columns that have one value within it)."""
 
 
 def collect(files: Iterable[Path]) -> pd.DataFrame:
-    """Read metrics files into one tidy frame with columns `COLUMNS`; a null metric becomes NaN, and an unknown chance.
+    """Read metrics files into one tidy frame with columns `COLUMNS`; null metrics and unknown chance levels become NaN.
 
     Raises:
-        MastError: a file is missing, damaged or has a wrong value; two files stand for the same run, task and seed; or
-            two files that belong together differ in protocol settings or version, run settings, data or encoder; or
-            one name stands for two states of the data.
+        MastError: a file is missing, damaged or has a wrong value; two files are of the same run, task and seed; two
+            files that belong together differ in protocol settings or version, run settings, data or encoder; or one
+            name is used for two states of the data.
     """
     records = [record for file in files for record in _records(Path(file))]
     frame = pd.DataFrame(records, columns=list(COLUMNS))
@@ -52,11 +52,11 @@ def collect(files: Iterable[Path]) -> pd.DataFrame:
 
 
 def corrected(frame: pd.DataFrame, columns: Iterable[tuple[str, str, str]]) -> pd.DataFrame | None:
-    """A tidy frame whose values are corrected for chance; None where that of one of `columns` is not known.
+    """Return a tidy frame with values corrected for chance; None if the chance of one of `columns` is not known.
 
     Args:
         frame: as `collect` returns it.
-        columns: (task, target, metric) of those that are needed.
+        columns: (task, target, metric) of the needed values.
     """
     named = pd.MultiIndex.from_frame(frame[["task", "target", "metric"]]).isin(list(columns))
     if frame.loc[named, "chance"].isna().any():
@@ -65,7 +65,7 @@ def corrected(frame: pd.DataFrame, columns: Iterable[tuple[str, str, str]]) -> p
 
 
 def code_note(frame: pd.DataFrame) -> list[str]:
-    """One line that warns of results of several versions of the code, also logged; none where there is one version."""
+    """Return one line that warns of results of several versions of the code, also logged; none for one version."""
     commits = sorted(set().union(*frame["commits"]))
     if len(commits) < 2:
         return []
@@ -76,7 +76,7 @@ def code_note(frame: pd.DataFrame) -> list[str]:
 
 
 def require_fit(frame: pd.DataFrame, spec: TableSpec) -> None:
-    """Refuse metrics that are not those of the table.
+    """Refuse metrics that do not belong to the table.
 
     Raises:
         MastError: a file is of another protocol, task or run than the table's, or a task of the table has no file.
@@ -123,7 +123,7 @@ def _require_agreement(frame: pd.DataFrame, group: list[str], column: str) -> No
 
 
 def _require_one_state_of_data(frame: pd.DataFrame) -> None:
-    """A dataset that is trained on and evaluated must be the same in both places."""
+    """Require that a dataset used for both training and evaluation is the same in both."""
     trained = frame.drop_duplicates("dataset").set_index("dataset")
     for record in frame.drop_duplicates("task").itertuples():
         if record.task in trained.index and trained.data_sha256[record.task] != record.task_sha256:

@@ -1,12 +1,12 @@
-"""Which columns a table has, and what they are called."""
+"""Columns of a table and their titles."""
 
 from collections.abc import Sequence
 
 import pandas as pd
 
-from mast.config.tables import TableSpec
+from mast.config.tables import ALL_TASKS, TableSpec
 from mast.errors import MastError
-from mast.reporting.tables.summaries import ALL_TASKS, RANK, Column
+from mast.reporting.tables.summaries import RANK, Column
 
 ROW_TITLES = {
     "mean": "mean over tasks",
@@ -15,17 +15,17 @@ ROW_TITLES = {
     "corrected mean": "mean, corrected",
     "corrected worst": "worst task, corrected",
 }
-"""Target of a column that sums up over tasks → its title as a line."""
+"""Target of a column that summarises tasks → its title as a row."""
 
 
 def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
-    """All (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    """Return all (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
     found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
     return [column for task in spec.tasks for column in found if column[0] == task]
 
 
 def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
-    """Those of a table's columns that are shown and not only written to its CSV.
+    """Return the columns of a table that are shown and not only written to its CSV.
 
     Raises:
         MastError: the metric chosen for a task is in none of its files.
@@ -40,15 +40,16 @@ def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
 
 
 def headline(visible: Sequence[Column]) -> list[Column]:
-    """The first metric of each task and target."""
+    """Return the first metric of each task and target."""
     first = {column[:2]: column for column in reversed(visible)}
     return [column for column in visible if first[column[:2]] == column]
 
 
 def column_titles(columns: Sequence[Column]) -> list[str]:
-    """The task where it has one column, else the target or, for detection, the metric; doubled names get the task.
+    """Return titles: the task if it has one column, else the target or, for detection, the metric; doubles get the
+    task.
 
-    Where a detector is scored on boxes and masks, `box AP` and `mask AP`.
+    For a detector that is scored on boxes and masks, they are `box AP` and `mask AP`.
     """
     titles = []
     for column in columns:
@@ -65,14 +66,14 @@ def column_titles(columns: Sequence[Column]) -> list[str]:
 
 
 def row_titles(columns: Sequence[Column]) -> dict[Column, str]:
-    """Titles of columns and of summaries over tasks where each is a line of its own."""
+    """Return titles of columns and of summaries over tasks when each is a separate row."""
     tasks = [column for column in columns if column[0] != ALL_TASKS]
     summaries = {column: ROW_TITLES[column[1]] for column in columns if column[0] == ALL_TASKS}
     return dict(zip(tasks, column_titles(tasks), strict=True)) | summaries
 
 
 def column_groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
-    """Headings above the columns, (text, number of columns): the task where it has several, else empty."""
+    """Return headings above the columns, (text, number of columns): the task if it has several, else empty."""
     groups = []
     for task in dict.fromkeys(column[0] for column in columns):
         span = sum(column[0] == task for column in columns)

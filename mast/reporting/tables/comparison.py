@@ -1,4 +1,4 @@
-"""Metrics files → one table of differences to a baseline, paired over seeds."""
+"""One table of differences to a baseline, paired over seeds, from metrics files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mast.config.tables import ComparisonSpec
+from mast.config.tables import ALL_TASKS, ComparisonSpec
 from mast.reporting.paired import RESAMPLES, Difference, holm, is_clear, paired_difference, signed
 from mast.reporting.statistics import estimate
 from mast.reporting.tables.collect import code_note, collect, corrected, require_fit
@@ -15,7 +15,6 @@ from mast.reporting.tables.layout import ABSENT, Cell, Layout, Row, shown
 from mast.reporting.tables.lines import ComparisonLine
 from mast.reporting.tables.outputs import write_outputs
 from mast.reporting.tables.summaries import (
-    ALL_TASKS,
     CORRECTED_NOTE,
     RANK,
     Column,
@@ -26,13 +25,13 @@ from mast.reporting.tables.summaries import (
 )
 
 SMALLEST_P = 0.001
-"""That is written out."""
+"""Smallest p value that is written out."""
 
 Differences = dict[tuple[Column, str], Difference]
 """Column and run → that run minus the baseline."""
 
 Adjusted = dict[tuple[Column, str], float]
-"""Column and run → the p value of the difference, adjusted for those that are read together with it."""
+"""Column and run → p value of the difference, adjusted for those that are read together with it."""
 
 
 def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path) -> None:
@@ -53,9 +52,9 @@ def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem:
 
 
 def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
-    """The first shown metric of each task and target, and what sums up several of them (`summed_up`).
+    """Return the first shown metric of each task and target, and the summaries of several of them (`summed_up`).
 
-    A protocol that is not averaged has no sums: AP of boxes and AP of masks are two measures of one task.
+    A protocol that is not averaged has no summaries: AP of boxes and AP of masks are two measures of one task.
     """
     runs, columns = [row.run for row in spec.rows], shown_columns(frame, spec)
     scores = {column: per_seed(frame, column, runs) for column in columns}
@@ -63,12 +62,12 @@ def all_scores(frame: pd.DataFrame, spec: ComparisonSpec) -> Scores:
 
 
 def shown_columns(frame: pd.DataFrame, spec: ComparisonSpec) -> list[Column]:
-    """The first shown metric of each task and target."""
+    """Return the first shown metric of each task and target."""
     return headline(visible_columns(all_columns(frame, spec), spec))
 
 
 def adjusted(differences: Differences) -> Adjusted:
-    """Holm's p values: of each run over its tasks, and apart from them over what sums them up."""
+    """Return Holm's p values: of each run over its tasks, and separately over the rows that summarise them."""
     families: dict[tuple[str, bool], list[tuple[Column, str]]] = {}
     for column, run in differences:
         families.setdefault((run, column[0] == ALL_TASKS), []).append((column, run))
@@ -80,7 +79,9 @@ def adjusted(differences: Differences) -> Adjusted:
 
 
 def lowest_note(frame: pd.DataFrame, spec: ComparisonSpec) -> list[str]:
-    """One line that names each run's task with the lowest mean over seeds, corrected for chance; none without it."""
+    """Return one line that names each run's task with the lowest mean over seeds, corrected for chance; none without
+    it.
+    """
     columns = shown_columns(frame, spec)
     above = corrected(frame, columns) if spec.averaged and len(columns) > 1 else None
     if above is None:
@@ -103,7 +104,7 @@ def _differences(spec: ComparisonSpec, scores: Scores) -> Differences:
 def _layout(
     spec: ComparisonSpec, scores: Scores, differences: Differences, p_values: Adjusted, more_notes: list[str]
 ) -> Layout:
-    """One line per task; of several compared runs each has a line of its own, and the table stays as narrow."""
+    """Return the layout: one line per task; several compared runs have a line each, so that the table stays narrow."""
     baseline, *others = spec.rows
     counts = sorted({difference.n for difference in differences.values()})
     names_runs, has_intervals = len(others) > 1, counts[-1] > 1
@@ -132,7 +133,7 @@ def _layout(
 
 
 def shown_difference(difference: Difference) -> str:
-    """`+1.2 [+0.3, +2.0]`; without the interval where there is none; `–` where no seed is paired."""
+    """Return `+1.2 [+0.3, +2.0]`; without the interval if there is none; `–` if no seed is paired."""
     if difference.n == 0:
         return ABSENT
     numbers = [signed(value) for value in (difference.mean, difference.low, difference.high)]
@@ -140,14 +141,14 @@ def shown_difference(difference: Difference) -> str:
 
 
 def shown_bootstrap(difference: Difference) -> str:
-    """`[+0.5, +1.8]`; `–` where there is no interval."""
+    """Return `[+0.5, +1.8]`, or `–` if there is no interval."""
     if difference.n < 2:
         return ABSENT
     return f"[{signed(difference.bootstrap_low)}, {signed(difference.bootstrap_high)}]"
 
 
 def shown_p(p: float) -> str:
-    """`0.012`, `<0.001`; `–` where there is none."""
+    """Return `0.012`, `<0.001`, or `–` if there is none."""
     if np.isnan(p):
         return ABSENT
     return f"{p:.3f}" if p >= SMALLEST_P else f"<{SMALLEST_P}"

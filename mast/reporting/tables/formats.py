@@ -28,7 +28,7 @@ _LATEX = {
 
 
 def markdown(layout: Layout) -> str:
-    """The table in GitHub's Markdown: caption above, notes below. Headings of groups are left to the caption."""
+    """Return the table in GitHub's Markdown, caption above, notes below. Headings of groups are only in the caption."""
     alignment = [":--" if index < layout.text_columns else "--:" for index in range(len(layout.columns))]
     lines = [[_markdown_text(title) for title in layout.columns], alignment]
     lines += [[_markdown_cell(cell) for cell in row.cells] for row in layout.rows]
@@ -39,7 +39,7 @@ def markdown(layout: Layout) -> str:
 
 
 def latex(layout: Layout) -> str:
-    r"""The table as a LaTeX float that needs nothing but `\usepackage{booktabs}`."""
+    r"""Return the table as a LaTeX float that needs only `\usepackage{booktabs}`."""
     alignment = "l" * layout.text_columns + "r" * (len(layout.columns) - layout.text_columns)
     caption = " ".join(filter(None, (f"{layout.title}.", layout.caption, *layout.notes)))
     lines = [
@@ -63,7 +63,7 @@ def latex(layout: Layout) -> str:
 
 
 def html_page(layout: Layout) -> str:
-    """The table as a page of its own: no scripts, nothing loaded from elsewhere."""
+    """Return the table as a separate page; it has no scripts and loads nothing."""
     kinds = ["text" if index < layout.text_columns else "" for index in range(len(layout.columns))]
     heads = [_html_groups(layout)] if _has_groups(layout) else []
     heads.append(_html_line(kinds, [html.escape(title) for title in layout.columns], "th"))
@@ -87,7 +87,7 @@ def html_page(layout: Layout) -> str:
 
 
 def latex_text(text: str) -> str:
-    """`text` with every character that LaTeX would take as a command escaped."""
+    """Return `text` with every character that LaTeX would read as a command escaped."""
     return "".join(_LATEX.get(character, character) for character in text)
 
 

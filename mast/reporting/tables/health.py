@@ -1,4 +1,4 @@
-"""The record of every run and seed → one table of collapse indicators."""
+"""One table of collapse indicators from the record of every run and seed."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A paper-style table before it takes a format: headings, cells, notes."""
+"""A paper-style table before it is formatted: headings, cells, notes."""
 
 from dataclasses import dataclass, field
 
@@ -40,7 +40,7 @@ class Layout:
 
 
 def shown(estimate: Estimate) -> str:
-    """`71.4 ± 1.2`, `71.4` where there is no interval, `–` where there is no value."""
+    """Return `71.4 ± 1.2`, `71.4` if there is no interval, `–` if there is no value."""
     if estimate.n == 0:
         return ABSENT
     interval = f" ± {estimate.interval:.1f}" if estimate.n > 1 else ""
@@ -48,7 +48,7 @@ def shown(estimate: Estimate) -> str:
 
 
 def shown_published(value: float | None, difference: float | None) -> str:
-    """`73.2 (−0.4)`: the value as published and, in brackets, ours minus it; `n/a` where it is not available."""
+    """Return `73.2 (−0.4)`: the published value and, in brackets, ours minus it; `n/a` if it is not available."""
     if value is None:
         return NOT_AVAILABLE
     digits = f"{value:.1f}" if value == round(value, 1) else f"{value:.6g}"
@@ -56,7 +56,7 @@ def shown_published(value: float | None, difference: float | None) -> str:
 
 
 def setting_titles(keys: tuple[str, ...]) -> list[str]:
-    """Short column titles of dotted keys: the last parts that tell them apart, without a closing `kind` or `name`.
+    """Return short column titles of dotted keys: the shortest distinct ends, without a final `kind` or `name`.
 
     `policy.augmentations` → `augmentations`; `mast.masks.kind`, `mast.uncertainty.kind` → `masks`, `uncertainty`.
     """

@@ -1,10 +1,10 @@
-"""The columns of the tables' CSV files, for what writes and what reads them."""
+"""Columns of the tables' CSV files, shared by the code that writes and reads them."""
 
 from typing import NamedTuple, get_type_hints
 
 
 class TableLine(NamedTuple):
-    """A line of a study's table as CSV, `<study>.csv`. The study's `settings` stand before `mean`."""
+    """A line of a study's table as CSV, `<study>.csv`. The study's `settings` come before `mean`."""
 
     table: str
     protocol: str
@@ -59,4 +59,4 @@ NUMBERS = frozenset(
     for name, kind in get_type_hints(line).items()
     if kind in (int, float, float | None)
 )
-"""The columns of both that hold numbers; all others hold text, those of a study's `settings` too."""
+"""Columns of both that contain numbers; all others, including a study's `settings`, contain text."""

@@ -1,4 +1,4 @@
-"""A table's files, and what they were made from."""
+"""Files of a table, and the record of their sources."""
 
 import os
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from mast.results import SOURCES_SUFFIX, suffixed
 def write_outputs(output_stem: Path, csv: str, layout: Layout, metrics: Sequence[Path]) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and, last, `.sources.json`.
 
-    The last holds the hashes of the four and, by path relative to it, of the results in each metrics file.
+    The last file has the hashes of the other four and, by relative path, of the results in each metrics file.
     """
     files = write_formats(output_stem, csv, layout)
     sources = {os.path.relpath(file, output_stem.parent): MetricsFile.read(file).result_sha256() for file in metrics}
@@ -23,7 +23,7 @@ def write_outputs(output_stem: Path, csv: str, layout: Layout, metrics: Sequence
 
 
 def write_formats(output_stem: Path, csv: str, layout: Layout) -> list[Path]:
-    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`, all of them or none; return their paths."""
+    """Write `<output_stem>.csv`, `.md`, `.tex` and `.html`, all or none; return their paths."""
     texts = {".csv": csv, ".md": markdown(layout), ".tex": latex(layout), ".html": html_page(layout)}
     files = {suffixed(output_stem, suffix): text for suffix, text in texts.items()}
     write_texts(files)

@@ -1,4 +1,4 @@
-"""Metrics files → one table as CSV, Markdown, LaTeX and HTML."""
+"""One table as CSV, Markdown, LaTeX and HTML, from metrics files."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mast.config.published import PublishedValue, find_published, read_published
-from mast.config.tables import DEFAULT_SUMMARY, TableRow, TableSpec
+from mast.config.tables import ALL_TASKS, DEFAULT_SUMMARY, TableRow, TableSpec
 from mast.errors import MastError
 from mast.reporting.statistics import Estimate, estimate
 from mast.reporting.tables.collect import code_note, collect, require_fit
@@ -16,7 +16,6 @@ from mast.reporting.tables.layout import Cell, Layout, Row, setting_titles, show
 from mast.reporting.tables.lines import TableLine
 from mast.reporting.tables.outputs import write_outputs
 from mast.reporting.tables.summaries import (
-    ALL_TASKS,
     CORRECTED_NOTE,
     RANK,
     Column,
@@ -59,8 +58,8 @@ class Result:
 def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path | None, output_stem: Path) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
 
-    The CSV holds every metric at full precision, one line per run and column; the others show those of the spec, as
-    mean ± half width of the 95 % interval over seeds.
+    The CSV has every metric at full precision, one line per run and column. The other files show the metrics of the
+    spec, as mean ± half width of the 95 % interval over seeds.
 
     Raises:
         MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
@@ -89,10 +88,11 @@ def _result(
 
 
 def _sums(frame: pd.DataFrame, spec: TableSpec, columns: list[Column]) -> list[Result]:
-    """What sums up over tasks, a result for each summary that the study shows and each run; none of one column.
+    """Return the summaries over tasks, a result for each summary that the study shows and each run; none for one
+    column.
 
     Raises:
-        MastError: a summary was chosen, and there are no several columns to sum up.
+        MastError: a summary was chosen, but there are not several columns to summarise.
     """
     if not spec.averaged or len(columns) < 2:
         if spec.summary != DEFAULT_SUMMARY:
@@ -146,7 +146,7 @@ def _published_row(own: list[Result], settings: int, count_column: bool) -> Row:
 
 
 def _best(spec: TableSpec, columns: list[Column], results: dict[tuple[str, Column], Result]) -> set[tuple[str, Column]]:
-    """(run, column) of the best mean as printed, among two or more runs that are not trained with labels."""
+    """Return (run, column) of the best printed mean, among two or more runs that are not trained with labels."""
     best = set()
     for column in columns:
         means = {
@@ -203,7 +203,7 @@ def _summary_notes(spec: TableSpec, columns: list[Column]) -> list[str]:
 
 
 def unit_of(spec: TableSpec, columns: list[Column]) -> str:
-    """What the shown numbers are; where tasks differ, of which tasks."""
+    """Return the quantity of the shown numbers; if tasks differ, with their names."""
     tasks = {
         metric: [task for task in spec.tasks if (task, metric) in {(c[0], c[2]) for c in columns}]
         for metric in METRIC_NAMES

@@ -1,4 +1,4 @@
-"""What sums a table up over its tasks: mean, worst task and mean rank of each seed and run."""
+"""Summaries of a table over its tasks: mean, worst task and mean rank of each seed and run."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -6,7 +6,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from mast.config.tables import Summary
+from mast.config.tables import ALL_TASKS, Summary
 from mast.reporting.statistics import mean_per_seed
 from mast.reporting.tables.collect import corrected
 
@@ -16,11 +16,8 @@ Column = tuple[str, str, str]
 Scores = dict[Column, pd.DataFrame]
 """Column → one value per seed (index) and run (column)."""
 
-ALL_TASKS = "all"
-"""Stands for the task in columns that sum up over tasks."""
-
 RANK: Column = (ALL_TASKS, "mean rank", "rank")
-"""The one whose unit is not that of the scores, and whose lowest value is the best."""
+"""The column with another unit than the scores, whose lowest value is the best."""
 
 CORRECTED_NOTE = (
     "Corrected: for chance. 0 is what is reached without a look at the images, by always guessing the most frequent "
@@ -30,35 +27,35 @@ CORRECTED_NOTE = (
 
 
 def over_tasks(summary: Summary, columns: Sequence[Column]) -> Column:
-    """Column of a summary of others; its metric is theirs, `mixed` where theirs differ, and that of ranks `rank`."""
+    """Return the column that summarises others; its metric is theirs, `mixed` if theirs differ, `rank` for ranks."""
     metrics = {metric for _, _, metric in columns}
     return RANK if summary == "rank" else (ALL_TASKS, summary, metrics.pop() if len(metrics) == 1 else "mixed")
 
 
 def has_corrected(columns: Sequence[Column]) -> bool:
-    """Whether one of a table's columns is corrected for chance."""
+    """Return whether one of a table's columns is corrected for chance."""
     return any(task == ALL_TASKS and target.startswith("corrected ") for task, target, _ in columns)
 
 
 def per_seed(frame: pd.DataFrame, column: Column, runs: Sequence[str]) -> pd.DataFrame:
-    """One column's value per seed (index) and run (column) of a tidy frame; NaN where it is missing."""
+    """Return one column's value per seed (index) and run (column) of a tidy frame; NaN if it is missing."""
     task, target, metric = column
     part = frame[(frame["task"] == task) & (frame["target"] == target) & (frame["metric"] == metric)]
     return part.pivot(index="seed", columns="run", values="value").reindex(columns=list(runs))
 
 
 def summed_up(frame: pd.DataFrame, columns: Sequence[Column], runs: Sequence[str], ranked: Sequence[str]) -> Scores:
-    """Every summary of the columns, within each seed: what the columns of a seed share stays in its interval.
+    """Return every summary of the columns, within each seed, so that correlations of the columns stay in its interval.
 
-    Mean and lowest value are those of each run that has all columns; the same of scores corrected for chance, left out
-    where that of a column is not known. Ranks (1 is best, ties share their mean) are those among `ranked` within each
-    seed that all of them have, averaged over columns. Within a column they are the same with scores corrected.
+    Mean and lowest value are given for each run that has all columns, also for scores corrected for chance if the
+    chance of every column is known. Ranks (1 is best, ties share their mean) are those among `ranked` within each seed
+    that all of them have, averaged over columns. Correction for chance does not change ranks within a column.
 
     Args:
         frame: as `collect` returns it.
-        columns: what is summed up, two or more.
-        runs: columns of the values that are returned; NaN where a run has none.
-        ranked: those that are ranked.
+        columns: two or more columns to summarise.
+        runs: columns of the returned values; NaN if a run has none.
+        ranked: runs that are ranked.
     """
     found = {
         over_tasks("mean", columns): _means(frame, columns, runs),

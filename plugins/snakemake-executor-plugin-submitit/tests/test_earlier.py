@@ -1,4 +1,4 @@
-"""What becomes of the jobs of a killed main process: one goes on, or is ended before its files are made anew."""
+"""Jobs of a killed main process: each is continued, or ended before its files are made anew."""
 
 import logging
 import os
@@ -43,7 +43,7 @@ class Group:
 
 
 class Backend:
-    """A queue of running jobs; a cancelled one ends at the next look but one."""
+    """A queue of running jobs; a cancelled job ends one query after the next."""
 
     def __init__(self) -> None:
         self.running: dict[str, QueuedJob] = {}
@@ -74,7 +74,7 @@ class Scene:
     def left(
         self, job: Job | Group, job_id: str = "7", recorded: str | None = None, running: bool = True
     ) -> Submission:
-        """What a main process leaves that was killed after it had submitted a job."""
+        """Create what a main process leaves that was killed after it had submitted a job."""
         folder = self.directory / f"train-{job_id}"
         self.registry.add(Submission(str(folder), 1, works(job), job_id=job_id if recorded is None else recorded))
         if running:
@@ -251,7 +251,7 @@ def test_a_damaged_record_is_named_and_forgotten(scene: Scene, caplog: pytest.Lo
 
 
 class Opaque:
-    """Its default text holds its address, which is another one in every process."""
+    """Its default text contains its address, which differs in every process."""
 
 
 @pytest.mark.parametrize("value", [{"a", "b", "c", "d"}, Opaque()])

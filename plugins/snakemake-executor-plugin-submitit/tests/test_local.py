@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_writable_is_named(tmp_path: Path) -> None:
 
 
 def test_each_local_job_has_gpus_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also beside one that an earlier main process has started."""
+    """The same holds next to a job that an earlier main process has started."""
     (tmp_path / "gpus.json").write_text('["2"]')
     running = {
         "1": QueuedJob("RUNNING", str(tmp_path)),

@@ -1,4 +1,4 @@
-"""What is made of a job's place in the queue and of its results; what outlives the main process."""
+"""The judgement of a job by its place in the queue and its results, and the record that outlives the main process."""
 
 import os
 import pickle

@@ -1,4 +1,4 @@
-"""The package is one that can be published by itself, and that Snakemake and its catalogue of plugins take."""
+"""The package can be published on its own, and Snakemake and its catalogue of plugins accept it."""
 
 import ast
 import sys

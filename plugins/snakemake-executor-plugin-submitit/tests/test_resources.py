@@ -1,4 +1,4 @@
-"""From a rule's resources to the script that sbatch gets, recorded by a stand-in for SLURM's commands."""
+"""A rule's resources become the right script for sbatch, recorded by a stand-in for SLURM's commands."""
 
 import os
 import re

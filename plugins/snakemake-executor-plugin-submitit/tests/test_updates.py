@@ -1,4 +1,4 @@
-"""Outputs flagged as `update` stay what they were when their job fails, is killed, or begins again."""
+"""Outputs flagged as `update` stay as they were when their job fails, is killed, or begins again."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ def persistence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Persistence:
 
 
 def killed(paths: list[str], persistence: Persistence) -> None:
-    """What a job leaves that was killed while it changed files."""
+    """Create what a job leaves that was killed while it changed files."""
     for path in map(Path, paths):
         persistence.backup_output(path)
         changed = path / "part" if path.is_dir() else path

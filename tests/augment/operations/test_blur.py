@@ -1,4 +1,4 @@
-"""The blur against Pillow's and torchvision's, and its kernels against float64."""
+"""The blur equals Pillow's and torchvision's, and its kernels equal those in float64."""
 
 import numpy as np
 import pytest

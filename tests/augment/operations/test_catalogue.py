@@ -1,4 +1,4 @@
-"""What every augmentation of the catalogue keeps to."""
+"""Every augmentation of the catalogue follows the common rules."""
 
 import subprocess
 import sys

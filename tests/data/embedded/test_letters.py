@@ -1,4 +1,4 @@
-"""Letters are those that Pillow draws from the same files, all different, and others are refused."""
+"""Letters equal those that Pillow draws from the same files, all differ, and other fonts are refused."""
 
 from collections.abc import Iterator
 from pathlib import Path

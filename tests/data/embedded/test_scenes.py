@@ -1,4 +1,4 @@
-"""Boxes, areas and masks of drawn scenes are those of their pixels, and scenes once published never change."""
+"""Boxes, areas and masks of drawn scenes fit their pixels, and published scenes never change."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Each factor of a drawn shape shows in its pixels, and images once published never change."""
+"""Each factor of a drawn shape shows in its pixels, and published images never change."""
 
 import colorsys
 import hashlib

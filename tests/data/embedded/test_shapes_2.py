@@ -1,4 +1,4 @@
-"""Images of version 2 show their labels, are other images than version 1's, and once published never change."""
+"""Images of version 2 show their labels, differ from version 1's, and never change once published."""
 
 import hashlib
 from pathlib import Path

@@ -141,11 +141,11 @@ def test_pinned_batches_are_the_same_and_the_next_is_pinned_meanwhile(monkeypatc
             assert torch.equal(expected, found)
             assert any(found.data_ptr() == each.data_ptr() for each in pinned)
     ahead._ahead.shutdown()
-    assert len(pinned) == 5 + 2 + 5  # labels; images read when they were asked for; images read ahead
+    assert len(pinned) == 5 + 2 + 5  # labels; images read on request; images read ahead
 
 
 def test_shares_of_a_short_last_batch_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A share of another size is read when it is asked for: what is read ahead is always used."""
+    """A share of another size is read on request; images that are read ahead are always used."""
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
     batches = TrainingBatches(numbered(20), None, 8, seed=1, keep_last=True, parts=2, pin_memory=True)
     assert [batches.size(step) for step in range(3)] == [8, 8, 4]

@@ -1,4 +1,4 @@
-"""Images that stay in place: decoded on demand, ahead of the trainer, in memory that does not grow with them."""
+"""Images that stay in place are decoded on demand, ahead of the trainer, with constant memory."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -96,7 +96,7 @@ def test_resuming_anywhere_gives_the_same_batches(images: IndexedImages) -> None
 def test_processes_decode_each_image_of_an_epoch_once(
     processes: int, accumulate: int, start: int, images: IndexedImages
 ) -> None:
-    """Also where they go on from step `start`. Each process has a loader of its own."""
+    """The same holds for runs that resume from step `start`. Each process has its own loader."""
     spec = TINY.model_copy(update={"batch_size": 12, "accumulate": accumulate})
     seen = []
     for rank in range(processes):
@@ -183,7 +183,7 @@ def test_crops_are_turned_as_whole_images_are(tmp_path: Path, exif: str) -> None
 
 @pytest.mark.slow
 def test_training_on_an_index_gives_the_weights_of_training_on_arrays(root: Path, tmp_path: Path) -> None:
-    """Where nothing is cropped: crops of an index are cut from its files."""
+    """Without crops; crops of an index are cut from its files."""
     spec = TINY.model_copy(update={"policy": PolicySpec(augmentations=("flip", "jitter"))})
     for storage in ("index", "arrays"):
         prepare("own", folder(root).model_copy(update={"storage": storage}), tmp_path / f"data {storage}")

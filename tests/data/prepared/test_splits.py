@@ -1,4 +1,4 @@
-"""A split holds out the stated share, of each class if it is stratified, and depends on the seed alone."""
+"""A split holds out the stated share, of each class if it is stratified, and depends only on the seed."""
 
 import numpy as np
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Prepared data: what is written is read, and nothing else."""
+"""Prepared data are read as they were written, and damaged data are refused."""
 
 import json
 from pathlib import Path

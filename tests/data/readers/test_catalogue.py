@@ -1,4 +1,4 @@
-"""What every reader must be, what the configuration learns from it, and what is refused."""
+"""Every reader follows the common rules, gives the configuration what it needs, and refuses wrong settings."""
 
 import sys
 from pathlib import Path

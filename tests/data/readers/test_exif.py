@@ -1,4 +1,4 @@
-"""Photographs that EXIF turns, with boxes: pixels and boxes agree by a stated rule; the manifest names the files."""
+"""Photographs that EXIF rotates: pixels and boxes agree by a stated rule, and the manifest names the files."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from mast.results import DataFiles
 ORIENTATION = 0x0112
 STORED = np.zeros((10, 20, 3), np.uint8)
 STORED[2:6, 1:8] = (255, 0, 0)
-"""As the file holds it: an object of 7 × 4 pixels, to the upper left."""
+"""Pixels as stored: an object of 7 × 4 pixels, to the upper left."""
 
 
 def turned(path: Path, orientation: int, pixels: np.ndarray = STORED) -> np.ndarray:
@@ -56,7 +56,7 @@ def annotate(source: Source, box: list[int], **stated: object) -> None:
 
 
 def assert_agree(data: PreparedData) -> None:
-    """What the detector is given: the red pixels are the box, and the mask."""
+    """Check the input of the detector: the red pixels are the box, and the mask."""
     pixels, target, _ = DetectionImages(data, "train", masks=True)[0]
     left, top, right, bottom = target["boxes"][0].int().tolist()
     red = pixels[0] > 0.5

@@ -1,4 +1,4 @@
-"""Folders of images are classes and splits in an order of their own; what does not fit is one line that names it."""
+"""Folders of images become classes and splits in a fixed order; what does not fit is one line that names it."""
 
 import shutil
 from collections.abc import Iterator

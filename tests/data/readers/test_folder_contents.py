@@ -1,4 +1,4 @@
-"""Every image of a folder is read, whatever its format; `val` is used; what is left out is counted and named."""
+"""Every image of a folder is read, whatever its format; `val` is used; left-out files are counted and named."""
 
 import logging
 import shutil
@@ -197,7 +197,7 @@ def test_two_classes_that_look_the_same_are_refused(root: Path, first: str, seco
 def test_classes_that_differ_by_case_alone_are_warned_of(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     shutil.copytree(root / "train/dog", root / "train/Cat")
     assert prepared(root).targets == {"class": ["Cat", "cat", "dog"]}
-    assert "the classes 'Cat' and 'cat' differ by case alone" in caplog.text
+    assert "the classes 'Cat' and 'cat' differ only in case" in caplog.text
 
 
 def test_a_class_without_images_says_what_it_holds(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Images that a file lists: labels of several targets, splits, and what is wrong with a list."""
+"""Images listed in a file get labels of several targets and splits; errors in the list are reported."""
 
 import json
 from pathlib import Path

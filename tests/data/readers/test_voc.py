@@ -1,4 +1,4 @@
-"""PASCAL VOC's layout: XML annotations and JPEG images on disk."""
+"""PASCAL VOC's layout is read: XML annotations and JPEG images on disk."""
 
 import unicodedata
 from pathlib import Path
@@ -85,7 +85,7 @@ def test_objects_in_cocos_terms(devkit: Devkit) -> None:
 
 
 def test_difficult_objects_are_learned_from_and_crowds_are_not(devkit: Devkit, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in detectron2 (data/datasets/pascal_voc.py): an image of difficult objects alone is trained on, too."""
+    """As in detectron2 (data/datasets/pascal_voc.py), an image with only difficult objects is trained on, too."""
     devkit.add("2007", "trainval", "000009", ("dog", (4, 4, 8, 9), 1))
     data = devkit.prepare()
     images = DetectionImages(data, "train", annotated_only=True)

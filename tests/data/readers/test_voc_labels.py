@@ -1,4 +1,4 @@
-"""VOC's classification lists → one target for each class."""
+"""VOC's classification lists become one target for each class."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is wrong with shards is said in one line that names the file and the row or key."""
+"""Errors in shards are one line that names the file and the row or key."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What can be wrong with a public dataset: one line says so, nothing half-written counts, a rerun repairs it."""
+"""A faulty public dataset gives one line; half-written files do not count, and a rerun repairs them."""
 
 import errno
 import hashlib
@@ -263,7 +263,7 @@ def fetched_after_repair(server: Server, content: bytes, root: Path, known: bool
 
 def test_wrong_archive_is_not_kept_and_a_rerun_repairs_it(server: Server, content: bytes, tmp_path: Path) -> None:
     server.contents["toy.tar.gz"] = content + b"x"
-    with pytest.raises(MastError, match="what came has not the MD5"):
+    with pytest.raises(MastError, match="the download does not have the MD5"):
         fetch(source_of(content, server), tmp_path / "root")
     assert tree(tmp_path / "root") == []
     assert fetched_after_repair(server, content, tmp_path / "root")

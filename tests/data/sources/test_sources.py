@@ -1,4 +1,4 @@
-"""Every public dataset, in its official layout, through its real reader to pretraining and evaluation."""
+"""Every public dataset, in its official layout, passes through its real reader to pretraining and evaluation."""
 
 import itertools
 import json
@@ -145,7 +145,9 @@ def test_drawn_validation_splits_are_those_of_random_split(source: str, tmp_path
 
 
 def test_what_is_drawn_from_stands_in_augselfs_order(tmp_path: Path) -> None:
-    """By class and then as listed (Food-101, whose list begins with `churros`) or by name (MIT-67, from folders)."""
+    """Images are sorted by class, then as listed (Food-101, whose list begins with `churros`) or by name (MIT-67,
+    folders).
+    """
     for source in ("food101", "mit67"):
         LAYOUTS[source](tmp_path / "root")
     listed = {name: [f"{name}/{number}" for number in (3, 0, 2, 1)] for name in ("cow", "ant", "bee")}

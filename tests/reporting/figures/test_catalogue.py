@@ -1,4 +1,4 @@
-"""Every figure, drawn from made-up files."""
+"""Every figure can be drawn from made-up files."""
 
 import json
 from pathlib import Path
@@ -41,7 +41,7 @@ def inputs(tmp_path: Path) -> dict[str, dict[str, list[Path]]]:
 
 
 def _write(folder: Path, rng: np.random.Generator, full: bool) -> dict[str, Path]:
-    """What a figure may read, by its name there."""
+    """Write everything that a figure may read, by its name there."""
     folder.mkdir(parents=True)
     masks = rng.random((3, 20))
     cosine = np.abs(np.corrcoef(masks))

@@ -1,4 +1,4 @@
-"""Which images and detections a figure of detections shows, and where it writes."""
+"""A figure of detections shows the right images and detections, and places its labels."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The figure of differences shows markers and both intervals where the table of comparisons says."""
+"""The figure of differences shows markers and both intervals at the values of the table of comparisons."""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The figure of augmentation sets shows every point where its table says, and refuses a table that was changed."""
+"""The figure of augmentation sets shows every point at its value in the table, and refuses a changed table."""
 
 from collections.abc import Callable
 from pathlib import Path

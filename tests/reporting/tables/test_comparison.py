@@ -1,4 +1,4 @@
-"""Runs are compared by paired seeds, with Student's interval and that of all bootstrap samples."""
+"""Runs are compared by paired seeds, with Student's interval and the interval of all bootstrap samples."""
 
 import itertools
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The table of collapse indicators."""
+"""The table of collapse indicators shows every run and seed."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A study's table says the same in every format, as golden files have it, and refuses metrics of other tables."""
+"""A study's table has the same content in every format, equal to golden files, and refuses metrics of other tables."""
 
 import csv
 import re

@@ -1,4 +1,4 @@
-"""What sums up over tasks is what NumPy and SciPy make of the same scores, and a study chooses of it what it shows."""
+"""Summaries over tasks equal NumPy's and SciPy's of the same scores, and a study chooses which ones it shows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +24,7 @@ COLUMNS = [("shapes", target, "top1") for target in ("hue", "size", "light")]
 
 
 def scores(seeds: int = 4) -> np.ndarray:
-    """[seeds, runs, tasks] in whole percent, so that some are tied."""
+    """Return scores [seeds, runs, tasks] in whole percent, so that some are tied."""
     return np.random.default_rng(3).integers(40, 46, (seeds, len(RUNS), len(COLUMNS))).astype(float)
 
 
@@ -81,7 +81,7 @@ def spec(summary: tuple[str, ...] = get_args(Summary), **changed: object) -> Tab
 
 @pytest.fixture
 def written(tmp_path: Path, metrics_file: Callable[..., Path]) -> Callable[..., list[str]]:
-    """Writes the table of `scores`, and returns the lines of its Markdown."""
+    """Write the table of `scores`, and return the lines of its Markdown."""
 
     def write(table: TableSpec, with_chance: bool = True, columns: int = 3) -> list[str]:
         chance = {target: {"top1": level} for (_, target, _), level in zip(COLUMNS, CHANCE, strict=True)}

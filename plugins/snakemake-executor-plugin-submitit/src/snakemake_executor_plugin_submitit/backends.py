@@ -1,4 +1,4 @@
-"""Where jobs run: submitit's executors, and how to see and end what they started."""
+"""Places where jobs run: submitit's executors, and how to list and end what they started."""
 
 import itertools
 import json
@@ -23,16 +23,16 @@ from snakemake_executor_plugin_submitit.slurm import QueuedJob
 from snakemake_executor_plugin_submitit.submission import Submission
 
 PAUSES = (5, 20)
-"""Seconds before a submission that the controller did not answer is tried again."""
+"""Pauses in seconds before a submission that the controller did not answer is tried again."""
 UNANSWERED = ("timed out", "Unable to contact", "Zero Bytes", "temporarily unavailable", "authentication")
-"""In messages of an overloaded controller; those of bad requests hold none of them."""
+"""Parts of messages of an overloaded controller; messages about bad requests do not contain them."""
 SLURM_COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "srun")
 DEVICES_FILE = "gpus.json"
-"""In the folder of a local job: the GPUs that it uses."""
+"""File in the folder of a local job with the GPUs that it uses."""
 
 
 class UnansweredError(SubmissionError):
-    """The controller was too busy to answer; it may have taken the job or not."""
+    """The controller was too busy to answer; it may or may not have taken the job."""
 
 
 class Backend(Protocol):
@@ -42,20 +42,20 @@ class Backend(Protocol):
         """Start a job and return its id. Raises SubmissionError."""
 
     def queue(self) -> dict[str, QueuedJob]:
-        """Jobs by id, each with a script whose path tells its folder. Raises QueueUnavailableError."""
+        """Return jobs by id, each with a script whose path gives its folder. Raises QueueUnavailableError."""
 
     def cancel(self, submissions: list[Submission]) -> None:
         """End jobs."""
 
     def last_state(self, job_id: str) -> str | None:
-        """The state of a job that has left the queue, if anything still knows it."""
+        """Return the state of a job that has left the queue, if it is still known."""
 
 
 class Slurm:
     """sbatch, through submitit."""
 
     def __init__(self, requeues: int, signal_delay: int) -> None:
-        """See ExecutorSettings.
+        """Check the commands; for the settings see ExecutorSettings.
 
         Raises:
             SubmissionError: SLURM's commands are missing.
@@ -69,7 +69,7 @@ class Slurm:
             )
 
     def submit(self, payload: Payload, folder: Path, parameters: dict[str, Any], resources: Mapping[str, Any]) -> str:
-        """Submit a job that SLURM may requeue; patiently where the controller is overloaded."""
+        """Submit a job that SLURM may requeue; try again if the controller is overloaded."""
         executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_max_num_timeout=self.requeues)
         additional = {"requeue": True, **parameters.get("slurm_additional_parameters", {})}
         delay = _delay(self.signal_delay, parameters)
@@ -84,7 +84,7 @@ class Slurm:
         return _sbatch(executor, payload, resources)
 
     def queue(self) -> dict[str, QueuedJob]:
-        """This user's jobs."""
+        """Return this user's jobs."""
         return slurm.queue()
 
     def cancel(self, submissions: list[Submission]) -> None:
@@ -92,11 +92,11 @@ class Slurm:
         slurm.cancel([submission.job_id for submission in submissions])
 
     def last_state(self, job_id: str) -> str | None:
-        """What accounting knows."""
+        """Return the state in the accounting."""
         return slurm.accounted_state(job_id)
 
     def _cancel_accepted(self, folder: Path) -> None:
-        """End what the controller made of a submission that it did not confirm."""
+        """End the jobs that the controller made of a submission without confirming it."""
         deadline = time.monotonic() + slurm.SECONDS_TO_END
         try:
             if accepted := _alive(folder):
@@ -112,7 +112,7 @@ class Slurm:
 
 
 def _alive(folder: Path) -> list[str]:
-    """Jobs of a submission that wait or run."""
+    """Return the jobs of a submission that wait or run."""
     return [job_id for job_id, job in slurm.queue().items() if Path(job.script).parent == folder and not job.ended]
 
 
@@ -120,7 +120,7 @@ class Local:
     """Processes on this machine, through submitit's local executor."""
 
     def __init__(self, requeues: int, signal_delay: int) -> None:
-        """See ExecutorSettings."""
+        """Keep the settings; see ExecutorSettings."""
         self.requeues, self.signal_delay = requeues, signal_delay
         self._handles: dict[str, submitit.Job[None]] = {}
 
@@ -144,7 +144,7 @@ class Local:
         return job.job_id
 
     def queue(self) -> dict[str, QueuedJob]:
-        """Live controller processes; their command lines name their folders."""
+        """Return live controller processes; their command lines name their folders."""
         for job_id, job in list(self._handles.items()):
             if job.done():  # also reaps the process
                 self._handles.pop(job_id, None)  # two threads ask
@@ -159,13 +159,13 @@ class Local:
                     os.kill(int(submission.job_id), signal.SIGINT)
 
     def last_state(self, job_id: str) -> str | None:
-        """Nothing remembers processes."""
+        """Return nothing: no record of ended processes exists."""
         return None
 
     def _free_devices(self, count: int) -> list[str]:
-        """The first GPUs that no job uses, those of an earlier main process included.
+        """Return the first GPUs that no job uses, including jobs of an earlier main process.
 
-        Snakemake's `--resources gpus=N` sees to it that there are enough.
+        Snakemake's `--resources gpus=N` ensures that there are enough.
         """
         if not count:
             return []
@@ -187,7 +187,7 @@ class Local:
 
 
 def _devices(folder: Path) -> list[str]:
-    """The GPUs of a local job; none for one that somebody else has started through submitit."""
+    """Return the GPUs of a local job; none for a job that another program has started through submitit."""
     try:
         return json.loads((folder / DEVICES_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -207,19 +207,19 @@ class Debug:
         return job.job_id
 
     def queue(self) -> dict[str, QueuedJob]:
-        """Nothing waits or runs."""
+        """Return nothing: no job waits or runs."""
         return {}
 
     def cancel(self, submissions: list[Submission]) -> None:
-        """There is nothing to end."""
+        """Do nothing: there is no job to end."""
 
     def last_state(self, job_id: str) -> str | None:
-        """Nothing is remembered."""
+        """Return nothing: ended jobs are not recorded."""
         return None
 
 
 def _delay(seconds: int, parameters: dict[str, Any]) -> int:
-    """Seconds before its time limit at which a job is told; with more than the limit, that were at its start."""
+    """Return the seconds before its time limit at which a job is signalled, at most half of the limit."""
     return min(seconds, 60 * parameters["timeout_min"] // 2)
 
 

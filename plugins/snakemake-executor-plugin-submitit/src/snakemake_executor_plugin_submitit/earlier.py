@@ -1,4 +1,4 @@
-"""The jobs of an earlier main process, which was killed: gone on with if they do the same work, else ended."""
+"""Jobs of an earlier, killed main process: they are continued if they do the same work, and ended otherwise."""
 
 import time
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ Claims = dict[JobExecutorInterface, Submission | SubmissionError]
 
 
 class Earlier:
-    """Submissions that an earlier main process has left behind, known by the files that they make."""
+    """Submissions that an earlier main process has left, identified by the files that they make."""
 
     def __init__(self, registry: Registry, backend: Backend, workflow: Any, logger: LoggerExecutorInterface) -> None:
-        """`workflow` is Snakemake's, for what the user forces to run again."""
+        """Read the submissions; `workflow` is Snakemake's, and tells what the user forces to run again."""
         self.registry, self.backend, self.workflow, self.logger = registry, backend, workflow, logger
         self._holders: dict[str, list[Submission]] = {}
         submissions, unreadable = registry.load()
@@ -34,11 +34,12 @@ class Earlier:
             path.unlink(missing_ok=True)
 
     def claim(self, jobs: list[JobExecutorInterface]) -> Claims:
-        """Settle who makes the outputs of jobs that are about to be submitted.
+        """Decide who makes the outputs of jobs that are about to be submitted.
 
         Returns:
-            The submission to go on with, for jobs that have one. Where one that has to be ended does not end, the error
-            that says so. Jobs that are to be submitted anew are left out: nothing else writes their outputs any more.
+            For jobs that continue an earlier submission, this submission. If a submission has to be ended but does not
+            end, the error that reports it. Jobs that are submitted anew are left out: nothing else writes their outputs
+            any more.
         """
         held = {job: found for job in jobs if (found := self._holding(job))}
         if not held:
@@ -79,7 +80,7 @@ class Earlier:
         return claims, outdated
 
     def _fits(self, submission: Submission, job: JobExecutorInterface, queue: Mapping[str, QueuedJob]) -> bool:
-        """Whether a submission does all that a job is to do, now, and has not failed."""
+        """Return whether a submission does all the work of a job as it is now, and has not failed."""
         if works(job).items() - submission.works.items() or self._is_forced(job):
             return False
         foreign = [file for file in job.input if absolute(file) not in submission.works]
@@ -89,15 +90,17 @@ class Earlier:
         return verdict.kind == "active" or (verdict.kind == "succeeded" and self._has_just_made(submission, job))
 
     def _has_just_made(self, submission: Submission, job: JobExecutorInterface) -> bool:
-        """Whether a submission has made the outputs of a job since Snakemake looked at them.
+        """Return whether a submission has made the outputs of a job since Snakemake looked at them.
 
-        If they were complete by then, and are to be made all the same, something has changed that only Snakemake knows.
+        If they were complete before that and are still to be made, something has changed that only Snakemake knows.
         """
         reasons = [self.workflow.dag.reason(member) for member in members(job)]
         return all(reason.missing_output or reason.forced for reason in reasons) and _made(submission, job)
 
     def _is_forced(self, job: JobExecutorInterface) -> bool:
-        """Whether the user wants the job to run again, and not only Snakemake because its outputs are incomplete."""
+        """Return whether the user wants the job to run again, and not only Snakemake because its outputs are
+        incomplete.
+        """
         dag, settings = self.workflow.dag, self.workflow.dag_settings
         named = {absolute(file) for file in settings.forcerun}
         named |= {absolute(file) for file in dag.targetfiles if settings.forcetargets}
@@ -107,9 +110,9 @@ class Earlier:
         )
 
     def _end(self, submissions: list[Submission], queue: Mapping[str, QueuedJob]) -> set[str]:
-        """Cancel submissions, wait for their ends and forget them; the folders of those that do not end."""
+        """Cancel submissions, wait for their ends and forget them; return the folders of those that do not end."""
         for submission in submissions:
-            if not submission.job_id:  # the main process died before it heard the id
+            if not submission.job_id:  # the main process died before it received the id
                 accepted = [job_id for job_id, place in queue.items() if submission.owns(place.script)]
                 accepted.sort(key=lambda job_id: queue[job_id].ended)
                 submission.job_id = next(iter(accepted), "")
@@ -152,5 +155,5 @@ def _verdict(submission: Submission, queue: Mapping[str, QueuedJob]) -> Outcome:
 
 
 def _made(submission: Submission, job: JobExecutorInterface) -> bool:
-    """Whether the outputs of a job are there as a submission that has ended left them."""
+    """Return whether the outputs of a job are as a submission that has ended left them."""
     return all(Path(str(file)).exists() for file in job.output) and newest(job.output) <= submission.ended

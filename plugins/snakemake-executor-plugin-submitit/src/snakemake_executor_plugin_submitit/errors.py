@@ -1,4 +1,4 @@
-"""Errors of the plugin that the user can put right."""
+"""Errors of the plugin that the user can correct."""
 
 
 class SubmissionError(Exception):

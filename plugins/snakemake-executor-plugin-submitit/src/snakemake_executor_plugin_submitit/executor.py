@@ -23,11 +23,11 @@ from snakemake_executor_plugin_submitit.submission import Registry, Submission
 from snakemake_executor_plugin_submitit.updates import backups, earlier_outputs, keep, unchanged
 
 SECONDS_TO_SAVE = 60.0
-"""How long a job may take to save its state after a signal; SLURM's own limits may be shorter."""
+"""Time that a job may take to save its state after a signal, seconds; SLURM's own limits may be shorter."""
 
 
 class Executor(RemoteExecutor):
-    """Runs every job that is not local as a submitit job of its own."""
+    """Executor that runs every job that is not local as a separate submitit job."""
 
     def __post_init__(self) -> None:
         """Check what can be checked before the first job."""
@@ -44,12 +44,12 @@ class Executor(RemoteExecutor):
         self.earlier = Earlier(self.registry, self.backend, self.workflow, self.logger)
 
     def run_jobs(self, jobs: list[JobExecutorInterface]) -> None:
-        """Run jobs, once nothing that an earlier main process has submitted makes their files in another way."""
+        """Run jobs, after no job of an earlier main process makes their files in another way any more."""
         self._claims = self.earlier.claim(jobs)
         super().run_jobs(jobs)
 
     def run_job(self, job: JobExecutorInterface) -> None:
-        """Submit a job, or go on waiting for the one that an earlier main process has submitted."""
+        """Submit a job, or continue to wait for the one that an earlier main process has submitted."""
         there = earlier_outputs(job)
         try:
             submission = self._attach(job) or self._submit(job, there)
@@ -81,9 +81,10 @@ class Executor(RemoteExecutor):
                 self._report_failure(info, kept, reason, aux_logs=submission.logs)
 
     def handle_job_error(self, job: JobExecutorInterface) -> None:
-        """Called when Snakemake has dealt with a failed job: what it put back is not what the job was to make.
+        """Called when Snakemake has handled a failed job: the files that it put back are not what the job should have
+        made.
 
-        Snakemake (9.27) records it as such, and would not make it again; so it is marked as incomplete.
+        Snakemake (9.27) records them as results and would not make them again, so they are marked as incomplete.
         """
         super().handle_job_error(job)
         for member in members(job):
@@ -94,7 +95,7 @@ class Executor(RemoteExecutor):
                     self.logger.warning(f"{member.output[0]} cannot be marked as incomplete ({error}); delete it")
 
     def cancel_jobs(self, active_jobs: list[SubmittedJobInfo]) -> None:
-        """End all jobs, those included whose state is just being asked for."""
+        """End all jobs, including those whose state is being queried."""
         if self._open:
             self.backend.cancel(list(self._open.values()))
         for submission in list(self._open.values()):
@@ -109,7 +110,7 @@ class Executor(RemoteExecutor):
         return Debug()
 
     def _attach(self, job: JobExecutorInterface) -> Submission | None:
-        """The submission of an earlier main process for the same job, if there is one that is still of use."""
+        """Return the submission of an earlier main process for the same job, if there is one that can be continued."""
         claim = self._claims.pop(job, None)
         if isinstance(claim, SubmissionError):
             raise claim
@@ -139,13 +140,13 @@ class Executor(RemoteExecutor):
         return submission
 
     def _give_up(self, submission: Submission) -> None:
-        """After an error, end what may have been submitted nevertheless."""
+        """After an error, end what may have been submitted anyway."""
         if submission.job_id:
             self.backend.cancel([submission])
         self.registry.remove(submission)
 
     def _verdicts(self, infos: list[SubmittedJobInfo]) -> list[Outcome]:
-        """One verdict for each job; all are taken to be active while the queue does not answer."""
+        """Return one verdict for each job; all count as active while the queue does not answer."""
         try:
             queue = self.backend.queue()
         except QueueUnavailableError as error:
@@ -168,13 +169,13 @@ class Executor(RemoteExecutor):
         return verdict
 
     def _may_become_clear(self, key: str) -> bool:
-        """Whether a job is unclear for the first time, or for less than the seconds of --latency-wait."""
+        """Return whether a job is unclear for the first time, or for less than the seconds of --latency-wait."""
         now = time.monotonic()
         since = self._unclear.setdefault(key, now)
         return since == now or now - since < self.workflow.execution_settings.latency_wait
 
     def _report_failure(self, info: SubmittedJobInfo, kept: list[str], reason: str, **logs: list[str]) -> None:
-        """Report a failed job; `kept` are those of its outputs that are to stay as they are."""
+        """Report a failed job; `kept` are its outputs that have to stay as they are."""
         for path, error in keep(kept, self.workflow.persistence).items():
             self.logger.warning(f"{path}, of before this job, is lost: it cannot be copied ({error})")
         self.report_job_error(info, msg=f"{reason}\n", **logs)

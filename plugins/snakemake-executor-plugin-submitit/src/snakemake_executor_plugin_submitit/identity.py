@@ -1,4 +1,4 @@
-"""What a job makes, from what and how: by this the jobs of an earlier main process are known again."""
+"""Identity of a job: what it makes, from what and how. It identifies the jobs of an earlier main process."""
 
 import hashlib
 import json
@@ -9,9 +9,10 @@ from snakemake_interface_executor_plugins.jobs import JobExecutorInterface
 
 
 def works(job: JobExecutorInterface) -> dict[str, str]:
-    """Absolute path of each file that a job, or a member of a group, makes → hash of the rule, inputs and command.
+    """Return the absolute path of each file that a job, or a member of a group, makes → hash of the rule, inputs and
+    command.
 
-    A job without outputs has its rule in the place of a path.
+    A job without outputs has its rule instead of a path.
     """
     made = {}
     for member in members(job):
@@ -21,17 +22,17 @@ def works(job: JobExecutorInterface) -> dict[str, str]:
 
 
 def members(job: JobExecutorInterface) -> list[JobExecutorInterface]:
-    """The jobs of a group, or the job itself."""
+    """Return the jobs of a group, or the job itself."""
     return sorted(job.jobs, key=str) if job.is_group() else [job]
 
 
 def newest(files: Iterable[object]) -> float:
-    """Time of the last change among existing files, seconds since the epoch."""
+    """Return the time of the last change among existing files, seconds since the epoch."""
     return max((path.stat().st_mtime for path in map(Path, map(str, files)) if path.exists()), default=0.0)
 
 
 def absolute(path: object) -> str:
-    """Two directories may share a folder of submissions."""
+    """Return an absolute path, since two directories may share a folder of submissions."""
     return str(Path.cwd() / str(path))
 
 
@@ -43,7 +44,7 @@ def _hash(job: JobExecutorInterface) -> str:
 
 
 def _text(value: object) -> str:
-    """A param as text, which is the same in every process: sets have no order, and addresses of objects change."""
+    """Return a param as text that is the same in every process: sets have no order, and addresses of objects change."""
     if isinstance(value, set | frozenset):
         return str(sorted(map(str, value)))
     kind = type(value)

@@ -1,8 +1,7 @@
 """`python -m snakemake_executor_plugin_submitit.launch <command>`: run a rule's command in every task of its job.
 
-Stands before the command in a rule's shell. In a job of several tasks every task runs the command, with RANK,
-WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT set as torch.distributed reads them. Anywhere else the command
-just runs.
+It is written before the command in a rule's shell. In a job of several tasks every task runs the command, with RANK,
+WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT set for torch.distributed. Anywhere else only the command runs.
 """
 
 import contextlib
@@ -17,7 +16,7 @@ from snakemake_executor_plugin_submitit.payload import LAUNCH_FILE
 
 
 def main(command: list[str]) -> None:
-    """Tell the other tasks what to run, then become the command."""
+    """Send the command to the other tasks, then become the command."""
     path = os.environ.pop(LAUNCH_FILE, None)
     if path is not None:
         rendezvous = {"MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(_free_port())}
@@ -30,7 +29,7 @@ def main(command: list[str]) -> None:
 
 
 def _free_port() -> int:
-    """A free port below those that the kernel gives to outgoing connections, which might take it before the command."""
+    """Return a free port below those of outgoing connections, one of which might take it first."""
     for port in random.sample(range(10000, 32000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("", port))

@@ -1,4 +1,4 @@
-"""What has become of a job: the queue is asked first, since a job that left a result may have been requeued."""
+"""State of a job. The queue is checked first, because a job that left a result may have been requeued."""
 
 from typing import Literal, NamedTuple
 
@@ -9,17 +9,17 @@ OUT_OF_REQUEUES = "the job reached its time limit once more than --submitit-requ
 
 
 class Outcome(NamedTuple):
-    """`kind`, and for a failed job the reason."""
+    """`kind`, and the reason of a failed job."""
 
     kind: Literal["active", "succeeded", "failed", "unclear"]
     reason: str = ""
 
 
 def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
-    """Judge a job by its place in the queue and by what its tasks left behind.
+    """Judge a job by its place in the queue and by what its tasks left.
 
-    `unclear` means that the job seems to have ended without a result: a file system may be slow to show it, or SLURM
-    about to requeue. Ask again for some time, and then for the `last_word`.
+    `unclear` means that the job seems to have ended without a result: the file system may show it late, or SLURM may be
+    about to requeue. Call this again for some time, and then `last_word`.
     """
     own = queued is not None and submission.owns(queued.script)
     state = queued.state if own else None
@@ -38,7 +38,7 @@ def outcome(submission: Submission, queued: QueuedJob | None) -> Outcome:
 
 
 def last_word(verdict: Outcome, submission: Submission, accounted: str | None) -> Outcome:
-    """What a failed or unclear verdict comes to, with the state that accounting, if any, has recorded."""
+    """Return the final verdict on a failed or unclear job, with the state that accounting, if any, has recorded."""
     if accounted in NO_RESULT_EXPECTED:
         return Outcome("failed", f"SLURM ended the job: {accounted}")
     if verdict.kind == "failed":

@@ -1,7 +1,7 @@
-"""What runs inside a job: Snakemake on the first task, the same rule's command on the others, and signals.
+"""Code that runs inside a job: Snakemake on the first task, the same rule's command on the others, and signals.
 
-SLURM sends SIGUSR2 before the time limit and, on many clusters, SIGTERM or SIGUSR2 before a preemption. Both are
-passed on as SIGTERM to everything the job started, which may save its state; then the job is requeued.
+SLURM sends SIGUSR2 before the time limit and, on many clusters, SIGTERM or SIGUSR2 before a preemption. Both are passed
+on as SIGTERM to everything the job started, so that it can save its state. Then the job is requeued.
 """
 
 import contextlib
@@ -22,24 +22,24 @@ from snakemake_executor_plugin_submitit.slurm import is_preempted
 from snakemake_executor_plugin_submitit.updates import put_back
 
 LAUNCH_FILE = "SNAKEMAKE_SUBMITIT_LAUNCH"
-"""Variable with the path at which the first task's launcher leaves the command for the other tasks."""
+"""Variable with the path where the first task's launcher writes the command for the other tasks."""
 
 WAKE_SECONDS = 0.2
 
 
 class Payload:
-    """The callable that submitit pickles, and runs once in every task of the job."""
+    """The callable that submitit pickles and runs once in every task of the job."""
 
     def __init__(
         self, command: str, directory: str, seconds_to_save: float, copies: dict[str, str] | None = None
     ) -> None:
-        """Run the shell `command` in `directory`; after a signal it gets `seconds_to_save` before it is killed.
+        """Keep the shell `command` to run in `directory`. After a signal it gets `seconds_to_save` before it is killed.
 
         Args:
-            command: what the first task runs.
+            command: shell command of the first task.
             directory: Snakemake's working directory.
-            seconds_to_save: see above.
-            copies: of files that a killed job did not put back (`updates.backups`).
+            seconds_to_save: seconds between a signal and the kill.
+            copies: copies of files that a killed job did not put back (`updates.backups`).
         """
         self.command, self.directory, self.seconds_to_save = command, directory, seconds_to_save
         self.copies = copies or {}
@@ -83,7 +83,7 @@ class Payload:
         self._run(["bash", "-c", self.command], {})
 
     def checkpoint(self) -> DelayedSubmission:
-        """Called by submitit on SIGUSR2: end the commands; the same payload is then queued again."""
+        """End the commands; submitit calls this on SIGUSR2, and then queues the same payload again."""
         self._stopping = True
         self._end(self.seconds_to_save)
         again = Payload(self.command, self.directory, self.seconds_to_save, self.copies)
@@ -106,11 +106,11 @@ class Payload:
         while self._stopping:  # a failure now would end the other tasks before they have saved
             time.sleep(WAKE_SECONDS)
         if status:
-            raise RuntimeError(f"the command ended with status {status}; its output stands above, or in the rule's log")
+            raise RuntimeError(f"the command ended with status {status}; its output is above, or in the rule's log")
 
     def _follow(self, launch: Path, task: JobEnvironment) -> None:
         """Wait for the first task's launcher, then run the same command under this task's rank."""
-        while launch not in (files := set(launch.parent.iterdir())):  # listing renews a network file system's cache
+        while launch not in (files := set(launch.parent.iterdir())):  # listing refreshes a network file system's cache
             if launch.with_suffix(".ended") in files:
                 return
             time.sleep(WAKE_SECONDS)
@@ -138,9 +138,9 @@ class Payload:
         signal.signal(signal.SIGTERM, terminate)
 
     def _end(self, seconds: float) -> None:
-        """SIGTERM to all that was started, SIGKILL to what is left after `seconds`.
+        """Send SIGTERM to all started processes, and SIGKILL to those that are left after `seconds`.
 
-        Inside a signal handler a process cannot be waited for, so the process table is read instead.
+        A signal handler cannot wait for a process, so the process table is read instead.
         """
         if self._process is None:
             return
@@ -154,12 +154,12 @@ class Payload:
 
 
 def ranks(task: JobEnvironment) -> dict[str, str]:
-    """RANK, WORLD_SIZE and LOCAL_RANK of a task, as torch.distributed reads them."""
+    """Return RANK, WORLD_SIZE and LOCAL_RANK of a task, as torch.distributed reads them."""
     return {"RANK": str(task.global_rank), "WORLD_SIZE": str(task.num_tasks), "LOCAL_RANK": str(task.local_rank)}
 
 
 def _ignore_user_signal() -> None:
-    """SIGUSR2 reaches every process of a job and would kill those that do not expect it."""
+    """Ignore SIGUSR2, which reaches every process of a job and would kill those that do not expect it."""
     signal.signal(signal.SIGUSR2, signal.SIG_IGN)
 
 

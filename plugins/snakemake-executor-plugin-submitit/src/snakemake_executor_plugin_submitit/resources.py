@@ -1,4 +1,4 @@
-"""From the resources of a Snakemake rule to submitit's parameters.
+"""Convert the resources of a Snakemake rule to submitit's parameters.
 
 | resource | meaning | sbatch |
 |---|---|---|
@@ -21,7 +21,7 @@ from snakemake_executor_plugin_submitit.errors import SubmissionError
 
 DEFAULT_MINUTES = 60
 KILL_WITH_FIRST = "--kill-on-bad-exit=1"
-"""Option of srun: when one task fails, the others are ended too."""
+"""Option of srun that ends the other tasks when one fails."""
 
 _BY_OWN_NAME = {
     "slurm_partition": "slurm_partition",
@@ -48,11 +48,11 @@ _MADE_BY_RESOURCES = {
 
 
 def parameters(name: str, threads: int, resources: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters of `submitit.AutoExecutor` for one job.
+    """Return the parameters of `submitit.AutoExecutor` for one job.
 
     Args:
-        name: shown in the queue.
-        threads: cores of each task.
+        name: name shown in the queue.
+        threads: number of cores of each task.
         resources: the job's resources; those not in the table above are ignored.
 
     Raises:
@@ -85,14 +85,14 @@ def parameters(name: str, threads: int, resources: Mapping[str, Any]) -> dict[st
 
 
 def request(resources: Mapping[str, Any]) -> str:
-    """What a job asks SLURM for, in one line, for messages."""
+    """Return the job's requests to SLURM in one line, for messages."""
     shown = ("slurm_partition", "slurm_account", "qos", "constraint", "nodes", "tasks", "gpus", "gpu", "gres")
     asked = [f"{key}={resources[key]}" for key in (*shown, "mem_mb", "runtime", "slurm_extra") if resources.get(key)]
     return ", ".join(asked)
 
 
 def _gpus(resources: Mapping[str, Any]) -> int:
-    """The number under either name: Snakemake's own is `gpu`."""
+    """Return the number of GPUs, under either name: Snakemake's own is `gpu`."""
     named = [key for key in ("gpus", "gpu") if resources.get(key) is not None]  # Snakemake's own kind has no `in`
     numbers = {key: _number(resources, key, 0) for key in named}
     if len(set(numbers.values())) > 1:
@@ -112,7 +112,7 @@ def _number(resources: Mapping[str, Any], key: str, default: int, least: int = 0
 
 
 def _extra(text: str) -> dict[str, Any]:
-    """`--key=value --flag` → {"key": "value", "flag": True}."""
+    """Parse `--key=value --flag` as {"key": "value", "flag": True}."""
     options: dict[str, Any] = {}
     for word in shlex.split(text):
         key, equals, value = word.removeprefix("--").partition("=")

@@ -12,31 +12,32 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 SECONDS = 60
-"""Patience with one SLURM command."""
+"""Time limit of one SLURM command, seconds."""
 ATTEMPTS = 5
-"""How often a job asks about itself, a second apart: a busy controller may turn a question down."""
+"""Number of times that a job queries its own state, a second apart: a busy controller may refuse."""
 
 
 SECONDS_TO_END = 180.0
-"""How long a cancelled job may take to end: KillWait (30 s) and UnkillableStepTimeout (60 s), with air."""
+"""Time that a cancelled job may take to end, seconds: KillWait (30 s) and UnkillableStepTimeout (60 s), with a margin.
+"""
 POLL_SECONDS = 0.5
 
 NO_RESULT_EXPECTED = {"CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "DEADLINE", "REVOKED"}
 ENDED = NO_RESULT_EXPECTED | {"COMPLETED", "FAILED", "NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}
-"""SLURM's states of jobs that will not run again. All others, and unknown ones, are waited for."""
+"""SLURM's states of jobs that will not run again. Jobs in other or unknown states are waited for."""
 
 
 class QueuedJob(NamedTuple):
     """A job as the queue shows it."""
 
     state: str
-    """SLURM's name of the state, e.g. PENDING."""
+    """Name of the state in SLURM, e.g. PENDING."""
     script: str
     """Path of the submitted script."""
 
     @property
     def ended(self) -> bool:
-        """Whether it will not run again."""
+        """Return whether it will not run again."""
         return self.state in ENDED
 
 
@@ -45,7 +46,7 @@ class QueueUnavailableError(Exception):
 
 
 def queue() -> dict[str, QueuedJob]:
-    """This user's jobs by id, recently finished ones included.
+    """Return this user's jobs by id, including recently finished ones.
 
     Raises:
         QueueUnavailableError: the controller did not answer.
@@ -56,10 +57,10 @@ def queue() -> dict[str, QueuedJob]:
 
 
 def is_preempted(job_id: str) -> bool:
-    """Whether SLURM has told a running job to make room: then its record holds the time of the preemption.
+    """Return whether SLURM has preempted a running job: its record then contains the time of the preemption.
 
-    Called inside the job, where the signal just goes round to all processes: scontrol must not heed it. While it goes
-    round, the state is SIGNALING.
+    It is called inside the job while the signal is sent to all processes, so scontrol must ignore the signal. During
+    this time the state is SIGNALING.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -71,7 +72,7 @@ def is_preempted(job_id: str) -> bool:
 
 
 def accounted_state(job_id: str) -> str | None:
-    """The state that accounting has recorded for a job; None without accounting."""
+    """Return the state that accounting has recorded for a job; None without accounting."""
     try:
         text = _output(["sacct", "--noheader", "--parsable2", "--allocations", f"--jobs={job_id}", "--format=State"])
     except QueueUnavailableError:
@@ -80,7 +81,7 @@ def accounted_state(job_id: str) -> str | None:
 
 
 def cancel(job_ids: list[str]) -> None:
-    """Ask SLURM to end jobs, running or waiting. Whether it does so is seen in the queue."""
+    """Request SLURM to end jobs, running or waiting. The queue shows whether they end."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         subprocess.run(["scancel", *job_ids], capture_output=True, timeout=SECONDS, check=False)
 

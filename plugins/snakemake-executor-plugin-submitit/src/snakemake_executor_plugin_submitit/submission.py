@@ -1,4 +1,4 @@
-"""One submitted job: its folder, what has become of it, and the memory that outlives Snakemake's main process."""
+"""One submitted job: its folder, its state, and the record that outlives Snakemake's main process."""
 
 import contextlib
 import json
@@ -9,46 +9,46 @@ from pathlib import Path
 
 @dataclass
 class Submission:
-    """A job that was handed to submitit, or is about to be. Everything about it lies in `folder`, which is its own."""
+    """A job that was handed to submitit, or is about to be. All its files are in its own `folder`."""
 
     folder: str
     tasks: int
     works: dict[str, str]
     """Path of each file that it makes → identity of the work that makes it (`identity.works`)."""
     earlier: list[str] = field(default_factory=list)
-    """Those of its `update` outputs that were there before."""
+    """Its `update` outputs that existed before."""
     job_id: str = ""
-    """Empty until the job was accepted."""
+    """Id of the job; empty until it was accepted."""
     submitted: float = 0.0
-    """Seconds since the epoch by the clock of the file system, which dates inputs as well; 0 where it is not known."""
+    """Seconds since the epoch by the clock of the file system, which dates inputs as well; 0 if unknown."""
 
     @property
     def logs(self) -> list[str]:
-        """Existing output files of the job's tasks."""
+        """Return the existing output files of the job's tasks."""
         return sorted(str(path) for path in Path(self.folder).glob("*_log.*"))
 
     def owns(self, script: str) -> bool:
-        """Whether a job's script (or, for a local process, its folder) is that of this submission.
+        """Return whether a job's script (or, for a local process, its folder) is that of this submission.
 
-        Job ids are not enough: a rebuilt cluster, and processes, use them again.
+        Job ids are not enough, because a rebuilt cluster and processes reuse them.
         """
         return Path(self.folder) in (Path(script), Path(script).parent)
 
     @property
     def ended(self) -> float:
-        """Time of the last task's result, seconds since the epoch; 0 before there is one."""
+        """Return the time of the last task's result, seconds since the epoch; 0 before there is one."""
         return max((path.stat().st_mtime for path in self._result_files()), default=0.0)
 
     def results(self) -> list[tuple[str, object]]:
-        """What the tasks that came to an end left behind: ("success", …) or ("error", traceback).
+        """Return what finished tasks left: ("success", …) or ("error", traceback).
 
-        A file that cannot be read, for now or for good, counts as none: an exception here would end the workflow.
+        A file that cannot be read counts as missing, because an exception here would end the workflow.
         """
         return self._results("*")
 
     @property
     def main_task_succeeded(self) -> bool:
-        """Whether the task that runs Snakemake came to a good end; others may have failed."""
+        """Return whether the task that runs Snakemake succeeded; others may have failed."""
         return any(kind == "success" for kind, _ in self._results("0"))
 
     def _results(self, rank: str) -> list[tuple[str, object]]:
@@ -64,7 +64,7 @@ class Submission:
 
 
 class Registry:
-    """Submissions whose end Snakemake has not seen yet, one file each."""
+    """Submissions whose end Snakemake has not noticed yet, one file each."""
 
     def __init__(self, directory: Path) -> None:
         """Keep the files in `directory`."""
@@ -72,7 +72,7 @@ class Registry:
         directory.mkdir(parents=True, exist_ok=True)
 
     def add(self, submission: Submission) -> None:
-        """Record a submission, in place of what was recorded of it before."""
+        """Record a submission, replacing its earlier record."""
         path = self._path(submission)
         names = [entry.name for entry in fields(Submission) if entry.name != "submitted"]
         partial = path.with_suffix(".part")
@@ -84,7 +84,9 @@ class Registry:
         self._path(submission).unlink(missing_ok=True)
 
     def load(self) -> tuple[list[Submission], list[Path]]:
-        """What is recorded, and the files that cannot be read, e.g. after a power failure or of another version."""
+        """Return the recorded submissions, and the files that cannot be read, e.g. after a power failure or of another
+        version.
+        """
         submissions, unreadable = [], []
         for path in sorted(self.directory.glob("*.json")):
             try:

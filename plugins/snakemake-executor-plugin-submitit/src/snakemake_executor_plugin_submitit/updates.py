@@ -1,9 +1,10 @@
-"""Outputs that are flagged as `update`: a job changes what was there before, and a failed one leaves it as it was.
+"""Outputs flagged as `update`: a job changes the existing files, and a failed job leaves them as they were.
 
 The Snakemake that runs inside a job copies these files before the rule's command, below `.snakemake/backups`. If the
-command fails it puts them back and deletes the copies. Two cases are left to the executor. Snakemake's main process
-wants to put them back as well, finds no copies and deletes the files: so it is given copies. And a job that was killed
-before it could put them back may be requeued: then it would take what is half done for what was there before.
+command fails it puts them back and deletes the copies. The executor handles two more cases. First, Snakemake's main
+process tries to put the files back as well, finds no copies and deletes the files; so it is given copies. Second, a job
+that was killed before it could put them back may be requeued, and would then take half-changed files for the original
+ones.
 """
 
 import shutil
@@ -18,19 +19,19 @@ from snakemake_executor_plugin_submitit.submission import Submission
 
 
 def earlier_outputs(job: JobExecutorInterface) -> list[str]:
-    """Paths of a job's `update` outputs that exist."""
+    """Return the paths of a job's `update` outputs that exist."""
     updated = [str(file) for member in members(job) for file in member.output if _is_updated(file)]
     return [path for path in updated if Path(path).exists()]
 
 
 def backups(paths: Iterable[str], persistence: PersistenceExecutorInterface) -> dict[str, str]:
-    """Absolute path of each file → that of Snakemake's copy of it, which exists while a job changes the file."""
+    """Return the absolute path of each file → that of Snakemake's copy, which exists while a job changes the file."""
     folder = persistence.path.absolute() / "backups"
     return {str(Path(path).absolute()): str(folder / Path(path).relative_to(Path(path).anchor)) for path in paths}
 
 
 def put_back(copies: dict[str, str]) -> None:
-    """Restore files from those copies that exist, and delete these."""
+    """Restore files from their existing copies, and delete the copies."""
     for path, copy in ((Path(path), Path(copy)) for path, copy in copies.items()):
         if copy.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -42,10 +43,10 @@ def put_back(copies: dict[str, str]) -> None:
 
 
 def unchanged(submission: Submission, persistence: PersistenceExecutorInterface) -> list[str]:
-    """Outputs of a failed job that are what they were before it: restored by the job, or never touched.
+    """Return the outputs of a failed job that are unchanged: restored by the job, or never touched.
 
-    Where a copy is left, the job was killed and Snakemake's main process restores the file. And a job whose Snakemake
-    succeeded, of which another task failed, has left new files.
+    If a copy is left, the job was killed and Snakemake's main process restores the file. If Snakemake succeeded in the
+    job and another task failed, the files are new.
     """
     if submission.main_task_succeeded:
         return []
@@ -54,7 +55,7 @@ def unchanged(submission: Submission, persistence: PersistenceExecutorInterface)
 
 
 def keep(paths: Iterable[str], persistence: PersistenceExecutorInterface) -> dict[str, OSError]:
-    """Give Snakemake's main process copies from which it restores files when it hears of the failure.
+    """Give Snakemake's main process copies from which it restores files after the failure.
 
     Returns:
         The files that could not be copied, and why.

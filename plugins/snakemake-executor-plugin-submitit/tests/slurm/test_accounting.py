@@ -97,7 +97,7 @@ rule all:
 
 
 def _started(flow: Workflow, run: Run, *names: str) -> tuple[str, ...]:
-    """The ids of jobs, as soon as the commands of all run."""
+    """Return the ids of jobs, as soon as the commands of all run."""
     files = [flow.directory / f"started{name}" for name in names]
     begun = lambda: all(file.exists() and file.read_text().endswith("\n") for file in files)  # noqa: E731
     wait_for(lambda: begun() or run.process.poll() is not None, 180, "the jobs' commands")

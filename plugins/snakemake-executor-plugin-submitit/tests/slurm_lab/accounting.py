@@ -15,14 +15,14 @@ class Accounting:
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         """Put everything below `directory`; `environment` names the cluster's slurm.conf.
 
-        MariaDB deletes the temporary files of others that it finds: each has a directory of its own for them.
+        MariaDB deletes temporary files of other servers, so each has its own directory for them.
         """
         self.directory, self.environment = directory, {**environment, "TMPDIR": str(directory / "run")}
         self._port, self._database_port = free_ports(2)
         self.database: subprocess.Popen[bytes] | None = None
 
     def slurm_conf(self) -> str:
-        """What slurm.conf says about accounting: jobs of unknown accounts are refused, ended ones forgotten soon."""
+        """Return the lines for slurm.conf: jobs of unknown accounts are refused, ended ones forgotten soon."""
         return f"""
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
@@ -33,7 +33,7 @@ MinJobAge=2
 """
 
     def start(self) -> None:
-        """Start both daemons. munged runs already, slurmctld does not yet."""
+        """Start both daemons. munged already runs, slurmctld does not yet."""
         database = self.directory / "database"
         install = ["--no-defaults", "--user=root", f"--datadir={database}", "--skip-test-db"]
         self._run("mariadb-install-db", *install, "--auth-root-authentication-method=normal")
@@ -55,12 +55,12 @@ MinJobAge=2
         small = ["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"]
         with (self.directory / "log/mariadbd.log").open("w") as log:
             command = ["mariadbd", "--no-defaults", "--user=root", *places, *address, *small]
-            # Kept: the cluster ends it by its pid, and it must not be collected while it runs.
+            # The process is kept: the cluster ends it by its pid, so it must not be collected while it runs.
             self.database = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
         wait_for(lambda: answers(self._database_port), 180, "MariaDB")
 
     def reap(self) -> None:
-        """After the cluster has ended everything: take note of it."""
+        """Collect the process after the cluster has ended everything."""
         if self.database is not None:
             self.database.wait(60)
 

@@ -15,7 +15,7 @@ from slurm_lab.waiting import free_ports, wait_for
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scancel", "scontrol")
 QUERIES = ("squeue", "sinfo", "scontrol")
-"""Commands that may be asked again: on a starved machine credentials expire on their way to the controller."""
+"""Commands that may be repeated: on a loaded machine credentials expire on their way to the controller."""
 KILL_WAIT = 5
 NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none"
 NODES = {"node1": "a100", "node2": "v100"}
@@ -67,7 +67,7 @@ class Cluster:
             self.accounting.reap()
 
     def _processes(self) -> list[psutil.Process]:
-        """All that runs on behalf of this cluster: daemons, jobs, Snakemake."""
+        """Return all processes of this cluster: daemons, jobs, Snakemake."""
         own = f"SLURM_CONF={self.environment['SLURM_CONF']}\0".encode()
         return [process for process in psutil.process_iter() if own in _environment(process.pid)]
 
@@ -81,7 +81,7 @@ class Cluster:
         raise AssertionError(f"{words}: {done.stderr}")
 
     def jobs(self, states: str = "all") -> dict[str, str]:
-        """Id → state."""
+        """Return id → state."""
         rows = self.command("squeue", "-h", f"--states={states}", "-o", "%i %T").splitlines()
         return dict(row.split() for row in rows)
 
@@ -156,7 +156,7 @@ def system_path() -> str:
 
 
 def _environment(pid: int) -> bytes:
-    """Raw, since slurmstepd writes its title over the beginning."""
+    """Return the environment, unparsed, because slurmstepd writes its title over the beginning."""
     try:
         return Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:

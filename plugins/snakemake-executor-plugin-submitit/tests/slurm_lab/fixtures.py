@@ -1,4 +1,4 @@
-"""Clusters for a folder of tests, which imports them into its conftest.py, and a reason to skip them without SLURM."""
+"""Fixtures with clusters for a folder of tests, which imports them into its conftest.py, and the check for SLURM."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from slurm_lab.cluster import PROGRAMS, Cluster, system_path
 
 
 def prepare(items: list[pytest.Item], folder: Path) -> None:
-    """The tests of a file share a worker and its cluster, and mostly wait; skip them where SLURM is missing."""
+    """Let the tests of a file, which mostly wait, share a worker and its cluster; skip them if SLURM is missing."""
     missing = [program for program in PROGRAMS if shutil.which(program, path=system_path()) is None]
     reason = "slurm-wlm and munge are not installed, or this is not root (apt-get install slurm-wlm munge)"
     for item in items:
@@ -41,7 +41,7 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def accounted_cluster() -> Iterator[Cluster]:
-    """One with slurmdbd, which tells preempted jobs by SIGTERM."""
+    """Start a cluster with slurmdbd, which signals preempted jobs by SIGTERM."""
     missing = [program for program in accounting.PROGRAMS if shutil.which(program, path=system_path()) is None]
     if missing:
         pytest.skip(f"{missing[0]} is not installed (apt-get install slurmdbd mariadb-server)")

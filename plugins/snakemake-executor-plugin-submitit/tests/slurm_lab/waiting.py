@@ -1,4 +1,4 @@
-"""Waiting for what other processes do, and ports for them."""
+"""Helpers that wait for other processes, and find ports for them."""
 
 import os
 import random
@@ -16,16 +16,16 @@ def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def on_this_machine(seconds: float) -> float:
-    """How long something may take here that takes at most `seconds` where nothing else runs."""
+    """Return how long something may take on this machine that takes at most `seconds` on an idle one."""
     return seconds * (1 + os.getloadavg()[0] / os.cpu_count())
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports on which nothing listens, below those that the kernel gives to outgoing connections."""
+    """Return different free ports, below those that the kernel gives to outgoing connections."""
     return [port for port in random.sample(range(10000, 32000), 100) if not answers(port)][:count]
 
 
 def answers(port: int) -> bool:
-    """Whether something listens on a port of this machine."""
+    """Return whether something listens on a port of this machine."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

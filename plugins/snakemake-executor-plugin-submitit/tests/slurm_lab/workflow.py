@@ -39,7 +39,7 @@ class Run:
 
 
 class Workflow:
-    """A Snakefile in a directory, run through this plugin on a cluster, or with the options that are given instead."""
+    """A Snakefile in a directory, run through this plugin on a cluster, or with the given options instead."""
 
     def __init__(
         self, directory: Path, cluster: Cluster, snakefile: str, options: tuple[str, ...] = THROUGH_PLUGIN
@@ -56,5 +56,5 @@ class Workflow:
 
 
 def _default_interrupt() -> None:
-    """A process started in the background may have been told to ignore Ctrl-C."""
+    """Restore the default reaction to Ctrl-C, which a process started in the background may ignore."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
