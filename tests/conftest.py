@@ -52,3 +52,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _minutes(item: pytest.Item) -> float:
     mark = item.get_closest_marker("slow")
     return 0 if mark is None else mark.kwargs.get("minutes", 0.5)
+
+
+@pytest.fixture
+def distinct_names(tmp_path: Path) -> None:
+    """Skips where the file system takes names that differ by case or by the form of accents for one, as on macOS."""
+    (tmp_path / "a distinct name").touch()
+    if (tmp_path / "A DISTINCT NAME").exists():
+        pytest.skip("the file system takes names that differ by case for one")
+    (tmp_path / "a distinct name").unlink()

@@ -1,31 +1,19 @@
 """Links of all pages lead to a file of the checkout, and to a heading if they name one."""
 
 import re
-import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from support import ROOT
+from support.pages import listed
 
 import mast
 
 LINK = re.compile(r"(?<!\\)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 CODE_BLOCKS = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
-
-
-def pages() -> list[Path]:
-    """Pages of the checkout, also new ones that are not committed yet."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\n")
-    return [ROOT / name for name in listed if name and (ROOT / name).is_file()]
 
 
 def anchors(page: Path) -> set[str]:
@@ -57,7 +45,7 @@ def broken(page: Path, root: Path = ROOT) -> list[str]:
     return faults
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", listed("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
     assert broken(page) == []
 
@@ -78,7 +66,7 @@ def test_every_docs_page_is_reached_from_the_readme() -> None:
         links = (link.partition("#")[0] for link in LINK.findall(page.read_text(encoding="utf-8")))
         linked = {(page.parent / link).resolve() for link in links if link.endswith(".md")}
         waiting += [file for file in linked if file.is_file() and file not in seen]
-    assert {page for page in pages() if page.is_relative_to(ROOT / "docs")} <= seen
+    assert {page for page in listed("*.md") if page.is_relative_to(ROOT / "docs")} <= seen
 
 
 def test_the_version_is_the_same_everywhere() -> None:

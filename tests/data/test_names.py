@@ -41,6 +41,7 @@ def test_the_nearest_look_is_taken() -> None:
     assert written_out("größe") == "'größe'"
 
 
+@pytest.mark.usefixtures("distinct_names")
 def test_a_file_is_found_under_either_form_of_its_path(tmp_path: Path) -> None:
     (tmp_path / NFD / "deep").mkdir(parents=True)
     there = tmp_path / NFD / "deep" / f"{NFC}.png"
@@ -52,6 +53,7 @@ def test_a_file_is_found_under_either_form_of_its_path(tmp_path: Path) -> None:
     assert finder.find(tmp_path / "nowhere" / "a.png") is None
 
 
+@pytest.mark.usefixtures("distinct_names")
 def test_a_file_of_other_case_is_a_hint_and_no_match(tmp_path: Path) -> None:
     (tmp_path / "IMG.JPG").touch()
     finder = Finder()
@@ -60,6 +62,7 @@ def test_a_file_of_other_case_is_a_hint_and_no_match(tmp_path: Path) -> None:
     assert finder.hint(tmp_path / "other.jpg") == "" and finder.hint(tmp_path / "no/img.jpg") == ""
 
 
+@pytest.mark.usefixtures("distinct_names")
 def test_an_image_is_found_under_another_suffix(tmp_path: Path) -> None:
     for name in ("a.JPG", "b.png", "b.txt", "c.png", "c.jpeg", f"{NFD}.1.tif"):
         (tmp_path / name).touch()

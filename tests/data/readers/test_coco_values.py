@@ -288,6 +288,7 @@ def test_a_class_of_test_that_looks_like_one_of_train(source: Source, name: str,
         source.prepare()
 
 
+@pytest.mark.usefixtures("distinct_names")
 def test_files_are_found_by_either_form_of_accents(source: Source) -> None:
     there = source.path / "train" / unicodedata.normalize("NFD", "é.png")
     (source.path / "train/a.png").rename(there)
@@ -297,6 +298,7 @@ def test_files_are_found_by_either_form_of_accents(source: Source) -> None:
     data.verify()
 
 
+@pytest.mark.usefixtures("distinct_names")
 def test_a_file_of_other_case_is_named(source: Source) -> None:
     source.instances["train"]["images"][0]["file_name"] = "A.PNG"
     with pytest.raises(MastError, match=r"names 'A\.PNG', which is not in .*; there is another, .* differ by case"):

@@ -176,6 +176,7 @@ def test_classes_are_the_same_in_either_form_of_accents(root: Path) -> None:
         ("test", "test\ufeff", r"rename it to test \('test\\ufeff' and 'test': they differ by characters"),
     ],
 )
+@pytest.mark.usefixtures("distinct_names")
 def test_names_that_look_right_are_told(root: Path, old: str, new: str, message: str) -> None:
     (root / old).rename(root / new)
     with pytest.raises(MastError, match=message) as error:
@@ -184,6 +185,7 @@ def test_names_that_look_right_are_told(root: Path, old: str, new: str, message:
 
 
 @pytest.mark.parametrize(("first", "second"), [(NFC, NFD), ("cat", "cat\u200b"), ("cat", "cat ")])
+@pytest.mark.usefixtures("distinct_names")
 def test_two_classes_that_look_the_same_are_refused(root: Path, first: str, second: str) -> None:
     shutil.copytree(root / "train/dog", root / "train" / first, dirs_exist_ok=True)
     shutil.copytree(root / "train/dog", root / "train" / second)
@@ -191,6 +193,7 @@ def test_two_classes_that_look_the_same_are_refused(root: Path, first: str, seco
         prepared(root)
 
 
+@pytest.mark.usefixtures("distinct_names")
 def test_classes_that_differ_by_case_alone_are_warned_of(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     shutil.copytree(root / "train/dog", root / "train/Cat")
     assert prepared(root).targets == {"class": ["Cat", "cat", "dog"]}

@@ -112,7 +112,7 @@ def test_csv_has_full_precision(written: Path) -> None:
     table = pd.read_csv(written.with_suffix(".csv")).set_index(["run", "target"])
     hue = table.loc["vicreg", "hue"]
     assert hue["mean"] == 71.0
-    assert hue["interval"] == pytest.approx(12.706204736174694, rel=1e-12)
+    assert hue["interval"] == pytest.approx(12.706204736174694, rel=1e-10)  # scipy before 1.17 is off by 2e-11
     assert (hue["n"], hue["seeds"], hue["published"], hue["difference"]) == (2, "0 1", 73.25, -2.25)
     assert hue["source"] == "A & B, Table 1"
     assert hue["mast.masks.kind"] == "–"
