@@ -143,7 +143,9 @@ NOT_RUN = {
     "hf download --repo-type dataset": "asks the network; which dataset is left to the reader",
     "kill -9": "a mention; tests/faults/test_workflow_kills.py does it",
     "pip install snakemake-executor-plugin-submitit": "not published yet",
+    "pip install torch torchvision --index-url https://download.pytorch.org/whl/cu126": "asks the network",
     "pip install uv==0.13.9": "asks the network",
+    "python3 -m venv .venv": "makes an environment, as make .venv/installed does",
     "pre-commit install": "writes a hook into the checkout; the hook's programs are those of make lint",
     "rm -r results/tables": "a test of tests/workflow/test_smoke.py removes the files that are in it",
     "scancel <…>": "SLURM's own",
@@ -224,8 +226,10 @@ def test_snakemake_knows_options_and_targets(command: str, monkeypatch: pytest.M
     results = Results(experiment.results)
     encoders = of_runs(experiment, lambda *names: results.run(*names).encoder, experiment.runs)
     shown = set().union(*map(studies_of, COMMANDS[command]))
-    known = RULES | experiment.studies.keys() | {experiment.name} | set(encoders) | shown
-    assert {*arguments.targets, *(arguments.forcerun or ()), *(arguments.until or ())} <= known
+    studies = experiment.studies.keys() | shown
+    assert {*arguments.targets, *(arguments.until or ())} <= RULES | studies | {experiment.name} | set(encoders)
+    # A study is a rule without output: to force it makes nothing again.
+    assert set(arguments.forcerun or ()) <= {"pretrain_run", *(f"table_{study}" for study in studies)}
 
 
 @pytest.mark.parametrize("command", of("mast"))
