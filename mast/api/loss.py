@@ -16,12 +16,17 @@ from mast.objectives.weighted import weighted_sum
 class MastLoss(nn.Module):
     """MAST's loss of a batch of pairs, including its masks and its uncertainty head (docs/understand/method.md).
 
-    The masks are trained: give `parameter_groups` to the optimiser, and save the loss with the model.
+    The masks are parameters of the loss: give `parameter_groups` to the optimiser, move the loss to the device of the
+    network, and save it with the model.
 
     >>> import torch, mast
+    >>> network = torch.nn.Linear(32, 64)  # stands for encoder and projector
     >>> loss = mast.MastLoss(augmentations=5, dimensions=64)
-    >>> z_a, z_b = torch.randn(2, 16, 64, requires_grad=True)
+    >>> groups = [{"params": network.parameters()}, *loss.parameter_groups(lr=1e-3)]
+    >>> optimizer = torch.optim.AdamW(groups, lr=1e-3)
+    >>> z_a, z_b = network(torch.randn(16, 32)), network(torch.randn(16, 32))
     >>> loss(z_a, z_b, active=torch.ones(16, 5, dtype=torch.bool)).backward()
+    >>> optimizer.step()
 
     Attributes:
         masks: module that returns M when called without arguments, float32 [K, d] in [0, 1].

@@ -14,6 +14,16 @@ in [method.md](../understand/method.md). Examples that run as they are:
 [plain PyTorch](../../examples/plain_pytorch.py), [Lightning](../../examples/lightning_module.py),
 [reading results with pandas](../../examples/explore.py).
 
+To install `mast` into an environment of your own, run this in a checkout. It needs Python 3.11.4 or later and keeps a
+torch that is 2.6 or later:
+
+```
+pip install plugins/snakemake-executor-plugin-submitit .
+```
+
+`MastLoss` has parameters of its own: the masks are learned. Give them to the optimiser with `loss.parameter_groups`, as
+the first example shows. Otherwise they stay as they were drawn.
+
 This page is generated from the docstrings by `make schema`.
 """
 INSTANCES = {"MastLoss": "loss", "PairedAugmentation": "pairs", "PretrainedEncoder": "encoder"}
