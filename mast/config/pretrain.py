@@ -79,7 +79,7 @@ class _Training(StrictModel):
     optimizer: OptimizerSpec | None = OptimizerSpec()
     epochs: Count | None = 100
     batch_size: Annotated[int, Field(ge=2)] | None = 256
-    """Number of images per step; each gives two views."""
+    """Number of images per step; each gives two views, or more with the spaces of LooC and MAST-aware."""
     last_batch: Literal["dropped", "kept"] = "dropped"
     """What happens to the last, short batch of an epoch. `kept`: as in VICReg's code, where an epoch of ImageNet is 626
     steps of 2,048 images and not 625.

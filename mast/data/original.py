@@ -16,15 +16,6 @@ Shrink = Callable[[int, int], int]
 """
 
 
-def original(path: Path, upright: bool = True, levels: PixelRange = FULL) -> np.ndarray:
-    """Return the pixels of a file, uint8 [H, W, 3], as `mast.data.decode.decode` gives them.
-
-    Raises:
-        UnreadableImageError: see `decode`.
-    """
-    return at_least(path, lambda width, height: 1, upright, levels)[0]
-
-
 def at_least(
     path: Path,
     shrink: Shrink,

@@ -125,8 +125,10 @@ class DetectorTraining:
         return f"loss {loss:.3f}"
 
     def state(self) -> dict[str, Any]:
-        """Return detector, optimiser, schedule, scaler of fp16, and all generators, that of the order as at the epoch's
-        start.
+        """Return detector, optimiser, schedule, scaler of fp16, and all generators.
+
+        The generator of the order is in its state at the start of the epoch. C4 does not use it: its order follows from
+        the step alone.
         """
         random = {"flips": self._flips.get_state(), "order": self._order_state, "cpu": torch.get_rng_state()}
         if self.device.type == "cuda":

@@ -38,8 +38,9 @@ def embed(
     """Write the features of every image below a directory, in the order of their paths.
 
     `.npz`: `features` float32 [N, D], `files` str [N], relative to the directory. `.parquet`: the same with columns
-    `file`, `f0`, `f1`, …. The central square of each image is resized (bicubic) to `size`, as in prepared data. Images
-    are found as in prepared folders (`mast.data.search`); a warning lists files that are left out.
+    `file`, `f0`, `f1`, …. The central square of each image is resized (bicubic) to `size`, as in prepared data with
+    the default `exif` and `transparency`: upright, and transparent pixels over white. Images are found as in prepared
+    folders (`mast.data.search`); a warning lists files that are left out.
 
     Args:
         encoder: a folder that `mast export` wrote, or an `encoder.safetensors`.

@@ -76,6 +76,10 @@ class ExactAnchors(AnchorGenerator):
         super().__init__((sizes,), (ASPECT_RATIOS,))
         self.stride = stride
 
+    def set_cell_anchors(self, dtype: torch.dtype, device: torch.device) -> None:
+        """Keep anchors in float32: half precision would move them by pixels."""
+        super().set_cell_anchors(torch.float32, device)
+
     def generate_anchors(
         self,
         scales: list[int],

@@ -34,20 +34,20 @@ class ProposalNetwork(RegionProposalNetwork):
         """
         [level] = features.values()
         [scores], [moves] = self.head([level])
-        proposals, anchors, flat = [], [], []
+        proposals, anchors, predicted = [], [], []
         for padded, own, score, move in zip(*map(parts_of, (images.tensors, level, scores, moves)), strict=True):
             sizes = images.image_sizes[len(anchors) :][: len(padded)]
             places = self.anchor_generator(ImageList(padded, sizes), [own])
-            logits, deltas = concat_box_prediction_layers([score], [move])
+            logits, deltas = (flat.float() for flat in concat_box_prediction_layers([score], [move]))
             boxes = self.box_coder.decode(deltas.detach(), places).view(len(places), -1, 4)
             proposals += self.filter_proposals(boxes, logits, sizes, [len(places[0])])[0]
             anchors += places
-            flat.append((logits, deltas))
+            predicted.append((logits, deltas))
         if not self.training:
             return proposals, {}
         labels, matched = self.assign_targets_to_anchors(anchors, targets)
-        predicted = (torch.cat(values) for values in zip(*flat, strict=True))
-        objectness, boxes = self.compute_loss(*predicted, labels, self.box_coder.encode(matched, anchors))
+        both = (torch.cat(values) for values in zip(*predicted, strict=True))
+        objectness, boxes = self.compute_loss(*both, labels, self.box_coder.encode(matched, anchors))
         return proposals, {"loss_objectness": objectness, "loss_rpn_box_reg": boxes}
 
     def compute_loss(

@@ -36,7 +36,7 @@ def mask_targets(target: dict[str, Tensor], boxes: Tensor, which: Tensor, side: 
     wanted[of_masks] = _cropped(masks, boxes[of_masks], rows, side)
     drawn = [
         _drawn(corners[corners[:, 0] == number, 1:], box, side)
-        for number, box in zip(objects[of_polygons], boxes[of_polygons].cpu().numpy(), strict=True)
+        for number, box in zip(objects[of_polygons], boxes[of_polygons].float().cpu().numpy(), strict=True)
     ]
     wanted[of_polygons] = torch.from_numpy(np.reshape(drawn, (-1, side, side))).to(wanted)
     return wanted

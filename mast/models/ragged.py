@@ -35,10 +35,12 @@ class Ragged(Tensor):
         found = [function(*_of(given, number), **_of(named or {}, number)) for number in range(count)]
         if isinstance(found[0], Tensor):
             return cls.of(found)
+        if isinstance(found[0], list | tuple) and all(isinstance(value, Tensor) for value in found[0]):
+            return tuple(cls.of(list(parts)) for parts in zip(*found, strict=True))
         if any(value != found[0] for value in found):
             raise MastError(
                 "gpu_images: this encoder asks for the size of its images, which differs within a batch; set "
-                "gpu_images to batch_size, which pads all to one size, or choose another encoder"
+                "gpu_images to batch_size and use one process, which pads all to one size, or choose another encoder"
             )
         return found[0]
 

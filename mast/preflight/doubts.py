@@ -40,6 +40,10 @@ NEEDS: dict[str, Condition] = {
         f"mast_aware.{key}": ("mast_aware.weight is not 0", lambda run: run.mast_aware.weight > 0)
         for key in ("free", "hidden")
     },
+    "mast_aware.predict": (
+        "mast_aware.weight is not 0 or mast_aware.spaces is null",
+        lambda run: run.mast_aware.weight > 0 or run.mast_aware.spaces is None,
+    ),
     "mast_aware.space_weight": (
         "mast_aware.spaces is not empty",
         lambda run: run.mast_aware.spaces is None or len(run.mast_aware.spaces) > 0,

@@ -139,7 +139,7 @@ def test_two_hundred_malformed_configurations_end_in_one_line(
         ),
         (SMOKE.replace("  mast: {method: mast,", "  vicreg: {method: mast,").encode(), "'vicreg' is in line"),
         (SMOKE.replace("  dataset: shapes", "\tdataset: shapes").encode(), "not valid YAML"),
-        (BOMB.encode(), "stands for more than 100,000 values"),
+        (BOMB.encode(), "expands to more than 100,000 values"),
         (b"a: &a [*a]\n", "an alias refers to itself"),
         (b"a: " + b"[" * 5000, "nested too deeply"),
         (b"? [a, b]\n: 1\n", "not valid YAML"),

@@ -1,4 +1,4 @@
-"""MAST-aware's loss, written out: VICReg's of masked features plus unexplained shares; weight 0 gives VICReg."""
+"""The loss of MAST-aware by hand: spaces, masked features, unexplained shares. Without them it is VICReg's."""
 
 import math
 

@@ -58,6 +58,12 @@ def test_polygons_are_drawn_in_each_box() -> None:
     assert found.dtype == torch.float32 and 0 < found[0].mean() < 1 and not found[3].any()
 
 
+def test_boxes_may_have_reduced_precision() -> None:
+    objects, which, half = target(written(outline(50, 60, 30, 20))), torch.tensor([0, 0]), BOXES.bfloat16()
+    found = mask_targets(objects, half, which, SIDE)
+    np.testing.assert_array_equal(found.float(), mask_targets(objects, half.float(), which, SIDE))
+
+
 def test_polygons_of_flipped_and_resized_images_are_drawn_where_their_corners_come_to_lie() -> None:
     """detectron2 resizes, then flips (fvcore's transforms): x to w' − x · w' / w, y to y · h' / h."""
     corners = outline(50, 60, 30, 20)

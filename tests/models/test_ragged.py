@@ -42,7 +42,7 @@ def test_batch_norm_has_the_statistics_of_all_parts() -> None:
     assert network[1].num_batches_tracked == 1 and not network[1]._forward_hooks
 
 
-@pytest.mark.parametrize("name", ["resnet-narrow", "resnet18", "timm/resnet10t"])
+@pytest.mark.parametrize("name", ["resnet-narrow", "resnet18", "timm/resnet10t", "timm/res2net50_26w_4s"])
 def test_parts_of_one_size_are_one_batch(name: str) -> None:
     """Features, gradients and statistics of an encoder."""
     torch.manual_seed(0)

@@ -463,13 +463,13 @@ def test_a_training_may_be_as_long_as_a_number_of_steps(encoder: Path, scenes: P
         assert DetectorTraining(detector, images, spec, "detection", 0, "cpu").steps == steps
 
 
-@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize(("precision", "spec_of"), [("bf16", PROTOCOL), ("fp16", PROTOCOL), ("bf16", C4)])
 def test_a_detector_can_be_trained_in_reduced_precision(
-    encoder: Path, scenes: Path, tmp_path: Path, precision: str
+    encoder: Path, scenes: Path, tmp_path: Path, precision: str, spec_of: DetectionProtocol
 ) -> None:
     ends = {}
     for name in ("fp32", precision):
-        spec = PROTOCOL.model_copy(update={"precision": name, "masks": True, "mask_channels": 8, "steps": 2})
+        spec = spec_of.model_copy(update={"precision": name, "masks": True, "mask_channels": 8, "steps": 2})
         torch.manual_seed(0)
         detector, _ = build(encoder, spec)
         images = DetectionImages(open_prepared(scenes), "train", masks=True)
@@ -477,7 +477,9 @@ def test_a_detector_can_be_trained_in_reduced_precision(
         training.run(Checkpoints(tmp_path / name, {}))
         assert ("scaler" in training.state()) == (name == "fp16")
         training.load(training.state())
-        ends[name] = detector.backbone.body.conv1.weight.detach()
+        ends[name] = next(
+            weights for key, weights in detector.named_parameters() if key.endswith("conv1.weight")
+        ).detach()
     assert ends[precision].dtype == torch.float32
     assert not torch.equal(ends[precision], ends["fp32"])
     torch.testing.assert_close(ends[precision], ends["fp32"], rtol=0, atol=0.01)

@@ -44,7 +44,7 @@ class Augmentation(StrictModel):
     can_be_undone: ClassVar[bool] = False
     """Whether an image can be recovered from its view, except for what leaves the range of values or the frame."""
     hides: ClassVar[tuple[str, ...]] = ()
-    """Names of augmentations whose effect, or part of it, cannot be seen in a view after this one."""
+    """Names of augmentations whose parameters cannot be read from a view after this one."""
     place: ClassVar[float] = math.inf
     """Position in the order of application within its kind; equal positions are sorted by name."""
 

@@ -77,7 +77,7 @@ def test_missing_and_broken_fonts_are_named(unread: None, tmp_path: Path, monkey
     monkeypatch.setattr(letters, "_folder", lambda: tmp_path)
     assert len(spec.missing()) == 16
     with pytest.raises(
-        MastError, match=r"DejaVuSans\.ttf: a font of matplotlib is missing; install matplotlib as PyPI"
+        MastError, match=r"DejaVuSans\.ttf: a font of matplotlib is missing; install matplotlib from PyPI"
     ):
         spec.check(evaluated=True)
     (tmp_path / "DejaVuSans.ttf").write_bytes(b"no font")
