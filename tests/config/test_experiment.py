@@ -37,7 +37,7 @@ def test_the_example_of_the_guide_is_a_configuration() -> None:
     page = (ROOT / "docs/use/configuration.md").read_text(encoding="utf-8")
     values = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
     experiment = parse(Experiment, values, "the example")
-    assert len(planned_trainings(experiment)) == 9 and list(experiment.studies) == ["masks"]
+    assert len(planned_trainings(experiment)) == 9 and list(experiment.studies) == ["need"]
 
 
 @given(MAPPINGS)
