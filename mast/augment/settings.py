@@ -18,7 +18,7 @@ FIFTEEN = (
     *("crop", "flip", "rotate", "shear_x", "shear_y", "translate_x", "translate_y", "jitter", "grayscale"),
     *("blur", "posterize", "solarize", "equalize", "autocontrast", "sharpness"),
 )
-"""Names of the paper's atomic augmentations, the first that this project had."""
+"""Names of the atomic augmentations of MAST-15, as inferred (docs/understand/method.md); the first of this project."""
 
 SETS: dict[str, tuple[str, ...]] = {
     "none": (),
@@ -26,7 +26,7 @@ SETS: dict[str, tuple[str, ...]] = {
     "vicreg": ("crop", "flip", "jitter", "grayscale", "blur", "solarize"),
     "mast15": FIFTEEN,
 }
-"""Named augmentation sets: `mast5` and `mast15` are the paper's; `vicreg` adds VICReg's solarize to `mast5`."""
+"""Named augmentation sets: `mast5` and `mast15` are inferred; `vicreg` adds VICReg's solarize to `mast5`."""
 
 
 class _Policy(StrictModel):

@@ -46,6 +46,14 @@ def build_projectors(features: int, spec: Any, count: int) -> nn.ModuleList:
     return nn.ModuleList(build_projector(features, spec.projector) for _ in range(count))
 
 
+def spaces_of_views(count: int) -> list[list[int]]:
+    """Return for each view the numbers of the `count` spaces in which it is embedded besides the invariant one.
+
+    The query is in all of them, key 0 in none, key i in space i.
+    """
+    return [list(range(count)), [], *([place] for place in range(count))]
+
+
 def space_terms(query: list[Tensor], keys: list[list[Tensor]], weight: float = 1.0) -> dict[str, Tensor]:
     """Return VICReg's terms v as mean_j v(q_0, k_j0) + w Σ_i v(q_i, k_i) / (n + 1), with i = 1…n and j = 0…n.
 

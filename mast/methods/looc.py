@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
-from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms
+from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms, spaces_of_views
 from mast.settings import StrictModel
 
 if TYPE_CHECKING:
@@ -50,11 +50,9 @@ class Looc(vicreg.Vicreg):
 
     def loss(self, learner: Learner, views: Views, labels: Tensor | None) -> Outcome:
         """Return the weighted sum of the terms of `space_terms`."""
-        query, *keys = views
-        z_query = self._embed(learner, query, list(range(len(self._spaces))))
-        spaces = [[], *([place] for place in range(len(self._spaces)))]  # the first key has no separate space
-        z_keys = [self._embed(learner, key, own) for key, own in zip(keys, spaces, strict=True)]
-        return self.weighted(space_terms(z_query, z_keys), z_query[0])
+        spaces = spaces_of_views(len(self._spaces))
+        query, *keys = [self._embed(learner, view, own) for view, own in zip(views, spaces, strict=True)]
+        return self.weighted(space_terms(query, keys), query[0])
 
     def _embed(self, learner: Learner, view: View, spaces: list[int]) -> list[Tensor]:
         """Embed one view of all processes' images in the space invariant to everything, and in the spaces with these

@@ -10,7 +10,7 @@ from mast.augment.operations import AUGMENTATIONS
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
 from mast.methods._prediction import build_heads, check_predicted, predict, prediction_loss
-from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms
+from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms, spaces_of_views
 from mast.settings import Count, NonNegative, StrictModel
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ class MastAware(vicreg.Vicreg):
         of the q-th number's differences in augmentation k, between the query and the first key, that its head, from (1
         − m_k) ⊙ y, leaves unexplained; w_kq = press(u_kq).
         """
-        count = len(self._spaces)
-        spaces = [range(count), [], *([place] for place in range(count))]  # of the query, the first key, the others
+        spaces = spaces_of_views(len(self._spaces))
         seen = [self._embed(learner, view, chosen) for view, chosen in zip(views, spaces, strict=True)]
         query, *keys = [embeddings for _, embeddings in seen]
         own = self.spec.mast_aware
