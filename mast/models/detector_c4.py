@@ -18,6 +18,7 @@ from torchvision.models.detection.mask_rcnn import MaskRCNNPredictor
 from torchvision.models.detection.rpn import RPNHead
 from torchvision.ops import RoIAlign
 
+from mast.errors import MastError
 from mast.models.detector_c4_heads import ProposalNetwork, Res5Heads
 from mast.models.detector_images import ReferenceTransform
 from mast.models.detector_parts import (
@@ -29,7 +30,7 @@ from mast.models.detector_parts import (
     stage_channels,
     stage_strides,
 )
-from mast.models.ragged import normalised_together
+from mast.models.ragged import Ragged, normalised_together
 
 SOURCE_STAGE, HEAD_STAGE = "layer3", "layer4"
 """Stages of the proposals and of the head: MODEL.RPN.IN_FEATURES and MODEL.ROI_HEADS.IN_FEATURES, `res4`, and the stage
@@ -138,6 +139,19 @@ def c4_parts(encoder: nn.Module, classes: int, normalisation: Normalisation, pro
     statistics = normalisation.mean, normalisation.std
     transform = ReferenceTransform(protocol.min_size, protocol.max_size, *statistics, protocol.gpu_images)
     return Parts(backbone, rpn, heads, transform, of_encoder=(backbone, stage))
+
+
+def takes_several_sizes(encoder: nn.Module) -> bool:
+    """Return whether an encoder on torch's meta device, which holds no values, takes images of several sizes at once.
+
+    Those with attention over channels often do not: they ask for the size of the features.
+    """
+    images = [torch.empty(1, 3, height, width, device="meta") for height, width in ((64, 96), (96, 64))]
+    try:
+        SharedBackbone(encoder, {HEAD_STAGE: "0"})(Ragged.of(images))
+    except MastError:
+        return False
+    return True
 
 
 def _reference(prefix: str) -> dict[str, Any]:

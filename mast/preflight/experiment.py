@@ -8,11 +8,10 @@ from mast.config.pretrain import PretrainSpec
 from mast.config.published import check_published, published_file, read_published
 from mast.errors import MastError
 from mast.methods import METHODS
-from mast.models.settings import EncoderSpec
 from mast.preflight.doubts import doubts
+from mast.preflight.encoders import check_encoders
 from mast.preflight.known import Known, known_datasets
 from mast.preflight.protocols import check_protocols
-from mast.settings import nearest
 
 
 def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere: bool = False) -> list[str]:
@@ -32,7 +31,7 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
         MastError: `datasets.<name>: …`, `runs.<name>: …`, `protocols.<name>…: …`, `studies.<name>…: …`, or the file of
             published values, for the first problem found.
     """
-    _check_timm_names(experiment)
+    check_encoders(experiment)
     datasets = known_datasets(experiment, due, anywhere)
     counts = {name: _count_train(experiment, known) for name, known in datasets.items()}
     for name, run in experiment.runs.items():
@@ -116,35 +115,3 @@ def _check_labels(run: str, known: Known) -> None:
             f"runs.{run}: its method needs a label of every image, and {known.name!r} has images for which a class is "
             "to be ignored (label −1); choose other data"
         )
-
-
-def _check_timm_names(experiment: Experiment) -> None:
-    encoders = {run: spec.encoder.name for run, spec in experiment.runs.items()}
-    named = {run: name.removeprefix("timm/") for run, name in encoders.items() if name.startswith("timm/")}
-    if not named:
-        return
-    import timm  # slow to import, and seldom used
-
-    for run, name in named.items():
-        if not timm.is_model(name):
-            raise MastError(
-                f"runs.{run}: encoder.name: timm has no model {name!r}; {nearest(name, timm.list_models())}"
-            )
-        _check_build(run, experiment.runs[run].encoder)
-
-
-def _check_build(run: str, encoder: EncoderSpec) -> None:
-    """Check that the encoder has the required stages; nothing is computed."""
-    import torch
-
-    from mast.models.encoder import build_encoder
-
-    try:
-        with torch.device("meta"):
-            build_encoder(encoder)
-    except MastError as error:
-        raise MastError(f"runs.{run}: {error}") from None
-    except AttributeError:
-        raise MastError(
-            f"runs.{run}: encoder.stem: {encoder.name!r} has no stem that could be made small; set it to imagenet"
-        ) from None

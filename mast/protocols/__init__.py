@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -12,6 +12,9 @@ from mast.data.known_labels import KnownLabels, KnownObjects
 from mast.errors import MastError
 from mast.evaluation.inputs import Measured
 from mast.settings import StrictModel, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 CLASSIFICATION = ("top1", "top5", "mean_per_class")
 """Metrics of a classifier; `top5` for targets with more than 5 classes."""
@@ -117,6 +120,18 @@ class Protocol(StrictModel):
                 f"protocols.{name}: {self.kind!r} runs in one process, and {processes} are asked for (GPUs × nodes); "
                 f"set resources.{STAGES[self.READS]} to one GPU and one node"
             )
+
+    def check_encoder(self, name: str, encoder: str, built: "nn.Module") -> None:
+        """Check that it can evaluate an encoder that timm builds, before anything runs.
+
+        Args:
+            name: the protocol's name in the configuration.
+            encoder: the encoder's name, `timm/…`.
+            built: the encoder on torch's meta device, which holds no values.
+
+        Raises:
+            MastError: it cannot, `protocols.<name>…: …`
+        """
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Return settings without their stated effect on a task: (key, `<what happens>; <what would be right>`)."""

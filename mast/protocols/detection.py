@@ -1,7 +1,7 @@
 """Detection transfer: train Faster or Mask R-CNN on an encoder, and score its average precision on the test images."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -11,6 +11,9 @@ from mast.evaluation.inputs import EncoderInputs, Measured
 from mast.memory import memory_for
 from mast.protocols import PlannedTask, Protocol
 from mast.settings import Count, NonNegative, Positive, Precision
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FIRST_FALL = 3 / 4
 """First time that the learning rate falls, as a share of training (STEPS of `mast.evaluation.detection_optimizer`)."""
@@ -161,6 +164,18 @@ class DetectionProtocol(Protocol):
                 f"protocols.{name}.gpu_images: {self.batch_size} images in parts of {self.gpu_images} cannot be shared "
                 f"out over {processes} processes; choose fewer images, or other numbers of GPUs and nodes"
             )
+
+    def check_encoder(self, name: str, encoder: str, built: "nn.Module") -> None:
+        """Check that an encoder of C4 does not ask for the size of its images, which differs within a batch."""
+        if self.architecture == "c4" and self.gpu_images < self.batch_size:
+            from mast.models.detector_c4 import takes_several_sizes
+
+            if not takes_several_sizes(built):
+                raise MastError(
+                    f"protocols.{name}.gpu_images: {encoder} asks for the size of its images, which differs within a "
+                    "batch; set gpu_images to batch_size and use one process, which pads all to one size, or choose "
+                    "another encoder"
+                )
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Return doubtful settings: schedules beyond the end of training, more regions than exist, settings that others
