@@ -1,5 +1,6 @@
 """Settings of augmentations: which ones a view passes through, and how the two views of a pair share them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer, model_validator
@@ -40,6 +41,12 @@ class _Policy(StrictModel):
         """Names of the augmentations in use, in the order of application."""
         chosen = SETS[self.augmentations] if isinstance(self.augmentations, str) else self.augmentations
         return tuple(name for name in NAMES if name in chosen)
+
+    def require(self, names: Iterable[str], key: str) -> None:
+        """Raise ValueError for the first of `names` that is not in use; `key` is the key of `names`."""
+        for name in names:
+            if name not in self.names:
+                raise ValueError(f"{key}: {name!r} is not in policy.augmentations; leave it out, or add it there")
 
     def pruned(self) -> Self:
         """Return the same policy without the settings of unused augmentations (set to None)."""

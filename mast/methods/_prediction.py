@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mast.augment.settings import PolicySpec
 
@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 LAYERS = 3
 """Number of layers of a head (hankook/AugSelf, `load_ss_predictor` in models.py)."""
-
-
-def check_predicted(names: Sequence[str], spec: Any, key: str) -> None:
-    """Raise ValueError if an augmentation is predicted that the policy does not draw; `key` is the key of `names`."""
-    for name in names:
-        if name not in spec.policy.names:
-            raise ValueError(f"{key}: {name!r} is not in policy.augmentations; leave it out, or add it there")
 
 
 def build_heads(names: Sequence[str], policy: PolicySpec, features: int, hidden: int, circular: bool) -> nn.ModuleDict:

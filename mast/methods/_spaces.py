@@ -21,11 +21,7 @@ def check_spaces(spaces: Sequence[Space], spec: Any, key: str) -> None:
     for place, space in enumerate(spaces):
         if not space:
             raise ValueError(f"{key}.{place}: names no augmentation; name one, or leave the space out")
-        for name in space:
-            if name not in spec.policy.names:
-                raise ValueError(
-                    f"{key}.{place}: {name!r} is not in policy.augmentations; leave it out or add it there"
-                )
+        spec.policy.require(space, f"{key}.{place}")
 
 
 def draw_keys(policy: Policy, count: int, generator: Generator, spaces: Sequence[Space]) -> Drawn:

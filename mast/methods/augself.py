@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
-from mast.methods._prediction import build_heads, check_predicted, predict, prediction_loss
+from mast.methods._prediction import build_heads, predict, prediction_loss
 from mast.settings import Count, Positive, StrictModel
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class AugSelf(vicreg.Vicreg):
     def check(cls, spec: Any) -> None:
         """Check that the policy draws the predicted augmentations."""
         super().check(spec)
-        check_predicted(spec.augself.predict, spec, "augself.predict")
+        spec.policy.require(spec.augself.predict, "augself.predict")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """Return the projector, and a head for each predicted augmentation, from two views' features."""

@@ -45,11 +45,7 @@ class Cassle(vicreg.Vicreg):
     def check(cls, spec: Any) -> None:
         """Check that the policy draws the augmentations that the projector reads."""
         super().check(spec)
-        for name in spec.cassle.condition:
-            if name not in spec.policy.names:
-                raise ValueError(
-                    f"cassle.condition: {name!r} is not in policy.augmentations; leave it out or add it there"
-                )
+        spec.policy.require(spec.cassle.condition, "cassle.condition")
         if spec.cassle.colour_change and "jitter" not in spec.policy.names:
             raise ValueError("cassle.colour_change: 'jitter' is not in policy.augmentations; set it to false")
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from mast.augment.operations import AUGMENTATIONS
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
-from mast.methods._prediction import build_heads, check_predicted, predict, prediction_loss
+from mast.methods._prediction import build_heads, predict, prediction_loss
 from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms, spaces_of_views
 from mast.settings import Count, NonNegative, StrictModel
 
@@ -68,7 +68,7 @@ class MastAware(vicreg.Vicreg):
         """Check that the policy draws what is predicted or shared, and that something is predicted."""
         super().check(spec)
         own = spec.mast_aware
-        check_predicted(own.predict or (), spec, "mast_aware.predict")
+        spec.policy.require(own.predict or (), "mast_aware.predict")
         check_spaces(own.spaces or (), spec, "mast_aware.spaces")
         if own.weight and not cls(spec)._names:
             what = "names nothing" if own.predict is not None else "none of policy.augmentations can be undone"
