@@ -106,9 +106,9 @@ readme: .venv/installed
 results: .venv/installed
 	$(RUN) mast fill docs/understand/results.md --results results --keep-missing
 	mkdir -p docs/images/verdict
-	for part in shapes typefaces; do \
-		if [ -f results/claim-$$part/figures/differences.png ]; then \
-			cp results/claim-$$part/figures/differences.png docs/images/verdict/$$part.png || exit 1; fi; done
+	for figure in shapes/differences typefaces/differences trend/length; do \
+		file=results/claim-$${figure%/*}/figures/$${figure#*/}.png; \
+		if [ -f $$file ]; then cp $$file docs/images/verdict/$${figure%/*}.png || exit 1; fi; done
 
 first-verdict: .venv/installed
 	$(RUN) mast fill docs/record/first-verdict.md --results results/claim
