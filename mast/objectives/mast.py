@@ -15,6 +15,11 @@ from mast.objectives.vicreg import VARIANCE_EPSILON, covariance_energy, covarian
 MIN_MASK = 1e-6
 """Lower bound of masks inside the logarithm of their product."""
 
+SMALLEST_LOG = -60.0
+"""Logarithm of a row's largest weight below which float32 may lose its smaller ones: exp(−87) is the last that is
+normal. Such rows are scaled before they are normalised.
+"""
+
 
 def mast_terms(
     z_a: Tensor,
@@ -104,13 +109,25 @@ def pair_weights(masks: Tensor, active: Tensor, normalize: bool) -> Tensor:
     Returns:
         [N, d], non-negative; exactly 1 where no augmentation is active or all masks are 1.
     """
-    weights = (active.to(masks.dtype) @ masks.clamp(min=MIN_MASK).log()).exp()
+    weights = _products(masks, active, normalize)
     return weights / weights.mean(dim=1, keepdim=True) if normalize else weights
+
+
+def _products(masks: Tensor, active: Tensor, scaled: bool) -> Tensor:
+    """Return Π_{k ∈ A_i} m_kj, [N, d]; if `scaled`, rows that would underflow are divided by their largest value.
+
+    Other rows keep every bit.
+    """
+    logs = active.to(masks.dtype) @ masks.clamp(min=MIN_MASK).log()
+    if scaled:
+        largest = logs.detach().amax(dim=1, keepdim=True)
+        logs = logs - largest.where(largest < SMALLEST_LOG, 0)
+    return logs.exp()
 
 
 def _pair_means(z_a: Tensor, z_b: Tensor, masks: Tensor, active: Tensor, normalize: bool) -> tuple[Tensor, Tensor]:
     """Return the means over dimensions of W δ² and of W, [N, 1] each: all that one variance per pair needs."""
-    weights = pair_weights(masks, active, normalize=False)
+    weights = _products(masks, active, normalize)
     mean_weight = weights.mean(dim=1, keepdim=True)
     weighted = (weights * (z_a - z_b).square()).mean(dim=1, keepdim=True)
     return (weighted / mean_weight, torch.ones_like(mean_weight)) if normalize else (weighted, mean_weight)

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mast.methods.mast import MastSpec
+from mast.models.masks import Masks
 from mast.models.settings import MaskSpec, UncertaintySpec
 from mast.objectives.mast import (
+    MIN_MASK,
     gaussian_nll,
     masked_covariance_energy,
     masked_variance_hinge,
@@ -64,6 +66,38 @@ def test_pair_weights_multiply_the_masks_of_the_active_augmentations() -> None:
     torch.testing.assert_close(pair_weights(masks, active, normalize=False), expected)
     normalized = pair_weights(masks, active, normalize=True)
     torch.testing.assert_close(normalized, expected / expected.mean(dim=1, keepdim=True))
+
+
+def nearly_closed(augmentations: int, keep: float) -> torch.Tensor:
+    """Masks [K, 128] as they are at the start of a training, with the mean `keep`."""
+    torch.manual_seed(0)
+    return Masks(augmentations, 128, MaskSpec(keep=keep))().detach()
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.1, 0.05])
+def test_normalised_weights_of_many_masks_equal_float64(keep: float) -> None:
+    """The product of fifteen masks is below float32's range; a row's mean is 1 whatever its size."""
+    masks, active = nearly_closed(15, keep), torch.rand(8, 15) < torch.linspace(0.3, 1, 8)[:, None]
+    wide = masks.clamp(min=MIN_MASK).double()
+    expected = torch.stack([wide[row].prod(dim=0) for row in active])
+    expected /= expected.mean(dim=1, keepdim=True)
+    torch.testing.assert_close(pair_weights(masks, active, normalize=True).double(), expected, rtol=1e-4, atol=1e-9)
+    z = embeddings(8, 128)
+    terms = mast_terms(*z, masks.requires_grad_(), active, MaskSpec(keep=keep), PLAIN.uncertainty)
+    exact = (expected * (z[0] - z[1]).double().square()).mean()
+    torch.testing.assert_close(terms["invariance"].double(), exact, rtol=1e-4, atol=0)
+    terms["invariance"].backward()
+    assert masks.grad.isfinite().all() and masks.grad.abs().sum() > 0
+
+
+def test_weights_of_usual_masks_keep_every_bit() -> None:
+    masks, active = nearly_closed(5, 0.5).requires_grad_(), torch.rand(64, 5) < 0.7
+    plain = (active.float() @ masks.clamp(min=MIN_MASK).log()).exp()
+    plain = plain / plain.mean(dim=1, keepdim=True)
+    ours, toward = pair_weights(masks, active, normalize=True), torch.randn(64, 128)
+    assert torch.equal(ours, plain)
+    gradients = (torch.autograd.grad((weights * toward).sum(), masks)[0] for weights in (ours, plain))
+    assert torch.equal(*gradients)
 
 
 @given(st.integers(1, 6), st.integers(2, 24), st.integers(0, 1000))
