@@ -7,7 +7,7 @@ from torch import nn
 from mast.models.encoder_file import read_weights
 from mast.models.settings import ProjectorSpec
 
-PREFIX = "projector."
+PREFIX, MASKS = "projector.", "feature_masks.masks"
 
 
 def build_projector(features: int, spec: ProjectorSpec) -> nn.Sequential:
@@ -25,6 +25,9 @@ def build_projector(features: int, spec: ProjectorSpec) -> nn.Sequential:
 def load_projector(heads_file: Path, features: int, spec: ProjectorSpec | None) -> nn.Sequential | None:
     """Read the projector of a run from its `heads.safetensors`, in eval mode; None if the run has none.
 
+    If the run masks features before they are projected (MAST-aware), the first layer's columns are masked instead,
+    which gives the same embeddings.
+
     Raises:
         MastError: the file is missing or damaged.
     """
@@ -34,4 +37,6 @@ def load_projector(heads_file: Path, features: int, spec: ProjectorSpec | None) 
         return None
     projector = build_projector(features, spec)
     projector.load_state_dict(own, strict=True)
+    if MASKS in weights:
+        projector[0].weight.data *= weights[MASKS].prod(dim=0)
     return projector.eval()

@@ -1,6 +1,7 @@
 """The loss of MAST-aware by hand: spaces, masked features, unexplained shares. Without them it is VICReg's."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from mast.augment.views import View
 from mast.errors import MastError
 from mast.learner import Learner
 from mast.methods.mast_aware import MastAware, press, unexplained
+from mast.models.encoder_file import save_weights
+from mast.models.projector import load_projector
 from mast.objectives.vicreg import vicreg_terms
 
 BLOCKS = {"flip": slice(0, 2), "jitter": slice(2, 4)}
@@ -139,6 +142,16 @@ def test_masks_are_stored_with_the_heads() -> None:
     for name, block in BLOCKS.items():
         expected[learner.policy.names.index(name), block] = 0
     assert torch.equal(masks, expected)
+
+
+def test_the_projector_that_is_read_from_the_heads_gives_the_embeddings_of_training(tmp_path: Path) -> None:
+    learner = learner_of(method="mast-aware", mast_aware=OWN)
+    save_weights(tmp_path / "heads.safetensors", learner.method.stored(learner), {})
+    learner.eval()
+    features = torch.randn(4, 10)
+    projector = load_projector(tmp_path / "heads.safetensors", 10, learner.spec.projector)
+    torch.testing.assert_close(projector(features), learner.projector(learner.feature_masks(features)))
+    assert not torch.allclose(projector(features), learner.projector(features))
 
 
 def test_unexplained_share_is_one_minus_r_squared() -> None:
