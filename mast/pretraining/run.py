@@ -81,7 +81,7 @@ def pretrain(
             with _enough_memory(spec):
                 train(training, title, training.steps, spec.batch_size, checkpoints, world, pace)
         elif world.leads:
-            log.restart([])
+            log.write()
         if not world.leads:
             return
     shared = {"run": run, "dataset": spec.dataset, "seed": seed}
