@@ -40,12 +40,13 @@ class Window:
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint keeps; the embedding only if a short batch may need it in the next step."""
-        kept = {"terms": self._terms, "names": self._names, "images": self._images}
+        kept = {"terms": self._terms, "names": self._names}
         return kept | ({"embedding": self._embedding} if self._whole else {})
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Restore what `state` returned."""
-        self._terms, self._names, self._images = state["terms"], state["names"], state["images"]
+        """Restore what `state` returned. The speed is that of the images since, as the time before is not known."""
+        self._terms, self._names = state["terms"], state["names"]
+        self._since = time.monotonic()
         self._embedding = state.get("embedding")
 
     def first_bad(self, step: int) -> str | None:
