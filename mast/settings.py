@@ -164,10 +164,15 @@ def parse_spec(kind: type[Spec], text: str) -> Spec:
 
 def one_line(errors: Sequence[Mapping[str, Any]], values: Any) -> str:
     """Return the first of pydantic's errors on `values`: `<dotted key>: <what is wrong> (got <value>)`."""
-    first = max(errors, key=lambda entry: len(entry["loc"]))  # in a union, the branch that matched the most keys
+    first = max(errors, key=_match)  # in a union, the branch that matched the most
     named = [*_keys(first["loc"], values, first["type"] == "missing"), *["kind"] * (first["type"] == UNKNOWN_KIND)]
     where = ".".join(named)
     return (f"{where}: " if where else "") + _message(first)
+
+
+def _match(error: Mapping[str, Any]) -> tuple[int, bool]:
+    """Return how much of a branch of a union matched: the number of keys, and whether a list is no list of words."""
+    return len(error["loc"]), not (error["type"] == "literal_error" and isinstance(error["input"], list | tuple))
 
 
 def _message(error: Mapping[str, Any]) -> str:

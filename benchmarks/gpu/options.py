@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.gpu.parts import PARTS
+from mast.cli.options import positive
 
 RESULTS, TINY_RESULTS = Path("benchmarks/results"), Path("results/gpu-tiny")
 
@@ -18,8 +19,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--only", nargs="+", metavar="PART", choices=PARTS, help="run these parts, in this order")
-    parser.add_argument("--minutes", type=_positive, default=8.0, help="for all parts together (default: 8)")
-    parser.add_argument("--claim", type=_positive, metavar="MINUTES", help="instead: train all methods for so long")
+    parser.add_argument("--minutes", type=positive, default=8.0, help="for all parts together (default: 8)")
+    parser.add_argument("--claim", type=positive, metavar="MINUTES", help="instead: train all methods for so long")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="cpu is for --tiny (default: cuda)")
     parser.add_argument("--tiny", action="store_true", help="every part in miniature, to see that it works")
     parser.add_argument("--keep", action="store_true", help="add to the gpu.json that is there, not begin anew")
@@ -31,10 +32,3 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--claim: runs no parts; leave --only out")
     options.output = options.output or (TINY_RESULTS if options.tiny else RESULTS)
     return options
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above 0")
-    return value

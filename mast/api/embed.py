@@ -39,6 +39,9 @@ def embed(
         Features, float32 [N, D], and the paths of the images below the directory, in the same order.
 
     Raises:
+        ValueError: the size is below 1.
         mast.errors.MastError: no size is known, there are no images, or one cannot be read.
     """
+    if size is not None and size < 1:
+        raise ValueError(f"size: {size}; expected 1 or more")
     return features_below(Path(encoder), Path(images), size, device, threads, unreadable, levels)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mast.cli.options import add_process
+from mast.cli.options import add_process, count
 from mast.runtime import choose_device
 from mast.settings import PixelRange, parse
 
@@ -14,7 +14,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--encoder", type=Path, required=True, metavar="PATH", help="exported folder, or encoder file")
     parser.add_argument("--images", type=Path, required=True, metavar="PATH", help="directory of images, at any depth")
     parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="features: .npz or .parquet")
-    parser.add_argument("--size", type=int, metavar="N", help="side of the images, pixels (default: the export's)")
+    parser.add_argument("--size", type=count, metavar="N", help="side of the images, pixels (default: the export's)")
     parser.add_argument(
         "--unreadable", choices=("stop", "skip"), default="stop", help="what to do with files that cannot be decoded"
     )

@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+from mast.cli.options import count
 from mast.errors import MastError
 
 
@@ -23,7 +24,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "--minutes", type=float, default=3.0, help="time that one training run may take, minutes (default: 3)"
     )
     parser.add_argument(
-        "--threads", type=int, default=1, metavar="N", help="CPU threads for the time measurement (default: 1)"
+        "--threads", type=count, default=1, metavar="N", help="CPU threads for the time measurement (default: 1)"
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.set_defaults(execute=_init)

@@ -5,9 +5,10 @@ and explicit paths, as the workflow's rules give them. An explicit path wins ove
 """
 
 import argparse
+import math
 import string
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,6 +28,33 @@ SEVERAL = "With several GPUs, torchrun starts one process per GPU; the processes
 """Note in the help of commands whose work can be shared."""
 
 
+def whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Return the type of an option that takes a whole number of at least `low`, and at most `high`."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
+            allowed = f"of {low} or more" if high is None else f"from {low} to {high}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {allowed}")
+        return int(text)
+
+    return number
+
+
+count, seed = whole(1), whole(0, 2**31 - 1)
+"""Types of options that take a number of things, and a seed."""
+
+
+def positive(text: str) -> float:
+    """Read a number above 0; the type of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add `--config`, for commands without settings of their own."""
     parser.add_argument("--config", type=Path, metavar="YAML", help="take paths (and settings) from this configuration")
@@ -44,7 +72,7 @@ def add_config_or_spec(parser: argparse.ArgumentParser) -> None:
 def add_names(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:
     """Add options for names in the configuration: `run`, `seed`, `task`, `protocol`, …"""
     for name in names:
-        parser.add_argument(f"--{name}", type=int if name == "seed" else str, required=required)
+        parser.add_argument(f"--{name}", type=seed if name == "seed" else str, required=required)
 
 
 def add_paths(parser: argparse.ArgumentParser, **helps: str) -> None:
@@ -55,9 +83,9 @@ def add_paths(parser: argparse.ArgumentParser, **helps: str) -> None:
 
 def add_process(parser: argparse.ArgumentParser, gpus: bool = True) -> None:
     """Add `--threads`, and `--gpus` for commands that can use them."""
-    parser.add_argument("--threads", type=_count, default=1, metavar="N", help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default: 1)")
     if gpus:
-        parser.add_argument("--gpus", type=int, metavar="N", help="0: CPU; default: a GPU if there is one")
+        parser.add_argument("--gpus", type=whole(0), metavar="N", help="0: CPU; default: a GPU if there is one")
 
 
 def experiment(arguments: argparse.Namespace) -> "Experiment":
@@ -109,9 +137,3 @@ def _name(arguments: argparse.Namespace, field: str) -> Any:
     if getattr(arguments, field) is None:
         raise MastError(f"--{field}: required with --config")
     return getattr(arguments, field)
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
-    return int(text)

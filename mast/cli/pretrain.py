@@ -14,6 +14,7 @@ from mast.cli.options import (
     experiment,
     known,
     path,
+    positive,
     warn,
 )
 from mast.errors import MastError
@@ -28,7 +29,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_names(parser, "run", "seed", required=True)
     add_paths(parser, data="directory of the prepared data", output="directory of the encoder and its logs")
     minutes = "minutes between two checkpoints (default: as in the settings)"
-    parser.add_argument("--checkpoint-minutes", type=float, metavar="N", help=minutes)
+    parser.add_argument("--checkpoint-minutes", type=positive, metavar="N", help=minutes)
     parser.add_argument("--monitor", metavar="JSON", help="with --spec: settings of the monitor")
     add_process(parser)
     parser.epilog = SEVERAL

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mast.cli.options import add_process, known
+from mast.cli.options import add_process, known, seed
 from mast.errors import MastError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("views", help="draw pairs of views that a run would train on")
     parser.add_argument("config", type=Path, metavar="YAML", help="a configuration")
     parser.add_argument("--run", required=True, help="name of a run in it")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the views (default: 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the views (default: 0)")
     parser.add_argument(
         "-o",
         "--output",

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from mast.cli.options import positive
+
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
@@ -15,7 +17,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         "or a results directory: show the runs begun so far, until Ctrl-C",
     )
     parser.add_argument(
-        "--every", type=float, default=2.0, metavar="SECONDS", help="seconds between two updates (default: 2)"
+        "--every", type=positive, default=2.0, metavar="SECONDS", help="seconds between two updates (default: 2)"
     )
     parser.add_argument("--once", action="store_true", help="print the table once and exit")
     parser.set_defaults(execute=_watch)

@@ -48,6 +48,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         mast.load_encoder(tmp_path / "none")
 
 
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_side_below_one_pixel_is_refused(file: Path, tmp_path: Path, size: int) -> None:
+    with pytest.raises(ValueError, match=f"size: {size}; expected 1 or more"):
+        mast.embed(file, tmp_path, size=size)
+
+
 def test_a_folder_of_images_is_embedded_as_the_encoder_embeds_tensors(file: Path, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
     for number, image in enumerate(pixels):

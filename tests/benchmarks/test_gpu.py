@@ -52,6 +52,7 @@ def test_help_lists_the_parts_and_imports_no_torch() -> None:
         (["--device", "cpu"], "add --tiny"),
         (["--only", "nothing"], "invalid choice"),
         (["--minutes", "0"], "above 0"),
+        (["--claim", "inf"], "above 0"),
         (["--claim", "5", "--only", "idle"], "leave --only out"),
     ],
 )

@@ -86,6 +86,46 @@ def test_wrong_usage_ends_with_status_2(arguments: list[str], capsys: pytest.Cap
     assert "usage: mast" in capsys.readouterr().err
 
 
+TRAIN = ["pretrain", "--config", SMOKE, "--run", "mast", "--seed"]
+EMBED = ["embed", "--encoder", "e", "--images", "i", "--output", "o.npz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        *(([*TRAIN, "0", "--gpus", value], "a whole number of 0 or more") for value in ("-1", "x", "1.5")),
+        *(([*TRAIN, value], "a whole number from 0 to 2147483647") for value in ("-1", "2147483648", "x")),
+        *(([*TRAIN, "0", "--checkpoint-minutes", value], "a number above 0") for value in ("nan", "-5", "0", "inf")),
+        *((["watch", "results", "--every", value], "a number above 0") for value in ("inf", "nan", "0", "x")),
+        *(([*EMBED, "--size", value], "a whole number of 1 or more") for value in ("0", "-3")),
+        (["analyze", "--gpus", "-1"], "a whole number of 0 or more"),
+        (["views", SMOKE, "--run", "mast", "--seed", "-1"], "a whole number from 0 to 2147483647"),
+        (["evaluate", "--protocol", "knn", "--spec", "{}", "--seed", "-1"], "a whole number from 0 to 2147483647"),
+        (["init", "photos", "--threads", "0"], "a whole number of 1 or more"),
+    ],
+)
+def test_a_number_out_of_range_is_refused(
+    arguments: list[str], allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(f" is not {allowed}")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("5,1", "the first value must be below the second"),
+        ("1,2,3", "should have at most 2 entries, not 3"),
+        ("ful", "'ful'"),
+    ],
+)
+def test_a_wrong_range_is_named(given: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error_of([*EMBED, "--range", given], capsys)
+    assert "--range: " in message and said in message
+
+
 def test_light_commands_do_not_import_torch() -> None:
     program = "import sys; from mast.cli import main; main(['schema']); print({'torch', 'pandas'} & set(sys.modules))"
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
