@@ -17,6 +17,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         description="Check the GPU path against the CPU, and measure it beside its peers, on one CUDA device.",
         epilog="\n".join(["parts, the most important first:", *(f"  {n:15}{part.about}" for n, part in PARTS.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--only", nargs="+", metavar="PART", choices=PARTS, help="run these parts, in this order")
     parser.add_argument("--minutes", type=positive, default=8.0, help="for all parts together (default: 8)")

@@ -5,6 +5,7 @@ import errno
 import importlib
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import mast
 from mast.errors import MastError
@@ -77,9 +78,10 @@ def _memory_ran_out(error: Exception) -> bool:
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser with the given command; with all commands for help, and to suggest names for a mistyped one."""
-    parser = argparse.ArgumentParser(prog="mast", description=(mast.__doc__ or "").split("\n")[0])
+    plain = partial(argparse.ArgumentParser, allow_abbrev=False)  # `_threads` knows whole names only
+    parser = plain(prog="mast", description=(mast.__doc__ or "").split("\n")[0])
     parser.add_argument("--version", action="version", version=f"mast {mast.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="<command>", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="<command>", required=True, parser_class=plain)
     asked = COMMANDS.get(arguments[0]) if arguments else None
     for module in [asked] if asked else dict.fromkeys(COMMANDS.values()):
         importlib.import_module(f"mast.cli.{module}").add_commands(commands)

@@ -53,6 +53,7 @@ def test_help_lists_the_parts_and_imports_no_torch() -> None:
         (["--only", "nothing"], "invalid choice"),
         (["--minutes", "0"], "above 0"),
         (["--claim", "inf"], "above 0"),
+        (["--min", "3"], "unrecognized arguments"),
         (["--claim", "5", "--only", "idle"], "leave --only out"),
     ],
 )

@@ -77,6 +77,8 @@ def test_mistake_is_one_line(arguments: list[str], named: list[str], capsys: pyt
         ["pretrain", "--config", SMOKE, "--spec", "{}", "--run", "mast", "--seed", "0"],
         ["pretrain", "--config", SMOKE, "--run", "mast", "--seed", "0", "--threads", "0"],
         ["figure", "loses", "--config", SMOKE],
+        ["features", "--thread", "4"],
+        ["--vers"],
     ],
 )
 def test_wrong_usage_ends_with_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
