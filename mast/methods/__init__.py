@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from mast.catalogue import Catalogue
+from mast.errors import MastError
 from mast.settings import StrictModel
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Generator, Tensor, nn
 
     from mast.augment.policy import Policy
@@ -61,6 +63,22 @@ class Method:
     @classmethod
     def check(cls, spec: Any) -> None:
         """Raise ValueError if settings (`PretrainSpec`) do not fit together; called when a configuration is read."""
+
+    @classmethod
+    def check_labels(cls, dataset: str, labels: np.ndarray | None) -> None:
+        """Raise MastError if the method needs labels and a dataset's training images (int64 [N, T] or None) lack some.
+
+        A label of −1 means that a class is to be ignored in an image.
+        """
+        if not cls.NEEDS_LABELS:
+            return
+        if labels is None:
+            raise MastError(f"the method needs labels, which {dataset!r} does not have; choose other data")
+        if labels.min() < 0:
+            raise MastError(
+                f"the method needs a label of every image, and {dataset!r} has images for which a class is to be "
+                "ignored (label −1); choose other data"
+            )
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """Return the networks that are trained with the encoder, by name.

@@ -47,7 +47,7 @@ def check_experiment(experiment: Experiment, due: Collection[str] = (), anywhere
                 "normalised; prepare images that differ in it"
             )
         if METHODS[run.method].NEEDS_LABELS:
-            _check_labels(name, datasets[run.dataset])
+            _check_labels(name, run.method, datasets[run.dataset])
         _check_shares(name, spec, experiment)
         _check_memory(name, spec, experiment)
     _check_seeds(experiment)
@@ -107,11 +107,9 @@ def _count_train(experiment: Experiment, known: Known) -> int | None:
         raise MastError(f"datasets.{known.name}: {error}") from None
 
 
-def _check_labels(run: str, known: Known) -> None:
-    if known.labelled is False:
-        raise MastError(f"runs.{run}: its method needs labels, which {known.name!r} does not have; choose other data")
-    if known.labels is not None and known.labels.train.min() < 0:
-        raise MastError(
-            f"runs.{run}: its method needs a label of every image, and {known.name!r} has images for which a class is "
-            "to be ignored (label −1); choose other data"
-        )
+def _check_labels(name: str, method: str, known: Known) -> None:
+    if known.labelled is False or known.labels is not None:
+        try:
+            METHODS[method].check_labels(known.name, None if known.labels is None else known.labels.train)
+        except MastError as error:
+            raise MastError(f"runs.{name}: {error}") from None

@@ -106,7 +106,7 @@ def build_learner(
     """Build the model of a run for a dataset, on its device.
 
     Raises:
-        MastError: a method needs labels and the data have none, or a channel has one value in all training images.
+        MastError: a method needs labels that the data lack, or a channel has one value in all training images.
     """
     for channel, std in zip(("red", "green", "blue"), prepared.std, strict=True):
         if std == 0:
@@ -115,8 +115,7 @@ def build_learner(
                 "normalised; prepare images that differ in it"
             )
     method = METHODS[spec.method](spec)
-    if method.NEEDS_LABELS and prepared.labels("train") is None:
-        raise MastError(f"runs: a {spec.method} run needs labels, and dataset {prepared.name!r} has none")
+    method.check_labels(prepared.name, prepared.labels("train"))
     classes = [len(names) for names in prepared.targets.values()]
     image_size = prepared.images("train").shape[1]
     learner = Learner(method, image_size, prepared.mean, prepared.std, classes, world)

@@ -176,14 +176,14 @@ def test_labels_are_asked_for_where_there_are_some(tmp_path: Path) -> None:
         picture(tmp_path / f"flat/{number}.png", number)
     flat = {"kind": "folder", "root": str(tmp_path / "flat"), "size": 16}
     supervised = {"method": "supervised", "dataset": "flat", "batch_size": 4}
-    message = r"runs\.one: its method needs labels, which 'flat' does not have; choose other data"
+    message = r"runs\.one: the method needs labels, which 'flat' does not have; choose other data"
     refused(tmp_path, message, datasets__flat=flat, runs__one=supervised)
     prepare("flat", experiment(tmp_path, datasets__flat=flat).datasets["flat"], tmp_path / "results/data/flat")
     refused(tmp_path, message, datasets__flat=flat, runs__one=supervised)
     public = {"kind": "public", "root": str(tmp_path), "source": "stl10-unlabeled"}
     message = r"datasets\.shapes: is a task of a study, and stl10-unlabeled has neither labels nor a test split"
     refused(tmp_path, message, datasets__shapes=public)
-    refused(tmp_path, r"runs\.one: its method needs labels", datasets__flat=public, runs__one=supervised)
+    refused(tmp_path, r"runs\.one: the method needs labels", datasets__flat=public, runs__one=supervised)
 
 
 def write_voc(root: Path, values: str = "-1 0 1 1 -1 1") -> dict[str, Any]:
@@ -207,7 +207,7 @@ def test_labels_that_are_to_be_ignored_are_for_some_protocols_alone(tmp_path: Pa
     supervised = {"method": "supervised", "dataset": "shapes", "batch_size": 2}
     fits = {"datasets__shapes": data, "studies__knn": study, "pretrain__batch_size": 2}
     check_experiment(experiment(tmp_path, **fits))
-    refused(tmp_path, r"runs\.one: its method needs a label of every image", **fits, runs__one=supervised)
+    refused(tmp_path, r"runs\.one: the method needs a label of every image", **fits, runs__one=supervised)
     refused(tmp_path, r"protocols\.svm\.folds: 3 is more than the 2", **fits, protocols__svm__folds=3)
 
 
