@@ -1,6 +1,7 @@
 """Checkpoints of an unfinished training run: atomic, the last two kept, matched to the run by its identity."""
 
 import logging
+import pickle
 import re
 import zipfile
 from pathlib import Path
@@ -14,6 +15,9 @@ from mast.files import atomic_path, sha256_json
 KEPT = 2
 
 _NAME = re.compile(r"step(\d+)(-[0-9a-f]+)?\.pt")
+
+FOREIGN = "not written here"
+"""Identity of a whole file that states none, such as a checkpoint of another program."""
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +126,7 @@ class Checkpoints:
             key = (path, state.st_mtime_ns, state.st_size)
             if key not in self._known:
                 _check_sums(path, ending="data.pkl")
-                self._known[key] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["identity"]
+                self._known[key] = _stated_identity(path)
             return self._known[key]
         except Exception:  # see `newest`
             return None
@@ -131,6 +135,14 @@ class Checkpoints:
         count = len(others)
         what = "checkpoint of another run stays" if count == 1 else "checkpoints of other runs stay"
         return f"{self.directory}: {count} {what} as before (other settings, data or seed)"
+
+
+def _stated_identity(path: Path) -> Any:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError:  # its sums are right, and it holds what no state here holds
+        return FOREIGN
+    return state.get("identity", FOREIGN) if isinstance(state, dict) else FOREIGN
 
 
 def _check_sums(path: Path, ending: str = "") -> None:

@@ -126,3 +126,19 @@ def test_a_training_alone_leaves_nothing_behind(tmp_path: Path) -> None:
     checkpoints = save(tmp_path / "checkpoints", {"seed": 0}, 1, 2, 3)
     checkpoints.clear()
     assert not (tmp_path / "checkpoints").exists()
+
+
+class _Own:
+    """A class of another program."""
+
+
+@pytest.mark.parametrize("state", [{"weights": torch.ones(2)}, torch.ones(2), [1], {"model": _Own()}])
+def test_a_file_of_another_program_stays_as_that_of_another_run(tmp_path: Path, state: object) -> None:
+    foreign = tmp_path / "step000000005.pt"
+    torch.save(state, foreign)
+    before = foreign.read_bytes()
+    assert step_of(tmp_path, {"seed": 0}) is None
+    checkpoints = save(tmp_path, {"seed": 0}, 4, 5)
+    assert step_of(tmp_path, {"seed": 0}) == 5
+    checkpoints.clear()
+    assert [path.name for path in tmp_path.iterdir()] == [foreign.name] and foreign.read_bytes() == before
