@@ -63,29 +63,22 @@ def pretrain(
     started = time.monotonic()
     pace, spec = spec.checkpoint_minutes, spec.resolved().without_pace()
     files, target = RunFiles(Path(output)), torch.device(local_device(device))
-    spec_sha256 = spec.sha256()
     with join(target) as world:
         prepared = open_prepared(data)
         torch.manual_seed(seed)
         with _enough_memory(spec):
             learner = build_learner(spec, prepared, target, world)
-        identity = {"spec": spec_sha256, "data": prepared.sha256, "seed": seed}
+        made_from = {"spec_sha256": spec.sha256(), "data_sha256": prepared.sha256}
+        identity = {"spec": made_from["spec_sha256"], "data": prepared.sha256, "seed": seed}
         checkpoints = Checkpoints(files.checkpoints, identity)
         log = MetricsLog(files.log, _events(files, learner, prepared) if monitor.tensorboard and world.leads else None)
         if learner.method.READS:
-            batches = _batches(learner, prepared, seed)
-            looked_at = monitor.epochs and world.leads
-            looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if looked_at else None
-            training = Pretraining(learner, batches, seed, checkpoints, log, looks)
-            title = f"pretrain {spec.method}"
-            with _enough_memory(spec):
-                train(training, title, training.steps, spec.batch_size, checkpoints, world, pace)
+            _train(learner, prepared, seed, checkpoints, log, monitor, pace)
         elif world.leads:
             log.write()
         if not world.leads:
             return
     shared = {"run": run, "dataset": spec.dataset, "seed": seed}
-    made_from = {"spec_sha256": spec_sha256, "data_sha256": prepared.sha256}
     _save(files, learner, prepared, shared, made_from)
     RunRecord(
         **shared,
@@ -138,6 +131,24 @@ def _events(files: RunFiles, learner: Learner, prepared: PreparedData) -> Follow
     except ImportError:
         raise MastError("monitor.tensorboard: TensorBoard is not installed; pip install tensorboard") from None
     return EventFiles(files.events, learner, sample_pairs(learner.spec, prepared))
+
+
+def _train(
+    learner: Learner,
+    prepared: PreparedData,
+    seed: int,
+    checkpoints: Checkpoints,
+    log: MetricsLog,
+    monitor: MonitorSpec,
+    pace: float | None,
+) -> None:
+    """Train to the end, with a checkpoint every `pace` minutes."""
+    spec, world, batches = learner.spec, learner.world, _batches(learner, prepared, seed)
+    looked_at = monitor.epochs and world.leads
+    looks = Monitor(monitor, prepared, learner, batches.steps_per_epoch) if looked_at else None
+    training = Pretraining(learner, batches, seed, checkpoints, log, looks)
+    with _enough_memory(spec):
+        train(training, f"pretrain {spec.method}", training.steps, spec.batch_size, checkpoints, world, pace)
 
 
 def _batches(learner: Learner, prepared: PreparedData, seed: int) -> TrainingBatches:
