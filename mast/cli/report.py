@@ -38,7 +38,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     health.set_defaults(execute=_health)
     names = list(module_files("mast.reporting.figures"))
     figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
-    figure.add_argument("figure", choices=names, metavar="NAME", help=", ".join(names))
+    figure.add_argument("figure", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
     add_config_or_spec(figure)
     add_paths(figure, output="path of the figure without its suffix")
     figure.set_defaults(execute=_figure)
@@ -47,15 +47,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(index, output="path of the page, in the directory of the results")
     index.set_defaults(execute=_index)
     fill = commands.add_parser(
-        "fill", help="fill the tables of a Markdown page, between <!-- table: NAME --> and <!-- end -->"
+        "fill", help="fill the tables of a Markdown page, between `<!-- table: NAME -->` and `<!-- end -->`"
     )
-    fill.add_argument("page", type=Path, metavar="PAGE")
+    fill.add_argument("page", type=Path, metavar="PAGE", help="Markdown file; it is changed in place")
     fill.add_argument(
         "--results",
         type=Path,
         required=True,
         metavar="DIR",
-        help="results directory (`results` in the configuration); for <!-- table: PART/NAME --> the parent of several",
+        help="results directory (the configuration's `results`); for `<!-- table: PART/NAME -->` the parent of several",
     )
     fill.add_argument("--keep-missing", action="store_true", help="keep the old text of tables that do not exist yet")
     fill.set_defaults(execute=_fill)
