@@ -4,12 +4,16 @@ figures.
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mast.catalogue import module_files
 from mast.cli.options import PLACES, add_config_or_spec, add_names, add_paths, experiment, known, path
 from mast.config.tables import ComparisonSpec, TableSpec
 from mast.errors import MastError
 from mast.settings import parse_spec
+
+if TYPE_CHECKING:
+    from mast.reporting.current import Planned
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -70,7 +74,7 @@ def _table(arguments: argparse.Namespace) -> None:
     from mast.reporting.tables.study import write_table
 
     output = path(arguments, "output", PLACES.table("{study}"))
-    write_table(spec, _metrics(arguments, spec), _published(arguments), output)
+    write_table(spec, _metrics(arguments, spec), _published(arguments), output, _planned(arguments))
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -82,7 +86,17 @@ def _compare(arguments: argparse.Namespace) -> None:
         spec = parse_spec(ComparisonSpec, arguments.spec)
     from mast.reporting.tables.comparison import write_comparison
 
-    write_comparison(spec, _metrics(arguments, spec), path(arguments, "output", PLACES.comparison("{study}")))
+    output = path(arguments, "output", PLACES.comparison("{study}"))
+    write_comparison(spec, _metrics(arguments, spec), output, _planned(arguments))
+
+
+def _planned(arguments: argparse.Namespace) -> "Planned | None":
+    """Return what the configuration makes the metrics with; None without one: the workflow keeps them up to date."""
+    if arguments.config is None:
+        return None
+    from mast.reporting.current import Planned
+
+    return Planned.of(experiment(arguments), arguments.study, arguments.config)
 
 
 def _metrics(arguments: argparse.Namespace, spec: TableSpec) -> list[Path]:
@@ -121,9 +135,12 @@ def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str
     if arguments.spec is not None:
         return parse_spec(dict[str, list[Path]], arguments.spec)
     from mast.config import plan
+    from mast.reporting.current import require_current_runs
 
     files = getattr(plan, planned)(experiment(arguments), *names)
-    return {label: [Path(file) for file in own] for label, own in files.items()}
+    found = {label: [Path(file) for file in own] for label, own in files.items()}
+    require_current_runs(experiment(arguments), [file for own in found.values() for file in own], arguments.config)
+    return found
 
 
 def _index(arguments: argparse.Namespace) -> None:
