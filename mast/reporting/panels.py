@@ -47,7 +47,7 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """Return the lines of a table with the first metric of each task and target, with labels as shown in legends.
 
-    Ranks are left out, because they have another unit.
+    The first metric is the one that the table shows (`all_columns`). Ranks are left out: they have another unit.
     """
     table = table[table["metric"] != RANK[2]]
     shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]

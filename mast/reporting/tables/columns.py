@@ -19,9 +19,19 @@ ROW_TITLES = {
 
 
 def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
-    """Return all (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    """Return all (task, target, metric) in the order of the spec's tasks and, within a task, of the files.
+
+    Of each target, the metrics that the table shows come first: figures draw the first one of the table's CSV.
+    """
     found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
-    return [column for task in spec.tasks for column in found if column[0] == task]
+    targets = list(dict.fromkeys(column[:2] for column in found))
+    shown = _shown_metrics(spec)
+
+    def place(column: Column) -> tuple[int, int, bool]:
+        task, _, metric = column
+        return spec.tasks.index(task), targets.index(column[:2]), metric not in shown[task]
+
+    return sorted((column for column in found if column[0] in spec.tasks), key=place)
 
 
 def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
@@ -30,7 +40,7 @@ def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
     Raises:
         MastError: the metric chosen for a task is in none of its files.
     """
-    shown = {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
+    shown = _shown_metrics(spec)
     for task, metric in spec.metrics.items():
         if not any(column[0] == task and column[2] == metric for column in every):
             raise MastError(
@@ -79,6 +89,11 @@ def column_groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
         span = sum(column[0] == task for column in columns)
         groups.append((task if span > 1 and task != ALL_TASKS else "", span))
     return groups
+
+
+def _shown_metrics(spec: TableSpec) -> dict[str, tuple[str, ...]]:
+    """Return task → the metrics that the table shows."""
+    return {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
 
 
 def _is_single(column: Column, columns: Sequence[Column]) -> bool:
