@@ -38,14 +38,17 @@ def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
     """Return the columns of a table that are shown and not only written to its CSV.
 
     Raises:
-        MastError: the metric chosen for a task is in none of its files.
+        MastError: the metric chosen for a task is missing for one of its targets.
     """
     shown = _shown_metrics(spec)
     for task, metric in spec.metrics.items():
-        if not any(column[0] == task and column[2] == metric for column in every):
-            raise MastError(
-                f"studies.{spec.name}.metric: {metric} of task {task!r} is in no metrics file; leave it out"
-            )
+        targets = dict.fromkeys(column[1] for column in every if column[0] == task)
+        for target in targets:
+            if (task, target, metric) not in every:
+                raise MastError(
+                    f"studies.{spec.name}.metric: {metric} of {target!r} of task {task!r} is in no metrics file; "
+                    "leave it out"
+                )
     return [column for column in every if column[2] in shown[column[0]]]
 
 

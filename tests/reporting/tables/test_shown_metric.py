@@ -59,8 +59,16 @@ def test_figures_draw_the_metric_that_the_table_shows(tmp_path: Path, metrics_fi
 def test_a_metric_that_no_file_holds_is_named(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
     (tmp_path / "published.yaml").write_text("values: []")
     files = [metrics_file(task=task) for task in ("pets", "digits")]
-    with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of task 'digits' is in no metrics file"):
+    with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of 'hue' of task 'digits' is in no metrics file"):
         write_table(spec({"digits": "top5"}), files, tmp_path / "published.yaml", tmp_path / "t")
+
+
+def test_a_target_without_the_metric_is_not_left_out(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
+    (tmp_path / "published.yaml").write_text("values: []")
+    both = {"hue": {"top1": 50.0, "top5": 90.0}, "shape": {"top1": 50.0}}
+    files = [metrics_file(task=task, metrics=both) for task in ("pets", "digits")]
+    with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of 'shape' of task 'pets' is in no metrics file"):
+        write_table(spec({"pets": "top5"}), files, tmp_path / "published.yaml", tmp_path / "t")
 
 
 def experiment(**study: object) -> Experiment:
