@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from support.shards import png, sample, table, write_parquet, write_saved, write
 from mast.cli import main
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
+from mast.data.prepare import prepare
 from mast.errors import MastError
+from mast.results import Results
 from mast.settings import parse
 from mast.starter import choose as choosing
 from mast.starter.choose import choose
@@ -242,9 +245,38 @@ def test_the_file_is_written_once(labelled: Path, tmp_path: Path, capsys: pytest
     assert f"mast views {output} --run mast" in printed
     command = printed[printed.index("snakemake ") :].strip()
     assert set(parse_args(shlex.split(command)[1:])[1].targets) == {"all"}
-    assert load_experiment(output).name == "photos"
+    assert (load_experiment(output).name, load_experiment(output).results) == ("mine", "results/mine")
     assert main(["init", str(labelled), "-o", str(output)]) == 2
     assert "is there already" in capsys.readouterr().err
+
+
+def test_folders_whose_names_differ_after_a_dot_have_results_of_their_own(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for year in ("2023", "2024"):
+        shutil.copytree(labelled, tmp_path / f"z.{year}")
+        assert main(["init", f"z.{year}"]) == 0
+        assert load_experiment(Path(f"z-{year}.yaml")).results == f"results/z-{year}"
+
+
+def test_results_of_other_images_are_not_taken_over(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(labelled, tmp_path / "other/photos")
+    assert main(["init", "photos"]) == 0
+    prepare(
+        "own", load_experiment(Path("photos.yaml")).datasets["own"], Results("results/photos").data("own").directory
+    )
+    Path("photos.yaml").unlink()
+    assert main(["init", "photos"]) == 0  # the same images
+    Path("photos.yaml").unlink()
+    assert main(["init", "other/photos"]) == 2
+    error = capsys.readouterr().err
+    assert f"results/photos: has results of other images ({labelled}); choose another name with -o" in error
+    assert main(["init", "other/photos", "-o", "b.yaml"]) == 0
+    assert main(["init", "other/photos", "--force"]) == 0
 
 
 @pytest.mark.parametrize(
