@@ -3,9 +3,12 @@
 import re
 import shlex
 import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pyarrow as pa
 import pytest
 import yaml
@@ -304,6 +307,25 @@ def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").write_bytes(b"no image")
     with pytest.raises(MastError, match="nor can any other of 5 images"):
         look(tmp_path)
+
+
+def test_photographs_of_telephones_are_looked_at(tmp_path: Path) -> None:
+    for number in range(5):
+        pillow_heif.from_pillow(Image.new("RGB", (80, 64))).save(str(tmp_path / f"{number}.heic"))
+    assert (look(tmp_path).train, look(tmp_path).short_side) == (5, 64)
+
+
+@pytest.mark.parametrize("side", [9_500, 60_000])
+def test_an_image_that_is_too_large_is_named(side: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(5):
+        image(tmp_path / f"{number}.png")
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    (tmp_path / "9.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head)))
+    with (tmp_path / "9.png").open("ab") as file:
+        file.write(b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+    assert look(tmp_path).short_side == 60
+    [message] = caplog.messages
+    assert message.startswith(f"{tmp_path / '9.png'}: cannot be read as an image (") and "pixels" in message
 
 
 def test_speed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
