@@ -186,6 +186,28 @@ def test_shards_are_understood(tmp_path: Path) -> None:
     assert (found.train + found.test, found.settings["test_fraction"]) == (8, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "patterns"),
+    [
+        (["0-train", "1-train"], ["0-val", "1-val"], {"train": "*-train.tar", "test": "*-val.tar"}),
+        (["a[1]-train-0", "a[1]-train-1"], ["a[1]-val-0"], {"train": "a[[]1]-train-*", "test": "a[[]1]-val-0.tar"}),
+        (["0-train-a", "1-train-b"], ["0-val-a", "1-val-b"], None),
+    ],
+)
+def test_patterns_of_shards_match_one_split_each(
+    train: list[str], val: list[str], patterns: dict[str, str] | None, tmp_path: Path
+) -> None:
+    for place, name in enumerate([*train, *val]):
+        write_tar(tmp_path / f"{name}.tar", [part for number in range(12) for part in sample(12 * place + number)])
+    found = look(tmp_path)
+    if patterns is None:
+        assert found.settings.keys() == {"kind", "root"}
+        assert any("no pattern with one * matches those of one split only" in note for note in found.notes)
+    else:
+        assert found.settings["shards"] == patterns
+        assert (found.train, found.test) == (12 * len(train), 12 * len(val))
+
+
 def test_shards_without_labels_or_with_unusual_names_are_understood(tmp_path: Path) -> None:
     pictures = pa.array(map(png, range(12)), pa.binary())
     content = pa.table({"caption": [f"picture {number}" for number in range(12)], "content": pictures})
