@@ -139,11 +139,12 @@ def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str
     if arguments.spec is not None:
         return parse_spec(dict[str, list[Path]], _given(arguments))
     from mast.config import plan
-    from mast.reporting.current import require_current_runs
+    from mast.reporting.current import require_current_detections, require_current_runs
 
     files = getattr(plan, planned)(experiment(arguments), *names)
     found = {label: [Path(file) for file in own] for label, own in files.items()}
-    require_current_runs(experiment(arguments), [file for own in found.values() for file in own], arguments.config)
+    for check in (require_current_runs, require_current_detections):
+        check(experiment(arguments), [file for own in found.values() for file in own], arguments.config)
     return found
 
 

@@ -11,7 +11,8 @@ from mast.config.plan import planned_trainings
 from mast.errors import MastError
 from mast.files import sha256_json
 from mast.records import AnalysisRecord, RunRecord
-from mast.results import AnalysisFiles, Results, RunFiles
+from mast.reporting.tables.collect import collect
+from mast.results import PREDICTIONS_SUFFIX, AnalysisFiles, Results, RunFiles, metrics_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,19 @@ class Planned:
                     f"{record.file}: evaluated with other settings of protocol {record.protocol!r} than {self.config} "
                     f"has now; {again}"
                 )
+
+
+def require_current_detections(experiment: Experiment, files: Iterable[Path], config: Path) -> None:
+    """Refuse detections whose metrics file, next to them, is not that of the configuration.
+
+    Raises:
+        MastError: see `Planned.require`.
+    """
+    places = (metrics_of(Path(file)) for file in files if str(file).endswith(PREDICTIONS_SUFFIX))
+    frame = collect(place for place in places if place.exists())
+    for name, study in experiment.studies.items():
+        own = (frame["protocol"] == study.protocol) & frame["run"].isin(study.runs)
+        Planned.of(experiment, name, config).require(frame[own])
 
 
 def require_current_runs(experiment: Experiment, files: Iterable[Path], config: Path) -> None:

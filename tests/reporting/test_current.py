@@ -13,8 +13,8 @@ from mast.config.load import load_experiment
 from mast.errors import MastError
 from mast.files import read_sealed_json, write_sealed_json
 from mast.records import AnalysisRecord
-from mast.reporting.current import require_current_runs
-from mast.results import Results
+from mast.reporting.current import require_current_detections, require_current_runs
+from mast.results import Results, predictions_of
 
 CONFIG = {
     "datasets": {"shapes": {"kind": "shapes"}},
@@ -110,3 +110,11 @@ def test_figures_and_health_take_only_runs_of_the_configuration(
         return
     with pytest.raises(MastError, match=f"{message}.*again: snakemake all"):
         require_current_runs(own, files, tmp_path / "c.yaml")
+
+
+def test_figures_take_only_detections_of_the_configuration(config: Path, evaluated: list[str]) -> None:
+    own, files = load_experiment(config), [predictions_of(Path(file)) for file in evaluated]
+    require_current_detections(own, [*files, Path("manifest.json"), Path("absent.predictions.json")], config)
+    write_sealed_json(Path(evaluated[1]), read_sealed_json(Path(evaluated[1])) | {"spec_sha256": hashed("before")})
+    with pytest.raises(MastError, match=r"was trained with other settings .*again: snakemake linear"):
+        require_current_detections(own, files, config)
