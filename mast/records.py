@@ -95,6 +95,7 @@ class Manifest(Record):
     """A prepared dataset, `manifest.json`. It is written last: if it exists, the dataset is complete."""
 
     format: Literal[1]
+    """Version of the file's format."""
     name: str
     """Name of the dataset in the configuration."""
     spec: dict[str, Any]
@@ -169,9 +170,11 @@ class RunRecord(Record):
     commit: str
     """Commit of the code that ran, with `-dirty` where files differed from the commit."""
     python: str
+    """Version of Python."""
     packages: dict[str, str]
     """Package → version."""
     host: str
+    """Name of the machine."""
     cpu: str
     """Architecture of the processor."""
     device: str
@@ -179,12 +182,14 @@ class RunRecord(Record):
     threads: int
     """Number of CPU threads of each process."""
     processes: int
+    """Number of processes that shared the work."""
 
 
 class MetricsFile(Record):
     """One evaluation. Tables read only these files."""
 
     format: Literal[1]
+    """Version of the file's format."""
     protocol: str
     """Name of the protocol in the configuration."""
     kind: str
@@ -200,6 +205,7 @@ class MetricsFile(Record):
     run: str
     """Name of the run in the configuration."""
     seed: int
+    """Seed of the run."""
     metrics: dict[str, dict[str, Percent | None]]
     """Target → metric → percent; null where a metric is undefined."""
     counts: dict[str, int]
@@ -219,6 +225,7 @@ class MetricsFile(Record):
     commits: tuple[str, ...] = ()
     """Versions of the code that trained, extracted and evaluated."""
     seconds: float
+    """Duration of the evaluation, seconds."""
 
     def result_sha256(self) -> str:
         """Return the SHA-256 of the file's content without run time and commits; 64 hex digits."""
@@ -229,8 +236,11 @@ class AnalysisRecord(Record):
     """One analysis, `analysis.json`: hashes of its files, and of the encoder and the heads that it measured."""
 
     format: Literal[1]
+    """Version of the file's format."""
     encoder_sha256: Sha256
+    """Hash of the file `encoder.safetensors`."""
     heads_sha256: Sha256
+    """Hash of the file `heads.safetensors`."""
     files: Hashes
     """Name of each other file of the directory → SHA-256 of its content."""
 
@@ -239,6 +249,7 @@ class TableSources(Record):
     """Sources of a table, `<table>.sources.json`."""
 
     format: Literal[1]
+    """Version of the file's format."""
     metrics: dict[str, Sha256]
     """Path of a metrics file, relative to this one → hash of its content without run time and commits."""
     files: Hashes
@@ -251,11 +262,13 @@ class EncoderMetadata(Metadata):
     FORMAT: ClassVar[str] = "mast-encoder-1"
 
     format: Literal["mast-encoder-1"] = "mast-encoder-1"
+    """Name and version of the file's format."""
     run: str
     """Name of the run in the configuration."""
     dataset: str
     """Dataset of pretraining."""
     seed: int
+    """Seed of the run."""
     encoder: str
     """Settings of the backbone, JSON."""
     mean: list[float]
@@ -272,9 +285,13 @@ class HeadsMetadata(Metadata):
     """Metadata of `heads.safetensors`: what is needed to use the networks other than the encoder."""
 
     format: Literal["mast-heads-1"] = "mast-heads-1"
+    """Name and version of the file's format."""
     run: str
+    """Name of the run in the configuration."""
     dataset: str
+    """Dataset of pretraining."""
     seed: int
+    """Seed of the run."""
     augmentations: list[str]
     """Augmentations in the order of the masks' rows."""
     uncertainty: str | None = None

@@ -1,6 +1,7 @@
 """What all models of settings share, and how plain values are validated."""
 
 import difflib
+import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,13 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
 )
+from pydantic_core import to_jsonable_python
 
 from mast.errors import MastError
 
@@ -49,6 +52,36 @@ class StrictModel(BaseModel):
                     f"{key}: {given} is not a number; write one (YAML reads yes, on, no and off as true or false)"
                 )
         return values
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the JSON schema. Every key has its meaning and its default, also if a function makes the default."""
+        schema = handler(core_schema)
+        for key, described in handler.resolve_ref_schema(schema)["properties"].items():
+            field = cls.model_fields[key]
+            if not field.is_required():
+                described.setdefault("default", to_jsonable_python(field.get_default(call_default_factory=True)))
+            if text := _meaning(cls, key):
+                described["description"] = text
+        return schema
+
+
+KIND = "Name of this kind; it selects the keys of this section."
+"""Meaning of `kind` in a model that is one of several kinds."""
+
+
+def _meaning(model: type[BaseModel], key: str) -> str:
+    """Return the description of a key by the nearest base class that has one, or the docstring of its own section."""
+    owners = [owner for owner in model.__mro__ if issubclass(owner, BaseModel) and key in owner.model_fields]
+    for owner in owners:
+        if text := owner.model_fields[key].description:
+            return text
+    annotation = model.model_fields[key].annotation
+    if key == "kind" and len(get_args(annotation)) == 1:
+        return KIND
+    parts = [part for part in (annotation, *get_args(annotation)) if isinstance(part, type)]
+    sections = [part for part in parts if issubclass(part, BaseModel)]
+    return inspect.cleandoc(sections[0].__doc__ or "").split("\n\n")[0] if sections else ""
 
 
 def _takes(annotation: Any, kinds: tuple[Any, ...]) -> bool:

@@ -146,6 +146,7 @@ NOT_RUN = {
     "pip install torch torchvision --index-url https://download.pytorch.org/whl/cu126": "asks the network",
     "pip install uv==0.13.9": "asks the network",
     "python3 -m venv .venv": "makes an environment, as make .venv/installed does",
+    "pip install pre-commit": "asks the network",
     "pre-commit install": "writes a hook into the checkout; the hook's programs are those of make lint",
     "rm -r results/tables": "a test of tests/workflow/test_smoke.py removes the files that are in it",
     "scancel <…>": "SLURM's own",

@@ -1,4 +1,4 @@
-"""Links of all pages lead to a file of the checkout, and to a heading if they name one."""
+"""Links of all pages lead to a file of the checkout, and to a heading if they name one; named paths are there."""
 
 import re
 import tomllib
@@ -14,6 +14,8 @@ import mast
 LINK = re.compile(r"(?<!\\)\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 CODE_BLOCKS = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"^(```|~~~).*?^\1\s*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
+PLACE = re.compile(r"(?<![\w./-])(?:docs|config)/[\w./-]*[\w/]")
+"""A path below docs/ or config/, without the full stop of its sentence."""
 
 
 def anchors(page: Path) -> set[str]:
@@ -56,6 +58,22 @@ def test_broken_links_are_found(tmp_path: Path) -> None:
     page.write_text(text, encoding="utf-8")
     (tmp_path.parent / "up.md").touch()
     assert broken(page, tmp_path) == ["#one: no such heading", "none.md: no such file", "../up.md: no such file"]
+
+
+NAMING = listed("CHANGELOG.md", "config/*.yaml", "config/paper/*.yaml")
+"""Files that name pages and configurations without links."""
+
+
+@pytest.mark.parametrize("file", NAMING, ids=lambda file: str(file.relative_to(ROOT)))
+def test_named_paths_are_there(file: Path) -> None:
+    named = set(PLACE.findall(file.read_text(encoding="utf-8")))
+    assert {place for place in named if not (ROOT / place).exists()} == set()
+
+
+def test_named_paths_are_found() -> None:
+    text = "`config/claim.yaml`: ../docs/a.md, see docs/use/data.md. (config/paper/)"
+    assert PLACE.findall(text) == ["config/claim.yaml", "docs/use/data.md", "config/paper/"]
+    assert len(NAMING) > 10
 
 
 def test_every_docs_page_is_reached_from_the_readme() -> None:

@@ -21,8 +21,8 @@ torch that is 2.6 or later:
 pip install plugins/snakemake-executor-plugin-submitit .
 ```
 
-`MastLoss` has parameters of its own: the masks are learned. Give them to the optimiser with `loss.parameter_groups`, as
-the first example shows. Otherwise they stay as they were drawn.
+`MastLoss` has parameters of its own: the logits of the masks and, with uncertainty, its head. Give them to the
+optimiser with `loss.parameter_groups`, as the first example shows. Otherwise they stay as they were drawn.
 
 This page is generated from the docstrings by `make schema`.
 """

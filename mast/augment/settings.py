@@ -30,11 +30,17 @@ SETS: dict[str, tuple[str, ...]] = {
 """Named augmentation sets: `mast5` and `mast15` are inferred; `vicreg` adds VICReg's solarize to `mast5`."""
 
 
+def _sets() -> str:
+    """Return the description of the key `augmentations`, with the members of each named set."""
+    sets = "; ".join(f"`{name}`: {', '.join(members) or 'no augmentation'}" for name, members in SETS.items())
+    order = "The order of application is fixed: it is the order of the keys below."
+    return f"A named set, or a list of names. {order} The named sets are {sets}."
+
+
 class _Policy(StrictModel):
     """Augmentations that a view passes through, and their strengths."""
 
-    augmentations: Literal[*SETS] | tuple[AugmentationName, ...] = "mast5"
-    """A named set, or a list of names. The order of application is fixed: it is the order of the keys below."""
+    augmentations: Annotated[Literal[*SETS] | tuple[AugmentationName, ...], Field(description=_sets())] = "mast5"
 
     @property
     def names(self) -> tuple[str, ...]:

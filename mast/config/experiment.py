@@ -48,6 +48,7 @@ class Compare(StrictModel):
     """Runs of a study against a baseline, paired over seeds. The result is a second table, `<study>_comparison`."""
 
     baseline: Name
+    """Run of the study that the others are compared with."""
     runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
     """Runs whose difference to the baseline is shown, for each task and over tasks."""
 
@@ -56,12 +57,15 @@ class Study(StrictModel):
     """Runs × tasks under one protocol: one table, and one target of the workflow."""
 
     title: str
+    """Heading of the table."""
     caption: str = ""
     """One or two sentences below the table that say what is compared, and under which protocol."""
     protocol: Name
+    """Name of the protocol (in `protocols`) under which the runs are evaluated."""
     tasks: Annotated[tuple[Name, ...], Field(min_length=1), Once]
     """Names of datasets to evaluate on. Each label of a dataset gets its own column."""
     runs: Annotated[tuple[Name, ...], Field(min_length=1), Once]
+    """Names of the runs (in `runs`): the rows of the table, in this order."""
     settings: Annotated[tuple[str, ...], Once] = ()
     """Dotted keys of the runs' settings shown as columns before the results, e.g. `policy.augmentations`."""
     compare: Compare | None = None
@@ -91,11 +95,13 @@ class Resources(StrictModel):
     """Resources that one job of a stage needs."""
 
     threads: Count = 1
+    """Number of CPU threads."""
     mem_mb: Count = 2000
     """Memory, MB."""
     runtime: Count = 30
     """Time limit, minutes."""
     gpus: Annotated[int, Field(ge=0)] = 0
+    """Number of GPUs. Only `analyze` uses one; jobs of `prepare`, `evaluate` and `report` run on the CPU."""
 
 
 class SharedResources(Resources):
@@ -131,8 +137,11 @@ class Stages(StrictModel):
     """Resources per stage of the workflow."""
 
     prepare: Resources = Resources()
+    """Resources of a job that prepares a dataset."""
     pretrain: PretrainResources = PretrainResources()
+    """Resources of one training run."""
     features: SharedResources = SharedResources()
+    """Resources of a job that extracts an encoder's features of a dataset."""
     evaluate: Resources = Resources()
     """Resources of protocols that read features."""
     finetune: TransferResources = TransferResources()
@@ -140,7 +149,9 @@ class Stages(StrictModel):
     detection: TransferResources = TransferResources()
     """Resources of protocols that read scenes."""
     analyze: Resources = Resources()
+    """Resources of a job that measures a run's masks, uncertainty and invariance."""
     report: Resources = Resources()
+    """Resources of a job that makes a table, a figure or the report."""
 
 
 class Experiment(StrictModel):
@@ -165,11 +176,13 @@ class Experiment(StrictModel):
     epoch, and write to `<results>-tiny`. It shows that everything runs; its numbers mean nothing.
     """
     datasets: Annotated[dict[Name, DataSpec], Field(min_length=1)]
+    """Data to pretrain and to evaluate on, by name."""
     pretrain: Annotated[dict[str, Any], Field(default_factory=dict)]
     """Settings shared by all runs; `runs` holds the differences."""
     seeds: Seeds = (0, 1)
     """Seeds of every run that does not set its own."""
     runs: Annotated[dict[Name, RunSpec], Field(min_length=1)]
+    """Encoders to pretrain, by name: what differs from `pretrain`. Null: nothing differs."""
     protocols: Annotated[dict[Name, ProtocolSpec], Field(default_factory=dict)]
     """How encoders are evaluated; empty if they are only pretrained."""
     studies: Annotated[dict[Name, Study], Field(default_factory=dict)]

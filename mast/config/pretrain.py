@@ -37,14 +37,18 @@ class ObjectiveSpec(StrictModel):
     """Weights of VICReg's terms (facebookresearch/vicreg, main_vicreg.py)."""
 
     invariance: NonNegative = 25.0
+    """Weight of the invariance term (`--sim-coeff`)."""
     variance: NonNegative = 25.0
+    """Weight of the variance term (`--std-coeff`)."""
     covariance: NonNegative = 1.0
+    """Weight of the covariance term (`--cov-coeff`)."""
 
 
 class OptimizerSpec(StrictModel):
     """Optimiser and learning-rate schedule: linear warm-up, then cosine, stepped every iteration."""
 
     name: Literal["lars", "sgd", "adamw"] = "lars"
+    """`lars`: as in facebookresearch/vicreg, main_vicreg.py. `sgd`, `adamw`: torch's."""
     lr: Positive = 0.3
     """Peak learning rate at a batch of 256; scaled in proportion to the batch for `lars` and `sgd`."""
     weight_decay: NonNegative = 1e-6
@@ -54,12 +58,14 @@ class OptimizerSpec(StrictModel):
     trust: Positive = 0.001
     """`lars`: trust coefficient. Matrices are adapted; vectors and the logits of masks are not."""
     warmup_epochs: NonNegative = 10.0
+    """Number of epochs, also a fraction, in which the learning rate rises linearly from 0 to its peak."""
     final_lr: Probability = 0.001
     """Last learning rate, as a share of the peak."""
 
 
 class _Networks(StrictModel):
     method: Method = "vicreg"
+    """How the encoder is pretrained (docs/understand/method.md). Sections that the method does not read are ignored."""
     dataset: Name
     """Name of the dataset (in `datasets`) to pretrain on."""
     encoder: EncoderSpec = EncoderSpec()
@@ -78,6 +84,7 @@ class _Training(StrictModel):
     """Version of the code that trains. Only one exists; leave the key out."""
     optimizer: OptimizerSpec | None = OptimizerSpec()
     epochs: Count | None = 100
+    """Length of pretraining: number of times that the training images are seen."""
     batch_size: Annotated[int, Field(ge=2)] | None = 256
     """Number of images per step; each gives two views, or more with the spaces of LooC and MAST-aware."""
     last_batch: Literal["dropped", "kept"] = "dropped"

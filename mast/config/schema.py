@@ -22,9 +22,7 @@ def json_schema() -> dict[str, Any]:
     run.pop("required")  # keys that all runs share may be in `pretrain`
     shared = {key: value for key, value in run["properties"].items() if key in PretrainSpec.model_fields}
     pretrain = schema["properties"]["pretrain"]
-    pretrain.update(properties=shared, additionalProperties=False, default={})
-    for optional in ("protocols", "studies"):
-        schema["properties"][optional]["default"] = {}
+    pretrain.update(properties=shared, additionalProperties=False)
     runs = schema["properties"]["runs"]["patternProperties"]
     runs.update({name: {"anyOf": [run_as_written, {"type": "null"}]} for name, run_as_written in runs.items()})
     return {"$schema": DIALECT, **schema, "$defs": definitions}
@@ -77,7 +75,9 @@ def _sentence(text: str) -> str:
 def _default(key: str, value: dict[str, Any], required: Any) -> str:
     if key in required:
         return "**required**"
-    default = value.get("default")
+    if "default" not in value:
+        return "**required** here or in `pretrain`"
+    default = value["default"]
     if isinstance(default, dict) and default and "$ref" in str(value):
         return "see there"
     return f"`{json.dumps(default, ensure_ascii=False)}`"

@@ -34,7 +34,7 @@ class ImageFiles(Reader):
     later: ClassVar[frozenset[str]] = frozenset({"range", "transform", "exif", "transparency", "normalisation"})
 
     root: DataPath
-    """Path of the directory; relative paths start at the directory in which the command runs."""
+    """Path of the directory; relative paths start at `data_root` or, without it, where the command runs."""
     size: Annotated[int, Field(ge=8, le=1024)] = 224
     """Side of the prepared images, pixels: the short side is resized to it (bicubic), and the central square is cut
     out.

@@ -53,9 +53,11 @@ class ProjectorSpec(StrictModel):
     """Linear–BN–ReLU blocks, then a linear layer without bias; used in pretraining only."""
 
     hidden: Count = 2048
+    """Width of the hidden layers."""
     output: Annotated[int, Field(ge=2)] = 2048
     """Number d of embedding dimensions."""
     layers: Annotated[int, Field(ge=1, le=6)] = 3
+    """Number of linear layers, the last one included."""
 
 
 class MaskSpec(StrictModel):

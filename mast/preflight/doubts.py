@@ -52,6 +52,9 @@ NEEDS: dict[str, Condition] = {
 """Dotted key of a setting, or of a section (for all its keys but `kind`) → the condition under which it has an effect.
 """
 
+ON_CPU = ("prepare", "evaluate", "report")
+"""Stages of the workflow whose jobs use no GPU."""
+
 
 def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
     """Return a line for each setting without its stated effect: `<dotted key>: <what happens>; <what would be right>`.
@@ -72,6 +75,10 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
             own.append(("checkpoint_minutes", f"{what}: a job that is killed unasked keeps nothing; choose less"))
         found |= {f"{_place(experiment, name, key)}: {line}": None for key, line in own}
     found |= dict.fromkeys(_without_effect(experiment))
+    for stage in ON_CPU:
+        if count := getattr(experiment.resources, stage).gpus:
+            line = f"its jobs run on the CPU, and a cluster would reserve {count} for each; leave it out"
+            found[f"resources.{stage}.gpus: has no effect: {line}"] = None
     looks = experiment.monitor.epochs
     longest = max(experiment.pretrain_spec(name).epochs or 0 for name in experiment.runs)
     if looks > longest:

@@ -43,8 +43,9 @@ def pretrain(
 ) -> None:
     """Pretrain an encoder and write encoder, heads, metrics log and record (docs/use/formats.md) to `output`.
 
-    The same arguments give the same encoder.safetensors, byte for byte, on one CPU. An interrupted run resumes from its
-    last checkpoint. Under torchrun, or the submitit plugin's launcher, all processes train together.
+    The same arguments give the same encoder.safetensors, byte for byte, on the same model of CPU with the same packages
+    and the same number of processes. An interrupted run resumes from its last checkpoint. Under torchrun, or the
+    submitit plugin's launcher, all processes train together.
 
     Args:
         spec: resolved settings.

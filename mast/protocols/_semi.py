@@ -39,6 +39,7 @@ class SemiProtocol(SgdProtocol):
     """Share of each class's training images that keep their label, rounded, at least one image."""
     epochs: Count = 20
     lr_backbone: Positive
+    """Learning rate of the encoder at the start."""
     weight_decay: NonNegative = 0.0
     norm_images: Annotated[int, Field(ge=2)] | None = 32
     """Number of images over which batch norm takes its statistics: the batch is split evenly into parts of at most this

@@ -26,6 +26,7 @@ class SgdProtocol(SplitProtocol):
     }
 
     epochs: Count
+    """Length of training: number of times that the training images are seen."""
     batch_size: Annotated[int, Field(ge=2)] = 256
     """Number of images per step; the last batch of an epoch may be smaller."""
     lr_head: Positive
@@ -45,6 +46,7 @@ class SgdProtocol(SplitProtocol):
     nesterov: bool = False
     """Whether to use Nesterov momentum."""
     weight_decay: NonNegative
+    """Weight decay of the trained parameters."""
     crop: Crop = Crop()
     """Random resized crop of the training images, cut from the original file if images stay in place. Scored images are
     used whole.

@@ -56,6 +56,7 @@ class DetectionProtocol(Protocol):
     losses, resizing and batches of detectron2 and the normalisation that facebookresearch/moco adds.
     """
     backbone: Literal["frozen", "finetuned"] = "finetuned"
+    """Whether the encoder is trained with the detector (`finetuned`) or stays as it is (`frozen`)."""
     batch_norm: Literal["batch", "encoder"] = "batch"
     """Statistics with which the batch norm of a fine-tuned encoder normalises. `batch`: those of each batch, which has
     to be large enough. `encoder`: those of the encoder file, which do not change. Scale and shift are trained in both
@@ -70,6 +71,7 @@ class DetectionProtocol(Protocol):
     on VOC07.
     """
     epochs: Count = 12
+    """Length of training in epochs; not used if `steps` is given."""
     steps: Count | None = None
     """Length of training in steps, used instead of `epochs`."""
     batch_size: Count = 16
@@ -79,7 +81,9 @@ class DetectionProtocol(Protocol):
     wide, or all are high or square; they are padded to the largest of them; losses are means over their regions, and
     then over the parts. The number of GPUs here is another matter; each has whole parts."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
+    """torch's `SGD` with momentum 0.9, or `AdamW`."""
     lr: Positive = 0.02
+    """Learning rate after the warm-up; it does not depend on `batch_size`."""
     decay_steps: tuple[Count, ...] | None = None
     """Steps after which the learning rate falls tenfold; null: 3/4 and 11/12 of training, as on VOC."""
     weight_decay: NonNegative = 1e-4
@@ -99,6 +103,7 @@ class DetectionProtocol(Protocol):
     train_sizes: tuple[Count, ...] = ()
     """Short sides of the training images, one of which is drawn for each image; empty: `min_size`."""
     max_size: Count = 1333
+    """Largest long side of a resized image, pixels; images that would be longer are made smaller."""
     anchor_sizes: Annotated[tuple[Count, ...], Field(min_length=5, max_length=5)] = (32, 64, 128, 256, 512)
     """Side of the anchors, pixels. `fpn`: one for each feature level (four stages, then the pooled fifth). `c4`: all
     sizes are used on the third stage.

@@ -47,6 +47,7 @@ class FewShotProtocol(SplitProtocol):
     queries: Count = 16
     """Number of images to classify per class and episode."""
     episodes: Annotated[int, Field(ge=2)] = 2000
+    """Number of episodes, over which the accuracy is averaged."""
     inverse_strength: Positive = 1.0
     """C of ½‖θ‖² + C · summed loss, bias included (scikit-learn's default, as in the source)."""
     seed: int = 0

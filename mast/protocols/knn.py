@@ -24,7 +24,9 @@ class KnnProtocol(SplitProtocol):
 
     kind: Literal["knn"]
     k: Count = 20
+    """Number of nearest training images that vote."""
     temperature: Positive = 0.07
+    """τ of a vote's weight, exp(cosine similarity / τ) (Wu et al. 2018)."""
 
     def check(self, name: str, task: PlannedTask) -> None:
         """Check that there are `k` neighbours."""

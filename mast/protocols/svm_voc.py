@@ -64,6 +64,7 @@ class SvmProtocol(SplitProtocol):
     costs: Annotated[tuple[Positive, ...], Field(min_length=1)] = (0.01, 0.1, 1, 2, 5, 10, 15, 20, 50, 100, 1000)
     """Values of C; cross-validation chooses one for each class."""
     folds: Annotated[int, Field(ge=2)] = 3
+    """Number of folds of the cross-validation that chooses C."""
     positive_weight: Positive = 2.0
     """Weight of an image that shows the class, relative to one that does not."""
     max_iterations: Count = 2000

@@ -8,13 +8,14 @@ import pytest
 from support import ROOT
 
 from mast.cli import main
-from mast.config.experiment import Experiment
+from mast.config.experiment import Experiment, Stages
 from mast.config.load import load_experiment
 from mast.config.pretrain import PretrainSpec
 from mast.errors import MastError
-from mast.preflight.doubts import doubts, of_run
+from mast.preflight.doubts import ON_CPU, doubts, of_run
 from mast.preflight.experiment import check_experiment
 from mast.pretraining.optim import learning_rate
+from mast.protocols import STAGES
 from mast.protocols.detection import FIRST_FALL
 from mast.settings import parse
 
@@ -55,6 +56,31 @@ def test_how_heads_crop_files_has_no_effect_on_arrays() -> None:
     study = {"title": "", "protocol": "heads", "tasks": ["shapes"], "runs": ["mine"]}
     (line,) = found(experiment(protocols={"heads": heads}, studies={"heads": study}))
     assert line.startswith("protocols.heads.crop.interpolation: has no effect: 'shapes' is prepared into arrays;")
+
+
+@pytest.mark.parametrize("stage", ON_CPU)
+def test_gpus_of_a_stage_that_uses_none_are_named(stage: str) -> None:
+    line = "its jobs run on the CPU, and a cluster would reserve 2 for each; leave it out"
+    assert found(experiment(resources={stage: {"gpus": 2}})) == [f"resources.{stage}.gpus: has no effect: {line}"]
+    assert found(experiment(resources={stage: {"gpus": 0}})) == []
+
+
+def test_the_commands_of_every_other_stage_are_given_their_gpus() -> None:
+    text = "".join(file.read_text(encoding="utf-8") for file in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    given: dict[str, bool] = {}
+    for rule in re.split(r"^ *rule\b", text, flags=re.MULTILINE)[1:]:
+        named = re.search(r"threads: stage_threads\((.+)\)", rule)
+        for stage in _stages(named[1]) if named else ():
+            given[stage] = "--gpus {resources.gpus}" in rule
+    assert {stage for stage, own in given.items() if not own} == set(ON_CPU)
+    assert given.keys() == Stages.model_fields.keys()
+
+
+def _stages(argument: str) -> list[str]:
+    """The stages that an argument of `stage_threads` in a rule stands for."""
+    if argument == "STAGES[reads]":
+        return [STAGES["images"], STAGES["scenes"]]
+    return [STAGES["features"]] if argument == 'STAGES["features"]' else [argument.strip('"')]
 
 
 def test_settings_that_do_what_they_say_are_not_doubted() -> None:

@@ -49,6 +49,7 @@ class Augmentation(StrictModel):
     """Position in the order of application within its kind; equal positions are sorted by name."""
 
     probability: ViewProbability = 0.2
+    """Probability with which a view is augmented, or one each for view a and view b."""
 
     def parameters(self, image_size: int) -> Parameters:
         """Return its P parameters for square images of `image_size` pixels; none unless overridden."""

@@ -14,7 +14,7 @@ BOXES = 3
 
 def _odd(taps: int) -> int:
     if taps % 2 == 0:
-        raise ValueError("the number of taps is odd")
+        raise ValueError("the number of taps is odd; choose one more or one less")
     return taps
 
 
@@ -28,8 +28,8 @@ class Blur(Photometric):
     reference_size: Positive = 224
     """Image side for which `sigma` and `kernel` are given; both are scaled in proportion to the actual side."""
     kernel: Annotated[int, Field(ge=3), AfterValidator(_odd)] | None = None
-    """Number of taps at which a sampled Gaussian is cut off (AugSelf: 9 at 96 pixels, 23 at 224). The cut kernel is
-    narrower than `sigma`. Null: Pillow's kernel, whose standard deviation is exactly `sigma`.
+    """Number of taps, odd, at which a sampled Gaussian is cut off (AugSelf: 9 at 96 pixels, 23 at 224). The cut kernel
+    is narrower than `sigma`. Null: Pillow's kernel, whose standard deviation is exactly `sigma`.
     """
 
     def parameters(self, image_size: int) -> Uniform:

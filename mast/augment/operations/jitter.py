@@ -17,9 +17,13 @@ class Jitter(Photometric):
     can_be_undone = True
     probability: ViewProbability = 0.8
     brightness: NonNegative = 0.4
+    """The factor of brightness is drawn from 1 ± this value, never below 0."""
     contrast: NonNegative = 0.4
+    """The factor of contrast, likewise."""
     saturation: NonNegative = 0.2
+    """The factor of saturation, likewise."""
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """The shift of hue is drawn from ± this share of the colour circle."""
 
     def parameters(self, image_size: int) -> Uniform:
         """Return the ranges of the three factors and of the hue shift."""

@@ -13,6 +13,7 @@ class Sharpness(Photometric):
 
     place = 140
     factor: Annotated[tuple[NonNegative, NonNegative], Ordered] = (0.1, 1.9)
+    """Range of the factor."""
 
     def parameters(self, image_size: int) -> Uniform:
         """Return the range of the factor."""

@@ -23,7 +23,9 @@ class RenderedData(HeldOut):
 
     kind: str
     train: Count = 6000
+    """Number of training images."""
     test: Count = 2000
+    """Number of test images."""
     size: Annotated[int, Field(ge=16, le=256)] = 32
     """Side of the square images, pixels."""
     seed: int = 0

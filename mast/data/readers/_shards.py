@@ -26,9 +26,11 @@ class Shards(StrictModel):
     """Shards of each split: patterns for their paths below `root`, such as `data/train-*`."""
 
     train: Pattern
+    """Shards of the training split."""
     val: Pattern | None = None
     """Shards of the validation split. Without it, validation images are drawn from train."""
     test: Pattern | None = None
+    """Shards of the test split. Without it, there is no test split."""
 
 
 def _arrays(storage: Any) -> Any:

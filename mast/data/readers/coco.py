@@ -36,12 +36,15 @@ class CocoData(InPlace):
 
     kind: Literal["coco"]
     train: CocoSplit
+    """Images and annotations to train on."""
     test: CocoSplit
+    """Images and annotations that detectors are scored on."""
     unreadable: Literal["stop", "skip"] = "stop"
     """What happens to an image that cannot be decoded, a box without area or outside its image, or a faulty
     segmentation. `stop`: `prepare` stops and names it. `skip`: it is left out and counted in the manifest.
     """
     licence: str = "not stated"
+    """Licence of the data, recorded in the manifest."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Check every annotation and decode every image, and write cleaned annotations.

@@ -29,6 +29,7 @@ class DigitsData(HeldOut):
     size: Annotated[int, Field(ge=8, le=256)] = 32
     """Side to which the 8×8 images are enlarged (bicubic), pixels."""
     test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    """Share of the images that becomes the test split, drawn with `split_seed`, stratified."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Enlarge the digits, split them into train and test by class, and write the prepared form."""

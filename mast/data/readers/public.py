@@ -24,7 +24,9 @@ _REDUCED = "or set verify: false for a reduced copy of your own"
 
 
 class PublicData(ImageFiles):
-    """A public dataset in its official layout below `root`, with the splits of its protocol (docs/use/data.md)."""
+    """A public dataset in its official layout below `root`, with the splits of its protocol
+    (docs/use/public-datasets.md).
+    """
 
     tiny: ClassVar[dict[str, Any]] = ImageFiles.tiny | {"verify": False, "download": False}
 
@@ -48,6 +50,7 @@ class PublicData(ImageFiles):
         "places205",
         "inaturalist2018",
     ]
+    """Name of the public dataset (docs/use/public-datasets.md)."""
     download: bool = False
     """Whether to fetch and unpack missing files into `root`. By default nothing is downloaded."""
     verify: bool = True

@@ -21,12 +21,15 @@ class ScenesData(Reader):
 
     kind: Literal["shapes-scenes"]
     train: Count = 400
+    """Number of training scenes."""
     test: Count = 200
+    """Number of test scenes."""
     size: Annotated[int, Field(ge=32, le=1024)] = 96
     """Side of the square scenes, pixels."""
     max_objects: Count = 4
     """Largest number of objects in a scene; each scene has at least 1."""
     seed: int = 0
+    """Seed of the scenes; the same seed always draws the same scenes."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Render both splits and write the prepared form."""

@@ -30,11 +30,13 @@ class VocData(ImageSets, InPlace):
     train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval", "2012/trainval")
     """Image sets to train on, each as `<year>/<set>`; by default VOC07+12."""
     test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
+    """Image sets to score on, each as `<year>/<set>`."""
     classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
     """Class names in the annotations, in the order of their numbers."""
     unreadable: Literal["stop", "skip"] = "stop"
     """What happens to faulty images and annotations, as for `coco`."""
     licence: str = "not stated"
+    """Licence of the data, recorded in the manifest."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Check every annotation and decode every image, and write cleaned annotations in COCO's format.

@@ -36,9 +36,11 @@ class VocLabelsData(ImageSets, ImageFiles, HeldOut):
     train: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/trainval",)
     """Image sets to train on, each as `<year>/<set>`."""
     test: Annotated[tuple[ImageSet, ...], Field(min_length=1), Once] = ("2007/test",)
+    """Image sets to score on, each as `<year>/<set>`."""
     classes: Annotated[tuple[str, ...], Field(min_length=1), Once] = VOC_CLASSES
     """Class names in the files `ImageSets/Main/<class>_<set>.txt`."""
     licence: str = "not stated"
+    """Licence of the data, recorded in the manifest."""
 
     def prepare(self, name: str, output: Path, threads: int) -> None:
         """Write the images and, from `ImageSets/Main/<class>_<set>.txt`, a label for each class.

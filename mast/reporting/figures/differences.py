@@ -40,7 +40,7 @@ SPREAD = 0.7
 """Height of the runs of one task, as a share of the distance between tasks."""
 TASK_HEIGHT, RUN_HEIGHT, FRAME_HEIGHT = 0.14, 0.15, 0.85
 """Heights in inches: of a task, of each run in it, and of a panel's title and axis."""
-TITLE_WIDTH = 42
+TITLE_WIDTH = 30
 """Number of characters that fit above one of two panels."""
 ROW_HEIGHT, HEAD_HEIGHT, TURNED_HEIGHT = 0.25, 0.75, 1.4
 """Heights in inches: of a run in a map, of the titles above it, and of rotated titles."""

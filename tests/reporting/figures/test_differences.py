@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from mast.config.experiment import Experiment
 from mast.config.plan import figure_files
@@ -109,6 +110,19 @@ def many(missing: str = "") -> pd.DataFrame:
         ],
         columns=COLUMNS,
     )
+
+
+def test_titles_of_panels_side_by_side_are_not_cut() -> None:
+    titles = (
+        "Linear evaluation, MAST-aware against AugSelf",
+        "Nearest neighbours, pretrained on typefaces for 30 epochs",
+    )
+    figure = styled(
+        dict.fromkeys(titles, pd.DataFrame(ROWS, columns=COLUMNS).replace("hue", "a target of some length"))
+    )
+    for axis, title in zip(figure.axes, titles, strict=True):
+        [text] = [text for text in axis.findobj(Text) if text.get_text().replace("\n", " ") == title]
+        assert text.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_many_runs_are_a_map_of_numbers_and_bold_where_the_interval_leaves_out_zero() -> None:
