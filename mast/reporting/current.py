@@ -73,7 +73,7 @@ def require_current_detections(experiment: Experiment, files: Iterable[Path], co
     """
     places = (metrics_of(Path(file)) for file in files if str(file).endswith(PREDICTIONS_SUFFIX))
     frame = collect(place for place in places if place.exists())
-    for name, study in experiment.studies.items():
+    for name, study in experiment.studies.items() if len(frame) else ():
         own = (frame["protocol"] == study.protocol) & frame["run"].isin(study.runs)
         Planned.of(experiment, name, config).require(frame[own])
 
