@@ -9,7 +9,7 @@
 # make package  build the wheels and try them in an empty environment outside the checkout (3 minutes)
 # make ci     what .github/workflows/ runs on Linux: make test and make package
 # make audit  look up known vulnerabilities of the pinned packages (needs the network)
-# make schema rewrite what is generated from the models of settings and records
+# make schema rewrite what is generated from the models of settings and records, docstrings and the commands' help
 # make readme take the README's table, and the pairs of views of docs/use/working.md, from the last demo
 # make results take the tables and figures of docs/understand/results.md from the last runs of config/claim-*.yaml; what has
 #               not been run stays
@@ -87,7 +87,8 @@ gpu-check:
 	$(PIP) install --constraint requirements.lock --no-build-isolation --editable '.[bench]'
 	touch $@
 
-# The configuration's schema and reference, the reference of the artefacts' records, and that of the Python interface.
+# The configuration's schema and reference, and the references of the artefacts' records, of the Python interface and of
+# the commands.
 schema: .venv/installed
 	$(RUN) mast schema > workflow/schemas/config.schema.json
 	sed -i '/^## Every key$$/,$$d' config/README.md
@@ -95,6 +96,7 @@ schema: .venv/installed
 	sed -i '/^## Records$$/,$$d' docs/use/formats.md
 	( echo "## Records"; echo; $(RUN) mast schema --formats ) >> docs/use/formats.md
 	$(RUN) mast schema --api > docs/use/api.md
+	$(RUN) mast schema --commands > docs/use/commands.md
 
 # README.md and docs/use/working.md show what `make demo` wrote, unedited.
 readme: .venv/installed

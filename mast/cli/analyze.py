@@ -12,7 +12,10 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_config(parser)
     add_names(parser, "run", "seed")
     add_paths(
-        parser, pretrained="directory that pretrain wrote", data="directory of the prepared data", output="directory"
+        parser,
+        pretrained="directory that pretrain wrote",
+        data="directory of the prepared data",
+        output="directory of the analysis",
     )
     add_process(parser)
     parser.set_defaults(execute=_analyze)

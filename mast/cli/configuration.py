@@ -12,12 +12,14 @@ from mast.errors import MastError
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
     validate = commands.add_parser("validate", help="check a configuration file")
-    validate.add_argument("config", type=Path, metavar="YAML")
+    validate.add_argument("config", type=Path, metavar="YAML", help="configuration file")
     validate.set_defaults(execute=_validate)
-    schema = commands.add_parser("schema", help="print the configuration's JSON schema")
-    schema.add_argument("--markdown", action="store_true", help="print a Markdown reference of every key instead")
-    schema.add_argument("--formats", action="store_true", help="print a reference of the result files' records instead")
-    schema.add_argument("--api", action="store_true", help="print a reference of the Python interface instead")
+    schema = commands.add_parser("schema", help="print the configuration's JSON schema, or a reference page")
+    pages = schema.add_mutually_exclusive_group()
+    pages.add_argument("--markdown", action="store_true", help="print a Markdown reference of every key instead")
+    pages.add_argument("--formats", action="store_true", help="print a reference of the result files' records instead")
+    pages.add_argument("--api", action="store_true", help="print a reference of the Python interface instead")
+    pages.add_argument("--commands", action="store_true", help="print a reference of the commands instead")
     schema.set_defaults(execute=_schema)
 
 
@@ -40,6 +42,10 @@ def _schema(arguments: argparse.Namespace) -> None:
         from mast.api.page import api_markdown
 
         print(api_markdown(), end="")
+    elif arguments.commands:
+        from mast.cli.reference import commands_markdown
+
+        print(commands_markdown(), end="")
     elif arguments.formats:
         print(formats_markdown())
     else:

@@ -9,8 +9,8 @@ from mast.config.load import load_experiment
 def add_commands(commands: argparse._SubParsersAction) -> None:
     """Add the commands of this module."""
     parser = commands.add_parser("doctor", help="list what a configuration needs and this machine does not have")
-    parser.add_argument("config", type=Path, metavar="YAML")
-    parser.add_argument("--data-root", metavar="PATH", help="replaces the configuration's data_root")
+    parser.add_argument("config", type=Path, metavar="YAML", help="configuration file")
+    parser.add_argument("--data-root", metavar="PATH", help="replaces the configuration's `data_root`")
     parser.set_defaults(execute=_doctor)
 
 

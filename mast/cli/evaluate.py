@@ -1,6 +1,7 @@
 """`mast features` and `mast evaluate`: extract an encoder's features of a dataset, and evaluate it under a protocol."""
 
 import argparse
+from pathlib import Path
 
 from mast.catalogue import union
 from mast.cli.options import (
@@ -89,7 +90,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if protocol.READS == "features":
         from mast.evaluation.run import evaluate_features
 
-        evaluate_features(arguments.protocol, protocol, *inputs, output)
+        made_from = _made_from(arguments) if arguments.features is None else ()
+        evaluate_features(arguments.protocol, protocol, *inputs, output, *made_from)
     else:
         protocol.check_processes(arguments.protocol, max(1, arguments.gpus or 0))
         device = choose_device(arguments.gpus)
@@ -97,3 +99,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         from mast.evaluation.run import evaluate_encoder
 
         evaluate_encoder(arguments.protocol, protocol, *inputs, output, arguments.seed, device)
+
+
+def _made_from(arguments: argparse.Namespace) -> list[Path]:
+    """Return the record of the run and the manifest of the task whose features the configuration names."""
+    places = (PLACES.run(*OF_RUN).record, PLACES.data("{task}").manifest)
+    return [path(arguments, "features", place) for place in places]

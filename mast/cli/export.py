@@ -12,7 +12,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("export", help="write an encoder for timm, torch.hub and the Hugging Face Hub")
     add_config(parser)
     add_names(parser, "run", "seed")
-    add_paths(parser, encoder="encoder file", data="directory of the prepared data", output="folder")
+    add_paths(parser, encoder="encoder file", data="directory of the prepared data", output="folder to write")
     parser.add_argument(
         "metrics", type=Path, nargs="*", help="metrics files for the model card (default: all of the run)"
     )

@@ -5,6 +5,7 @@ import math
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 from mast.cli.options import count
 from mast.errors import MastError
@@ -19,20 +20,27 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
         metavar="FOLDER",
         help="folder of images or of Parquet, Arrow or tar files; one such file; or a .csv, .tsv, .jsonl, .txt",
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="YAML", help="file to write (default: the folder's name)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="YAML",
+        help="file to write; its name is also that of the results (default: the folder's)",
+    )
     parser.add_argument(
         "--minutes", type=float, default=3.0, help="time that one training run may take, minutes (default: 3)"
     )
     parser.add_argument(
         "--threads", type=count, default=1, metavar="N", help="CPU threads for the time measurement (default: 1)"
     )
-    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
+    parser.add_argument("--force", action="store_true", help="replace the file, or results of other images")
     parser.set_defaults(execute=_init)
 
 
 def _init(arguments: argparse.Namespace) -> None:
     images = arguments.images.resolve()
-    name = re.sub(r"[^A-Za-z0-9_-]+", "-", images.stem)[:64].strip("-_") or "own"
+    called = arguments.output.stem if arguments.output else images.name if images.is_dir() else images.stem
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", called)[:64].strip("-_") or "own"
     output = arguments.output or Path(f"{name}.yaml")
     if output.exists() and not arguments.force:
         raise MastError(f"{output}: is there already; name another file with -o, or replace it with --force")
@@ -45,6 +53,8 @@ def _init(arguments: argparse.Namespace) -> None:
     found = look(images)
     if found.train < 4:
         raise MastError(f"{arguments.images}: {found.train} images to train on are too few; give hundreds or more")
+    if not arguments.force:
+        _refuse_results_of_others(name, found.settings)
     from mast.starter.choose import choose
     from mast.starter.write import configuration
 
@@ -60,3 +70,19 @@ def _init(arguments: argparse.Namespace) -> None:
     quoted = shlex.quote(str(output))
     print(f"{output}: {found.train} images; see them as a run does: mast views {quoted} --run mast")
     print(f"train: snakemake all --profile profiles/default --configfile {quoted}")
+
+
+def _refuse_results_of_others(name: str, settings: dict[str, Any]) -> None:
+    """Refuse a name whose results have data of images elsewhere: two configurations would undo each other's results."""
+    from mast.records import Manifest
+    from mast.results import Results
+
+    manifest = Results(Path("results", name)).data("own").manifest
+    if not manifest.exists():
+        return
+    before, now = Path(Manifest.read(manifest).spec.get("root", "")), Path(settings["root"])
+    if not (before.is_relative_to(now) or now.is_relative_to(before)):
+        raise MastError(
+            f"results/{name}: has results of other images ({before}); choose another name with -o, or replace them "
+            "with --force"
+        )

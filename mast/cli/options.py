@@ -24,6 +24,16 @@ Entry = TypeVar("Entry")
 PLACES, OF_RUN = Results(""), ("{dataset}", "{run}", "{seed}")
 """Paths of the results, and the names that identify one run, for the patterns that `path` takes."""
 
+NAMES = {
+    "dataset": "name of the dataset, a key of `datasets`",
+    "protocol": "name of the protocol, a key of `protocols`",
+    "run": "name of the run, a key of `runs`",
+    "seed": "seed of the run",
+    "study": "name of the study, a key of `studies`",
+    "task": "name of the task, the dataset that the encoder is evaluated on",
+}
+"""Option for a name in the configuration → its help."""
+
 SEVERAL = "With several GPUs, torchrun starts one process per GPU; the processes share the work and --threads."
 """Note in the help of commands whose work can be shared."""
 
@@ -57,7 +67,7 @@ def positive(text: str) -> float:
 
 def add_config(parser: argparse.ArgumentParser) -> None:
     """Add `--config`, for commands without settings of their own."""
-    parser.add_argument("--config", type=Path, metavar="YAML", help="take paths (and settings) from this configuration")
+    parser.add_argument("--config", type=Path, metavar="YAML", help="take settings and paths from this configuration")
 
 
 def add_config_or_spec(parser: argparse.ArgumentParser) -> None:
@@ -72,7 +82,7 @@ def add_config_or_spec(parser: argparse.ArgumentParser) -> None:
 def add_names(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:
     """Add options for names in the configuration: `run`, `seed`, `task`, `protocol`, …"""
     for name in names:
-        parser.add_argument(f"--{name}", type=seed if name == "seed" else str, required=required)
+        parser.add_argument(f"--{name}", type=seed if name == "seed" else str, required=required, help=NAMES[name])
 
 
 def add_paths(parser: argparse.ArgumentParser, **helps: str) -> None:
@@ -85,7 +95,7 @@ def add_process(parser: argparse.ArgumentParser, gpus: bool = True) -> None:
     """Add `--threads`, and `--gpus` for commands that can use them."""
     parser.add_argument("--threads", type=count, default=1, metavar="N", help="CPU threads (default: 1)")
     if gpus:
-        parser.add_argument("--gpus", type=whole(0), metavar="N", help="0: CPU; default: a GPU if there is one")
+        parser.add_argument("--gpus", type=whole(0), metavar="N", help="GPUs; 0: CPU (default: a GPU if there is one)")
 
 
 def experiment(arguments: argparse.Namespace) -> "Experiment":

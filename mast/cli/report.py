@@ -3,13 +3,18 @@ figures.
 """
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mast.catalogue import module_files
 from mast.cli.options import PLACES, add_config_or_spec, add_names, add_paths, experiment, known, path
 from mast.config.tables import ComparisonSpec, TableSpec
 from mast.errors import MastError
 from mast.settings import parse_spec
+
+if TYPE_CHECKING:
+    from mast.reporting.current import Planned
 
 
 def add_commands(commands: argparse._SubParsersAction) -> None:
@@ -38,7 +43,7 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     health.set_defaults(execute=_health)
     names = list(module_files("mast.reporting.figures"))
     figure = commands.add_parser("figure", help="draw a figure as SVG and PNG")
-    figure.add_argument("figure", choices=names, metavar="NAME", help=", ".join(names))
+    figure.add_argument("figure", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
     add_config_or_spec(figure)
     add_paths(figure, output="path of the figure without its suffix")
     figure.set_defaults(execute=_figure)
@@ -47,15 +52,15 @@ def add_commands(commands: argparse._SubParsersAction) -> None:
     add_paths(index, output="path of the page, in the directory of the results")
     index.set_defaults(execute=_index)
     fill = commands.add_parser(
-        "fill", help="fill the tables of a Markdown page, between <!-- table: NAME --> and <!-- end -->"
+        "fill", help="fill the tables of a Markdown page, between `<!-- table: NAME -->` and `<!-- end -->`"
     )
-    fill.add_argument("page", type=Path, metavar="PAGE")
+    fill.add_argument("page", type=Path, metavar="PAGE", help="Markdown file; it is changed in place")
     fill.add_argument(
         "--results",
         type=Path,
         required=True,
         metavar="DIR",
-        help="results directory (`results` in the configuration); for <!-- table: PART/NAME --> the parent of several",
+        help="results directory (the configuration's `results`); for `<!-- table: PART/NAME -->` the parent of several",
     )
     fill.add_argument("--keep-missing", action="store_true", help="keep the old text of tables that do not exist yet")
     fill.set_defaults(execute=_fill)
@@ -66,11 +71,11 @@ def _table(arguments: argparse.Namespace) -> None:
         known(experiment(arguments).studies, "study", arguments.study)
         spec = experiment(arguments).table_spec(arguments.study)
     else:
-        spec = parse_spec(TableSpec, arguments.spec)
+        spec = parse_spec(TableSpec, _given(arguments))
     from mast.reporting.tables.study import write_table
 
     output = path(arguments, "output", PLACES.table("{study}"))
-    write_table(spec, _metrics(arguments, spec), _published(arguments), output)
+    write_table(spec, _metrics(arguments, spec), _published(arguments), output, _planned(arguments))
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -79,10 +84,20 @@ def _compare(arguments: argparse.Namespace) -> None:
             raise MastError(f"--study: {arguments.study!r} compares no runs; give it the key 'compare'")
         spec = experiment(arguments).comparison_spec(arguments.study)
     else:
-        spec = parse_spec(ComparisonSpec, arguments.spec)
+        spec = parse_spec(ComparisonSpec, _given(arguments))
     from mast.reporting.tables.comparison import write_comparison
 
-    write_comparison(spec, _metrics(arguments, spec), path(arguments, "output", PLACES.comparison("{study}")))
+    output = path(arguments, "output", PLACES.comparison("{study}"))
+    write_comparison(spec, _metrics(arguments, spec), output, _planned(arguments))
+
+
+def _planned(arguments: argparse.Namespace) -> "Planned | None":
+    """Return what the configuration makes the metrics with; None without one: the workflow keeps them up to date."""
+    if arguments.config is None:
+        return None
+    from mast.reporting.current import Planned
+
+    return Planned.of(experiment(arguments), arguments.study, arguments.config)
 
 
 def _metrics(arguments: argparse.Namespace, spec: TableSpec) -> list[Path]:
@@ -112,18 +127,30 @@ def _health(arguments: argparse.Namespace) -> None:
 def _figure(arguments: argparse.Namespace) -> None:
     from mast.reporting.figures import load
 
-    draw = load(arguments.figure)
-    draw(_files(arguments, "figure_files", arguments.figure), path(arguments, "output", PLACES.figure("{figure}")))
+    draw, files = load(arguments.figure), _files(arguments, "figure_files", arguments.figure)
+    for label, own in files.items():
+        if not own:
+            raise MastError(f"--spec: {label!r} has no files; name one or more")
+    draw(files, path(arguments, "output", PLACES.figure("{figure}")))
 
 
 def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str, list[Path]]:
     """Return label → files, as given or as a function of mast.config.plan lists them for the configuration."""
     if arguments.spec is not None:
-        return parse_spec(dict[str, list[Path]], arguments.spec)
+        return parse_spec(dict[str, list[Path]], _given(arguments))
     from mast.config import plan
+    from mast.reporting.current import require_current_detections, require_current_runs
 
     files = getattr(plan, planned)(experiment(arguments), *names)
-    return {label: [Path(file) for file in own] for label, own in files.items()}
+    found = {label: [Path(file) for file in own] for label, own in files.items()}
+    for check in (require_current_runs, require_current_detections):
+        check(experiment(arguments), [file for own in found.values() for file in own], arguments.config)
+    return found
+
+
+def _given(arguments: argparse.Namespace) -> str:
+    """Return the JSON of `--spec`; `-` stands for standard input, because Linux limits an argument to 128 KiB."""
+    return sys.stdin.buffer.read().decode(errors="surrogateescape") if arguments.spec == "-" else arguments.spec
 
 
 def _index(arguments: argparse.Namespace) -> None:
@@ -131,7 +158,7 @@ def _index(arguments: argparse.Namespace) -> None:
     from mast.reporting.index import write_index
 
     given = arguments.spec is not None
-    spec = parse_spec(IndexSpec, arguments.spec) if given else index_spec(experiment(arguments))
+    spec = parse_spec(IndexSpec, _given(arguments)) if given else index_spec(experiment(arguments))
     write_index(spec, path(arguments, "output", PLACES.index))
 
 

@@ -83,7 +83,11 @@ def _check_figures(experiment: "Experiment") -> None:
             if source.reads == "comparison" and entry.compare is None:
                 raise ValueError(f"{where}: study {name!r} compares no runs; give it the key 'compare'")
         if names and source.reads == "detections":
-            experiment.detection_study(source.shows)
+            study = experiment.detection_study(source.shows)
+            seeds = experiment.studies[study].seeds
+            for name in names:
+                if seeds is not None and not set(seeds) & set(experiment.run_seeds(name)):
+                    raise ValueError(f"{where}: study {study!r} evaluates no seed of run {name!r}; change its seeds")
 
 
 def _known(experiment: "Experiment", section: Section, name: str, where: str) -> Any:

@@ -14,6 +14,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mast.data.pixels import is_deep, stored_mode, to_rgb
 from mast.errors import MastError
+from mast.heif import open_image
 from mast.orientation import orientation_in_head, orientation_of, placed, placed_sides
 from mast.settings import FULL, PixelRange, Transparency
 
@@ -133,31 +134,26 @@ def measure(path: Path, levels: PixelRange = FULL, upright: bool = True) -> tupl
         return (*sides, path.stat().st_size), notes
 
 
+def sides_in_head(path: Path) -> tuple[int, int]:
+    """Return width and height of the stored pixels, from the head of the file.
+
+    Raises:
+        UnreadableImageError: the file is missing, not an image, or larger than MAX_PIXELS.
+    """
+    with _opened(path) as image:
+        _check_pixels(image)
+        return image.size
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     try:
-        with _open(path) as image:
+        with open_image(path) as image:
             yield image
     except MemoryError:  # tells nothing about the file
         raise
     except Exception as error:  # Pillow's readers raise many kinds on damaged files: OSError, SyntaxError, struct.error
         raise UnreadableImageError(f"{path}: cannot be read as an image ({_reason(error, path)})") from None
-
-
-def _open(path: Path) -> Image.Image:
-    try:
-        return Image.open(path)
-    except UnidentifiedImageError:
-        with path.open("rb") as file:
-            head = file.read(12)
-        if head[4:8] != b"ftyp" or head[8:12] not in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc"):
-            raise
-        try:
-            from pillow_heif import register_heif_opener
-        except ImportError:
-            raise ValueError("HEIF, which needs pillow-heif: pip install pillow-heif") from None
-        register_heif_opener()
-        return Image.open(path)
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -12,21 +12,38 @@ from mast.evaluation.features_file import read_features
 from mast.evaluation.inputs import EncoderInputs, FeatureInputs, Measured, Metrics
 from mast.files import sha256_file, write_json
 from mast.protocols import Protocol
-from mast.records import MetricsFile, Origin
-from mast.results import checkpoints_of, predictions_of
+from mast.records import Manifest, MetricsFile, Origin, RunRecord
+from mast.results import RunFiles, checkpoints_of, predictions_of
 
 FROM_ORIGIN = MetricsFile.model_fields.keys() & Origin.model_fields.keys() - {"format", "commits"}
 """Keys of a metrics file that are copied from the origin."""
 
 
-def evaluate_features(name: str, protocol: Protocol, features: Path, output: Path) -> None:
-    """Evaluate features and write one metrics file; the arguments are those of `evaluate_encoder`.
+def evaluate_features(
+    name: str,
+    protocol: Protocol,
+    features: Path,
+    output: Path,
+    record: Path | None = None,
+    manifest: Path | None = None,
+) -> None:
+    """Evaluate features and write one metrics file.
+
+    Args:
+        name: name of the protocol in the configuration.
+        protocol: settings of the protocol.
+        features: path of the features file.
+        output: path of the metrics file.
+        record: the run's `run.json`, if the features must be those of its encoder; a missing file is passed over.
+        manifest: the task's manifest, if the features must be those of its data; a missing file is passed over.
 
     Raises:
-        MastError: the features file is unusable, or see the protocol; nothing is written.
+        MastError: the features file is unusable or older than the encoder or the data, or see the protocol; nothing is
+            written.
     """
     started = time.perf_counter()
     read = read_features(features, protocol.IGNORES)
+    _require_current(features, read.origin, record, manifest)
     if read.pooling != (wanted := protocol.feature_pooling):
         raise MastError(
             f"{features}: holds features of pooling {read.pooling}, but protocols.{name} reads those of {wanted}; "
@@ -79,6 +96,21 @@ def evaluate_encoder(
             return
     _write(name, protocol, origin, measured, output, started)
     inputs.clear()
+
+
+def _require_current(features: Path, origin: Origin, record: Path | None, manifest: Path | None) -> None:
+    if record is not None and record.exists():
+        encoder = RunRecord.read(record).files.get(RunFiles(record.parent).encoder.name)
+        if encoder != origin.encoder_sha256:
+            raise MastError(
+                f"{features}: features of another encoder than the one in {record} (encoder_sha256); extract them "
+                "again with mast features"
+            )
+    if manifest is not None and manifest.exists() and Manifest.read(manifest).sha256 != origin.task_sha256:
+        raise MastError(
+            f"{features}: features of other data than {manifest} lists (task_sha256); extract them again with mast "
+            "features"
+        )
 
 
 def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, output: Path, started: float) -> None:

@@ -26,7 +26,9 @@ def listed_positions(file: Path, task: PreparedData) -> np.ndarray:
         name = path.rsplit(b"/", 1)[-1]
         if name in names:
             if name in found:
-                raise MastError(f"{file}: {name.decode()!r} is the name of several training images of {task.name!r}")
+                raise MastError(
+                    f"{file}: {name.decode(errors='replace')!r} is the name of several training images of {task.name!r}"
+                )
             found[name] = position
     if unknown := sorted(names - found.keys()):
         raise MastError(

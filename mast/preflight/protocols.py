@@ -81,10 +81,13 @@ def _check_labels(study: str, protocol_name: str, protocol: Protocol, known: Kno
 
 
 def _check_top5(study: str, known: Known, metric: str | None) -> None:
-    if metric == "top5" and known.labels is not None and max(known.labels.classes.values()) <= 5:
+    if metric != "top5" or known.labels is None:
+        return
+    if few := [target for target, classes in known.labels.classes.items() if classes <= 5]:
+        named = "target" if len(few) == 1 else "targets"
         raise MastError(
-            f"studies.{study}.metric: top5 needs more than 5 classes, which no target of {known.name!r} has; leave it "
-            "out"
+            f"studies.{study}.metric: top5 needs more than 5 classes, which {named} {', '.join(map(repr, few))} of "
+            f"{known.name!r} {'has' if len(few) == 1 else 'have'} not; choose top1 for {known.name!r}"
         )
 
 

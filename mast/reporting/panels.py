@@ -17,7 +17,9 @@ from mast.reporting.tables.summaries import RANK
 
 LARGEST_IN_A_ROW = 3
 LIMITS = (-3.0, 103.0)
-"""Limits of an axis in percent. A wide interval of few seeds is cut there, because it would shrink everything else."""
+"""Limits of an axis in percent. A wide interval of few seeds is cut there, because it would shrink everything else. A
+mean is never cut: corrected for chance, it may be below zero.
+"""
 TITLE_WIDTH = 32
 """Number of characters that fit above a panel."""
 
@@ -47,7 +49,7 @@ def draw_panels(runs: Runs, setting: str, panel: Panel, nothing: str, output_ste
 def first_metrics(table: pd.DataFrame) -> pd.DataFrame:
     """Return the lines of a table with the first metric of each task and target, with labels as shown in legends.
 
-    Ranks are left out, because they have another unit.
+    The first metric is the one that the table shows (`all_columns`). Ranks are left out: they have another unit.
     """
     table = table[table["metric"] != RANK[2]]
     shown = table.drop_duplicates(["task", "target"])[["task", "target", "metric"]]
@@ -67,7 +69,8 @@ def panel_figure(tables: dict[str, pd.DataFrame], panel: Panel) -> Figure:
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for place, (axis, (title, part)) in enumerate(zip(axes, panels, strict=False)):
         panel(axis, part, labels)
-        axis.set_ylim(*np.clip(axis.get_ylim(), *LIMITS))
+        lowest = np.nanmin([LIMITS[0], part["mean"].min() - 1])
+        axis.set_ylim(*np.clip(axis.get_ylim(), lowest, LIMITS[1]))
         study = fill(title, TITLE_WIDTH) + "\n" if len(tables) > 1 else ""
         axis.set_title(study + _title(part))
         if place % columns == 0:

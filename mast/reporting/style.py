@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.figure import Figure
 
 from mast.files import atomic_path
@@ -63,6 +64,14 @@ def line_styles(count: int) -> list[dict[str, str]]:
 def point_style(place: int) -> dict[str, str]:
     """Return colour and marker of the points of the run at a place in the legend, without a line between them."""
     return {"color": COLOURS[place % len(COLOURS)], "marker": MARKERS[place % len(MARKERS)], "ls": "none"}
+
+
+def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> list[pd.Series]:
+    """Return the lengths of the bars below and above `middle`, which matplotlib wants not to be negative.
+
+    Where all seeds agree, the last bit of a mean may lie beyond its ends.
+    """
+    return [(middle - low).clip(lower=0), (high - middle).clip(lower=0)]
 
 
 def legend_text(label: str) -> str:

@@ -1,16 +1,17 @@
 """Find out what a folder of images, a list of images or shards contain: kind of data, number, classes, sizes."""
 
 import logging
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from mast.data.blob import Blob
 from mast.data.cells import FORMATS
+from mast.data.decode import UnreadableImageError, sides_in_head
 from mast.data.folders import SPLITS, Listing, list_drawn, list_splits, list_unlabeled
 from mast.data.image_table import METADATA, columns_of
 from mast.data.readers import Reader
@@ -134,14 +135,14 @@ def _rows(settings: dict[str, Any], spec: Reader, notes: list[str]) -> Findings:
 
 def _short_side(images: Iterable[Path | Blob], count: int) -> int:
     sides, first = [], None
-    for image in images:
-        first = first or image
-        try:
-            with Image.open(image) as opened:
-                sides.append(min(opened.size))
-        except OSError as error:
-            reason = " ".join(str(error).split())
-            log.warning("%s: cannot be read (%s); mast prepare will stop there", image, reason)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # of images that are too large, which is said below
+        for image in images:
+            first = first or image
+            try:
+                sides.append(min(sides_in_head(image)))
+            except UnreadableImageError as error:
+                log.warning("%s; mast prepare will stop there", error)
     if not sides:
         raise MastError(f"{first}: cannot be read, nor can any other of {count} images that were tried")
     return int(np.median(sides))

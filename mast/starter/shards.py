@@ -2,6 +2,8 @@
 
 import os
 from collections import Counter
+from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ def settings_of_shards(place: Path, kind: str, notes: list[str]) -> tuple[dict[s
     chosen = _of_tar if kind == "webdataset" else _of_columns
     own, targets = chosen(settings, place, notes)
     settings |= own
-    others = [] if "split" in settings else _without_test(place, READERS[kind](**settings).found())
+    others = [] if "split" in settings else _without_test(place, READERS[kind](**settings).found(), notes)
     return evaluable(settings, targets, notes, others)
 
 
@@ -96,14 +98,29 @@ def _chosen(
     return image | ({} if split is None else {"split": split}), targets
 
 
-def _without_test(place: Path, shards: list[Path]) -> list[dict[str, Any]]:
+def _without_test(place: Path, shards: list[Path], notes: list[str]) -> list[dict[str, Any]]:
     """Use validation shards as the test split if shards are named train and validation only."""
     splits = by_name(place, shards)
     if splits.keys() != {"train", "val"}:
         return []
-    return [{"shards": {"train": _pattern(place, splits["train"]), "test": _pattern(place, splits["val"])}}]
+    patterns = {split: _pattern(place, splits[split], shards) for split in splits}
+    if None in patterns.values():
+        notes.append(
+            "The validation shards are not used to test on: no pattern with one * matches those of one split only. "
+            "Give the patterns of `train` and `test` in `shards`."
+        )
+        return []
+    return [{"shards": {"train": patterns["train"], "test": patterns["val"]}}]
 
 
-def _pattern(place: Path, shards: list[Path]) -> str:
-    names = [file.relative_to(place).as_posix() for file in shards]
-    return names[0] if len(names) == 1 else f"{os.path.commonprefix(names)}*"  # noqa: RUF071 (also a part of a name)
+def _pattern(place: Path, chosen: list[Path], shards: list[Path]) -> str | None:
+    """Return a pattern that matches the chosen shards and no others; None if neither a prefix nor a suffix tells."""
+    every = {file: file.relative_to(place).as_posix() for file in shards}
+    names = [every[file] for file in chosen]
+    prefix = os.path.commonprefix(names)  # noqa: RUF071 (also a part of a name)
+    suffix = os.path.commonprefix([name[len(prefix) :][::-1] for name in names])[::-1]  # noqa: RUF071
+    candidates = [escape(names[0])] if len(names) == 1 else [f"{escape(prefix)}*", f"{escape(prefix)}*{escape(suffix)}"]
+    for pattern in candidates:
+        if [name for name in every.values() if fnmatchcase(name, pattern)] == names:
+            return pattern
+    return None

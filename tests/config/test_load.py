@@ -60,6 +60,7 @@ def changed(keys: str, value: Any) -> dict[str, Any]:
         ("studies/linear/settings", ["policy.augmentation"], ["settings", "'policy.augmentations'"]),
         ("figures/masks", ["mats"], ["figures.masks", "'mats'", "'mast'"]),
         ("figures/detections", ["vicreg"], ["figures.detections", "no study under a detection protocol"]),
+        ("studies/detection/seeds", [7], ["figures.detections", "'detection'", "no seed of run 'untrained'"]),
         ("protocols/knn/k", 0, ["protocols.knn", "k", "1"]),
         ("resources/pretrain/threads", 0, ["resources.pretrain.threads", "1"]),
         ("runs/bad name", {}, ["runs", "bad name"]),

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pytest
 from support.origins import ORIGIN
+from support.records import hashed, write_run_record
 
 from mast.errors import MastError
 from mast.evaluation.features_file import Features, write_features
@@ -75,3 +76,19 @@ def test_the_file_says_what_was_measured_how_and_on_what(features: Path, monkeyp
     assert set(written["commits"]) > set(ORIGIN.commits)
     assert written["seconds"] >= 0
     assert list(written)[-1] == "content_sha256"
+
+
+def test_features_of_an_earlier_encoder_are_refused(
+    features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fixed, "MEASURED", Measured({"t": {"top1": 50.0}}, {}))
+    for sha256, current in ((ORIGIN.encoder_sha256, True), (hashed("trained again"), False)):
+        record = write_run_record(tmp_path / "run.json", files={"encoder.safetensors": sha256})
+        arguments = ("mine", Fixed(), features, tmp_path / f"{current}.json", record)
+        if current:
+            evaluate_features(*arguments)
+        else:
+            with pytest.raises(MastError, match=r"another encoder than the one in .*run\.json.*mast features"):
+                evaluate_features(*arguments)
+    evaluate_features("mine", Fixed(), features, tmp_path / "alone.json", tmp_path / "no run.json")
+    assert not (tmp_path / "False.json").exists()

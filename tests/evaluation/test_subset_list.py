@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,13 @@ def test_a_name_that_two_images_have_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images/train/n02" / NAMES[0]).write_bytes((tmp_path / "images/train/n01" / NAMES[0]).read_bytes())
     with pytest.raises(MastError, match=f"{NAMES[0]}' is the name of several training images"):
         listed_positions(write(tmp_path / "list.txt", NAMES[:1]), prepared(tmp_path))
+
+
+def test_such_a_name_that_is_no_utf_8_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"\xff.jpg\n")
+    task = SimpleNamespace(name="toy", paths=lambda split: [b"a/\xff.jpg", b"b/\xff.jpg"])
+    with pytest.raises(MastError, match=r"'\uFFFD\.jpg' is the name of several training images"):
+        listed_positions(tmp_path / "list.txt", task)
 
 
 def test_prepared_arrays_keep_no_names(tmp_path: Path) -> None:

@@ -228,6 +228,15 @@ def test_top5_needs_more_than_five_classes(tmp_path: Path) -> None:
     check_experiment(experiment(tmp_path, **fits, studies__knn=study | {"metric": "mean_per_class"}))
 
 
+def test_top5_names_the_targets_with_too_few_classes(tmp_path: Path) -> None:
+    classes = experiment(tmp_path).datasets["shapes"].known_labels.classes
+    few = [target for target, count in classes.items() if count <= 5]
+    assert few and len(few) < len(classes)
+    study = BASE["studies"]["knn"] | {"metric": "top5"}
+    message = f"needs more than 5 classes, which targets? {', '.join(map(repr, few))} of 'shapes'"
+    refused(tmp_path, message, studies__knn=study)
+
+
 def test_validation_images_are_left_out_where_they_are_scored(tmp_path: Path) -> None:
     knn = {"kind": "knn", "k": 25}
     check_experiment(experiment(tmp_path, protocols__knn=knn))

@@ -2,9 +2,13 @@
 
 import re
 import shlex
+import shutil
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pyarrow as pa
 import pytest
 import yaml
@@ -15,7 +19,9 @@ from support.shards import png, sample, table, write_parquet, write_saved, write
 from mast.cli import main
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
+from mast.data.prepare import prepare
 from mast.errors import MastError
+from mast.results import Results
 from mast.settings import parse
 from mast.starter import choose as choosing
 from mast.starter.choose import choose
@@ -180,6 +186,28 @@ def test_shards_are_understood(tmp_path: Path) -> None:
     assert (found.train + found.test, found.settings["test_fraction"]) == (8, 0.2)
 
 
+@pytest.mark.parametrize(
+    ("train", "val", "patterns"),
+    [
+        (["0-train", "1-train"], ["0-val", "1-val"], {"train": "*-train.tar", "test": "*-val.tar"}),
+        (["a[1]-train-0", "a[1]-train-1"], ["a[1]-val-0"], {"train": "a[[]1]-train-*", "test": "a[[]1]-val-0.tar"}),
+        (["0-train-a", "1-train-b"], ["0-val-a", "1-val-b"], None),
+    ],
+)
+def test_patterns_of_shards_match_one_split_each(
+    train: list[str], val: list[str], patterns: dict[str, str] | None, tmp_path: Path
+) -> None:
+    for place, name in enumerate([*train, *val]):
+        write_tar(tmp_path / f"{name}.tar", [part for number in range(12) for part in sample(12 * place + number)])
+    found = look(tmp_path)
+    if patterns is None:
+        assert found.settings.keys() == {"kind", "root"}
+        assert any("no pattern with one * matches those of one split only" in note for note in found.notes)
+    else:
+        assert found.settings["shards"] == patterns
+        assert (found.train, found.test) == (12 * len(train), 12 * len(val))
+
+
 def test_shards_without_labels_or_with_unusual_names_are_understood(tmp_path: Path) -> None:
     pictures = pa.array(map(png, range(12)), pa.binary())
     content = pa.table({"caption": [f"picture {number}" for number in range(12)], "content": pictures})
@@ -242,9 +270,38 @@ def test_the_file_is_written_once(labelled: Path, tmp_path: Path, capsys: pytest
     assert f"mast views {output} --run mast" in printed
     command = printed[printed.index("snakemake ") :].strip()
     assert set(parse_args(shlex.split(command)[1:])[1].targets) == {"all"}
-    assert load_experiment(output).name == "photos"
+    assert (load_experiment(output).name, load_experiment(output).results) == ("mine", "results/mine")
     assert main(["init", str(labelled), "-o", str(output)]) == 2
     assert "is there already" in capsys.readouterr().err
+
+
+def test_folders_whose_names_differ_after_a_dot_have_results_of_their_own(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for year in ("2023", "2024"):
+        shutil.copytree(labelled, tmp_path / f"z.{year}")
+        assert main(["init", f"z.{year}"]) == 0
+        assert load_experiment(Path(f"z-{year}.yaml")).results == f"results/z-{year}"
+
+
+def test_results_of_other_images_are_not_taken_over(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(labelled, tmp_path / "other/photos")
+    assert main(["init", "photos"]) == 0
+    prepare(
+        "own", load_experiment(Path("photos.yaml")).datasets["own"], Results("results/photos").data("own").directory
+    )
+    Path("photos.yaml").unlink()
+    assert main(["init", "photos"]) == 0  # the same images
+    Path("photos.yaml").unlink()
+    assert main(["init", "other/photos"]) == 2
+    error = capsys.readouterr().err
+    assert f"results/photos: has results of other images ({labelled}); choose another name with -o" in error
+    assert main(["init", "other/photos", "-o", "b.yaml"]) == 0
+    assert main(["init", "other/photos", "--force"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -272,6 +329,25 @@ def test_files_that_are_no_images_are_named(tmp_path: Path) -> None:
         (tmp_path / f"{number}.png").write_bytes(b"no image")
     with pytest.raises(MastError, match="nor can any other of 5 images"):
         look(tmp_path)
+
+
+def test_photographs_of_telephones_are_looked_at(tmp_path: Path) -> None:
+    for number in range(5):
+        pillow_heif.from_pillow(Image.new("RGB", (80, 64))).save(str(tmp_path / f"{number}.heic"))
+    assert (look(tmp_path).train, look(tmp_path).short_side) == (5, 64)
+
+
+@pytest.mark.parametrize("side", [9_500, 60_000])
+def test_an_image_that_is_too_large_is_named(side: int, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(5):
+        image(tmp_path / f"{number}.png")
+    head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    (tmp_path / "9.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\r" + head + struct.pack(">I", zlib.crc32(head)))
+    with (tmp_path / "9.png").open("ab") as file:
+        file.write(b"\0\0\0\0IDAT" + struct.pack(">I", zlib.crc32(b"IDAT")))
+    assert look(tmp_path).short_side == 60
+    [message] = caplog.messages
+    assert message.startswith(f"{tmp_path / '9.png'}: cannot be read as an image (") and "pixels" in message
 
 
 def test_speed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,8 @@ import yaml
 
 from support import ROOT
 
-NO_PAGES = ("CHANGELOG.md", "tests/", "workflow/schemas/")
-"""What was, and what users do not read."""
+NO_PAGES = ("CHANGELOG.md", "tests/", "workflow/schemas/", "docs/use/commands.md")
+"""What was, what users do not read, and the reference of the commands, which has their patterns."""
 
 SHELL = {"", "bash", "console", "sh", "shell"}
 """Languages of blocks of which each line is a command; without one, unless it is Python."""

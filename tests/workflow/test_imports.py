@@ -11,7 +11,7 @@ from support import ROOT
 PACKAGE = ROOT / "mast"
 LAYERS = (
     "errors files commit gpus machine memory runtime signals progress settings catalogue columns records results "
-    "orientation config.text",
+    "orientation heif config.text",
     "augment objectives models data checkpoint distributed training",
     "evaluation learner methods protocols",
     "config",

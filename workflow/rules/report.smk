@@ -10,6 +10,8 @@ include: "../common/report.smk"
 
 PUBLISHED = published_file(experiment.published)
 PUBLISHED_OPTION = " --published {input.published:q}" if PUBLISHED else ""
+# Not an argument of a program: Linux limits one to 128 KiB. `printf` is built into the shell.
+SPEC_GIVEN = "printf %s {params.spec:q} |"
 SHOWN = [figure for figure in FIGURE_SOURCES if figure_files(experiment, figure)]
 
 
@@ -44,8 +46,8 @@ for study, spec in experiment.studies.items():
             output=subpath(output[0], strip_suffix=".csv"),
             caption=verbatim(experiment.protocol_caption(study)),
         shell:
-            f"{MAST} table{PUBLISHED_OPTION}"
-            " --spec {params.spec:q} --output {params.output:q}"
+            f"{SPEC_GIVEN} {MAST} table{PUBLISHED_OPTION}"
+            " --spec - --output {params.output:q}"
             " {input.metrics:q} > {log:q} 2>&1"
 
 
@@ -75,7 +77,7 @@ for study in COMPARED:
             spec=as_it_is(spec.model_dump_json()),
             output=subpath(output[0], strip_suffix=".csv"),
         shell:
-            f"{MAST} compare" " --spec {params.spec:q} --output {params.output:q} {input:q} > {log:q} 2>&1"
+            f"{SPEC_GIVEN} {MAST} compare" " --spec - --output {params.output:q} {input:q} > {log:q} 2>&1"
 
 
 rule health_of_runs:
@@ -99,7 +101,7 @@ rule health_of_runs:
         spec=json.dumps(health_files(experiment)),
         output=subpath(output[0], strip_suffix=".csv"),
     shell:
-        f"{MAST} health" " --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+        f"{SPEC_GIVEN} {MAST} health" " --spec - --output {params.output:q} > {log:q} 2>&1"
 
 
 for figure in SHOWN:
@@ -125,7 +127,7 @@ for figure in SHOWN:
             output=subpath(output[0], strip_suffix=".svg"),
             caption=verbatim(FIGURE_SOURCES[figure].caption),
         shell:
-            f"{MAST} figure" " {params.figure} --spec {params.spec:q} --output {params.output:q} > {log:q} 2>&1"
+            f"{SPEC_GIVEN} {MAST} figure" " {params.figure} --spec - --output {params.output:q} > {log:q} 2>&1"
 
 
 rule make_report:
@@ -152,7 +154,7 @@ rule make_report:
         snakefile=str(Path(workflow.main_snakefile).resolve()),
     shell:
         "( printf '%s\n' {params.config:q} > {params.new_config:q} &&"
-        f" {MAST} index --spec {{params.index:q}} --output {{params.new_index:q}} &&"
+        f" printf %s {{params.index:q}} | {MAST} index --spec - --output {{params.new_index:q}} &&"
         " {params.python:q} -m snakemake --snakefile {params.snakefile:q} --configfile {params.new_config:q}"
         " --profile none --workflow-profile none --nolock --report {params.new_report:q} tables figures &&"
         " mv {params.new_index:q} {output.index:q} && mv {params.new_report:q} {output.report:q} &&"

@@ -16,6 +16,7 @@ from pycocotools.coco import COCO
 
 from mast.errors import MastError
 from mast.files import read_json, require_recorded, require_sha256
+from mast.heif import open_image
 from mast.orientation import orientation_of, placed
 from mast.records import MetricsFile
 from mast.reporting.read import Runs
@@ -154,7 +155,7 @@ def _pixels(data: DataFiles, coco: dict[str, Any], image: dict[str, Any]) -> np.
         return np.load(data.images("test"), mmap_mode="r")[image["id"]]
     file = Path(coco["images_root"]) / image["file_name"]
     try:
-        with Image.open(file) as opened:
+        with open_image(file) as opened:
             orientation = orientation_of(opened)
             opened.load()
             pixels = placed(opened, opened.format, orientation, image.get("upright", False))
@@ -162,8 +163,11 @@ def _pixels(data: DataFiles, coco: dict[str, Any], image: dict[str, Any]) -> np.
                 values = np.asarray(pixels, float)
                 pixels = Image.fromarray(np.uint8(255 * (values - values.min()) / (np.ptp(values) or 1)))
             return np.asarray(pixels.convert("RGB"))
-    except OSError as error:
-        raise MastError(f"{file}: cannot be read ({error}); prepare the data again") from None
+    except MemoryError:  # tells nothing about the file
+        raise
+    except Exception as error:  # Pillow's readers raise many kinds on damaged files
+        reason = " ".join(str(error).split())
+        raise MastError(f"{file}: cannot be read ({reason}); prepare the data again") from None
 
 
 def _draw(

@@ -13,7 +13,7 @@ from mast.config.tables import ALL_TASKS
 from mast.reporting.heat_map import draw_differences
 from mast.reporting.paired import is_clear
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
+from mast.reporting.style import WIDTH, error_bars, legend_text, point_style, save_figure_of
 from mast.reporting.tables.columns import column_titles, row_titles
 from mast.reporting.tables.summaries import RANK, Column
 
@@ -150,7 +150,7 @@ def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
         style = point_style(labels.index(label))
         for height, low, high in zip(heights, part["bootstrap_low"], part["bootstrap_high"], strict=True):
             axis.plot([low, high], [height, height], color=style["color"], **BAR)
-        errors = [part["difference"] - part["low"], part["high"] - part["difference"]]
+        errors = error_bars(part["difference"], part["low"], part["high"])
         axis.errorbar(part["difference"], heights, xerr=errors, capsize=2, **style)
     for row in range(0, len(rows) if len(own) > 1 else 0, 2):
         axis.axhspan(row - 0.5, row + 0.5, color="#f2f2f2", lw=0, zorder=0)

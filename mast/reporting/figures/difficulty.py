@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, read_table
-from mast.reporting.style import WIDTH, legend_text, point_style, save_figure_of
+from mast.reporting.style import WIDTH, error_bars, legend_text, point_style, save_figure_of
 
 SOURCE = {
     "shows": "uncertainty",
@@ -64,7 +64,7 @@ def _points(axis: Axes, tables: dict[str, Sequence[pd.DataFrame]], panel: str, n
     for place, (label, table) in enumerate(points):
         part = table[table["against"] == panel].set_index("name").reindex(names)
         rows = [row + SPREAD * ((place + 0.5) / len(points) - 0.5) for row in range(len(names))]
-        errors = [part["correlation"] - part["low"], part["high"] - part["correlation"]]
+        errors = error_bars(part["correlation"], part["low"], part["high"])
         first = place == 0 or points[place - 1][0] != label
         style = {"color": colours[label], "fmt": "o", "capsize": 2, "label": legend_text(label) if first else None}
         axis.errorbar(part["correlation"], rows, xerr=errors, **style)

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -28,7 +27,8 @@ SPREAD = 0.35
 
 
 def draw(runs: Runs, output_stem: Path) -> None:
-    """Draw a panel per task and target, a column per set of augmentations and a marker per kind of run.
+    """Draw a panel per task and target, a column per set of augmentations and a marker per label; runs of one label and
+    set stand above one another.
 
     Points are means over seeds, bars their 95 % intervals (none for one seed).
 
@@ -46,9 +46,9 @@ def draw(runs: Runs, output_stem: Path) -> None:
 def _panel(axis: Axes, table: pd.DataFrame, labels: list[str]) -> None:
     sets = list(table[SETTING].unique())
     for place, label in enumerate(labels):
-        own = table[table["label"] == label].drop_duplicates(SETTING).set_index(SETTING).reindex(sets)
+        own = pd.DataFrame({SETTING: sets}).merge(table[table["label"] == label], how="left", on=SETTING)
         offset = SPREAD * ((place + 0.5) / len(labels) - 0.5)
-        places = np.arange(len(sets)) + offset
+        places = own[SETTING].map(sets.index) + offset
         axis.errorbar(places, own["mean"], own["interval"], label=label, capsize=2, **point_style(place))
     axis.set_xticks(range(len(sets)), [name.replace("+", "\n+") for name in sets], fontsize=8)
     axis.set_xlim(-0.5, len(sets) - 0.5)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mast.columns import ANALYSIS_COLUMNS
 from mast.reporting.read import Runs, over_seeds, read_table
-from mast.reporting.style import WIDTH, line_styles, save_figure_of
+from mast.reporting.style import WIDTH, error_bars, line_styles, save_figure_of
 
 SOURCE = {
     "shows": "uncertainty",
@@ -65,6 +65,6 @@ def _lines(axis: Axes, own: Sequence[pd.DataFrame], styles: dict[str, dict[str, 
     for name in own[0]["augmentation"].unique():
         parts = [table[table["augmentation"] == name] for table in own]
         curve = over_seeds(parts, "strength", "uncertainty")
-        errors = [curve["mean"] - curve["min"], curve["max"] - curve["mean"]]
+        errors = error_bars(curve["mean"], curve["min"], curve["max"])
         lines[name] = axis.errorbar(curve.index, curve["mean"], errors, marker="o", capsize=2, **styles[name])
     return lines

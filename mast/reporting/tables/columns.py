@@ -19,23 +19,36 @@ ROW_TITLES = {
 
 
 def all_columns(frame: pd.DataFrame, spec: TableSpec) -> list[Column]:
-    """Return all (task, target, metric) in the order of the spec's tasks and, within a task, of the files."""
+    """Return all (task, target, metric) in the order of the spec's tasks and, within a task, of the files.
+
+    Of each target, the metrics that the table shows come first: figures draw the first one of the table's CSV.
+    """
     found = list(dict.fromkeys(frame[["task", "target", "metric"]].itertuples(index=False, name=None)))
-    return [column for task in spec.tasks for column in found if column[0] == task]
+    targets = list(dict.fromkeys(column[:2] for column in found))
+    shown = _shown_metrics(spec)
+
+    def place(column: Column) -> tuple[int, int, bool]:
+        task, _, metric = column
+        return spec.tasks.index(task), targets.index(column[:2]), metric not in shown[task]
+
+    return sorted((column for column in found if column[0] in spec.tasks), key=place)
 
 
 def visible_columns(every: Sequence[Column], spec: TableSpec) -> list[Column]:
     """Return the columns of a table that are shown and not only written to its CSV.
 
     Raises:
-        MastError: the metric chosen for a task is in none of its files.
+        MastError: the metric chosen for a task is missing for one of its targets.
     """
-    shown = {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
+    shown = _shown_metrics(spec)
     for task, metric in spec.metrics.items():
-        if not any(column[0] == task and column[2] == metric for column in every):
-            raise MastError(
-                f"studies.{spec.name}.metric: {metric} of task {task!r} is in no metrics file; leave it out"
-            )
+        targets = dict.fromkeys(column[1] for column in every if column[0] == task)
+        for target in targets:
+            if (task, target, metric) not in every:
+                raise MastError(
+                    f"studies.{spec.name}.metric: {metric} of {target!r} of task {task!r} is in no metrics file; "
+                    "leave it out"
+                )
     return [column for column in every if column[2] in shown[column[0]]]
 
 
@@ -79,6 +92,11 @@ def column_groups(columns: Sequence[Column]) -> list[tuple[str, int]]:
         span = sum(column[0] == task for column in columns)
         groups.append((task if span > 1 and task != ALL_TASKS else "", span))
     return groups
+
+
+def _shown_metrics(spec: TableSpec) -> dict[str, tuple[str, ...]]:
+    """Return task → the metrics that the table shows."""
+    return {task: (spec.metrics[task],) if task in spec.metrics else spec.shown for task in spec.tasks}
 
 
 def _is_single(column: Column, columns: Sequence[Column]) -> bool:

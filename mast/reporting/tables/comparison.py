@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,9 @@ from mast.reporting.tables.summaries import (
     summed_up,
 )
 
+if TYPE_CHECKING:
+    from mast.reporting.current import Planned
+
 SMALLEST_P = 0.001
 """Smallest p value that is written out."""
 
@@ -34,15 +38,19 @@ Adjusted = dict[tuple[Column, str], float]
 """Column and run → p value of the difference, adjusted for those that are read together with it."""
 
 
-def write_comparison(spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path) -> None:
+def write_comparison(
+    spec: ComparisonSpec, metrics: Iterable[Path], output_stem: Path, planned: "Planned | None" = None
+) -> None:
     """Write the files of `write_outputs`: each run minus the baseline, per task and over tasks.
 
     Raises:
-        MastError: see `collect` and `require_fit`.
+        MastError: see `collect`, `require_fit` and, if `planned` is given, `Planned.require`.
     """
     metrics = list(metrics)
     frame = collect(metrics)
     require_fit(frame, spec)
+    if planned is not None:
+        planned.require(frame)
     scores = all_scores(frame, spec)
     differences = _differences(spec, scores)
     p_values = adjusted(differences)

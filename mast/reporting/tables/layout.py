@@ -40,11 +40,11 @@ class Layout:
 
 
 def shown(estimate: Estimate) -> str:
-    """Return `71.4 ± 1.2`, `71.4` if there is no interval, `–` if there is no value."""
+    """Return `71.4 ± 1.2`, `71.4` if there is no interval, `–` if there is no value; below zero `−0.4`."""
     if estimate.n == 0:
         return ABSENT
     interval = f" ± {estimate.interval:.1f}" if estimate.n > 1 else ""
-    return f"{estimate.mean:.1f}{interval}"
+    return f"{estimate.mean:.1f}{interval}".replace("-", "−")
 
 
 def shown_published(value: float | None, difference: float | None) -> str:

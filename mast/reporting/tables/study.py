@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -23,6 +24,9 @@ from mast.reporting.tables.summaries import (
     over_tasks,
     summed_up,
 )
+
+if TYPE_CHECKING:
+    from mast.reporting.current import Planned
 
 METRIC_NAMES = {
     "top1": "Top-1 accuracy",
@@ -55,18 +59,27 @@ class Result:
         return self.estimate.mean - self.published.value
 
 
-def write_table(spec: TableSpec, metrics: Iterable[Path], published: Path | None, output_stem: Path) -> None:
+def write_table(
+    spec: TableSpec,
+    metrics: Iterable[Path],
+    published: Path | None,
+    output_stem: Path,
+    planned: "Planned | None" = None,
+) -> None:
     """Write `<output_stem>.csv`, `.md`, `.tex`, `.html` and `.sources.json` from metrics files and published values.
 
     The CSV has every metric at full precision, one line per run and column. The other files show the metrics of the
     spec, as mean ± half width of the 95 % interval over seeds.
 
     Raises:
-        MastError: see `collect`, `require_fit`, `read_published` and `find_published`.
+        MastError: see `collect`, `require_fit`, `Planned.require` (if `planned` is given), `read_published` and
+            `find_published`.
     """
     metrics = list(metrics)
     frame = collect(metrics)
     require_fit(frame, spec)
+    if planned is not None:
+        planned.require(frame)
     values = () if published is None else read_published(published)
     every = all_columns(frame, spec)
     results = {(row.run, column): _result(frame, spec, row, column, values) for row in spec.rows for column in every}

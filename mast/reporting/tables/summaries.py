@@ -77,7 +77,8 @@ def _lowest(frame: pd.DataFrame, columns: Sequence[Column], runs: Sequence[str])
 
 
 def _mean_ranks(frame: pd.DataFrame, columns: Sequence[Column], runs: Sequence[str]) -> pd.DataFrame:
-    ranks = [per_seed(frame, column, runs).dropna().rank(axis=1, ascending=False) for column in columns]
+    # Rounded, because equal scores that were added up in another order differ in their last bit and would not be tied.
+    ranks = [per_seed(frame, column, runs).dropna().round(9).rank(axis=1, ascending=False) for column in columns]
     return reduce(pd.DataFrame.add, ranks) / len(ranks)
 
 

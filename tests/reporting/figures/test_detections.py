@@ -1,10 +1,15 @@
 """A figure of detections shows the right images and detections, and places its labels."""
 
 import itertools
+from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image
 
-from mast.reporting.figures.detections import LETTERS, label_places, right_detections, shown_images
+from mast.errors import MastError
+from mast.reporting.figures.detections import LETTERS, _pixels, label_places, right_detections, shown_images
+from mast.results import DataFiles
 
 
 def entry(box: list[int], category: int = 1) -> dict[str, object]:
@@ -38,6 +43,16 @@ def test_images_with_several_objects_evenly_spaced() -> None:
     assert [image["id"] for image in shown_images(coco, 9)] == [0, 2, 4, 5]
     coco["annotations"] = [{"image_id": 1, "iscrowd": 1}] * 2
     assert [image["id"] for image in shown_images(coco, 2)] == [0, 5]
+
+
+def test_photographs_in_heif_are_drawn_and_damaged_ones_named(tmp_path: Path) -> None:
+    pillow_heif.from_pillow(Image.new("RGB", (64, 48), (200, 10, 10))).save(str(tmp_path / "a.heic"))
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    data, coco = DataFiles(tmp_path), {"images_root": str(tmp_path)}
+    pixels = _pixels(data, coco, {"file_name": "a.heic"})
+    assert pixels.shape == (48, 64, 3) and pixels[..., 0].min() > 190
+    with pytest.raises(MastError, match=r"b\.png: cannot be read \(.*\); prepare the data again"):
+        _pixels(data, coco, {"file_name": "b.png"})
 
 
 def rectangle(place: tuple[float, float], text: str) -> tuple[float, float, float, float]:

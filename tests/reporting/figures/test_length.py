@@ -83,3 +83,9 @@ def test_intervals_beyond_what_accuracy_can_be_do_not_stretch_the_axis() -> None
     low, high = axis.get_ylim()
     assert 0 < low < 30
     assert 100 < high < 105
+
+
+def test_a_mean_below_zero_is_on_the_axis() -> None:
+    rows = [("all", "corrected worst", "top1", "VICReg", epochs, mean, 60.0) for epochs, mean in ((1, -8.0), (2, 5.0))]
+    (axis,) = panel_figure({"Length": pd.DataFrame(rows, columns=COLUMNS)}, _panel).axes
+    assert -10 < axis.get_ylim()[0] < -8

@@ -16,6 +16,8 @@ from mast.reporting.tables.lines import TableLine
 
 COLUMNS = ("task", "target", "metric", "label", SETTING, "mean", "interval")
 
+SAME = [("crop", 40.0), ("mast5", 70.0), ("crop", 90.0)]
+
 
 @pytest.fixture
 def experiment(experiment_of: Callable[..., Experiment]) -> Callable[[list[str], str], Experiment]:
@@ -66,3 +68,11 @@ def test_every_point_is_where_the_table_says() -> None:
     assert vicreg.get_ydata()[:2].tolist() == [90, 70]
     assert mast.get_ydata()[0] == 91
     assert vicreg.get_xdata()[0] < 0 < mast.get_xdata()[0]
+
+
+def test_runs_of_one_label_and_set_are_all_drawn() -> None:
+    rows = [("shapes", "hue", "top1", "VICReg", augmentations, mean, 1.0) for augmentations, mean in SAME]
+    [axis] = panel_figure({"Sets": first_metrics(pd.DataFrame(rows, columns=list(COLUMNS)))}, _panel).axes
+    points = axis.containers[0].lines[0]
+    assert points.get_ydata().tolist() == [40, 90, 70]
+    assert points.get_xdata().tolist() == [0, 0, 1]

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from support import ROOT
@@ -12,6 +13,7 @@ from mast.config.experiment import Experiment
 from mast.config.plan import study_metrics
 from mast.config.tables import TableSpec
 from mast.errors import MastError
+from mast.reporting.panels import first_metrics
 from mast.reporting.tables.study import write_table
 from mast.settings import parse
 
@@ -48,11 +50,25 @@ def test_one_metric_for_all_tasks(tmp_path: Path, metrics_file: Callable[..., Pa
     assert "- Top-5 accuracy, percent: " in text
 
 
+def test_figures_draw_the_metric_that_the_table_shows(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
+    table(tmp_path, metrics_file, {"pets": "mean_per_class"})
+    drawn = first_metrics(pd.read_csv(tmp_path / "t.csv")).set_index("task")
+    assert drawn["mean"].loc[["pets", "digits", "all"]].tolist() == [72.0, 81.0, 76.5]
+
+
 def test_a_metric_that_no_file_holds_is_named(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
     (tmp_path / "published.yaml").write_text("values: []")
     files = [metrics_file(task=task) for task in ("pets", "digits")]
-    with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of task 'digits' is in no metrics file"):
+    with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of 'hue' of task 'digits' is in no metrics file"):
         write_table(spec({"digits": "top5"}), files, tmp_path / "published.yaml", tmp_path / "t")
+
+
+def test_a_target_without_the_metric_is_not_left_out(tmp_path: Path, metrics_file: Callable[..., Path]) -> None:
+    (tmp_path / "published.yaml").write_text("values: []")
+    both = {"hue": {"top1": 50.0, "top5": 90.0}, "shape": {"top1": 50.0}}
+    files = [metrics_file(task=task, metrics=both) for task in ("pets", "digits")]
+    with pytest.raises(MastError, match=r"studies\.t\.metric: top5 of 'shape' of task 'pets' is in no metrics file"):
+        write_table(spec({"pets": "top5"}), files, tmp_path / "published.yaml", tmp_path / "t")
 
 
 def experiment(**study: object) -> Experiment:

@@ -15,8 +15,9 @@ import pytest
 from mast.config.tables import TableSpec
 from mast.errors import MastError
 from mast.protocols.detection import DetectionProtocol
+from mast.reporting.statistics import Estimate
 from mast.reporting.tables.formats import latex_text
-from mast.reporting.tables.layout import setting_titles
+from mast.reporting.tables.layout import setting_titles, shown
 from mast.reporting.tables.study import write_table
 
 PUBLISHED = """
@@ -238,6 +239,12 @@ def test_a_setting_that_has_a_column_already_may_be_shown(
     with (tmp_path / "t.csv").open() as file:
         line = next(csv.DictReader(file))
     assert (line["method"], line["optimizer.lr"]) == ("vicreg", "0.1")
+
+
+@pytest.mark.parametrize(("mean", "n", "text"), [(-8.04, 3, "−8.0 ± 1.2"), (71.4, 3, "71.4 ± 1.2"), (-0.3, 1, "−0.3")])
+def test_a_mean_below_zero_has_a_minus_sign(mean: float, n: int, text: str) -> None:
+    assert shown(Estimate(mean, 1.2, n)) == text
+    assert latex_text(text) == text.replace("−", "$-$").replace("±", r"$\pm$")
 
 
 def test_one_seed_has_no_interval(tmp_path: Path, metrics_file: Callable[..., Path], published: Path) -> None:

@@ -48,6 +48,13 @@ def test_ranks_are_those_of_scipy_among_the_ranked_runs() -> None:
     assert list(found) == RUNS and found["supervised"].isna().all()
 
 
+def test_scores_that_differ_in_the_last_bit_are_tied() -> None:
+    values = np.full((1, 4, 3), 44.0)
+    values[:, 1] = np.nextafter(44.0, 100)
+    found = summed_up(tidy(values), COLUMNS, RUNS, ranked=RUNS[:3])[RANK]
+    assert found[RUNS[:3]].to_numpy().tolist() == [[2, 2, 2]]
+
+
 def test_a_seed_that_a_ranked_run_lacks_has_no_ranks_and_one_that_others_lack_has() -> None:
     values = scores()
     values[1, 2, 0] = values[3, 3] = np.nan  # mast has no hue of seed 1; the supervised run, not ranked, no seed 3
