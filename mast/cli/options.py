@@ -75,8 +75,16 @@ def add_config_or_spec(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--config", type=Path, metavar="YAML", help="take settings and paths from this configuration")
     source.add_argument(
-        "--spec", metavar="JSON", help="the resolved settings as JSON; each path is then given by its option"
+        "--spec",
+        type=_spec,
+        metavar="JSON",
+        help="the resolved settings as JSON, or - for standard input; each path is then given by its option",
     )
+
+
+def _spec(value: str) -> str:
+    """Return the JSON, from standard input for `-`, because Linux limits an argument to 128 KiB."""
+    return sys.stdin.buffer.read().decode(errors="surrogateescape") if value == "-" else value
 
 
 def add_names(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:

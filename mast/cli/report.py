@@ -3,7 +3,6 @@ figures.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,7 @@ def _table(arguments: argparse.Namespace) -> None:
         known(experiment(arguments).studies, "study", arguments.study)
         spec = experiment(arguments).table_spec(arguments.study)
     else:
-        spec = parse_spec(TableSpec, _given(arguments))
+        spec = parse_spec(TableSpec, arguments.spec)
     from mast.reporting.tables.study import write_table
 
     output = path(arguments, "output", PLACES.table("{study}"))
@@ -84,7 +83,7 @@ def _compare(arguments: argparse.Namespace) -> None:
             raise MastError(f"--study: {arguments.study!r} compares no runs; give it the key 'compare'")
         spec = experiment(arguments).comparison_spec(arguments.study)
     else:
-        spec = parse_spec(ComparisonSpec, _given(arguments))
+        spec = parse_spec(ComparisonSpec, arguments.spec)
     from mast.reporting.tables.comparison import write_comparison
 
     output = path(arguments, "output", PLACES.comparison("{study}"))
@@ -137,7 +136,7 @@ def _figure(arguments: argparse.Namespace) -> None:
 def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str, list[Path]]:
     """Return label → files, as given or as a function of mast.config.plan lists them for the configuration."""
     if arguments.spec is not None:
-        return parse_spec(dict[str, list[Path]], _given(arguments))
+        return parse_spec(dict[str, list[Path]], arguments.spec)
     from mast.config import plan
     from mast.reporting.current import require_current_detections, require_current_runs
 
@@ -148,17 +147,12 @@ def _files(arguments: argparse.Namespace, planned: str, *names: str) -> dict[str
     return found
 
 
-def _given(arguments: argparse.Namespace) -> str:
-    """Return the JSON of `--spec`; `-` stands for standard input, because Linux limits an argument to 128 KiB."""
-    return sys.stdin.buffer.read().decode(errors="surrogateescape") if arguments.spec == "-" else arguments.spec
-
-
 def _index(arguments: argparse.Namespace) -> None:
     from mast.config.index import IndexSpec, index_spec
     from mast.reporting.index import write_index
 
     given = arguments.spec is not None
-    spec = parse_spec(IndexSpec, _given(arguments)) if given else index_spec(experiment(arguments))
+    spec = parse_spec(IndexSpec, arguments.spec) if given else index_spec(experiment(arguments))
     write_index(spec, path(arguments, "output", PLACES.index))
 
 
