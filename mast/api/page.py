@@ -15,7 +15,7 @@ in [method.md](../understand/method.md). Examples that run as they are:
 [reading results with pandas](../../examples/explore.py).
 
 To install `mast` into an environment of your own, run this in a checkout. It needs Python 3.11.4 or later and keeps a
-torch that is 2.6 or later:
+torch that is 2.7 or later:
 
 ```
 pip install plugins/snakemake-executor-plugin-submitit .
