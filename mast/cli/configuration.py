@@ -32,7 +32,7 @@ def _validate(arguments: argparse.Namespace) -> None:
     except MastError as error:
         raise MastError(f"{arguments.config}: {error}") from None
     trainings = sum(len(experiment.run_seeds(run)) for run in experiment.runs)
-    print(f"{arguments.config}: ok ({trainings} trainings of {len(experiment.runs)} runs)")
+    print(f"{arguments.config}: ok (runs: {len(experiment.runs)}; training runs, one for each seed: {trainings})")
 
 
 def _schema(arguments: argparse.Namespace) -> None:

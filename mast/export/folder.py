@@ -99,6 +99,7 @@ def _card(metadata: dict[str, str], config: dict[str, Any], manifest: Manifest, 
         licence=manifest.licence,
         images=manifest.splits["train"]["count"],
         load=load,
+        library="timm" if load is _TIMM else "pytorch",
         results=_results(metrics),
     )
 
@@ -127,7 +128,7 @@ model = torch.hub.load("<this folder>", "encoder", source="local")"""
 _CARD = """---
 license: other
 license_name: see-data
-library_name: timm
+library_name: {library}
 tags: [image-feature-extraction, self-supervised, mast]
 ---
 
@@ -145,7 +146,7 @@ Images in [0, 1] are normalised with mean {mean} and standard deviation {std}; p
 
 ## Data
 
-{images} images of {source}. Licence of the data: {licence}. Read it before you publish weights trained on them.
+{images:,} images: {source}. Licence of the data: {licence}. Read it before you publish weights trained on them.
 
 ## Results
 

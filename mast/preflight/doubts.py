@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from mast.config.plan import planned_trainings
 from mast.config.pretrain import PretrainSpec
 from mast.models.settings import NARROW
 
@@ -75,6 +76,10 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
             own.append(("checkpoint_minutes", f"{what}: a job that is killed unasked keeps nothing; choose less"))
         found |= {f"{_place(experiment, name, key)}: {line}": None for key, line in own}
     found |= dict.fromkeys(_without_effect(experiment))
+    shown = {run for _, run, _ in planned_trainings(experiment)}
+    for name in experiment.runs:
+        if name not in shown:
+            found[f"runs.{name}: no study or figure shows it, so `all` does not train it; name it in a study"] = None
     for stage in ON_CPU:
         if count := getattr(experiment.resources, stage).gpus:
             line = f"its jobs run on the CPU, and a cluster would reserve {count} for each; leave it out"

@@ -57,7 +57,7 @@ def _header(found: Findings, choice: Choice) -> str:
     facts = [
         f"Data      {found.train:,} images to train on{tested}, {kinds}; half of them have a short side of "
         f"{found.short_side} pixels or more.",
-        f"Time      About {_minutes(choice.minutes)} for each training on {machine}, where "
+        f"Time      About {_minutes(choice.minutes)} for each training run on {machine}, where "
         f"{choice.images_per_second:,.0f} images/s were measured. Fewer `epochs` take less.",
         "Expect    Losses that fall and level off, and no sign of collapse (mast watch). Settings are a start, not "
         "tuned on these images.",
@@ -128,4 +128,6 @@ def _flow(value: Any) -> str:
 
 
 def _minutes(minutes: float) -> str:
-    return f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{max(1, round(minutes))} minutes"
+    if minutes < 1.5:
+        return f"{max(10, round(60 * minutes, -1)):.0f} seconds"
+    return f"{minutes / 60:.1f} hours" if minutes >= 90 else f"{round(minutes)} minutes"

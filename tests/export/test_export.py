@@ -141,7 +141,7 @@ def test_weights_are_those_of_torchvision_by_name(tmp_path: Path) -> None:
 
 def test_the_card_names_data_run_licence_and_metrics(tmp_path: Path) -> None:
     card = (export(tmp_path, SPECS["narrow"]) / "README.md").read_text(encoding="utf-8")
-    for said in ("run mast, seed 0", "321 images of folder /data/mine", "CC BY 4.0", "| pets | class | linear"):
+    for said in ("run mast, seed 0", "321 images: folder /data/mine", "CC BY 4.0", "| pets | class | linear"):
         assert said in card
     assert "top1 | 71.25 |" in card and "AP |" not in card
     assert "torch.hub.load" in card and "timm.create_model" not in card, "timm has no such architecture"

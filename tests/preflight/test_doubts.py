@@ -166,7 +166,8 @@ def test_a_contradiction_is_one_line(pretrain: dict, line: str) -> None:
 
 def test_a_setting_of_one_run_is_named_there_and_of_many_where_one_uses_it_not_at_all() -> None:
     masks = {"mast": {"masks": {"keep": 0.5}}}
-    assert found(experiment(masks, runs={"mine": {}, "other": {"method": "mast"}})) == []
+    both = {"mine": {}, "other": {"method": "mast"}}
+    assert found(experiment(masks, runs=both, figures={"losses": ["other"]})) == []
     assert found(experiment(runs={"mine": masks}))[0].startswith("runs.mine.mast.masks.keep: has no effect")
 
 
@@ -305,3 +306,12 @@ def test_commands_say_it_on_standard_error(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err.startswith("mast: warning: pretrain.optimizer.warmup_epochs: 10 is no less than ")
     main(["doctor", str(config)])
     assert "note    settings  pretrain.optimizer.warmup_epochs: 10 is" in capsys.readouterr().out
+
+
+def test_a_run_that_nothing_shows_is_not_trained() -> None:
+    own = {"mine": {}, "other": {}}
+    assert found(experiment(runs=own)) == [
+        "runs.other: no study or figure shows it, so `all` does not train it; name it in a study"
+    ]
+    assert found(experiment(runs=own, figures={"losses": ["other"]})) == []
+    assert found(experiment(runs=own, studies={})) == []

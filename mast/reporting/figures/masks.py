@@ -1,4 +1,4 @@
-"""Learned masks as heat maps."""
+"""Masks as heat maps."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from mast.reporting.style import WIDTH, save_figure_of
 SOURCE = {
     "shows": "masks",
     "reads": "masks",
-    "about": "Learned masks and their overlap between augmentations.",
+    "about": "Masks and their overlap between augmentations.",
     "caption": (
-        "Learned masks of the first seed: one row per augmentation, one column per embedding dimension. Dimensions are "
-        "sorted by the augmentation whose mask closes them most; that a diagonal of closed blocks appears is due to "
-        "the sorting, how far they close is learned."
+        "Masks of the first seed at the end of training: one row per augmentation, one column per embedding dimension. "
+        "Dimensions are sorted by the augmentation whose mask closes them most; that a diagonal of closed blocks "
+        "appears is due to the sorting. By default most entries are as they were drawn (docs/understand/method.md)."
     ),
 }
 
