@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from mast.config.plan import planned_trainings
 from mast.config.pretrain import PretrainSpec
 from mast.models.settings import NARROW
 
@@ -76,6 +75,8 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
             own.append(("checkpoint_minutes", f"{what}: a job that is killed unasked keeps nothing; choose less"))
         found |= {f"{_place(experiment, name, key)}: {line}": None for key, line in own}
     found |= dict.fromkeys(_without_effect(experiment))
+    from mast.config.plan import planned_trainings  # needs all of a configuration, as does `planned_tasks` below
+
     shown = {run for _, run, _ in planned_trainings(experiment)}
     for name in experiment.runs:
         if name not in shown:
@@ -88,9 +89,7 @@ def doubts(experiment: Experiment, counts: dict[str, int | None]) -> list[str]:
     longest = max(experiment.pretrain_spec(name).epochs or 0 for name in experiment.runs)
     if looks > longest:
         found[f"monitor.epochs: {looks} is more than the epochs of any run; choose {longest} or less"] = None
-    from mast.preflight.protocols import (
-        planned_tasks,
-    )  # needs all of a configuration; a run's own doubts need only its settings
+    from mast.preflight.protocols import planned_tasks  # a run's own doubts need only its settings
 
     for study, task in planned_tasks(experiment, counts):
         protocol = experiment.protocols[study.protocol]

@@ -5,16 +5,24 @@ import shlex
 
 from mast.cli import main
 
-_COMMAND = re.compile(r"^Shell command: (?:mast|\S+ -m mast\.cli) (.*?) > \S+ 2>&1$", flags=re.MULTILINE)
+_COMMAND = re.compile(
+    r"^Shell command: (?:printf %s (?P<spec>.*) \| )?(?:mast|\S+ -m mast\.cli) (?P<command>.*?) > \S+ 2>&1$",
+    flags=re.MULTILINE,
+)
 
 
 def commands_of(plan: str) -> list[str]:
     """Return what follows `mast` in each job's command, in the order in which the jobs may run.
 
+    What a job gets on standard input, `--spec -`, stands in its command.
+
     Args:
         plan: the output of a dry run with `--printshellcmds`.
     """
-    return _COMMAND.findall(plan)
+    return [
+        found["command"].replace("--spec - ", f"--spec {found['spec']} ") if found["spec"] else found["command"]
+        for found in _COMMAND.finditer(plan)
+    ]
 
 
 def run_commands(plan: str) -> None:
