@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mast.errors import MastError
 from mast.files import read_sealed_json, sha256_json, write_sealed_json
+from mast.results import RunFiles
 from mast.settings import PixelRange, Transform, Transparency, Turning, parse
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -183,6 +184,11 @@ class RunRecord(Record):
     """Number of CPU threads of each process."""
     processes: int
     """Number of processes that shared the work."""
+
+    @property
+    def encoder_sha256(self) -> str | None:
+        """SHA-256 of the encoder file; None if the record does not list it."""
+        return self.files.get(RunFiles(Path()).encoder.name)
 
 
 class MetricsFile(Record):

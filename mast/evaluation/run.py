@@ -13,7 +13,7 @@ from mast.evaluation.inputs import EncoderInputs, FeatureInputs, Measured, Metri
 from mast.files import sha256_file, write_json
 from mast.protocols import Protocol
 from mast.records import Manifest, MetricsFile, Origin, RunRecord
-from mast.results import RunFiles, checkpoints_of, predictions_of
+from mast.results import checkpoints_of, predictions_of
 
 FROM_ORIGIN = MetricsFile.model_fields.keys() & Origin.model_fields.keys() - {"format", "commits"}
 """Keys of a metrics file that are copied from the origin."""
@@ -99,13 +99,11 @@ def evaluate_encoder(
 
 
 def _require_current(features: Path, origin: Origin, record: Path | None, manifest: Path | None) -> None:
-    if record is not None and record.exists():
-        encoder = RunRecord.read(record).files.get(RunFiles(record.parent).encoder.name)
-        if encoder != origin.encoder_sha256:
-            raise MastError(
-                f"{features}: features of another encoder than the one in {record} (encoder_sha256); extract them "
-                "again with mast features"
-            )
+    if record is not None and record.exists() and RunRecord.read(record).encoder_sha256 != origin.encoder_sha256:
+        raise MastError(
+            f"{features}: features of another encoder than the one in {record} (encoder_sha256); extract them again "
+            "with mast features"
+        )
     if manifest is not None and manifest.exists() and Manifest.read(manifest).sha256 != origin.task_sha256:
         raise MastError(
             f"{features}: features of other data than {manifest} lists (task_sha256); extract them again with mast "
@@ -127,7 +125,7 @@ def _write(name: str, protocol: Protocol, origin: Origin, measured: Measured, ou
         protocol=name,
         kind=protocol.kind,
         version=protocol.version,
-        settings=protocol.model_dump(mode="json", exclude={"kind"}),
+        settings=protocol.recorded,
         metrics=measured.metrics,
         counts=measured.counts,
         chance=_known_chance(measured),

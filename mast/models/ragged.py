@@ -10,6 +10,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mast.errors import MastError
 
+ASKS_FOR_SIZE = (
+    "gpu_images: {} asks for the size of its images, which differs within a batch; set gpu_images to batch_size and "
+    "use one process, which pads all to one size, or choose another encoder"
+)
+"""Error for an encoder that cannot take images of several sizes."""
+
 
 class Ragged(Tensor):
     """Tensors [N, C, H, W] of several heights and widths, to which torch applies each of its functions in turn."""
@@ -38,10 +44,7 @@ class Ragged(Tensor):
         if isinstance(found[0], list | tuple) and all(isinstance(value, Tensor) for value in found[0]):
             return tuple(cls.of(list(parts)) for parts in zip(*found, strict=True))
         if any(value != found[0] for value in found):
-            raise MastError(
-                "gpu_images: this encoder asks for the size of its images, which differs within a batch; set "
-                "gpu_images to batch_size and use one process, which pads all to one size, or choose another encoder"
-            )
+            raise MastError(ASKS_FOR_SIZE.format("this encoder"))
         return found[0]
 
 

@@ -24,10 +24,9 @@ def check_encoders(experiment: Experiment) -> None:
     if not specs:
         return
     encoders = {run: _build(run, spec) for run, spec in specs.items()}
-    for study in experiment.studies.values():
-        for run in study.runs:
-            if run in encoders:
-                experiment.protocols[study.protocol].check_encoder(study.protocol, specs[run].name, encoders[run])
+    used = {(study.protocol, run) for study in experiment.studies.values() for run in study.runs if run in encoders}
+    for protocol, run in sorted(used):
+        experiment.protocols[protocol].check_encoder(protocol, specs[run].name, encoders[run])
 
 
 def _build(run: str, spec: EncoderSpec) -> "nn.Module":

@@ -88,6 +88,11 @@ class Protocol(StrictModel):
         return self.VERSION
 
     @property
+    def recorded(self) -> dict[str, Any]:
+        """Return the settings as metrics files record them: all but `kind`, which has a key of its own there."""
+        return self.model_dump(mode="json", exclude={"kind"})
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Files of the user that it reads."""
         return ()

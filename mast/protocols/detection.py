@@ -174,13 +174,10 @@ class DetectionProtocol(Protocol):
         """Check that an encoder of C4 does not ask for the size of its images, which differs within a batch."""
         if self.architecture == "c4" and self.gpu_images < self.batch_size:
             from mast.models.detector_c4 import takes_several_sizes
+            from mast.models.ragged import ASKS_FOR_SIZE
 
             if not takes_several_sizes(built):
-                raise MastError(
-                    f"protocols.{name}.gpu_images: {encoder} asks for the size of its images, which differs within a "
-                    "batch; set gpu_images to batch_size and use one process, which pads all to one size, or choose "
-                    "another encoder"
-                )
+                raise MastError(f"protocols.{name}.{ASKS_FOR_SIZE.format(encoder)}")
 
     def doubts(self, task: PlannedTask) -> Iterator[tuple[str, str]]:
         """Return doubtful settings: schedules beyond the end of training, more regions than exist, settings that others

@@ -12,7 +12,7 @@ from mast.errors import MastError
 from mast.files import sha256_json
 from mast.records import AnalysisRecord, RunRecord
 from mast.reporting.tables.collect import collect
-from mast.results import PREDICTIONS_SUFFIX, AnalysisFiles, Results, RunFiles, metrics_of
+from mast.results import PREDICTIONS_SUFFIX, AnalysisFiles, Results, metrics_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Planned:
         """Return what the metrics of a study are made with."""
         own = experiment.studies[study]
         protocol = experiment.protocols[own.protocol]
-        settings = sha256_json(protocol.model_dump(mode="json", exclude={"kind"}))
+        settings = sha256_json(protocol.recorded)
         runs = {run: experiment.pretrain_spec(run).sha256() for run in own.runs}
         return cls(config, study, protocol.version, settings, runs)
 
@@ -99,15 +99,11 @@ def require_current_runs(experiment: Experiment, files: Iterable[Path], config: 
                 f"{_command('all', config)}"
             )
         analysis = AnalysisFiles(directory).record
-        if analysis.exists() and AnalysisRecord.read(analysis).encoder_sha256 != _encoder_of(record, record_file):
+        if analysis.exists() and AnalysisRecord.read(analysis).encoder_sha256 != record.encoder_sha256:
             raise MastError(
                 f"{analysis}: of another encoder than that in {record_file} (encoder_sha256); analyze it again: "
                 f"{_command('all', config)}"
             )
-
-
-def _encoder_of(record: RunRecord, file: Path) -> str | None:
-    return record.files.get(RunFiles(file.parent).encoder.name)
 
 
 def _command(target: str, config: Path) -> str:
