@@ -13,6 +13,9 @@ CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.S
 class StoppedBySignalError(MastError):
     """Raised when a signal stopped the run; its state is saved."""
 
+    EXIT_STATUS = 75
+    """EX_TEMPFAIL of sysexits.h: the same command may succeed later. A script can tell it from an error."""
+
 
 @contextmanager
 def stop_requests() -> Iterator[Callable[[], bool]]:

@@ -11,8 +11,10 @@ import mast
 from mast.errors import MastError
 from mast.memory import shortage
 from mast.runtime import set_up_process
+from mast.signals import StoppedBySignalError
 
-EXIT_ERROR = 2
+EXIT_ERROR = MastError.EXIT_STATUS
+EXIT_STOPPED = StoppedBySignalError.EXIT_STATUS
 EXIT_INTERRUPTED = 130
 
 COMMANDS = {
@@ -41,9 +43,9 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0, or 2 after an error that the user can correct.
+    """Run one command; return 0, or 2 after an error that the user can correct, or 75 after a stop by a signal.
 
-    The error is one line on standard error. The status is 1 if `doctor` found something missing or `verify` a
+    Errors and stops are one line on standard error. The status is 1 if `doctor` found something missing or `verify` a
     difference.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chosen = _parser(arguments).parse_args(arguments)
         return chosen.execute(chosen) or 0
     except MastError as error:
-        return _failed(str(error))
+        return _failed(str(error), error.EXIT_STATUS)
     except KeyboardInterrupt:
         print("mast: error: interrupted; run again", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -66,9 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(f"{place}{reason}; check disk space and permissions, then run again")
 
 
-def _failed(message: str) -> int:
+def _failed(message: str, status: int = EXIT_ERROR) -> int:
     print(f"mast: error: {message}", file=sys.stderr)
-    return EXIT_ERROR
+    return status
 
 
 def _memory_ran_out(error: Exception) -> bool:

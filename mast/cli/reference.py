@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections import Counter
 
-from mast.cli.program import EXIT_ERROR, EXIT_INTERRUPTED, _parser
+from mast.cli.program import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_STOPPED, _parser
 
 HEAD = """# Commands
 
@@ -38,7 +38,7 @@ EXIT_CODES = f"""## Exit codes
 | 1 | a bug in `mast`: Python prints a traceback |
 | {EXIT_ERROR} | an error in the input, or a lack of memory or disk: one line on standard error says what is wrong |
 | {EXIT_ERROR} | wrong options: the usage and one line on standard error |
-| {EXIT_ERROR} | a signal, such as Ctrl-C, stopped training after a checkpoint was saved: run it again to continue |
+| {EXIT_STOPPED} | a signal, such as Ctrl-C, stopped training after a checkpoint was saved: run it again to continue |
 | {EXIT_INTERRUPTED} | Ctrl-C stopped anything else |
 
 [reliability.md](reliability.md) lists the signals, and what happens to results.

@@ -10,6 +10,7 @@ from support import ROOT
 
 import mast
 from mast.cli import configuration, main
+from mast.signals import StoppedBySignalError
 
 CONFIG = ROOT / "config"
 SMOKE = str(CONFIG / "smoke.yaml")
@@ -86,6 +87,19 @@ def test_wrong_usage_ends_with_status_2(arguments: list[str], capsys: pytest.Cap
         main(arguments)
     assert ended.value.code == 2
     assert "usage: mast" in capsys.readouterr().err
+
+
+def test_a_stop_by_a_signal_has_a_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script can continue a stopped run, and need not repeat one that fails because of its input."""
+
+    def stopped(_path: str) -> None:
+        raise StoppedBySignalError("stopped by a signal after step 3 of 9; run again to continue")
+
+    monkeypatch.setattr(configuration, "load_experiment", stopped)
+    assert main(["validate", SMOKE]) == 75
+    assert capsys.readouterr().err == "mast: error: stopped by a signal after step 3 of 9; run again to continue\n"
 
 
 TRAIN = ["pretrain", "--config", SMOKE, "--run", "mast", "--seed"]
