@@ -28,7 +28,7 @@ from support.pages import documented, pages, project_of, strangers, studies_of
 from support.projects import ENVIRONMENT, new_project
 
 from benchmarks.gpu.options import parse as options_of_gpu
-from mast.cli.program import _parser, main
+from mast.cli.program import build_parser, main
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
 from mast.config.plan import of_runs
@@ -242,10 +242,10 @@ def test_mast_knows_options_and_names(
     words = words_of(command)
     if len(words) == 1 or "--gpus" in words[:2]:  # its name in a sentence, or one option of it
         with pytest.raises(SystemExit) as end:
-            _parser(words).parse_args([words[0], "--help"])
+            build_parser(words).parse_args([words[0], "--help"])
         assert end.value.code == 0 and set(words[1::2]) <= set(re.findall(r"--\w+", capsys.readouterr().out))
         return
-    arguments = _parser(words).parse_args(words)
+    arguments = build_parser(words).parse_args(words)
     config = getattr(arguments, "config", None)
     if config is not None:
         experiment = load_experiment(config)

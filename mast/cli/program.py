@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     set_up_process(_threads(arguments))  # before numpy and torch are imported: they then read the number
     try:
-        chosen = _parser(arguments).parse_args(arguments)
+        chosen = build_parser(arguments).parse_args(arguments)
         return chosen.execute(chosen) or 0
     except MastError as error:
         return _failed(str(error), error.EXIT_STATUS)
@@ -78,7 +78,7 @@ def _memory_ran_out(error: Exception) -> bool:
     return error.errno == errno.ENOMEM if isinstance(error, OSError) else shortage(error) is not None
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser with the given command; with all commands for help, and to suggest names for a mistyped one."""
     plain = partial(argparse.ArgumentParser, allow_abbrev=False)  # `_threads` knows whole names only
     parser = plain(prog="mast", description=(mast.__doc__ or "").split("\n")[0])

@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections import Counter
 
-from mast.cli.program import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_STOPPED, _parser
+from mast.cli.program import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_STOPPED, build_parser
 
 HEAD = """# Commands
 
@@ -53,7 +53,7 @@ DEFAULT = re.compile(r" \(default: (.+)\)$")
 
 def commands_markdown() -> str:
     """Return a section for each command: its purpose, what it requires, and its arguments and options."""
-    [commands] = [action for action in _parser([])._actions if isinstance(action, argparse._SubParsersAction)]
+    [commands] = [action for action in build_parser([])._actions if isinstance(action, argparse._SubParsersAction)]
     purposes = {choice.dest: choice.help or "" for choice in commands._get_subactions()}
     uses = Counter(_row(action) for parser in commands.choices.values() for action in parser._actions)
     shared = [row for row, number in uses.items() if number >= OFTEN]

@@ -6,10 +6,10 @@ import re
 import pytest
 from support import ROOT
 
-from mast.cli.program import COMMANDS, _parser
+from mast.cli.program import COMMANDS, build_parser
 from mast.cli.reference import DEFAULT, commands_markdown, meaning
 
-PROGRAM = _parser([])
+PROGRAM = build_parser([])
 [CHOICES] = [action.choices for action in PROGRAM._actions if isinstance(action, argparse._SubParsersAction)]
 ACTIONS = [(name, action) for name, parser in CHOICES.items() for action in parser._actions]
 PAGE = commands_markdown()
