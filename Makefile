@@ -16,6 +16,7 @@
 # make first-verdict  take those of docs/record/first-verdict.md and method-trials.md from the last runs of claim and claim-search
 # make instrument  take the tables and figures of docs/understand/instrument.md from the last run of config/instrument.yaml
 # make peers  take the tables of docs/record/peers.md from the last run of config/peers.yaml
+# make peers-search  take the tables of docs/record/peers-search.md from the last run of config/peers-search.yaml
 # make clean  remove the environment and caches; results stay
 PYTHON ?= python3
 SHELL := /bin/bash
@@ -24,7 +25,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PLUGIN := plugins/snakemake-executor-plugin-submitit
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results first-verdict instrument peers clean
+.PHONY: demo check test package ci faults test-cluster lint audit bench bench-check gpu-check schema readme results first-verdict instrument peers peers-search clean
 
 demo: .venv/installed
 	@$(RUN) snakemake --profile profiles/default all
@@ -127,6 +128,9 @@ instrument: .venv/installed
 
 peers: .venv/installed
 	$(RUN) mast fill docs/record/peers.md --results results/peers
+
+peers-search: .venv/installed
+	$(RUN) mast fill docs/record/peers-search.md --results results/peers-search
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build *.egg-info $(PLUGIN)/build $(PLUGIN)/src/*.egg-info

@@ -11,7 +11,17 @@ CONFIG = ROOT / "config"
 PARTS = {name: load_experiment(CONFIG / f"claim-{name}.yaml") for name in ("shapes", "typefaces", "trend", "quick")}
 OTHERS = [
     load_experiment(CONFIG / f"{name}.yaml")
-    for name in ("claim", "claim-search", "aware-search", "mast-readings", "peers", "instrument", "config", "full")
+    for name in (
+        "claim",
+        "claim-search",
+        "aware-search",
+        "peers-search",
+        "mast-readings",
+        "peers",
+        "instrument",
+        "config",
+        "full",
+    )
 ]
 COMPARED = {
     *("vicreg", "vicreg-mild", "augself", "looc", "cassle", "mast", "mast-no-masks", "mast-uncertainty"),
@@ -70,5 +80,6 @@ def test_the_quick_part_and_the_trend_have_the_same_settings(run: str) -> None:
     assert settings("quick", run) == settings("shapes", run)
     assert settings("quick", f"letters-{run}") == settings("typefaces", run)
     if run != "augself":
-        assert settings("trend", f"{run}-30") == settings("typefaces", run)
+        assert PARTS["trend"].pretrain_spec(run) == PARTS["typefaces"].pretrain_spec(run)
+        assert settings("trend", f"{run}-10") == settings("typefaces", run)
         assert settings("trend", f"{run}-wide-10", "encoder") == settings("typefaces", run, "encoder")
