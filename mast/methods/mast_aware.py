@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -43,10 +43,11 @@ class MastAwareSpec(StrictModel):
     The weight is half of this when a tenth is explained, and a sixth when half is explained. 0: neither blocks nor
     predictions.
     """
-    spaces: tuple[tuple[AugmentationName, ...], ...] | None = None
+    spaces: tuple[tuple[AugmentationName, ...], ...] | Literal["with-crop"] | None = "with-crop"
     """For each space in addition to the invariant one, the augmentations that its two views share, as in LooC; each
-    must be in the policy. Every space needs another view of each image. Null: a space for each predicted augmentation,
-    with those that hide it (jitter with grayscale). Empty: no spaces; with weight 0 that is VICReg.
+    must be in the policy. Every space needs another view of each image. `with-crop`: a space for crops, if the policy
+    draws them, and one for each predicted augmentation, with those that hide it (jitter with grayscale). Null: the same
+    without the space for crops. Empty: no spaces; with weight 0 that is VICReg.
     """
     space_weight: NonNegative = 0.5
     """Weight of a space relative to that of the invariant one; in LooC it is 1."""
@@ -69,7 +70,8 @@ class MastAware(vicreg.Vicreg):
         super().check(spec)
         own = spec.mast_aware
         spec.policy.require(own.predict or (), "mast_aware.predict")
-        check_spaces(own.spaces or (), spec, "mast_aware.spaces")
+        if isinstance(own.spaces, tuple):
+            check_spaces(own.spaces, spec, "mast_aware.spaces")
         if own.weight and not cls(spec)._names:
             what = "names nothing" if own.predict is not None else "none of policy.augmentations can be undone"
             raise ValueError(f"mast_aware.predict: {what}; name what is to be predicted, or set mast_aware.weight to 0")
@@ -151,10 +153,12 @@ class MastAware(vicreg.Vicreg):
     @property
     def _spaces(self) -> tuple[tuple[str, ...], ...]:
         chosen, names = self.spec.mast_aware.spaces, self.spec.policy.names
-        if chosen is not None:
+        if isinstance(chosen, tuple):
             return chosen
+        crop = ["crop"] if chosen == "with-crop" and "crop" in names else []
         return tuple(
-            (name, *(other for other in names if name in AUGMENTATIONS[other].hides)) for name in self._predictable
+            (name, *(other for other in names if name in AUGMENTATIONS[other].hides))
+            for name in dict.fromkeys([*crop, *self._predictable])
         )
 
 

@@ -41,12 +41,12 @@ NEEDS: dict[str, Condition] = {
         for key in ("free", "hidden")
     },
     "mast_aware.predict": (
-        "mast_aware.weight is not 0 or mast_aware.spaces is null",
-        lambda run: run.mast_aware.weight > 0 or run.mast_aware.spaces is None,
+        "mast_aware.weight is not 0 or mast_aware.spaces is no list",
+        lambda run: run.mast_aware.weight > 0 or not isinstance(run.mast_aware.spaces, tuple),
     ),
     "mast_aware.space_weight": (
         "mast_aware.spaces is not empty",
-        lambda run: run.mast_aware.spaces is None or len(run.mast_aware.spaces) > 0,
+        lambda run: run.mast_aware.spaces != (),
     ),
 }
 """Dotted key of a setting, or of a section (for all its keys but `kind`) → the condition under which it has an effect.

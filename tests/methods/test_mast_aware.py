@@ -98,8 +98,17 @@ def heads_of(learner: Learner) -> list[torch.nn.Module]:
     return list(getattr(learner, "projectors", []))
 
 
-def test_each_augmentation_that_is_predicted_has_a_space_with_those_that_hide_it() -> None:
-    assert [list(space) for space in learner_of(method="mast-aware").method._spaces] == SPACES
+def spaces_of(policy: list[str] | None = None, **own: object) -> list[list[str]]:
+    """Spaces of MAST-aware with these settings and this policy."""
+    others = {} if policy is None else {"policy": {"augmentations": policy}}
+    return [list(space) for space in MastAware(spec_of(method="mast-aware", mast_aware=own, **others))._spaces]
+
+
+def test_crops_and_each_augmentation_that_is_predicted_have_a_space_with_those_that_hide_it() -> None:
+    assert spaces_of() == [["crop"], *SPACES]
+    assert spaces_of(spaces=None) == SPACES
+    assert spaces_of(["flip", "blur"]) == [["flip"]]
+    assert spaces_of(predict=["crop", "flip"]) == [["crop"], ["flip"]]
 
 
 def test_without_predictions_and_spaces_it_is_vicreg() -> None:
