@@ -49,8 +49,8 @@ class MastAwareSpec(StrictModel):
     draws them, and one for each predicted augmentation, with those that hide it (jitter with grayscale). Null: the same
     without the space for crops. Empty: no spaces; with weight 0 that is VICReg.
     """
-    space_weight: NonNegative = 0.5
-    """Weight of a space relative to that of the invariant one; in LooC it is 1."""
+    space_weight: NonNegative = 1.0
+    """Weight of a space relative to that of the invariant one, as in LooC."""
     free: Annotated[float, Field(gt=0, lt=1)] = 0.0625
     """Share of the features that are in blocks, in equal parts for the predicted augmentations; at least one feature
     for each.
