@@ -83,4 +83,4 @@ def test_the_quick_part_and_the_trend_have_the_same_settings(run: str) -> None:
     if run != "augself":
         assert PARTS["trend"].pretrain_spec(full) == PARTS["typefaces"].pretrain_spec(full)
         assert settings("trend", f"{run}-10") == settings("typefaces", full)
-        assert settings("trend", f"{run}-wide-10", "encoder") == settings("typefaces", full, "encoder")
+        assert settings("trend", f"{run}-half-10", "encoder") == settings("typefaces", full, "encoder")
