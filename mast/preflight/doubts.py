@@ -164,7 +164,7 @@ def _reason(spec: PretrainSpec, key: str) -> str:
             section = ".".join(parts[:depth])
             in_use = depth > 1 and parts[0] == "policy"
             return f"{section} is not in policy.augmentations" if in_use else f"{spec.method} does not read {section}"
-    if getattr(value, parts[-1]) is None:
+    if len(parts) == 1 and getattr(value, key) is None:  # below a section that is read, null is a choice
         return f"{spec.method} does not read {key}"
     for needing, (condition, holds) in NEEDS.items():
         of_section = key.startswith(f"{needing}.") and parts[-1] != "kind"
