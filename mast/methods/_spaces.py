@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mast.augment.operations import AUGMENTATIONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -22,6 +24,13 @@ def check_spaces(spaces: Sequence[Space], spec: Any, key: str) -> None:
         if not space:
             raise ValueError(f"{key}.{place}: names no augmentation; name one, or leave the space out")
         spec.policy.require(space, f"{key}.{place}")
+
+
+def default_spaces(shared: Sequence[str], names: Sequence[str]) -> tuple[Space, ...]:
+    """Return a space for each augmentation in `shared`, together with those of the policy's `names` that hide it."""
+    return tuple(
+        (name, *(other for other in names if name in AUGMENTATIONS[other].hides)) for name in dict.fromkeys(shared)
+    )
 
 
 def draw_keys(policy: Policy, count: int, generator: Generator, spaces: Sequence[Space]) -> Drawn:

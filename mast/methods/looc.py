@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from mast.augment.operations import AUGMENTATIONS
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
-from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms, spaces_of_views
+from mast.methods._spaces import (
+    build_projectors,
+    check_spaces,
+    default_spaces,
+    draw_keys,
+    space_terms,
+    spaces_of_views,
+)
 from mast.settings import StrictModel
 
 if TYPE_CHECKING:
@@ -20,9 +28,10 @@ if TYPE_CHECKING:
 class LoocSpec(StrictModel):
     """Embedding spaces in addition to the one that is invariant to everything."""
 
-    spaces: tuple[tuple[AugmentationName, ...], ...] = ()
+    spaces: tuple[tuple[AugmentationName, ...], ...] | None = None
     """For each space, the augmentations to which it is not invariant; each must be in the policy. Every space needs
-    another view of each image. Empty: one space for each augmentation of the policy.
+    another view of each image. Null: one space for each augmentation of the policy, with those that hide it (jitter
+    with grayscale, which then has none of its own). Empty: one for each augmentation by itself.
     """
 
 
@@ -37,7 +46,7 @@ class Looc(vicreg.Vicreg):
     def check(cls, spec: Any) -> None:
         """Check that the policy draws what is left free, and that each space names an augmentation."""
         super().check(spec)
-        check_spaces(spec.looc.spaces, spec, "looc.spaces")
+        check_spaces(spec.looc.spaces or (), spec, "looc.spaces")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """The projector of the space that is invariant to everything, and one for each other space."""
@@ -65,4 +74,8 @@ class Looc(vicreg.Vicreg):
 
     @property
     def _spaces(self) -> tuple[tuple[AugmentationName, ...], ...]:
-        return self.spec.looc.spaces or tuple((name,) for name in self.spec.policy.names)
+        chosen, names = self.spec.looc.spaces, self.spec.policy.names
+        if chosen is None:
+            hiding = {name for name in names if set(AUGMENTATIONS[name].hides) & set(names)}
+            return default_spaces([name for name in names if name not in hiding], names)
+        return chosen or tuple((name,) for name in names)

@@ -10,7 +10,14 @@ from mast.augment.operations import AUGMENTATIONS
 from mast.augment.settings import AugmentationName
 from mast.methods import Outcome, vicreg
 from mast.methods._prediction import build_heads, predict, prediction_loss
-from mast.methods._spaces import build_projectors, check_spaces, draw_keys, space_terms, spaces_of_views
+from mast.methods._spaces import (
+    build_projectors,
+    check_spaces,
+    default_spaces,
+    draw_keys,
+    space_terms,
+    spaces_of_views,
+)
 from mast.settings import Count, NonNegative, StrictModel
 
 if TYPE_CHECKING:
@@ -156,10 +163,7 @@ class MastAware(vicreg.Vicreg):
         if isinstance(chosen, tuple):
             return chosen
         crop = ["crop"] if chosen == "with-crop" and "crop" in names else []
-        return tuple(
-            (name, *(other for other in names if name in AUGMENTATIONS[other].hides))
-            for name in dict.fromkeys([*crop, *self._predictable])
-        )
+        return default_spaces([*crop, *self._predictable], names)
 
 
 def press(share: Tensor, weight: float) -> Tensor:

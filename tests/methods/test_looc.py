@@ -6,6 +6,7 @@ from support.methods import COUNT, drawn, images, learner_of, spec_of
 
 from mast.augment.views import View
 from mast.errors import MastError
+from mast.methods.looc import Looc
 from mast.objectives.vicreg import vicreg_terms
 
 SPACES = [["flip"], ["jitter", "grayscale"]]
@@ -31,9 +32,9 @@ def test_loss_is_vicregs_over_the_pairs_of_the_paper() -> None:
     assert outcome.loss.item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_each_augmentation_has_a_space_by_default() -> None:
+def test_every_space_has_a_projector_that_is_trained() -> None:
     learner = learner_of(method="looc")
-    assert len(learner.projectors) == 5
+    assert len(learner.projectors) == 4  # mast5, with jitter and grayscale in one
     outcome = learner(images(), None, learner.draw(COUNT, drawn()))
     outcome.loss.backward()
     assert set(outcome.terms) == {"invariance", "variance", "covariance"}
@@ -55,6 +56,16 @@ def test_encoder_and_first_projector_start_as_vicregs() -> None:
     ours, vicreg = learner_of(method="looc"), learner_of(method="vicreg")
     for name, weights in vicreg.named_parameters():
         torch.testing.assert_close(ours.get_parameter(name), weights, rtol=0, atol=0)
+
+
+def test_by_default_each_augmentation_has_a_space_with_those_that_hide_it() -> None:
+    def spaces(names: list[str], **own: object) -> list[list[str]]:
+        spec = spec_of(method="looc", looc=own, policy={"augmentations": names})
+        return [list(space) for space in Looc(spec)._spaces]
+
+    assert spaces(["crop", "jitter", "grayscale", "blur"]) == [["crop"], ["jitter", "grayscale"], ["blur"]]
+    assert spaces(["crop", "grayscale"]) == [["crop"], ["grayscale"]]
+    assert spaces(["jitter", "grayscale"], spaces=[]) == [["jitter"], ["grayscale"]]
 
 
 @pytest.mark.parametrize(
