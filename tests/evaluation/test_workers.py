@@ -119,7 +119,7 @@ def test_memory_that_a_worker_does_not_get_is_named(
 
 
 @pytest.mark.parametrize(
-    ("name", "number", "status"), [("test/0.png", signal.SIGINT, 130), ("train/0.png", signal.SIGTERM, 2)]
+    ("name", "number", "status"), [("test/0.png", signal.SIGINT, 130), ("train/0.png", signal.SIGTERM, 75)]
 )
 def test_a_stopped_evaluation_leaves_no_worker(
     name: str,
