@@ -18,9 +18,12 @@ Space = tuple[str, ...]
 """Names of the augmentations that the two views of a space share."""
 
 
-def check_spaces(spaces: Sequence[Space], spec: Any, key: str) -> None:
-    """Raise ValueError unless each space shares augmentations, and only drawn ones; `key` is the key of `spaces`."""
-    for place, space in enumerate(spaces):
+def check_spaces(spaces: Sequence[Space] | str | None, spec: Any, key: str) -> None:
+    """Raise ValueError unless each space shares augmentations, and only drawn ones; `key` is the key of `spaces`.
+
+    A name of a default or None lists no spaces, and there is nothing to check.
+    """
+    for place, space in enumerate(spaces if isinstance(spaces, tuple) else ()):
         if not space:
             raise ValueError(f"{key}.{place}: names no augmentation; name one, or leave the space out")
         spec.policy.require(space, f"{key}.{place}")

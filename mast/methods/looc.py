@@ -46,7 +46,7 @@ class Looc(vicreg.Vicreg):
     def check(cls, spec: Any) -> None:
         """Check that the policy draws what is left free, and that each space names an augmentation."""
         super().check(spec)
-        check_spaces(spec.looc.spaces or (), spec, "looc.spaces")
+        check_spaces(spec.looc.spaces, spec, "looc.spaces")
 
     def networks(self, features: int, classes: list[int]) -> dict[str, nn.Module]:
         """The projector of the space that is invariant to everything, and one for each other space."""

@@ -77,8 +77,7 @@ class MastAware(vicreg.Vicreg):
         super().check(spec)
         own = spec.mast_aware
         spec.policy.require(own.predict or (), "mast_aware.predict")
-        if isinstance(own.spaces, tuple):
-            check_spaces(own.spaces, spec, "mast_aware.spaces")
+        check_spaces(own.spaces, spec, "mast_aware.spaces")
         if own.weight and not cls(spec)._names:
             what = "names nothing" if own.predict is not None else "none of policy.augmentations can be undone"
             raise ValueError(f"mast_aware.predict: {what}; name what is to be predicted, or set mast_aware.weight to 0")
