@@ -89,7 +89,7 @@ def _maps(tables: dict[str, pd.DataFrame]) -> Figure:
     longest = max(len(label) for table in tables.values() for label in table["label"])
     width = max(WIDTH - longest * LETTER * LARGEST, WIDTH / 4) / columns
     words = [word for own in names.values() for column_title in column_titles(own) for word in column_title.split()]
-    size = min(LARGEST, width / LETTER / max(map(len, words)))
+    size = min(LARGEST, width / LETTER / (max(map(len, words)) + 1))  # a letter's width between titles
     head = {"size": size} if size >= SMALLEST else {"rotation": 45, "ha": "left", "rotation_mode": "anchor"}
     above = TURNED_HEIGHT if "rotation" in head else HEAD_HEIGHT
     rows = [table["label"].nunique() for table in tables.values()]
