@@ -65,6 +65,7 @@ audit:
 	.venv/audit/bin/pip-audit --strict --disable-pip --no-deps --requirement requirements-test.lock
 
 .venv/installed: requirements.lock pyproject.toml $(PLUGIN)/pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.version_info < (3, 11, 4) and sys.exit("$(PYTHON) is Python " + sys.version.split()[0] + "; mast needs 3.11.4 or later: make PYTHON=<path of one> $(MAKECMDGOALS)")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) install --requirement requirements.lock
 	$(PIP) install --no-deps --no-build-isolation --editable $(PLUGIN) --editable .
