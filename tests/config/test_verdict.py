@@ -2,9 +2,13 @@
 
 import pytest
 from support import ROOT
+from support.methods import drawn
 
 from mast.config.experiment import Experiment
 from mast.config.load import load_experiment
+from mast.distributed import ALONE
+from mast.learner import Learner
+from mast.methods import METHODS
 from mast.preflight.experiment import check_experiment
 
 CONFIG = ROOT / "config"
@@ -84,3 +88,20 @@ def test_the_quick_part_and_the_trend_have_the_same_settings(run: str) -> None:
         assert PARTS["trend"].pretrain_spec(full) == PARTS["typefaces"].pretrain_spec(full)
         assert settings("trend", f"{run}-10") == settings("typefaces", full)
         assert settings("trend", f"{run}-half-10", "encoder") == settings("typefaces", full, "encoder")
+
+
+@pytest.mark.parametrize("part", ["shapes", "typefaces"])
+@pytest.mark.parametrize("run", ["vicreg", "augself", "looc-crop-12", "mast-aware-crop-12"])
+def test_at_equal_compute_all_runs_encode_the_same_number_of_views(part: str, run: str) -> None:
+    spec = PARTS[part].pretrain_spec(run)
+    learner = Learner(METHODS[spec.method](spec), 16, [0.5] * 3, [0.25] * 3, [], ALONE)
+    assert spec.epochs * len(learner.draw(4, drawn()).params) == 60
+    for study in ("compute", "compute-ours"):
+        assert set(PARTS[part].studies[study].runs) <= {"vicreg", "augself", "looc-crop-12", "mast-aware-crop-12"}
+
+
+@pytest.mark.parametrize("part", ["shapes", "typefaces"])
+@pytest.mark.parametrize("run", ["looc-crop", "mast-aware-crop"])
+def test_runs_at_equal_compute_are_only_shorter(part: str, run: str) -> None:
+    short, long = (PARTS[part].pretrain_spec(name).model_dump(exclude={"epochs"}) for name in (f"{run}-12", run))
+    assert short == long
