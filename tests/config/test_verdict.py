@@ -29,7 +29,7 @@ OTHERS = [
 ]
 COMPARED = {
     *("vicreg", "vicreg-mild", "augself", "looc", "cassle", "mast", "mast-no-masks", "mast-uncertainty"),
-    *("looc-crop", "mast-aware-crop", "mast-aware", "mast-aware-two"),
+    *("looc-crop", "cassle-colour", "mast-aware-crop", "mast-aware", "mast-aware-two"),
 }
 
 
