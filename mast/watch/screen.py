@@ -2,12 +2,12 @@
 
 import itertools
 import math
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from time import sleep, strftime
 
 from rich import box
 from rich.cells import cell_len
@@ -74,7 +74,7 @@ def watch(
     first = picture(root, states, *console.size)
     with suppress(KeyboardInterrupt), Live(first, console=console, auto_refresh=False) as live:
         while not planned or any(state.status != "done" for state in states):
-            time.sleep(every)
+            sleep(every)
             states = run_states(root, planned)
             live.update(picture(root, states, *console.size), refresh=True)
 
@@ -95,7 +95,7 @@ def picture(root: Path, states: Sequence[RunState], width: int, height: int | No
     counts = Counter(state.status for state in states)
     summary = ", ".join(f"{counts[status]} {status}" for status in ORDER if counts[status])
     hidden = f"; {len(states) - len(shown)} more are not shown" if len(shown) < len(states) else ""
-    line = f"{summary or 'no training has started'}{hidden}    {time.strftime('%H:%M:%S')}"
+    line = f"{summary or 'no training has started'}{hidden}    {strftime('%H:%M:%S')}"
     return Group(head, table, *problems, Text(f" {line}", style="dim"))
 
 

@@ -189,7 +189,7 @@ def test_what_is_planned_is_queued_until_it_begins(tmp_path: Path) -> None:
 
 def test_it_ends_when_all_that_is_planned_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done(tmp_path, "a")
-    monkeypatch.setattr("mast.watch.screen.time.sleep", lambda seconds: done(tmp_path, "b"))
+    monkeypatch.setattr("mast.watch.screen.sleep", lambda seconds: done(tmp_path, "b"))
     console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True)
     watch(tmp_path, planned("a", "b"), every=0.1, console=console)
     assert "1 queued, 1 done" in console.file.getvalue() and "2 done" in console.file.getvalue()
@@ -216,7 +216,7 @@ def test_ctrl_c_ends_it_without_an_error(tmp_path: Path, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     write(tmp_path, "mast", [line(1)])
-    monkeypatch.setattr("mast.watch.screen.time.sleep", interrupt)
+    monkeypatch.setattr("mast.watch.screen.sleep", interrupt)
     console = Console(file=io.StringIO(), width=100, height=20, force_terminal=True)
     watch(tmp_path, every=0.1, console=console)
     assert "1 %" in console.file.getvalue()
